@@ -1,0 +1,30 @@
+"""Every test and docstring example runs alone: its own cache, no mirror, nothing that phones home."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests away from the user's cache, mirror and settings."""
+    monkeypatch.setenv("COVID_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("COVID_DATASETS_MIRROR", raising=False)
+    monkeypatch.delenv("COVID_DATASETS_OFFLINE", raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def mirror() -> Path:
+    """Return the folder of real files, laid out as a mirror: ``<host>/<path>``."""
+    given = os.environ.get("COVID_DATASETS_TEST_MIRROR")
+    folder = Path(given) if given else ROOT.parent / "shared" / "mirror"
+    if not folder.is_dir():
+        pytest.skip(f"no mirror of real files: COVID_DATASETS_TEST_MIRROR is not set and {folder} is not there")
+    return folder.resolve()

@@ -1,0 +1,62 @@
+"""Every public COVID-19 imaging source behind one call: verified, harmonised, patient-disjoint.
+
+>>> import covid_datasets
+>>> covid_datasets.info("phantom").modalities
+('CT', 'CXR')
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from covid_datasets.build.engine import build_dataset as build_dataset
+    from covid_datasets.build.engine import find_build as find_build
+    from covid_datasets.build.result import Built as Built
+    from covid_datasets.build.verify import verify as verify
+    from covid_datasets.cache import cache_contents as cache_contents
+    from covid_datasets.cache import clean_cache as clean_cache
+    from covid_datasets.catalog import Card as Card
+    from covid_datasets.catalog import info as info
+    from covid_datasets.catalog import list_datasets as list_datasets
+    from covid_datasets.errors import AccessRequired as AccessRequired
+    from covid_datasets.errors import CovidDatasetsError as CovidDatasetsError
+    from covid_datasets.fetch.mirror import make_mirror as make_mirror
+    from covid_datasets.load.dataset import load_dataset as load_dataset
+    from covid_datasets.splits.public import audit as audit
+    from covid_datasets.splits.public import load_splits as load_splits
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "AccessRequired": "covid_datasets.errors",
+    "Built": "covid_datasets.build.result",
+    "Card": "covid_datasets.catalog",
+    "CovidDatasetsError": "covid_datasets.errors",
+    "audit": "covid_datasets.splits.public",
+    "build_dataset": "covid_datasets.build.engine",
+    "cache_contents": "covid_datasets.cache",
+    "clean_cache": "covid_datasets.cache",
+    "find_build": "covid_datasets.build.engine",
+    "info": "covid_datasets.catalog",
+    "list_datasets": "covid_datasets.catalog",
+    "load_dataset": "covid_datasets.load.dataset",
+    "load_splits": "covid_datasets.splits.public",
+    "make_mirror": "covid_datasets.fetch.mirror",
+    "verify": "covid_datasets.build.verify",
+}
+
+__all__ = [*sorted(_HOMES), "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that importing the package stays cheap."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'covid_datasets' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

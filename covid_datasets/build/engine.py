@@ -1,0 +1,207 @@
+"""`build_dataset`: one straight way from a card to a finished dataset on disk."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import json
+import os
+import shutil
+import sys
+import time
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import Any
+
+from covid_datasets.build.finish import finish
+from covid_datasets.build.inputs import declared_inputs, folder_signature, key_of
+from covid_datasets.build.pieces import Task, Verify
+from covid_datasets.build.plan import Plan, make_plan
+from covid_datasets.build.result import MANIFEST_FILE, Built
+from covid_datasets.build.workers import run_tasks, telling
+from covid_datasets.catalog import Card, load_card, split_name
+from covid_datasets.errors import CacheError, NoSpaceError, NotBuiltError, UsageError
+from covid_datasets.fetch.obtain import Obtained, obtain
+from covid_datasets.lock import Lock
+from covid_datasets.progress import progress
+from covid_datasets.settings import Settings
+
+SPARE_BYTES = 64 << 20
+"""Room that is left on a disk for everything else."""
+
+
+def build_dataset(
+    name: str,
+    config: str | None = None,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+    executor: Executor | None = None,
+    num_proc: int | None = None,
+    verify: Verify = "full",
+    allow_missing: bool = False,
+    shard_bytes: int | None = None,
+    mirror: str | None = None,
+    offline: bool | None = None,
+) -> Built:
+    """Build a dataset from its raw files, or return the finished build of the same inputs.
+
+    Args:
+        name: A dataset, with a version where not the default one is wanted: ``"cohen@2020-06-22"``.
+        config: One of the dataset's configs.
+        data_dir: Your own copy of the source: a folder, unpacked or with the untouched archives, or one archive.
+        cache_dir: Where downloads and builds live.
+        executor: Any ``concurrent.futures.Executor``; processes on this machine without one.
+        num_proc: Number of workers where ``executor`` is not given; one a core by default.
+        verify: ``"full"`` decodes and judges every image; ``"bytes"`` only hashes it, so quality, size and
+            duplicates that only pixels show stay unknown.
+        allow_missing: Build from less than the whole source; the result is marked incomplete.
+        shard_bytes: Size of a shard; by default it follows from the size of the source.
+        mirror: A folder or URL that answers for every source.
+        offline: Never open a socket.
+
+    >>> build_dataset("phantom", "small", cache_dir=getfixture("tmp_path")).rows > 0
+    True
+    """
+    started = time.perf_counter()
+    if verify not in ("full", "bytes"):
+        raise UsageError(f"verify: expected 'full' or 'bytes', found {verify!r}")
+    identifier, wanted = split_name(name)
+    card = load_card(identifier)
+    version, chosen = card.version(wanted)[0], card.config(config)[0]
+    settings = Settings.resolve(cache_dir, mirror, offline)
+    obtained = obtain(card, version, chosen, settings, data_dir=data_dir, allow_missing=allow_missing)
+    inputs = declared_inputs(card, version, chosen, verify)
+    inputs |= {"allow_missing": allow_missing, "raw": _raw_signature(obtained, data_dir)}
+    key = key_of(inputs)
+    final = settings.prepared / card.id / version / chosen / key
+    work = settings.prepared / ".work" / f"{card.id}-{version}-{chosen}-{key}"
+    if (final / MANIFEST_FILE).exists():
+        return Built.read(final)
+    _make_folder(work.parent)
+    with Lock(work.with_suffix(".lock"), on_wait=lambda text: print(text, file=sys.stderr)):
+        if not (final / MANIFEST_FILE).exists():
+            _build(card, inputs, obtained, work, final, executor, num_proc, shard_bytes, started)
+    return Built.read(final)
+
+
+def find_build(
+    name: str,
+    config: str | None = None,
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    verify: Verify | None = None,
+    allow_missing: bool = True,
+) -> Built:
+    """Return the newest finished build that fits, without looking at raw files or the network.
+
+    Raises:
+        NotBuiltError: There is none; the message says why an older one does not fit.
+    """
+    identifier, wanted = split_name(name)
+    card = load_card(identifier)
+    version, chosen = card.version(wanted)[0], card.config(config)[0]
+    folder = Settings.resolve(cache_dir).prepared / card.id / version / chosen
+    raw = {} if data_dir is None else {"raw": folder_signature(Path(data_dir))}
+    fitting, reasons = [], []
+    for path in sorted(folder.glob(f"*/{MANIFEST_FILE}")):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        found = manifest["inputs"]
+        declared = declared_inputs(card, version, chosen, verify or found["verify"]) | raw
+        changed = [key for key, value in declared.items() if found.get(key) != value]
+        if not allow_missing and manifest["build"]["incomplete"]:
+            changed.append("allow_missing (it is incomplete)")
+        if changed:
+            reasons.append(f"{path.parent} has other inputs: {', '.join(changed)}")
+        else:
+            fitting.append((not manifest["build"]["incomplete"], found["verify"] == "full", path.stat().st_mtime_ns, path))
+    if not fitting:
+        why = "; ".join(reasons) or f"nothing in {folder}"
+        raise NotBuiltError(f"{name} has no finished build that fits ({why}). Make one: covid-datasets build {name}")
+    return Built.read(max(fitting)[-1].parent)
+
+
+def _build(
+    card: Card,
+    inputs: dict[str, Any],
+    obtained: Obtained,
+    work: Path,
+    final: Path,
+    executor: Executor | None,
+    num_proc: int | None,
+    shard_bytes: int | None,
+    started: float,
+) -> None:
+    builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
+    plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, shard_bytes)
+    with telling(work):
+        pieces = _work_folder(work, plan)
+    _check_room(work, plan)
+    tasks = [Task(card.id, piece, obtained.raw, str(pieces), inputs["verify"]) for piece in plan.pieces]
+    with progress(f"Building {card.id}", total_bytes=plan.bytes) as display:
+        display.add("build", plan.bytes)
+        peak = run_tasks(tasks, executor, num_proc, display)
+    assembled = work / "final"
+    shutil.rmtree(assembled, ignore_errors=True)
+    with telling(work):
+        assembled.mkdir()
+        measured = {"seconds": lambda: round(time.perf_counter() - started, 3), "peak_rss_mb": round(peak, 1)}
+        finish(card, inputs, plan, obtained, pieces, assembled, measured)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        assembled.replace(final)
+        _sync_folder(final.parent)
+        shutil.rmtree(work)
+
+
+def _raw_signature(obtained: Obtained, data_dir: str | os.PathLike[str] | None) -> str:
+    """Tell raw files apart: the user's by name, size and time, downloads by hash, incomplete ones by what they lack."""
+    if data_dir is not None:
+        return folder_signature(Path(data_dir))
+    found = [(origin.resource, origin.sha256) for origin in obtained.origins if origin.verified != "content manifest"]
+    return key_of({"resources": found, "missing": list(obtained.missing)})
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise NoSpaceError(f"{folder}: the disk is full; make room and run the same command again") from error
+        raise CacheError(
+            f"{folder}: expected a folder that can be written, found: {error.strerror}. "
+            "Choose another with cache_dir=, --cache-dir or COVID_DATASETS_CACHE."
+        ) from error
+
+
+def _work_folder(work: Path, plan: Plan) -> Path:
+    """Return the folder of the pieces, emptied where they belong to another plan."""
+    pieces, mark = work / "pieces", work / "plan.digest"
+    if not mark.exists() or mark.read_text() != plan.digest:
+        shutil.rmtree(work, ignore_errors=True)
+        pieces.mkdir(parents=True)
+        mark.write_text(plan.digest)
+    for part in pieces.glob(".*.part"):  # of a worker that was killed
+        part.unlink()
+    return pieces
+
+
+def _check_room(work: Path, plan: Plan) -> None:
+    """Refuse to start what cannot end: the output is as large as the bytes that go in."""
+    have = sum(path.stat().st_size for path in (work / "pieces").glob("*.arrow"))
+    free, needed = shutil.disk_usage(work).free, plan.bytes + plan.bytes // 20 + SPARE_BYTES - have
+    if needed > free:
+        raise NoSpaceError(
+            f"{work}: the build needs {needed:,} bytes, the disk has {free:,} free ({needed - free:,} too few). "
+            "Make room (covid-datasets cache shows what could go) or choose another cache with --cache-dir."
+        )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename survive a power cut, where the system can."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(folder, os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

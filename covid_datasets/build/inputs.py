@@ -1,0 +1,68 @@
+"""What a build depends on, as a readable list; its digest names the folder of the build."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+from covid_datasets.catalog import Card, catalog_folder
+from covid_datasets.errors import CatalogError, NotThereError
+from covid_datasets.fetch.archives import open_archive
+
+FORMAT = 1
+"""Raised when the engine stores something else from the same inputs; older builds are then built again."""
+
+
+def declared_inputs(card: Card, version: str, config: str, verify: str) -> dict[str, Any]:
+    """List what is known before any raw file is seen."""
+    return {
+        "format": FORMAT,
+        "dataset": card.id,
+        "version": version,
+        "config": config,
+        "verify": verify,
+        "card": _text_digest(repr((card.version(version)[1], card.resources_of(version), card.config(config)[1]))),
+        "builder": _file_digest(builder_path(card.id)),
+        "taxonomy": _file_digest(catalog_folder() / "_taxonomy.toml"),
+        "identities": _file_digest(catalog_folder() / "identities" / f"{card.id}.tsv"),
+        "splits": _file_digest(catalog_folder() / "splits" / f"{card.id}.csv"),
+    }
+
+
+def key_of(inputs: dict[str, Any]) -> str:
+    """Digest a list of inputs to the name of a folder.
+
+    >>> key_of({"format": 1}) == key_of({"format": 1})
+    True
+    """
+    return _text_digest(json.dumps(inputs, sort_keys=True))[:16]
+
+
+def folder_signature(data_dir: Path) -> str:
+    """Digest names, sizes and times of a user's own files, so that changed files are built anew."""
+    if not data_dir.exists():
+        raise NotThereError(f"data_dir {data_dir}: expected a folder or an archive, found nothing")
+    files = [data_dir] if data_dir.is_file() else [data_dir / name for name in open_archive((str(data_dir),)).names()]
+    listed = [(str(file.relative_to(data_dir)), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    return _text_digest(repr(listed))
+
+
+@lru_cache(maxsize=128)
+def builder_path(dataset: str) -> Path:
+    """Find the file of a builder without importing it."""
+    spec = util.find_spec(f"covid_datasets.builders.{dataset}")
+    if spec is None or spec.origin is None:
+        raise CatalogError(f"{dataset}: expected the builder builders/{dataset}.py, found nothing")
+    return Path(spec.origin)
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
+
+
+def _text_digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,118 @@
+"""Bytes of an image to what is known about it: hashes, size, quality. Each image is decoded once, here."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from PIL import Image
+
+from covid_datasets.build.quality import grade, reasons_against
+
+MAX_PIXELS = 50_000_000
+"""Larger pictures are not decoded: the largest film of this field has 19 million pixels."""
+THUMB = 64
+HASHED = 16
+FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the pixels say; everything but ``sha256`` is ``None`` where pixels were not asked for."""
+
+    sha256: str
+    width: int | None = None
+    height: int | None = None
+    pixel_mode: str | None = None
+    pixel_sha256: str | None = None
+    phash: str | None = None
+    thumb: bytes | None = None
+    quality: str | None = None
+    quality_reasons: tuple[str, ...] | None = None
+
+
+class UndecodableError(Exception):
+    """The bytes are no image that can be shown; the message says why. Becomes a dropped row."""
+
+
+def measure(data: bytes, sha256: str, path: str) -> Measured:
+    """Decode an image and measure it.
+
+    The pixel hash is over 8-bit grey values and the size, so that a re-encoded or re-moded copy of a picture
+    has the same one. The perceptual hash is in exact arithmetic, so that every machine gets the same one.
+    """
+    image = decode(data)
+    grey = to_grey(image)
+    pixels = hashlib.sha256(b"%dx%d:" % grey.size)
+    pixels.update(grey.tobytes())
+    small = np.asarray(grey.resize((THUMB, THUMB), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    reasons = reasons_against(image, grey, small, path)
+    return Measured(
+        sha256=sha256,
+        width=grey.width,
+        height=grey.height,
+        pixel_mode=image.mode,
+        pixel_sha256=pixels.hexdigest(),
+        phash=perceptual_hash(small),
+        thumb=_halved(small).tobytes(),
+        quality=grade(reasons),
+        quality_reasons=tuple(reasons),
+    )
+
+
+def decode(data: bytes) -> Image.Image:
+    """Decode one picture whole, with its size checked before its pixels are."""
+    if not data:
+        raise UndecodableError("the file is empty (0 bytes)")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        if image.width * image.height > MAX_PIXELS:
+            raise UndecodableError(f"{image.width}x{image.height} pixels; the limit is {MAX_PIXELS:,}")
+        image.load()
+    except Image.DecompressionBombError as error:
+        raise UndecodableError(str(error)) from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise UndecodableError(f"not a whole image: {error}; {len(data):,} bytes beginning {data[:8]!r}") from error
+    return image
+
+
+def to_grey(image: Image.Image) -> Image.Image:
+    """Return 8-bit grey; deeper pictures are scaled over their own range instead of being clipped."""
+    if image.mode == "L":
+        return image
+    if image.mode[0] in "IF":
+        values = np.asarray(image, dtype=np.float64)
+        low, high = float(values.min()), float(values.max())
+        return Image.fromarray(((values - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8))
+    return image.convert("L")
+
+
+@lru_cache(maxsize=1)
+def _cosines() -> np.ndarray:
+    """The first rows of the cosine transform, in whole numbers."""
+    steps = np.arange(THUMB) * 2 + 1
+    table = np.cos(np.pi * np.outer(np.arange(HASHED), steps) / (2 * THUMB))
+    return np.round(table * 1024)
+
+
+def perceptual_hash(thumb: np.ndarray) -> str:
+    """Hash a 64x64 thumbnail to 256 bits of its lowest frequencies, as hexadecimal digits.
+
+    All values are whole numbers below 2**53, so the products are exact whatever order a machine adds them in.
+    """
+    cosines = _cosines()
+    spectrum = cosines @ thumb.astype(np.float64) @ cosines.T
+    bits = spectrum > np.median(spectrum.ravel()[1:])
+    return np.packbits(bits).tobytes().hex()
+
+
+def _halved(thumb: np.ndarray) -> np.ndarray:
+    """Average 2x2 blocks."""
+    blocks = thumb.reshape(THUMB // 2, 2, THUMB // 2, 2).astype(np.uint16)
+    return (blocks.sum(axis=(1, 3)) // 4).astype(np.uint8)

@@ -1,0 +1,207 @@
+"""What a worker does: read the rows of one piece, measure each image once, write the piece atomically."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from covid_datasets.build.measure import Measured, UndecodableError, measure
+from covid_datasets.build.plan import Piece
+from covid_datasets.build.rows import INDEX_SCHEMA, index_row, stored_row
+from covid_datasets.errors import IntegrityError, NotThereError
+from covid_datasets.features import arrow_schema
+from covid_datasets.fetch.raw import RawFiles
+from covid_datasets.schema import File, Notice, Record
+
+Verify = Literal["full", "bytes"]
+BATCH_BYTES = 4 << 20
+"""Rows are handed to Arrow in batches of this size: with the largest image, the memory of a worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One piece of work, small enough to send to any process or machine."""
+
+    dataset: str
+    piece: Piece
+    raw: RawFiles
+    folder: str
+    verify: Verify
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a task; the rows are on disk."""
+
+    number: int
+    bytes: int
+    worker: str
+    peak_rss_mb: float
+
+
+class _DroppedError(Exception):
+    """A row that cannot be in the dataset; becomes a notice."""
+
+    def __init__(self, notice: Notice) -> None:
+        super().__init__(notice.what)
+        self.notice = notice
+
+
+def data_path(folder: Path, number: int) -> Path:
+    """Name the file of a piece's rows."""
+    return folder / f"piece-{number:05d}.arrow"
+
+
+def index_path(folder: Path, number: int) -> Path:
+    """Name the file of a piece's index; it is written last, so it marks the piece as finished."""
+    return folder / f"piece-{number:05d}.index.arrow"
+
+
+def write_piece(task: Task) -> Done:
+    """Write one piece: its rows, then, as the mark that it is whole, its index with the notices."""
+    folder = Path(task.folder)
+    notices: list[Notice] = []
+    index: list[dict[str, Any]] = []
+    total = 0
+    with AtomicArrow(data_path(folder, task.piece.number), arrow_schema()) as sink:
+        held = 0
+        rows: list[dict[str, Any]] = []
+        for item in piece_rows(task):
+            if isinstance(item, Notice):
+                notices.append(item)
+                continue
+            row, index_entry = item
+            rows.append(row)
+            index.append(index_entry)
+            held += index_entry["bytes"]
+            if held >= BATCH_BYTES:
+                sink.write(rows)
+                total, held, rows = total + held, 0, []
+        sink.write(rows)
+        total += held
+    told = {"notices": json.dumps([[note.kind, note.where, note.what, note.dropped] for note in notices])}
+    with AtomicArrow(index_path(folder, task.piece.number), INDEX_SCHEMA.with_metadata(told)) as sink:
+        sink.write(index)
+    return Done(task.piece.number, total, f"{socket.gethostname()}/{os.getpid()}", peak_rss_mb())
+
+
+def piece_rows(task: Task) -> Iterator[tuple[dict[str, Any], dict[str, Any]] | Notice]:
+    """Yield each row of a piece with its index row; a notice for each that had to be dropped."""
+    for number, record in task.piece.rows:
+        try:
+            data, measured = _image(task, record)
+            masks, lost = _masks(task.raw, record)
+        except _DroppedError as dropped:
+            yield dropped.notice
+            continue
+        yield from lost
+        row = stored_row(task.dataset, record, data, masks, measured)
+        size = len(data) + sum(map(len, masks.values()))
+        yield row, index_row(number, task.dataset, record, row, size, measured)
+
+
+def _image(task: Task, record: Record) -> tuple[bytes, Measured]:
+    reference = record.image
+    if reference is None:
+        return b"", Measured(sha256="")
+    data = _read(task.raw, reference, "damaged file")
+    sha256 = hashlib.sha256(data).hexdigest()
+    _check_identity(task.raw, reference.path, data, sha256)
+    if task.verify == "bytes":
+        return data, Measured(sha256)
+    try:
+        return data, measure(data, sha256, reference.path)
+    except UndecodableError as error:
+        raise _DroppedError(Notice("undecodable (poor)", reference.path, str(error), dropped=True)) from error
+
+
+def _read(raw: RawFiles, reference: Any, kind: str) -> bytes:
+    try:
+        data: bytes = reference.read(raw)
+    except (IntegrityError, NotThereError, FileNotFoundError) as error:
+        raise _DroppedError(Notice(kind, reference.path, str(error), dropped=True)) from error
+    if not data:
+        raise _DroppedError(Notice("empty file", reference.path, "expected an image, found 0 bytes", dropped=True))
+    return data
+
+
+def _check_identity(raw: RawFiles, path: str, data: bytes, sha256: str) -> None:
+    identity = raw.identity(path)
+    wrong = identity and identity.mismatch(data, sha256)
+    if wrong:
+        raise _DroppedError(Notice("changed or damaged", path, f"{wrong} ({len(data):,} bytes)", dropped=True))
+
+
+def _masks(raw: RawFiles, record: Record) -> tuple[dict[str, bytes], list[Notice]]:
+    """Read the masks; one that is missing or damaged is told, and its image stays."""
+    found, lost = {}, []
+    for name, reference in sorted(record.masks.items()):
+        try:
+            data = _read(raw, reference, "damaged mask")
+            if isinstance(reference, File):
+                _check_identity(raw, reference.path, data, hashlib.sha256(data).hexdigest())
+            found[name] = data
+        except _DroppedError as dropped:
+            lost.append(Notice("mask not usable", reference.path, dropped.notice.what))
+    return found, lost
+
+
+class AtomicArrow:
+    """An Arrow stream file that has its name only when it is whole and on the disk."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._path = path
+        self._part = path.with_name(f".{path.name}.{os.getpid()}.{id(self):x}.part")
+        self._schema = schema
+
+    def __enter__(self) -> AtomicArrow:
+        """Open the temporary file."""
+        self._sink = pa.OSFile(str(self._part), "wb")
+        self._writer = pa.ipc.new_stream(self._sink, self._schema)
+        return self
+
+    def write(self, rows: list[dict[str, Any]]) -> None:
+        """Append rows as one batch."""
+        if rows:
+            self._writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=self._schema))
+
+    def write_table(self, table: pa.Table) -> None:
+        """Append a table."""
+        self._writer.write_table(table)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Give the file its name, or remove it after an error."""
+        try:
+            if kind is None:
+                self._writer.close()
+            self._sink.close()
+            if kind is None:
+                with self._part.open("rb") as written:
+                    os.fsync(written.fileno())
+                self._part.replace(self._path)
+        finally:
+            self._part.unlink(missing_ok=True)
+
+
+def read_piece_index(folder: Path, number: int) -> tuple[pa.Table, list[Notice]]:
+    """Read the index of a finished piece, and its notices."""
+    with pa.memory_map(str(index_path(folder, number))) as source:
+        table = pa.ipc.open_stream(source).read_all()
+    told = json.loads((table.schema.metadata or {}).get(b"notices", b"[]"))
+    return table, [Notice(kind, where, what, dropped) for kind, where, what, dropped in told]
+
+
+def peak_rss_mb() -> float:
+    """Largest resident memory of this process so far, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3

@@ -1,0 +1,189 @@
+"""Records to a plan: validated, grouped by what the metadata says, cut into pieces of one split each.
+
+The plan is a function of the records and the piece size alone; workers, machine and executor change nothing.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from covid_datasets.catalog import catalog_folder
+from covid_datasets.errors import CatalogError, InvalidRecordError
+from covid_datasets.fetch.raw import RawFiles
+from covid_datasets.schema import CLINICAL, MASKS, File, Notice, Record
+from covid_datasets.splits.assign import SPLITS, assign, published_splits
+from covid_datasets.splits.groups import components, links_by_key, links_by_ties
+from covid_datasets.taxonomy import label_names
+
+MIN_PIECE_BYTES = 4 << 20
+MAX_PIECE_BYTES = 256 << 20
+PIECES = 16
+"""How many pieces a source is cut into, unless they would be smaller or larger than the two bounds."""
+ASSUMED_BYTES = 64 << 10
+"""Size of a sample whose bytes are yet to be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Neighbouring rows of one split, written by one worker into one file."""
+
+    number: int
+    split: str
+    rows: tuple[tuple[int, Record], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is decided before a pixel is read."""
+
+    dataset: str
+    pieces: tuple[Piece, ...]
+    notices: tuple[Notice, ...]
+    rows: int
+    bytes: int
+    digest: str
+
+
+def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, shard_bytes: int | None = None) -> Plan:
+    """Enumerate a builder's records and lay them out."""
+    records: list[Record] = []
+    sizes: list[int] = []
+    notices: list[Notice] = []
+    identities = read_identities(dataset)
+    for item in found:
+        if isinstance(item, Notice):
+            notices.append(item)
+            continue
+        record = _with_identity(item, identities)
+        _validate(dataset, record)
+        size = _size(raw, record)
+        if size is None:
+            path = record.image.path if record.image else record.sample_id
+            notices.append(Notice("missing file", path, "listed by the source, but the file is not there", dropped=True))
+            continue
+        records.append(record)
+        sizes.append(size)
+    _check_unique(dataset, records)
+    order = sorted(range(len(records)), key=lambda row: records[row].sample_id)
+    records, sizes = [records[row] for row in order], [sizes[row] for row in order]
+    splits = planned_splits(dataset, records)
+    pieces = _cut(records, sizes, splits, shard_bytes)
+    return Plan(dataset, pieces, tuple(notices), len(records), sum(sizes), _digest(records, pieces))
+
+
+def full_patient_id(dataset: str, record: Record) -> str:
+    """Return the globally unique person of a record, or, where unknown, the narrowest group that is known."""
+    return f"{dataset}/{record.patient if record.patient is not None else record.ties[0]}"
+
+
+def full_ties(dataset: str, record: Record) -> list[str]:
+    """Return the ties of a record, unique across sources."""
+    return [f"{dataset}/{tie}" for tie in record.ties]
+
+
+def planned_splits(dataset: str, records: Sequence[Record]) -> list[str]:
+    """Assign splits by what the metadata alone says; pixels may later join groups."""
+    patients = [full_patient_id(dataset, record) for record in records]
+    links = [*links_by_key("patient", patients), *links_by_ties([full_ties(dataset, record) for record in records])]
+    return assign(components(len(records), links), patients, full_published(dataset))
+
+
+def full_published(dataset: str) -> dict[str, str]:
+    """Return the published splits of a source by globally unique patient."""
+    return {f"{dataset}/{patient}": split for patient, split in published_splits(dataset).items()}
+
+
+def read_identities(dataset: str, folder: Path | None = None) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Read ``catalogs/identities/<dataset>.tsv``: sample id -> proven ties and flags, from outside of the source."""
+    path = (folder or catalog_folder() / "identities") / f"{dataset}.tsv"
+    if not path.exists():
+        return {}
+    ties: dict[str, list[str]] = defaultdict(list)
+    flags: dict[str, list[str]] = defaultdict(list)
+    with path.open(encoding="utf-8", newline="") as lines:
+        for number, row in enumerate(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), start=2):
+            if not row.get("sample_id") or not (row.get("tie") or row.get("flag")):
+                raise CatalogError(f"{path} line {number}: expected sample_id and a tie or a flag, found {row}")
+            if row["tie"]:
+                ties[row["sample_id"]].append(row["tie"])
+            if row["flag"]:
+                flags[row["sample_id"]].append(row["flag"])
+    return {sample: (tuple(ties[sample]), tuple(flags[sample])) for sample in sorted({*ties, *flags})}
+
+
+def _with_identity(record: Record, identities: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> Record:
+    if record.sample_id not in identities:
+        return record
+    ties, flags = identities[record.sample_id]
+    return replace(record, ties=(*record.ties, *ties), flags=(*record.flags, *flags))
+
+
+def _size(raw: RawFiles, record: Record) -> int | None:
+    """Size of a record's image; ``None`` where its file is not in the raw files."""
+    if not isinstance(record.image, File):
+        return ASSUMED_BYTES if record.image is not None else 0
+    return raw.size(record.image.path) if raw.has(record.image.path) else None
+
+
+def _validate(dataset: str, record: Record) -> None:
+    problems = []
+    if record.patient is None and not record.ties:
+        problems.append("patient: unknown, so ties must hold the narrowest group that is known (article, folder, case)")
+    if record.label is not None and record.label not in label_names():
+        problems.append(f"label: expected a class of the taxonomy, found {record.label!r}")
+    if record.image is not None and record.modality not in ("CT", "CXR", "US"):
+        problems.append(f"modality: expected CT, CXR or US, found {record.modality!r}")
+    if record.sex not in (None, "F", "M"):
+        problems.append(f"sex: expected F, M or None, found {record.sex!r}")
+    if record.age is not None and not 0 <= record.age <= 120:
+        problems.append(f"age: expected 0 to 120 years or None, found {record.age!r}")
+    if unknown := sorted(set(record.masks) - set(MASKS)):
+        problems.append(f"masks: expected {', '.join(MASKS)}, found {unknown}")
+    if unknown := sorted(set(record.clinical) - set(CLINICAL)):
+        problems.append(f"clinical: expected names of schema.CLINICAL, found {unknown}")
+    if problems:
+        raise InvalidRecordError(f"builder {dataset}, sample {record.sample_id!r}: " + "; ".join(problems))
+
+
+def _check_unique(dataset: str, records: Sequence[Record]) -> None:
+    seen: set[str] = set()
+    for record in records:
+        if record.sample_id in seen:
+            raise InvalidRecordError(f"builder {dataset}: sample id {record.sample_id!r} was yielded twice; ids are unique")
+        seen.add(record.sample_id)
+
+
+def _cut(
+    records: Sequence[Record], sizes: Sequence[int], splits: Sequence[str], shard_bytes: int | None
+) -> tuple[Piece, ...]:
+    limit = shard_bytes or min(max(sum(sizes) // PIECES, MIN_PIECE_BYTES), MAX_PIECE_BYTES)
+    pieces: list[Piece] = []
+    for split in SPLITS:
+        rows: list[tuple[int, Record]] = []
+        held = 0
+        for row, record in enumerate(records):
+            if splits[row] != split:
+                continue
+            if rows and held + sizes[row] > limit:
+                pieces.append(Piece(len(pieces), split, tuple(rows)))
+                rows, held = [], 0
+            rows.append((row, record))
+            held += sizes[row]
+        if rows:
+            pieces.append(Piece(len(pieces), split, tuple(rows)))
+    return tuple(pieces)
+
+
+def _digest(records: Sequence[Record], pieces: Sequence[Piece]) -> str:
+    """Digest the layout, so that a resumed build never mixes pieces of two plans."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(f"{piece.split}:{','.join(str(row) for row, _ in piece.rows)}\n".encode())
+    for record in records:
+        digest.update(repr(record).encode() if not callable(getattr(record.image, "function", None)) else record.sample_id.encode())
+    return digest.hexdigest()

@@ -1,0 +1,137 @@
+"""Good, questionable or poor: every threshold in one place; ``docs/quality.md`` shows what each one catches.
+
+All measures come from the 8-bit grey image; none needs a model, and all are the same on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+Grade = Literal["good", "questionable", "poor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where each reason begins."""
+
+    tiny_side: int = 64
+    """Shorter side below this: poor. Nothing diagnostic survives."""
+    small_side: int = 128
+    """Shorter side below this: questionable."""
+    constant_deviation: float = 4.0
+    """Standard deviation of grey values below this: poor, there is no picture."""
+    low_contrast_range: int = 64
+    """Distance between the 2nd and 98th percentile below this: questionable."""
+    clipped_white: float = 0.15
+    """Share of pixels at 255 above this: questionable."""
+    clipped_black: float = 0.70
+    """Share of pixels at 0 above this: questionable. CT in a lung window is half black by right."""
+    padding: float = 0.20
+    """Share of rows and columns at the border without content above this: questionable."""
+    blur: float = 6.0
+    """Mean absolute Laplacian, relative to contrast in per mille, below this: questionable."""
+    colour_spread: int = 40
+    """A pixel whose channels differ by more than this is coloured."""
+    colour_share: float = 0.01
+    """Share of coloured pixels above this: questionable (marks drawn on it, or no radiograph at all)."""
+    aspect: float = 3.0
+    """Longer side over shorter above this: questionable (a strip or a composite)."""
+
+
+THRESHOLDS = Thresholds()
+POOR = frozenset({"undecodable", "tiny", "near-constant"})
+_EXTENSIONS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "TIFF": (".tif", ".tiff"), "GIF": (".gif",), "BMP": (".bmp",)}
+
+
+def grade(reasons: Sequence[str]) -> Grade:
+    """Turn reasons into one word.
+
+    >>> grade([]), grade(["blurred"]), grade(["blurred", "tiny"])
+    ('good', 'questionable', 'poor')
+    """
+    if POOR.intersection(reasons):
+        return "poor"
+    return "questionable" if reasons else "good"
+
+
+def reasons_against(image: Image.Image, grey: Image.Image, thumb: np.ndarray, path: str) -> list[str]:
+    """List what speaks against an image: decoded, as 8-bit grey, as a 64x64 thumbnail, and its file name."""
+    limits = THRESHOLDS
+    found = []
+    width, height = grey.size
+    short, long = min(width, height), max(width, height)
+    if short < limits.tiny_side:
+        found.append("tiny")
+    elif short < limits.small_side:
+        found.append("small")
+    if long > limits.aspect * short:
+        found.append("aspect")
+    counts = np.asarray(grey.histogram())
+    found += _tone(counts / counts.sum())
+    if _padding(thumb) > limits.padding:
+        found.append("padding")
+    if "near-constant" not in found and _detail(grey) < limits.blur:
+        found.append("blurred")
+    if _coloured(image) > limits.colour_share:
+        found.append("colour")
+    extension = path[path.rfind(".") :].lower()
+    if image.format in _EXTENSIONS and extension not in _EXTENSIONS[image.format]:
+        found.append(f"name says {extension}, content is {image.format}")
+    return found
+
+
+_LEVELS = np.arange(256)
+
+
+def _tone(shares: np.ndarray) -> list[str]:
+    """Judge the histogram of grey values, given as shares."""
+    limits = THRESHOLDS
+    mean = float(shares @ _LEVELS)
+    if float(shares @ (_LEVELS - mean) ** 2) < limits.constant_deviation**2:
+        return ["near-constant"]
+    found = []
+    low, high = np.searchsorted(np.cumsum(shares), (0.02, 0.98))
+    if high - low < limits.low_contrast_range:
+        found.append("low contrast")
+    if shares[255] > limits.clipped_white or shares[0] > limits.clipped_black:
+        found.append("clipped")
+    return found
+
+
+def _padding(thumb: np.ndarray) -> float:
+    """Share of the thumbnail's rows and columns that are an empty border."""
+    flat = np.int16(8)
+    share = 0.0
+    for axis in (0, 1):
+        empty = np.ptp(thumb, axis=axis) < flat
+        run = int(np.argmin(empty)) + int(np.argmin(empty[::-1]))
+        share = max(share, 1.0 if empty.all() else run / empty.size)
+    return share
+
+
+def _detail(grey: Image.Image) -> float:
+    """Mean absolute Laplacian of the central part at full resolution, in per mille of its contrast."""
+    width, height = grey.size
+    half = 96
+    box = (max(width // 2 - half, 0), max(height // 2 - half, 0), min(width // 2 + half, width), min(height // 2 + half, height))
+    part = np.asarray(grey.crop(box), dtype=np.int16)
+    if min(part.shape) < 3:
+        return 0.0
+    middle = part[1:-1, 1:-1]
+    laplacian = 4 * middle - part[:-2, 1:-1] - part[2:, 1:-1] - part[1:-1, :-2] - part[1:-1, 2:]
+    contrast = int(part.max()) - int(part.min())
+    return 1000.0 * float(np.abs(laplacian).mean()) / max(contrast, 1)
+
+
+def _coloured(image: Image.Image) -> float:
+    """Share of sampled pixels whose channels differ: a radiograph has none."""
+    if image.mode not in ("RGB", "RGBA", "P", "CMYK", "YCbCr"):
+        return 0.0
+    sample = image.resize((64, 64), Image.Resampling.NEAREST)
+    channels = np.asarray(sample.convert("RGB"), dtype=np.int16)
+    return float((np.ptp(channels, axis=2) > THRESHOLDS.colour_spread).mean())

@@ -1,0 +1,98 @@
+"""Run the pieces of a plan on any executor, skip those that are finished, and turn failures into clear errors."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+
+from covid_datasets.build.pieces import Done, Task, index_path, peak_rss_mb, write_piece
+from covid_datasets.errors import BuildError, CovidDatasetsError, NoSpaceError, UsageError
+from covid_datasets.progress import Display
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def default_executor(num_proc: int) -> Iterator[Executor]:
+    """Open the executor that is used where the caller brings none.
+
+    Processes by fork, which starts at once and does not run the caller's script again. Where a platform cannot
+    fork safely, threads: decoding and hashing release the interpreter lock, so they scale nearly as well.
+    """
+    if sys.platform == "linux":
+        with ProcessPoolExecutor(num_proc, multiprocessing.get_context("fork")) as processes:
+            yield processes
+    else:
+        with ThreadPoolExecutor(num_proc) as threads:
+            yield threads
+
+
+def run_tasks(tasks: Sequence[Task], executor: Executor | None, num_proc: int | None, display: Display) -> float:
+    """Finish every task; returns the peak memory in MB, summed over this process and the workers.
+
+    Finished pieces of an earlier, interrupted run are left as they are.
+    """
+    if num_proc is not None and num_proc < 1:
+        raise UsageError(f"num_proc: expected 1 or more, found {num_proc}")
+    left = [task for task in tasks if not index_path(Path(task.folder), task.piece.number).exists()]
+    workers = min(num_proc or usable_cores(), len(left))
+    peaks: dict[str, float] = {}
+    if executor is not None:
+        _collect(left, executor, display, peaks)
+    elif workers > 1:
+        with default_executor(workers) as own:
+            _collect(left, own, display, peaks)
+    else:
+        for task in left:
+            with telling(Path(task.folder)):
+                _note(write_piece(task), display, peaks)
+    here = {worker for worker in peaks if worker.endswith(f"/{os.getpid()}")}
+    return peak_rss_mb() + sum(peak for worker, peak in peaks.items() if worker not in here)
+
+
+def _collect(tasks: Sequence[Task], executor: Executor, display: Display, peaks: dict[str, float]) -> None:
+    if not tasks:
+        return
+    folder = Path(tasks[0].folder)
+    # Large pieces first: a short one at the end leaves no worker waiting for long.
+    futures = [executor.submit(write_piece, task) for task in sorted(tasks, key=lambda task: -len(task.piece.rows))]
+    try:
+        for future in as_completed(futures):
+            with telling(folder):
+                _note(future.result(), display, peaks)
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _note(done: Done, display: Display, peaks: dict[str, float]) -> None:
+    display.advance("build", done.bytes)
+    peaks[done.worker] = max(peaks.get(done.worker, 0.0), done.peak_rss_mb)
+
+
+@contextmanager
+def telling(folder: Path) -> Iterator[None]:
+    """Turn what can go wrong in a worker into errors that say what to do."""
+    resume = "Finished shards are kept: run the same command again to go on."
+    try:
+        yield
+    except CovidDatasetsError:
+        raise
+    except BrokenProcessPool as error:
+        raise BuildError(f"a worker process died, most likely for lack of memory; use fewer (num_proc=1). {resume}") from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(folder).free
+            raise NoSpaceError(f"{folder}: the disk is full ({free:,} bytes free). Make room. {resume}") from error
+        raise BuildError(f"{folder}: {error}. {resume}") from error

@@ -1,0 +1,165 @@
+"""What the cache folder holds, and how to take things out of it without hurting anybody who uses them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from covid_datasets import catalog
+from covid_datasets.build.result import MANIFEST_FILE, Built
+from covid_datasets.errors import UsageError
+from covid_datasets.fetch.places import place
+from covid_datasets.lock import Lock, read_holder
+from covid_datasets.settings import Settings
+
+Kind = Literal["download", "build", "unfinished"]
+What = Literal["unfinished", "downloads", "prepared", "all"]
+
+KINDS: dict[What, tuple[Kind, ...]] = {
+    "unfinished": ("unfinished",),
+    "downloads": ("download",),
+    "prepared": ("build",),
+    "all": ("download", "build", "unfinished"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """One thing in the cache: a downloaded file, a finished build, or what an unfinished one left.
+
+    ``name`` is the source, with its version for a build; empty where no source of this catalog has such a file.
+    """
+
+    kind: Kind
+    name: str
+    path: Path
+    bytes: int
+    note: str = ""
+
+
+def cache_contents(cache_dir: str | os.PathLike[str] | None = None) -> list[CacheEntry]:
+    """List everything in the cache: downloads, finished builds, unfinished ones; each sorted by path."""
+    settings = Settings.resolve(cache_dir)
+    return [*_downloads(settings.downloads), *_builds(settings.prepared), *_unfinished_builds(settings.prepared)]
+
+
+def clean_cache(
+    cache_dir: str | os.PathLike[str] | None = None,
+    *,
+    name: str | None = None,
+    what: What = "unfinished",
+    dry_run: bool = False,
+) -> int:
+    """Remove things from the cache and return how many bytes that frees. What another process works on stays.
+
+    What was recorded about a download stays too (a hash that nobody publishes), so that a later one is checked by it.
+
+    Args:
+        cache_dir: The cache folder, as everywhere.
+        name: Only this source; ``"cohen@2020-06-22"`` means only the builds of that version.
+        what: Unfinished downloads and builds, whole downloads, finished builds, or all of them.
+        dry_run: Remove nothing.
+    """
+    if what not in KINDS:
+        raise UsageError(f"what={what!r}: expected one of {', '.join(KINDS)}")
+    settings = Settings.resolve(cache_dir)
+    chosen = [
+        entry
+        for entry in cache_contents(cache_dir)
+        if entry.kind in KINDS[what]
+        and name in (None, entry.name, entry.name.partition("@")[0])
+        and not any(_holder(lock) for lock in _locks(entry, settings))
+    ]
+    if not dry_run:
+        for entry in chosen:
+            with Lock(_locks(entry, settings)[0], timeout=0):
+                _remove(entry.path, settings)
+            _prune(entry.path.parent, settings.cache)
+    return sum(entry.bytes for entry in chosen)
+
+
+def _downloads(folder: Path) -> Iterator[CacheEntry]:
+    owners = {
+        f"/{place(copy.url)}": source
+        for source in catalog.names()
+        for resource in catalog.load_card(source).resources
+        for copy in resource.copies
+    }
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        target = path.with_name(path.name.removesuffix(".part"))
+        # A mirror on the network puts its own host and folder before the place of the URL.
+        owner = next((owners[end] for end in owners if f"/{target.relative_to(folder).as_posix()}".endswith(end)), "")
+        if not owner and (path.name.startswith(".") or path.suffix in (".json", ".lock")):
+            continue  # a record or a lock, not a download
+        if path == target:
+            yield CacheEntry("download", owner, path, path.stat().st_size)
+        else:
+            note = _note(_download_lock(path), "partial download; the next call resumes it")
+            yield CacheEntry("unfinished", owner, path, path.stat().st_size, note)
+
+
+def _builds(prepared: Path) -> Iterator[CacheEntry]:
+    for manifest in sorted(prepared.glob(f"[!.]*/*/*/*/{MANIFEST_FILE}")):
+        built = Built.read(manifest.parent)
+        note = f"config {built.config}{', incomplete' if built.incomplete else ''}"
+        yield CacheEntry("build", f"{built.id}@{built.version}", built.path, _size(built.path), note)
+
+
+def _unfinished_builds(prepared: Path) -> Iterator[CacheEntry]:
+    for path in sorted(path for path in (prepared / ".work").glob("*") if path.is_dir()):
+        source = path.name.partition("-")[0]  # an id has no "-"; "removed-…" is what a killed clean-up left
+        note = _note(path.with_suffix(".lock"), "unfinished build; the next one resumes it")
+        yield CacheEntry("unfinished", source if source in catalog.names() else "", path, _size(path), note)
+
+
+def _locks(entry: CacheEntry, settings: Settings) -> list[Path]:
+    """List the locks of those who write or read an entry; the first is the one that its writer takes."""
+    work = settings.prepared / ".work"
+    if entry.kind == "build":
+        return [(work / "-".join(entry.path.relative_to(settings.prepared).parts)).with_suffix(".lock")]
+    if entry.path.is_dir():
+        return [entry.path.with_suffix(".lock")]
+    readers = sorted(work.glob(f"{entry.name}-*.lock")) if entry.name else []
+    return [_download_lock(entry.path), *readers]
+
+
+def _download_lock(path: Path) -> Path:
+    return path.with_name(path.name.removesuffix(".part") + ".lock")
+
+
+def _note(lock: Path, text: str) -> str:
+    holder = _holder(lock)
+    return f"in use by {holder}" if holder else text
+
+
+def _holder(lock: Path) -> str:
+    holder = read_holder(lock)
+    return "" if holder is None or holder.is_dead() else str(holder)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _remove(path: Path, settings: Settings) -> None:
+    """Remove a file, or a folder: that first out of sight, so that nobody meets half of it."""
+    if path.is_dir():
+        aside = settings.prepared / ".work" / f"removed-{uuid.uuid4().hex}"
+        path.rename(aside)
+        shutil.rmtree(aside)
+        return
+    path.unlink(missing_ok=True)
+    if path.name.endswith(".part"):
+        path.with_name(path.name + ".json").unlink(missing_ok=True)
+
+
+def _prune(folder: Path, top: Path) -> None:
+    """Remove folders that are empty by now, upwards."""
+    while folder != top and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent

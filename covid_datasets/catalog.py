@@ -1,0 +1,334 @@
+"""Catalog files (``catalogs/*.toml``) as typed, validated, immutable cards.
+
+Everything that is known about a source lives in its TOML file; ``catalogs/README.md`` explains every field.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from covid_datasets.errors import CatalogError, UnknownDatasetError, UnknownVersionError
+from covid_datasets.typed import read_typed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Modality = Literal["CT", "CXR", "US"]
+Permission = Literal["yes", "no", "per-image", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """One publication to cite, as BibTeX fields."""
+
+    key: str
+    title: str
+    author: tuple[str, ...]
+    year: int
+    kind: Literal["article", "misc", "inproceedings", "dataset"] = "article"
+    journal: str = ""
+    doi: str = ""
+    eprint: str = ""
+    url: str = ""
+
+    def bibtex(self) -> str:
+        """Render the entry as BibTeX."""
+        fields = {
+            "title": f"{{{self.title}}}",
+            "author": " and ".join(self.author),
+            "journal": self.journal,
+            "year": str(self.year),
+            "doi": self.doi,
+            "eprint": self.eprint,
+            "url": self.url,
+        }
+        kind = "misc" if self.kind == "dataset" else self.kind
+        lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+        return "\n".join([f"@{kind}{{{self.key},", *lines, "}"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """What the source lets its users do; ``spdx`` is empty where none is stated."""
+
+    spdx: str
+    terms: str
+    redistribution: Permission
+    commercial: Permission
+    per_image: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How a user gets the files: openly, or with exact steps to take first."""
+
+    kind: Literal["open", "account", "request", "web", "defunct"]
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """One place that serves a resource: its URL, the folder inside, and names that it changed."""
+
+    url: str
+    root: str = ""
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One download: a plain file at ``path``, or an archive whose members are the files.
+
+    ``copies`` are ordered: the publisher first, then content-identical public copies.
+    ``manifest`` names a file in ``catalogs/manifests/`` with the identity of each file inside.
+    """
+
+    name: str
+    copies: tuple[Copy, ...]
+    archive: Literal["none", "zip", "tar"] = "none"
+    path: str = ""
+    size: int | None = None
+    sha256: str = ""
+    md5: str = ""
+    manifest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A dated state of the source: a set of resources, and what it should contain."""
+
+    resources: tuple[str, ...]
+    date: str = ""
+    commit: str = ""
+    note: str = ""
+    images: int | None = None
+    patients: int | None = None
+    labels: Mapping[str, int] = field(default_factory=dict)
+    tolerance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A named way to build a source; ``options`` reach the builder as ``raw.options``."""
+
+    summary: str
+    options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patients:
+    """How one person is told from another, and for how many rows that is known."""
+
+    known: Literal["all", "some", "none"]
+    how: str
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficialSplit:
+    """The split that the publisher ships, and what is known to be wrong with it."""
+
+    names: tuple[str, ...]
+    summary: str
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defect:
+    """A known fault of the source, the evidence for it, and the flag that affected rows carry."""
+
+    id: str
+    what: str
+    evidence: str
+    flag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Everything known about one source."""
+
+    id: str
+    title: str
+    summary: str
+    seed_names: tuple[str, ...]
+    modalities: tuple[Modality, ...]
+    task: str
+    homepage: str
+    default_version: str
+    citations: tuple[Citation, ...]
+    licence: Licence
+    access: Access
+    patients: Patients
+    versions: Mapping[str, Version]
+    resources: tuple[Resource, ...] = ()
+    configs: Mapping[str, Config] = field(default_factory=lambda: {"default": Config(summary="All images.")})
+    official_split: OfficialSplit | None = None
+    defects: tuple[Defect, ...] = ()
+    features: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+
+    def version(self, name: str | None = None) -> tuple[str, Version]:
+        """Look up a version by name; the default one without a name."""
+        chosen = name or self.default_version
+        if chosen not in self.versions:
+            known = ", ".join(self.versions)
+            raise UnknownVersionError(f"{self.id} has no version {chosen!r}; it has: {known}")
+        return chosen, self.versions[chosen]
+
+    def config(self, name: str | None = None) -> tuple[str, Config]:
+        """Look up a config by name; the first one without a name."""
+        chosen = name or next(iter(self.configs))
+        if chosen not in self.configs:
+            known = ", ".join(self.configs)
+            raise UnknownVersionError(f"{self.id} has no config {chosen!r}; it has: {known}")
+        return chosen, self.configs[chosen]
+
+    def resources_of(self, version: str | None = None) -> tuple[Resource, ...]:
+        """List the resources that make up a version."""
+        wanted = self.version(version)[1].resources
+        return tuple(resource for resource in self.resources if resource.name in wanted)
+
+
+def catalog_folder() -> Path:
+    """Return the folder of the installed catalog files."""
+    import covid_datasets.catalogs
+
+    return Path(covid_datasets.catalogs.__path__[0])
+
+
+def names() -> list[str]:
+    """List the ids of all sources, sorted."""
+    return sorted(path.stem for path in catalog_folder().glob("*.toml") if not path.stem.startswith("_"))
+
+
+def load_card(name: str) -> Card:
+    """Read one source's card.
+
+    >>> load_card("phantom").modalities
+    ('CT', 'CXR')
+    """
+    path = catalog_folder() / f"{name}.toml"
+    if not re.fullmatch(r"[a-z0-9_]+", name) or name.startswith("_") or not path.exists():
+        raise UnknownDatasetError(_unknown(name))
+    return _read_card(path, path.stat().st_mtime_ns)
+
+
+def info(name: str) -> Card:
+    """Return everything known about a source.
+
+    >>> info("cohen").licence.per_image
+    True
+    """
+    return load_card(split_name(name)[0])
+
+
+def list_datasets(modality: Modality | None = None, access: str | None = None) -> pa.Table:
+    """List all sources as an Arrow table, one row each; ``.to_pandas()`` makes a data frame of it.
+
+    >>> "covid_ct" in list_datasets(modality="CT").column("id").to_pylist()
+    True
+    """
+    import pyarrow as pa
+
+    cards = [load_card(name) for name in names()]
+    rows = [
+        {
+            "id": card.id,
+            "title": card.title,
+            "modalities": list(card.modalities),
+            "task": card.task,
+            "images": card.version()[1].images,
+            "patients": card.version()[1].patients,
+            "patient_known": card.patients.known,
+            "access": card.access.kind,
+            "licence": card.licence.spdx or card.licence.terms,
+            "redistribution": card.licence.redistribution,
+            "versions": list(card.versions),
+            "homepage": card.homepage,
+        }
+        for card in cards
+        if modality in (None, *card.modalities) and access in (None, card.access.kind)
+    ]
+    text, count, texts = pa.string(), pa.int64(), pa.list_(pa.string())
+    kinds = [text, text, texts, text, count, count, text, text, text, text, texts, text]
+    names_ = ["id", "title", "modalities", "task", "images", "patients", "patient_known", "access", "licence"]
+    names_ += ["redistribution", "versions", "homepage"]
+    schema = pa.schema(list(zip(names_, kinds, strict=True)))
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def split_name(spec: str) -> tuple[str, str | None]:
+    """Split ``"cohen@2020-06-22"`` into a name and a version.
+
+    >>> split_name("cohen@2020-06-22"), split_name("cohen")
+    (('cohen', '2020-06-22'), ('cohen', None))
+    """
+    name, _, version = spec.partition("@")
+    return name, version or None
+
+
+@lru_cache(maxsize=128)
+def _read_card(path: Path, _mtime: int) -> Card:
+    return read_card(path)
+
+
+def read_card(path: Path) -> Card:
+    """Read and validate a catalog file at any path."""
+    data = path.read_bytes()
+    try:
+        table: dict[str, Any] = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{path}: not a TOML file: {error}") from error
+    for given in ("id", "digest"):
+        if given in table:
+            raise CatalogError(f"{path}: key {given!r}: expected nothing (it is derived), found {table[given]!r}")
+    table |= {"id": path.stem, "digest": hashlib.sha256(data).hexdigest()}
+    card = read_typed(Card, table, path)
+    _check_references(card, path)
+    return card
+
+
+def _check_references(card: Card, path: Path) -> None:
+    """Check what types cannot say: names that point at each other, hashes, archive shapes."""
+    known = [resource.name for resource in card.resources]
+    if len(set(known)) != len(known):
+        raise CatalogError(f"{path}: key 'resources': expected unique names, found {known}")
+    if card.default_version not in card.versions:
+        found = ", ".join(card.versions)
+        raise CatalogError(f"{path}: key 'default_version': expected one of {found}, found {card.default_version!r}")
+    for name, version in card.versions.items():
+        if lost := sorted(set(version.resources) - set(known)):
+            raise CatalogError(f"{path}: key 'versions.{name}.resources': expected names of {known}, found {lost}")
+    if card.access.kind != "open" and not card.access.steps:
+        raise CatalogError(f"{path}: key 'access.steps': expected the exact steps of {card.access.kind!r}, found none")
+    for resource in card.resources:
+        where = f"{path}: resource {resource.name!r}"
+        if not resource.copies:
+            raise CatalogError(f"{where}: key 'copies': expected at least one, found none")
+        if (resource.archive == "none") != bool(resource.path):
+            raise CatalogError(
+                f"{where}: key 'path': expected for plain files and only there, found {resource.path!r} "
+                f"with archive = {resource.archive!r}"
+            )
+        for key, digits in (("sha256", 64), ("md5", 32)):
+            value = getattr(resource, key)
+            if value and not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
+                raise CatalogError(f"{where}: key {key!r}: expected {digits} hexadecimal digits, found {value!r}")
+        if resource.manifest and not (path.parent / "manifests" / resource.manifest).exists():
+            raise CatalogError(f"{where}: key 'manifest': expected a file in manifests/, found {resource.manifest!r}")
+
+
+def _unknown(name: str) -> str:
+    import difflib
+
+    known = names()
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return f"there is no dataset {name!r}.{hint} Known: {', '.join(known)}"

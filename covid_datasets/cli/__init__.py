@@ -1,0 +1,47 @@
+"""The command line: ``covid-datasets``. Thin: each command is one function that calls the public API.
+
+Standard output holds the answer, standard error everything else. ``docs/cli.md`` lists the exit codes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from covid_datasets.cli.parser import make_parser
+from covid_datasets.errors import CovidDatasetsError
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = make_parser().parse_args(argv)
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    return code
+
+
+def _run(arguments: Namespace) -> int:
+    """Run the command; an error of ours is its message and its exit code, any other is a bug and shows its trace."""
+    try:
+        code: int = arguments.run(arguments)
+    except CovidDatasetsError as error:
+        if arguments.json:
+            from covid_datasets.cli.show import print_json
+
+            print_json({"error": type(error).__name__, "message": str(error), "exit_code": error.exit_code})
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return error.exit_code
+    return code

@@ -1,0 +1,195 @@
+"""One function per command: call the public API, show the answer, return the exit code."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from argparse import Namespace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import covid_datasets as api
+from covid_datasets.cli.show import counts_text, print_json, print_markdown, print_table
+from covid_datasets.errors import IntegrityError
+from covid_datasets.progress import amount
+
+
+def run_list(arguments: Namespace) -> int:
+    """List sources."""
+    rows = api.list_datasets(modality=arguments.modality, access=arguments.access).to_pylist()
+    if arguments.json:
+        print_json(rows)
+    else:
+        print_table(rows, LISTED)
+    return 0
+
+
+LISTED = ("id", "title", "modalities", "access", "licence", "images", "patients", "version")
+
+
+def run_info(arguments: Namespace) -> int:
+    """Show a card."""
+    from covid_datasets.page import page
+
+    card = api.info(arguments.id)
+    if arguments.json:
+        print_json(card)
+    else:
+        print_markdown(page(card))
+    return 0
+
+
+def run_build(arguments: Namespace) -> int:
+    """Build a source and sum up what came out."""
+    built = api.build_dataset(
+        arguments.id,
+        arguments.config,
+        data_dir=arguments.data_dir,
+        cache_dir=arguments.cache_dir,
+        num_proc=arguments.num_proc,
+        verify=arguments.verify,
+        allow_missing=arguments.allow_missing,
+        mirror=arguments.mirror,
+        offline=arguments.offline,
+    )
+    if arguments.json:
+        print_json(built.to_json())
+        return 0
+    incomplete = "  INCOMPLETE: files of the source are missing" if built.incomplete else ""
+    print_facts(
+        {
+            "dataset": f"{built.id}@{built.version} ({built.config}){incomplete}",
+            "rows": f"{built.rows:,} of {built.patients:,} patients or groups; {built.dropped:,} dropped",
+            "splits": counts_text(built.splits),
+            "labels": counts_text(built.labels),
+            "fingerprint": built.fingerprint,
+            "path": built.path,
+            "report": built.path / "report.md",
+            "cost": f"{built.seconds:.1f} s, {built.peak_rss_mb:,.0f} MB of memory",
+        }
+    )
+    return 0
+
+
+def run_path(arguments: Namespace) -> int:
+    """Print the folder of a finished build, and nothing else."""
+    built = api.find_build(arguments.id, arguments.config, cache_dir=arguments.cache_dir, data_dir=arguments.data_dir)
+    if arguments.json:
+        print_json({"path": built.path})
+    else:
+        print(built.path)
+    return 0
+
+
+def run_splits(arguments: Namespace) -> int:
+    """Show the splits of a scheme and what the audit says of them."""
+    place = {"config": arguments.config, "cache_dir": arguments.cache_dir}
+    rows = api.load_splits(arguments.id, arguments.scheme, **place).to_pylist()
+    audit = api.audit(arguments.id, arguments.scheme, **place)
+    if arguments.csv:
+        print_csv(rows)
+        print(audit, file=sys.stderr)
+        return 0
+    counts = count_splits(rows)
+    if arguments.json:
+        print_json({"id": arguments.id, "scheme": arguments.scheme, "splits": counts, "audit": audit.to_json()})
+        return 0
+    print_table(
+        [{"split": name, **split, "labels": counts_text(split["labels"])} for name, split in counts.items()],
+        ("split", "rows", "patients", "groups", "labels"),
+    )
+    print(f"\n{audit}")
+    return 0
+
+
+def run_verify(arguments: Namespace) -> int:
+    """Check a finished build."""
+    report = api.verify(arguments.id, pixels=arguments.pixels, config=arguments.config, cache_dir=arguments.cache_dir)
+    if arguments.json:
+        print_json(report.to_json())
+    else:
+        what = "bytes and pixels" if arguments.pixels else "bytes"
+        state = f"{what} are as built" if report.ok else f"{len(report.problems):,} problems"
+        print(f"{arguments.id}: {state} ({report.rows:,} rows, {amount(report.bytes)}, {report.seconds:.1f} s)")
+        for problem in report.problems:
+            print(f"  {problem}")
+    return 0 if report.ok else IntegrityError.exit_code
+
+
+def run_mirror(arguments: Namespace) -> int:
+    """Copy the raw files of sources into a mirror."""
+    files = api.make_mirror(arguments.ids, arguments.destination, cache_dir=arguments.cache_dir)
+    if arguments.json:
+        print_json(files)
+        return 0
+    rows = [
+        {"source": f.dataset, "file": f.resource, "size": amount(f.size), "": f.action, "path": f.path} for f in files
+    ]
+    print_table(rows, ("source", "file", "size", "", "path"))
+    print(f"\nThere: COVID_DATASETS_MIRROR={arguments.destination} covid-datasets build {arguments.ids[0]}")
+    return 0
+
+
+def run_cache(arguments: Namespace) -> int:
+    """Show or clean the cache."""
+    if arguments.clean:
+        freed = api.clean_cache(arguments.cache_dir, name=arguments.id, what=arguments.clean, dry_run=arguments.dry_run)
+        if arguments.json:
+            print_json({"bytes": freed, "removed": not arguments.dry_run})
+        else:
+            print(f"{amount(freed)} {'would be freed' if arguments.dry_run else 'freed'}")
+        return 0
+    entries = [entry for entry in api.cache_contents(arguments.cache_dir) if arguments.id in (None, entry.name)]
+    if arguments.json:
+        print_json(entries)
+        return 0
+    rows = [{"kind": e.kind, "name": e.name, "size": amount(e.bytes), "note": e.note, "path": e.path} for e in entries]
+    print_table(rows, ("kind", "name", "size", "note", "path"))
+    print(f"\n{amount(sum(entry.bytes for entry in entries))} in all")
+    return 0
+
+
+def run_new(arguments: Namespace) -> int:
+    """Write the skeleton of a source."""
+    from covid_datasets.newsource import write_skeleton
+
+    written = write_skeleton(arguments.id, arguments.checkout)
+    if arguments.json:
+        print_json({"id": arguments.id, "written": written})
+        return 0
+    for path in written:
+        print(path)
+    print(f"\nNext: fill in every FILL-IN, then: pytest tests/test_conformance.py -k {arguments.id}")
+    return 0
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """Print names and values, aligned."""
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        print(f"{name.ljust(width)}  {value}")
+
+
+def print_csv(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print rows as CSV."""
+    if rows:
+        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def count_splits(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Count rows, patients, groups and labels of each split."""
+    splits: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        splits.setdefault(row["split"], []).append(row)
+    return {
+        name: {
+            "rows": len(members),
+            "patients": len({row["patient_id"] for row in members}),
+            "groups": len({row["group"] for row in members}),
+            "labels": dict(sorted(Counter(row["label"] or "unlabelled" for row in members).items())),
+        }
+        for name, members in splits.items()
+    }

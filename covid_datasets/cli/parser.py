@@ -1,0 +1,160 @@
+"""What can be typed: commands, arguments, help and examples. Importing this imports nothing heavy."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+CODES = """exit codes:
+  0  fine                  4  download failed
+  1  not there             5  integrity failed
+  2  usage                 6  build failed
+  3  access needed         7  no space
+"""
+
+
+def make_parser() -> ArgumentParser:
+    """Return the parser; after parsing, ``arguments.run`` is the function of the command."""
+    parser = ArgumentParser(
+        prog="covid-datasets",
+        description="Public COVID-19 imaging sources: verified, harmonised, split by patient.",
+        epilog=f"example:\n  covid-datasets build phantom\n\n{CODES}",
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    add = _adder(parser)
+    _add_looking(add)
+    _add_building(add)
+    _add_housekeeping(add)
+    return parser
+
+
+def _version() -> str:
+    try:
+        return version("covid_datasets")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+Adder = Callable[[str, str, str], ArgumentParser]
+
+
+def _adder(parser: ArgumentParser) -> Adder:
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, summary: str, example: str) -> ArgumentParser:
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=f"{summary[0].upper()}{summary[1:]}.",
+            epilog=f"example:\n  {example}",
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+        command.add_argument("--json", action="store_true", help="print one JSON value, for machines")
+        command.set_defaults(run=_later(name))
+        return command
+
+    return add
+
+
+def _later(name: str) -> Callable[[Namespace], int]:
+    """Import the commands only when one runs, so that ``--help`` is quick."""
+
+    def run(arguments: Namespace) -> int:
+        command: Callable[[Namespace], int] = getattr(import_module("covid_datasets.cli.commands"), f"run_{name}")
+        return command(arguments)
+
+    return run
+
+
+def _add_looking(add: Adder) -> None:
+    command = add("list", "list all sources", "covid-datasets list --modality CT --access open")
+    command.add_argument("--modality", choices=("CT", "CXR", "US"), help="only sources that hold this modality")
+    command.add_argument(
+        "--access", choices=("open", "account", "request", "web", "defunct"), help="only sources reached in this way"
+    )
+
+    command = add("info", "show everything known about a source", "covid-datasets info covid_ct")
+    command.add_argument("id", metavar="ID", help="a source, as `covid-datasets list` names it")
+
+    command = add("path", "print the folder of a finished build", "covid-datasets path phantom")
+    _add_build_name(command)
+    _add_data_dir(command)
+
+    command = add(
+        "splits",
+        "show who is in which split, and the leakage audit",
+        "covid-datasets splits covid_ct --scheme official",
+    )
+    _add_build_name(command)
+    command.add_argument("--scheme", default="patient", help="patient (default), official, fold-1-of-5, …")
+    command.add_argument(
+        "--csv", action="store_true", help="print one line per sample; the audit goes to standard error"
+    )
+
+
+def _add_building(add: Adder) -> None:
+    command = add("build", "download, check and prepare a source", "covid-datasets build cohen@2020-06-22 --num-proc 4")
+    _add_build_name(command)
+    _add_data_dir(command)
+    command.add_argument("--mirror", metavar="PLACE", help="folder or URL that answers for every host")
+    command.add_argument("--offline", action="store_true", default=None, help="never open a connection")
+    command.add_argument("--allow-missing", action="store_true", help="build an incomplete source, marked incomplete")
+    command.add_argument("--num-proc", type=_positive, metavar="N", help="worker processes (default: one per core)")
+    command.add_argument(
+        "--verify",
+        choices=("full", "bytes"),
+        default="full",
+        help="full (default): decode every image; bytes: hash only, no quality and no near-duplicates",
+    )
+
+    command = add("verify", "check a finished build against its manifest", "covid-datasets verify phantom --pixels")
+    _add_build_name(command)
+    command.add_argument("--pixels", action="store_true", help="decode every image too, and compare its pixels")
+
+
+def _add_housekeeping(add: Adder) -> None:
+    command = add(
+        "mirror", "copy sources for a machine without network", "covid-datasets mirror covid_ct cohen /media/usb"
+    )
+    command.add_argument("ids", metavar="ID", nargs="+", help="one or more sources")
+    command.add_argument("destination", metavar="DEST", help="folder that becomes the mirror")
+    _add_cache_dir(command)
+
+    command = add(
+        "cache", "show what the cache holds, or clean it", "covid-datasets cache --clean unfinished --dry-run"
+    )
+    command.add_argument("id", metavar="ID", nargs="?", help="only this source")
+    command.add_argument("--clean", choices=("unfinished", "downloads", "prepared", "all"), help="remove these")
+    command.add_argument("--dry-run", action="store_true", help="with --clean: remove nothing, tell what would go")
+    _add_cache_dir(command)
+
+    command = add("new", "write the skeleton of a new source", "covid-datasets new my_source")
+    command.add_argument("id", metavar="ID", help="lower-case letters, digits and _; starts with a letter")
+    command.add_argument("--checkout", metavar="DIR", default=".", help="checkout of covid_datasets (default: here)")
+
+
+def _add_build_name(command: ArgumentParser) -> None:
+    command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default version")
+    command.add_argument("--config", metavar="NAME", help="config of the source (default: its first)")
+    _add_cache_dir(command)
+
+
+def _add_cache_dir(command: ArgumentParser) -> None:
+    command.add_argument("--cache-dir", metavar="DIR", help="cache folder (default: COVID_DATASETS_CACHE)")
+
+
+def _add_data_dir(command: ArgumentParser) -> None:
+    command.add_argument("--data-dir", metavar="DIR", help="your own copy of the raw files")
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+_positive.__name__ = "whole number above 0"  # argparse says: invalid whole number above 0 value: '0'

@@ -1,0 +1,89 @@
+"""Answers on standard output: rich in a terminal, plain aligned text in a pipe, JSON for machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def print_json(value: object) -> None:
+    """Print one JSON value on one line."""
+    print(json.dumps(_plain(value)))
+
+
+def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
+    """Print rows under the names of their columns; numbers to the right."""
+    cells = [[_text(row.get(column)) for column in columns] for row in rows]
+    numbers = [all(isinstance(row.get(column), int | float) for row in rows) for column in columns]
+    if sys.stdout.isatty():
+        _print_rich(columns, cells, numbers)
+    else:
+        _print_plain(columns, cells, numbers)
+
+
+def print_markdown(text: str) -> None:
+    """Print Markdown, rendered where somebody looks at it."""
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.markdown import Markdown
+
+        Console().print(Markdown(text))
+    else:
+        print(text)
+
+
+def counts_text(counts: Mapping[str, int]) -> str:
+    """Say counts in one line.
+
+    >>> counts_text({"train": 1200, "test": 300})
+    'train 1,200, test 300'
+    """
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
+def _print_plain(columns: Sequence[str], cells: Sequence[Sequence[str]], numbers: Sequence[bool]) -> None:
+    lines = [list(columns), *cells]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    for line in lines:
+        padded = [
+            cell.rjust(width) if number else cell.ljust(width)
+            for cell, width, number in zip(line, widths, numbers, strict=True)
+        ]
+        print("  ".join(padded).rstrip())
+
+
+def _print_rich(columns: Sequence[str], cells: Sequence[Sequence[str]], numbers: Sequence[bool]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column, number in zip(columns, numbers, strict=True):
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for line in cells:
+        table.add_row(*map(escape, line))
+    Console().print(table)
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "?"  # unknown is said
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
+
+
+def _plain(value: Any) -> Any:
+    """Turn data classes, mapping proxies and paths into what JSON knows."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, bool | int | float) else str(value)

@@ -1,0 +1,128 @@
+"""Every error this library raises on purpose: what happened, where, and what to do next.
+
+One base class; one child per exit code of the command line; grandchildren by cause.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class CovidDatasetsError(Exception):
+    """Base of all errors of this library; ``exit_code`` is what the command line returns."""
+
+    exit_code: ClassVar[int] = 6
+
+
+class NotThereError(CovidDatasetsError):
+    """Something that was asked for by name does not exist."""
+
+    exit_code = 1
+
+
+class UnknownDatasetError(NotThereError):
+    """No catalog has this name."""
+
+
+class UnknownVersionError(NotThereError):
+    """The dataset has no such version, config or split scheme."""
+
+
+class NotBuiltError(NotThereError):
+    """The dataset has no finished build in this cache."""
+
+
+class UsageError(CovidDatasetsError):
+    """An argument has a value that cannot work."""
+
+    exit_code = 2
+
+
+class CatalogError(UsageError):
+    """A catalog file has a missing, unknown or wrong field."""
+
+
+class MissingExtraError(UsageError):
+    """An optional dependency is needed; the message holds the line that installs it."""
+
+
+class AccessRequired(CovidDatasetsError):
+    """The source needs an account, a form or a visit by hand; the message lists the steps."""
+
+    exit_code = 3
+
+
+class DownloadError(CovidDatasetsError):
+    """A file could not be downloaded."""
+
+    exit_code = 4
+
+
+class HostUnreachableError(DownloadError):
+    """No connection, a time-out, or a connection that kept breaking."""
+
+
+class MissingUpstreamError(DownloadError):
+    """The host answers, but the file is gone (404, 410)."""
+
+
+class RefusedError(DownloadError):
+    """The host refuses these credentials, or asks for some (401, 403)."""
+
+
+class NotTheFileError(DownloadError):
+    """A login, quota or error page came instead of the file."""
+
+
+class TruncatedError(DownloadError):
+    """The transfer ended early, again and again."""
+
+
+class OfflineError(DownloadError):
+    """The file is not in the cache and ``COVID_DATASETS_OFFLINE`` forbids the network."""
+
+
+class IntegrityError(CovidDatasetsError):
+    """Content is not what it should be."""
+
+    exit_code = 5
+
+
+class ChangedUpstreamError(IntegrityError):
+    """A file arrived whole, but its hash is not the expected one."""
+
+
+class UnsafeArchiveError(IntegrityError):
+    """An archive tries to leave its folder, holds links, or expands beyond all bounds."""
+
+
+class DamagedFileError(IntegrityError):
+    """A file is truncated, empty, or not in the format that its place demands."""
+
+
+class ColumnMissingError(IntegrityError):
+    """A table lacks a column that the builder needs; upstream may have renamed it."""
+
+
+class IncompleteSourceError(IntegrityError):
+    """More of a source is missing or damaged than its catalog tolerates."""
+
+
+class BuildError(CovidDatasetsError):
+    """A build cannot go on, for a reason that is not the raw data's."""
+
+    exit_code = 6
+
+
+class InvalidRecordError(BuildError):
+    """A builder yielded a record that the harmonised schema does not allow."""
+
+
+class CacheError(BuildError):
+    """The cache folder cannot be written, or somebody holds its lock for too long."""
+
+
+class NoSpaceError(CovidDatasetsError):
+    """The disk has, or would have, no room."""
+
+    exit_code = 7

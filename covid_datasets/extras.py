@@ -1,0 +1,24 @@
+"""Optional dependencies: one check, one message, with the line that installs what is missing."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from covid_datasets.errors import MissingExtraError
+
+EXTRAS = {"datasets": "hf", "pandas": "pandas", "torch": "torch"}
+"""Import name -> extra of this package."""
+
+
+def need(*modules: str) -> None:
+    """Raise for all missing modules at once, before any is imported.
+
+    >>> need("json")
+    """
+    missing = [module for module in modules if find_spec(module) is None]
+    if missing:
+        extras = ",".join(sorted({EXTRAS.get(module, module) for module in missing}))
+        raise MissingExtraError(
+            f"{', '.join(missing)} is not installed; this call needs it. "
+            f"Install it with: pip install 'covid_datasets[{extras}]'"
+        )

@@ -1,0 +1,137 @@
+"""A user's own copy of a source (``data_dir=``): find each resource in it, packed or not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from covid_datasets.catalog import Copy, Resource
+from covid_datasets.errors import NotThereError
+from covid_datasets.fetch.archives import Location, is_archive, open_archive
+from covid_datasets.fetch.manifest import read_manifest
+from covid_datasets.fetch.raw import Mount
+
+MAX_DEPTH = 3
+"""Archives inside archives inside archives; nothing in this field goes deeper."""
+
+
+def mount_local(data_dir: Path, resources: tuple[Resource, ...]) -> tuple[dict[str, Mount], list[str]]:
+    """Find the resources in a folder, or in one untouched archive.
+
+    Returns the mounts by resource name, and the files of the folder that belong to no resource.
+    A resource that is not there at all has no mount.
+    """
+    if not data_dir.exists():
+        raise NotThereError(f"data_dir {data_dir}: expected a folder or an archive, found nothing")
+    places = _places((str(data_dir.absolute()),))
+    mounts = {}
+    for resource in resources:
+        found = _find_archive(places, resource) if resource.archive != "none" else _find_file(places, resource)
+        if found is not None:
+            mounts[resource.name] = found
+    return mounts, _extra(places, mounts)
+
+
+def _places(location: Location, depth: int = 0) -> dict[Location, list[str]]:
+    """List the files of a folder or archive and of every archive inside it."""
+    listed = list(open_archive(location).names())
+    places = {location: listed}
+    if depth < MAX_DEPTH:
+        for name in listed:
+            if is_archive(name):
+                places |= _places(_inside(location, name), depth + 1)
+    return places
+
+
+def _inside(location: Location, name: str) -> Location:
+    outer = Path(location[0])
+    return (str(outer / name),) if len(location) == 1 and outer.is_dir() else (*location, name)
+
+
+def _find_file(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
+    """Find a plain file by its path, else by its name; the shallowest one wins."""
+    name = PurePosixPath(resource.path).name
+    for ending in (resource.path, name):
+        matches = [
+            (member.count("/"), len(location), location, member)
+            for location, members in places.items()
+            for member in members
+            if member == ending or member.endswith("/" + ending)
+        ]
+        if matches:
+            _, _, location, member = min(matches)
+            return Mount(location, only=resource.path, member=member)
+    return None
+
+
+def _find_archive(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
+    """Find the files of an archive: in an archive of any name, or in a folder that somebody unpacked."""
+    if resource.manifest:
+        return _find_by_manifest(places, resource)
+    for copy in resource.copies:
+        for name in archive_names(copy):
+            for location in places:
+                if len(location) > 0 and PurePosixPath(location[-1]).name == name and _members(places[location], copy):
+                    return _mount(location, copy, copy.root, resource)
+        for location, members in places.items():
+            if copy.root and _members(members, copy):
+                return _mount(location, copy, copy.root, resource)
+    outermost = next(iter(places))
+    return Mount(outermost) if places[outermost] else None
+
+
+def _members(members: list[str], copy: Copy) -> bool:
+    return any(member.startswith(copy.root) for member in members)
+
+
+def _mount(location: Location, copy: Copy, root: str, resource: Resource) -> Mount:
+    return Mount(location, root, tuple(copy.rename.items()), resource.manifest)
+
+
+def archive_names(copy: Copy) -> list[str]:
+    """Names under which a browser or a tool saves this copy.
+
+    >>> archive_names(Copy(url="https://github.com/a/set/archive/0c1d.zip"))
+    ['0c1d.zip', 'set-0c1d.zip']
+    """
+    parts = urlsplit(copy.url).path.split("/")
+    saved = [parts[-1]]
+    if len(parts) > 2 and parts[-2] == "archive":
+        saved.append(f"{parts[-3]}-{parts[-1]}")
+    return saved
+
+
+def _find_by_manifest(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
+    """Find the place and the root folder under which most files of the manifest are."""
+    renames = {tuple(copy.rename.items()): copy for copy in resource.copies}
+    votes: Counter[tuple[Location, str, tuple[tuple[str, str], ...]]] = Counter()
+    for rename in sorted(renames, key=len):
+        wanted = {Mount((), rename=rename).spelled(path) for path in read_manifest(resource.manifest)}
+        for location, members in places.items():
+            for member in members:
+                for root in _roots(member):
+                    if member[len(root) :] in wanted:
+                        votes[location, root, rename] += 1
+    if not votes:
+        return None
+    (location, root, rename), _ = min(votes.items(), key=lambda item: (-item[1], len(item[0][2]), item[0][:2]))
+    return Mount(location, root, rename, resource.manifest)
+
+
+def _roots(member: str) -> list[str]:
+    """List every leading folder of a path, the empty one first."""
+    parts = member.split("/")
+    return ["".join(part + "/" for part in parts[:depth]) for depth in range(len(parts))]
+
+
+def _extra(places: dict[Location, list[str]], mounts: dict[str, Mount]) -> list[str]:
+    """List the files that belong to no resource; archives that were read count as used."""
+    used = {mount.location[:depth] for mount in mounts.values() for depth in range(1, len(mount.location) + 1)}
+    known = {(mount.location, mount.spelled(path)) for mount in mounts.values() for path in mount.paths()}
+    return sorted(
+        " -> ".join((*location, member))
+        for location, members in places.items()
+        for member in members
+        if (location, member) not in known and _inside(location, member) not in used
+    )

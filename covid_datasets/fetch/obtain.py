@@ -1,0 +1,154 @@
+"""From a card to its raw files: downloaded, mirrored or the user's own, and checked for completeness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from covid_datasets.catalog import Card, Copy, Resource
+from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
+from covid_datasets.fetch.download import Download, locate_all
+from covid_datasets.fetch.local import archive_names, mount_local
+from covid_datasets.fetch.manifest import read_manifest
+from covid_datasets.fetch.raw import Mount, RawFiles
+from covid_datasets.settings import Settings
+
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a resource came from and how sure it is; goes into the manifest of a build."""
+
+    resource: str
+    place: str
+    sha256: str
+    verified: str
+
+
+@dataclass(frozen=True, slots=True)
+class Obtained:
+    """The raw files of a source, where they came from, and what is not as the catalog says."""
+
+    raw: RawFiles
+    origins: tuple[Origin, ...]
+    missing: tuple[str, ...]
+    extra: tuple[str, ...]
+    wrong_size: tuple[str, ...]
+
+
+def obtain(
+    card: Card,
+    version: str,
+    config: str,
+    settings: Settings,
+    *,
+    data_dir: str | Path | None = None,
+    allow_missing: bool = False,
+) -> Obtained:
+    """Get the raw files of a version, from ``data_dir`` where given, else from the source's copies in order."""
+    resources = card.resources_of(version)
+    extra: list[str] = []
+    if data_dir is not None:
+        mounts, extra = mount_local(Path(data_dir), resources)
+        origins = [Origin(name, " -> ".join(mount.location), "", _proof(mount)) for name, mount in mounts.items()]
+    elif card.access.kind in ("open", "web") or settings.mirror:
+        unreachable: list[CovidDatasetsError] = []
+        located = locate_all(
+            resources,
+            settings,
+            accept={resource.name: _whole(resource) for resource in resources},
+            on_error=(lambda _, error: unreachable.append(error)) if allow_missing else None,
+        )
+        if unreachable and not located:
+            raise unreachable[0]
+        mounts = {resource.name: _mount(resource, *located[resource.name]) for resource in resources if resource.name in located}
+        origins = [
+            Origin(name, download.url, download.sha256, "content manifest" if mounts[name].manifest else download.verified)
+            for name, (download, _) in located.items()
+        ]
+    else:
+        raise AccessRequired(access_text(card))
+    raw = RawFiles(tuple(mounts.values()), version, config, dict(card.config(config)[1].options))
+    missing, wrong = _survey(resources, mounts)
+    if missing and not allow_missing and len(missing) > card.version(version)[1].tolerance * _count(resources):
+        raise IncompleteSourceError(incomplete_text(card, version, missing, wrong, extra, data_dir))
+    return Obtained(raw, tuple(origins), tuple(missing), tuple(extra), tuple(wrong))
+
+
+def _proof(mount: Mount) -> str:
+    return "content manifest" if mount.manifest else "given by the user"
+
+
+def _whole(resource: Resource) -> Callable[[Download, Copy], bool]:
+    """Accept a copy that holds every file of the manifest; a smaller one serves only where no copy is whole."""
+    return lambda download, copy: not _absent(resource, _mount(resource, download, copy))
+
+
+def _mount(resource: Resource, download: Download, copy: Copy) -> Mount:
+    if resource.archive == "none":
+        return Mount((str(download.path.parent),), only=resource.path, member=download.path.name)
+    return Mount((str(download.path),), copy.root, tuple(copy.rename.items()), resource.manifest)
+
+
+def _absent(resource: Resource, mount: Mount | None) -> list[str]:
+    if not resource.manifest:
+        return [] if mount is not None and mount.paths() else [resource.path or resource.name]
+    wanted = read_manifest(resource.manifest)
+    return list(wanted) if mount is None else [path for path in wanted if mount.size(path) is None]
+
+
+def _count(resources: Sequence[Resource]) -> int:
+    return sum(len(read_manifest(resource.manifest)) if resource.manifest else 1 for resource in resources)
+
+
+def _survey(resources: Sequence[Resource], mounts: dict[str, Mount]) -> tuple[list[str], list[str]]:
+    """List missing files, and files whose size alone shows that they are not the right ones."""
+    missing, wrong = [], []
+    for resource in resources:
+        mount = mounts.get(resource.name)
+        missing += _absent(resource, mount)
+        if mount is None or not resource.manifest:
+            continue
+        for path, identity in read_manifest(resource.manifest).items():
+            size = mount.size(path)
+            if size is not None and identity.size is not None and size != identity.size:
+                wrong.append(f"{path}: expected {identity.size:,} bytes, found {size:,}")
+    return missing, wrong
+
+
+def access_text(card: Card) -> str:
+    """Say how to get a source that nothing can download for its user."""
+    steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(card.access.steps, start=1))
+    return (
+        f"{card.id}: access is by {card.access.kind}; no program may fetch it for you.\n{steps}\n"
+        f"Then: covid-datasets build {card.id} --data-dir FOLDER\nThe folder should hold:\n{expected_tree(card)}"
+    )
+
+
+def expected_tree(card: Card, version: str | None = None) -> str:
+    """Draw the folder that ``data_dir`` should be: each archive as served, or its unpacked files."""
+    lines = ["  FOLDER/"]
+    for resource in card.resources_of(version):
+        if resource.archive == "none":
+            lines.append(f"    {resource.path}")
+            continue
+        held = f"{len(read_manifest(resource.manifest)):,} files" if resource.manifest else "its files"
+        lines.append(f"    {archive_names(resource.copies[0])[-1]}   (untouched, or unpacked: {held})")
+    return "\n".join(lines)
+
+
+def incomplete_text(
+    card: Card, version: str, missing: list[str], wrong: list[str], extra: list[str], data_dir: str | Path | None
+) -> str:
+    """List what is missing, damaged and extra, and what to do."""
+    place = f"data_dir {data_dir}" if data_dir is not None else "the copies that could be reached"
+    parts = [f"{card.id}@{version}: {len(missing):,} of {_count(card.resources_of(version)):,} files are missing in {place}."]
+    for title, items in (("Missing", missing), ("Damaged", wrong), ("Not expected", extra)):
+        if items:
+            more = [f"  … and {len(items) - SHOWN:,} more"] if len(items) > SHOWN else []
+            parts.append("\n".join([f"{title}:", *(f"  {item}" for item in items[:SHOWN]), *more]))
+    parts.append(f"Expected:\n{expected_tree(card, version)}")
+    parts.append("To build what is there, marked incomplete: allow_missing=True, or --allow-missing.")
+    return "\n".join(parts)

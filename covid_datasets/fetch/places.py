@@ -1,0 +1,82 @@
+"""Where a URL's bytes lie: its place in a cache or mirror, and how to name it without giving secrets away."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]|[. ]$')
+_SECRET = re.compile(r"(?i)([?&][^=&#]*(?:token|sig|key|secret|passw|credential|auth)[^=&#]*=)[^&#]*")
+_LONGEST_NAME = 180  # bytes; file systems allow 255, and locks, parts and records append to it
+
+
+def redacted(url: str) -> str:
+    """Write a URL for people: without user, password, or values of keys that look secret.
+
+    >>> redacted("https://me:pw@host/a.zip?token=abc&page=2")
+    'https://host/a.zip?token=...&page=2'
+    """
+    parts = urlsplit(url)
+    return _SECRET.sub(r"\1...", urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
+
+
+def place(url: str) -> str:
+    """Give the relative path ``<host>/<path>`` that a URL has in every cache and mirror.
+
+    Nothing is decoded; what is unsafe in file names is percent-encoded; a query becomes a hash in the name.
+
+    >>> place("https://github.com/a/b/raw/x%20y.zip"), place("https://h:81/get?id=1"), place("http://h/../x")
+    ('github.com/a/b/raw/x%20y.zip', 'h_81/get-0c8158dc3a9f', 'h/.%2E/x')
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "localhost") + (f"_{parts.port}" if parts.port else "")
+    names = [_UNSAFE.sub(_encoded, name) for name in parts.path.split("/") if name] or ["index"]
+    if parts.path.endswith("/"):
+        names.append("index")
+    if parts.query:
+        names[-1] = _tagged(names[-1], parts.query)
+    return "/".join([_UNSAFE.sub(_encoded, host), *(_shortened(name) for name in names)])
+
+
+def mirrored(url: str, mirror: str) -> str:
+    """Give the address at which a mirror (folder or URL) has the bytes of ``url``.
+
+    >>> mirrored("https://github.com/a%20b.zip", "/mnt/mirror/")
+    '/mnt/mirror/github.com/a%20b.zip'
+    >>> mirrored("https://github.com/a%20b.zip", "https://mirror.hospital.org/covid")
+    'https://mirror.hospital.org/covid/github.com/a%2520b.zip'
+    """
+    name = place(url)
+    # A web server decodes what it is asked for once, and has to arrive at the file's literal name.
+    return f"{mirror.rstrip('/')}/{quote(name) if urlsplit(mirror).scheme in ('http', 'https', 'file') else name}"
+
+
+def local_path(address: str) -> Path | None:
+    """Give the path of a folder name or ``file://`` URL, ``None`` for anything else.
+
+    >>> local_path("file:///data/x").as_posix(), local_path("s3://bucket/x")
+    ('/data/x', None)
+    """
+    if "://" not in address:
+        return Path(address).expanduser().absolute()
+    parts = urlsplit(address)
+    return Path(unquote(parts.path)) if parts.scheme in ("file", "local") else None
+
+
+def _encoded(match: re.Match[str]) -> str:
+    return f"%{ord(match.group()):02X}"
+
+
+def _tagged(name: str, text: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    tag = hashlib.sha256(text.encode()).hexdigest()[:12]
+    return f"{stem}-{tag}{dot}{suffix}" if stem else f"{name}-{tag}"
+
+
+def _shortened(name: str) -> str:
+    if len(name.encode()) <= _LONGEST_NAME:
+        return name
+    suffix = "".join(Path(name).suffixes[-2:])[-20:]
+    return name.encode()[: _LONGEST_NAME - 40].decode(errors="ignore") + _tagged("", name) + suffix

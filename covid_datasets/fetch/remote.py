@@ -1,0 +1,123 @@
+"""Download from object stores and the like (s3, gs, hf, ...), anything that fsspec opens; resumes by seeking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from covid_datasets.errors import (
+    ChangedUpstreamError,
+    CovidDatasetsError,
+    HostUnreachableError,
+    MissingExtraError,
+    MissingUpstreamError,
+    OfflineError,
+    RefusedError,
+    TruncatedError,
+    UsageError,
+)
+from covid_datasets.fetch.http import Retry, with_retries
+from covid_datasets.fetch.part import Fetched, Limits, Origin, Part
+from covid_datasets.fetch.places import redacted
+from covid_datasets.settings import Settings
+
+_CHUNK = 1 << 20
+_PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "hf": "huggingface_hub", "az": "adlfs", "abfs": "adlfs"}
+_VALIDATORS = ("ETag", "etag", "md5Hash", "generation", "sha256", "blob_id", "oid", "mtime", "LastModified", "created")
+
+
+def download_remote(
+    url: str,
+    part: Path,
+    *,
+    settings: Settings,
+    limits: Limits | None = None,
+    size: int | None = None,
+    md5: bool = False,
+    on_bytes: Callable[[int], object] | None = None,
+    on_total: Callable[[int], object] | None = None,
+) -> Fetched:
+    """Bring the bytes of an fsspec URL into ``part``; arguments as in ``download_http``."""
+    if settings.offline:
+        raise OfflineError(f"{redacted(url)}: COVID_DATASETS_OFFLINE forbids the network")
+    limits = limits or Limits()
+    system, path = _open_system(url)
+    with Part(part, md5=md5, margin=limits.margin, on_bytes=on_bytes) as open_part:
+        with_retries(lambda: _attempt(system, path, url, open_part, size, on_total), url, open_part, limits)
+        return open_part.finish()
+
+
+def _attempt(
+    system: Any, path: str, url: str, part: Part, size: int | None, on_total: Callable[[int], object] | None
+) -> None:
+    try:
+        origin = _describe(system.info(path))
+        if size is not None and origin.total is not None and origin.total != size:
+            raise ChangedUpstreamError(
+                f"{redacted(url)}: expected {size:,} bytes (published in the catalog), the store offers "
+                f"{origin.total:,}. Next: update covid-datasets, or use another copy of the source with data_dir="
+            )
+        if origin != part.origin or not origin.validator or (origin.total is not None and part.size > origin.total):
+            part.start_over(origin)
+        if on_total and origin.total is not None:
+            on_total(origin.total)
+        part.check_space()
+        with system.open(path, "rb") as file:
+            file.seek(part.size)
+            while chunk := file.read(_CHUNK):
+                part.write(chunk)
+    except FileNotFoundError as error:
+        raise MissingUpstreamError(
+            f"{redacted(url)}: the store has no such file. Next: use a copy with data_dir= or a mirror"
+        ) from error
+    except PermissionError as error:
+        raise _refused(url, error) from error
+    except (CovidDatasetsError, Retry):
+        raise
+    except Exception as error:  # stores raise errors of their own kinds, which only their packages know
+        if "Credential" in type(error).__name__:
+            raise _refused(url, error) from error
+        raise Retry(
+            HostUnreachableError(
+                f"{redacted(url)}: the transfer broke after {part.size:,} bytes ({type(error).__name__}: {error}). "
+                f"Next: check the network and try again; what arrived is kept and resumed"
+            )
+        ) from error
+    if origin.total is not None and part.size != origin.total:
+        found = part.size
+        if found > origin.total:
+            part.start_over(Origin())
+        raise Retry(
+            TruncatedError(f"{redacted(url)}: expected {origin.total:,} bytes, found {found:,}. Next: try again")
+        )
+
+
+def _refused(url: str, error: Exception) -> RefusedError:
+    return RefusedError(
+        f"{redacted(url)}: the store refuses these credentials, or asks for some ({error}). Next: set up the "
+        f"credentials of {urlsplit(url).scheme}:// with its own tools, or pass the files as data_dir="
+    )
+
+
+def _describe(info: dict[str, Any]) -> Origin:
+    found = next((f"{key}={info[key]}" for key in _VALIDATORS if info.get(key)), "")
+    size = info.get("size")
+    return Origin(found, size if isinstance(size, int) else None)
+
+
+def _open_system(url: str) -> tuple[Any, str]:
+    from fsspec.core import url_to_fs
+
+    protocol = urlsplit(url).scheme
+    try:
+        system, path = url_to_fs(url)
+    except ImportError as error:
+        package = _PACKAGES.get(protocol, protocol)
+        raise MissingExtraError(
+            f"{redacted(url)}: {protocol}:// needs the package {package}. Next: pip install {package}"
+        ) from error
+    except ValueError as error:
+        raise UsageError(f"{redacted(url)}: expected a protocol that fsspec knows, found {protocol!r}") from error
+    return system, path

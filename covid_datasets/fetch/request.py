@@ -1,0 +1,138 @@
+"""One HTTP request: proxies, redirects, and credentials that go to nobody but the host they are for."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+
+from covid_datasets.errors import DownloadError
+from covid_datasets.fetch.part import Limits
+from covid_datasets.fetch.places import redacted
+
+_PAGE = 1 << 16  # how much of an HTML page is read to find its title
+_REDIRECTS = {301, 302, 303, 307, 308}
+_TITLE = re.compile(rb"(?is)<title[^>]*>(.*?)</title")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response's bytes: at most ``promised`` of them where the host says a number."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    response: http.client.HTTPResponse
+    url: str
+
+    @property
+    def promised(self) -> int | None:
+        """The length that the host gave for this body, if any."""
+        text = self.headers.get("Content-Length", "")
+        return int(text) if text.isdigit() and not self.response.chunked else None
+
+    def read(self, size: int) -> bytes:
+        """Return what is there, up to ``size`` bytes; ``b""`` at the end.
+
+        Bodies that are not chunked are read below ``HTTPResponse``, which would hide bytes beyond the promised ones.
+        """
+        return (self.response if self.response.chunked else self.response.fp).read1(size)
+
+
+def ask(url: str, headers: dict[str, str], limits: Limits) -> Answer:
+    """Send the request and follow redirects; credentials stay with the scheme, host and port they are for."""
+    from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request
+
+    # Only what is wanted: no handler for redirects, statuses, file: or ftp:, which _open and its callers do themselves.
+    opener = OpenerDirector()
+    for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler()):
+        opener.add_handler(handler)
+    login = _login(urlsplit(url))
+    home, here = _origin(url), url
+    for _ in range(limits.redirects + 1):
+        parts = urlsplit(here)
+        clean = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
+        request = Request(quote(clean, safe="%/:=&?~+!$,;'@()*[]"), headers=headers)  # noqa: S310  (the opener knows only http and https)
+        if login and _origin(here) == home:
+            request.add_unredirected_header("Authorization", login)
+        response: http.client.HTTPResponse = opener.open(request, timeout=limits.timeout)
+        target = response.headers.get("Location")
+        if response.status not in _REDIRECTS or not target:
+            return Answer(response.status, response.headers, response, here)
+        response.close()
+        here = urljoin(here, target)
+        schemes = (parts.scheme, urlsplit(here).scheme)
+        if schemes[1] not in ("http", "https") or schemes == ("https", "http"):
+            raise DownloadError(
+                f"{redacted(url)}: expected a redirect that stays on {schemes[0]}, found one to {redacted(here)}. "
+                f"Next: check that this network does not tamper with traffic, or use a mirror: COVID_DATASETS_MIRROR"
+            )
+    raise DownloadError(
+        f"{redacted(url)}: expected at most {limits.redirects} redirects, found more; the last leads to "
+        f"{redacted(here)}. Next: open the URL in a browser; if it works there, report it to covid-datasets"
+    )
+
+
+def _origin(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+
+
+def _login(parts: SplitResult) -> str:
+    """Give the Authorization header for a URL: from the URL itself, else from netrc, for exactly this host."""
+    import base64
+
+    user, password = parts.username or "", parts.password or ""
+    if user:
+        user, password = unquote(user), unquote(password)
+    else:
+        user, password = _from_netrc(parts.hostname or "")
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode() if user else ""
+
+
+def _from_netrc(host: str) -> tuple[str, str]:
+    import netrc
+    import warnings
+
+    path = Path(os.environ.get("NETRC") or "~/.netrc").expanduser()
+    if not path.is_file():
+        return "", ""
+    try:
+        user, account, password = netrc.netrc(str(path)).hosts.get(host, ("", "", ""))
+    except (netrc.NetrcParseError, OSError, UnicodeDecodeError) as error:
+        # Without the parser's own words: they may quote a password.
+        line = f" at line {error.lineno}" if isinstance(error, netrc.NetrcParseError) and error.lineno else ""
+        warnings.warn(f"{path}: cannot be read{line}; going on without credentials", stacklevel=2)
+        return "", ""
+    return user or account or "", password or ""
+
+
+def title(answer: Answer, first: bytes = b"") -> str:
+    """Quote the title of a web page, with " titled" before it; empty where there is none."""
+    import html
+
+    page = first
+    try:
+        while len(page) < _PAGE and not _TITLE.search(page) and (chunk := answer.read(_PAGE)):
+            page += chunk
+    except (OSError, http.client.HTTPException):
+        pass  # the title is a courtesy; the error that quotes it is raised either way
+    match = _TITLE.search(page)
+    text = " ".join(html.unescape(match[1].decode(errors="replace")).split())[:100] if match else ""
+    return f" titled {text!r}" if text else ""
+
+
+def retry_after(headers: http.client.HTTPMessage) -> float:
+    """Read Retry-After, in seconds or as a date; 0 where it is absent or unreadable."""
+    from email.utils import parsedate_to_datetime
+
+    text: str = headers.get("Retry-After", "").strip()
+    if text.isdigit():
+        return float(text)
+    try:
+        return max(parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
+    except ValueError:
+        return 0.0

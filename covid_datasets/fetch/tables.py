@@ -1,0 +1,187 @@
+"""A source's own tables (CSV, Excel) as rows of untouched text, with everything odd about them said.
+
+Values are never converted here: a builder sees ``"50"``, ``" "`` and ``"?"`` as the publisher wrote them.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import io
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Protocol
+
+from covid_datasets.errors import ColumnMissingError, DamagedFileError, IncompleteSourceError
+from covid_datasets.schema import Notice
+
+MAX_WORKBOOK_BYTES = 512 * 2**20
+"""An unpacked workbook beyond this is a bomb: the largest of this field has 20 MB."""
+
+_NO_RENAME: Mapping[str, str] = MappingProxyType({})
+
+
+class Raw(Protocol):
+    """The two questions a table reader asks; ``RawFiles`` answers them."""
+
+    def has(self, path: str) -> bool:
+        """Tell whether a file is there."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows by column name (``""`` where a cell is empty), and what the report must tell about the file."""
+
+    rows: list[dict[str, str]]
+    notices: list[Notice] = field(default_factory=list)
+
+
+def read_csv(
+    raw: Raw,
+    path: str,
+    *,
+    required: Sequence[str],
+    rename: Mapping[str, str] = _NO_RENAME,
+    comment: str = "",
+    delimiter: str = ",",
+) -> Table:
+    """Read a CSV file; ``rename`` maps the stripped names of older headers to the current ones.
+
+    A row with cells missing or left over is reported and dropped; what follows it is read as usual, also when
+    the cause is a quotation mark that never closes. Cells under nameless columns are kept as ``"unnamed <n>"``.
+    """
+    text, notices = _decode(_bytes(raw, path), path)
+    numbered = list(enumerate(io.StringIO(text, newline=""), start=1))
+    while comment and numbered and numbered[0][1].startswith(comment):
+        del numbered[0]
+    cells = _parse(numbered, delimiter, path, notices)
+    header = next(cells, None)
+    if header is None:
+        raise DamagedFileError(f"{path}: expected a table, found no header line")
+    return _table(path, header, cells, required, rename, notices)
+
+
+def read_xlsx(
+    raw: Raw, path: str, *, required: Sequence[str], sheet: str | None = None, rename: Mapping[str, str] = _NO_RENAME
+) -> Table:
+    """Read one sheet of an Excel workbook (the first without a name), all values as text."""
+    import openpyxl
+
+    data = _bytes(raw, path)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as parts:
+            unpacked = sum(part.file_size for part in parts.infolist())
+        if unpacked > MAX_WORKBOOK_BYTES:
+            raise DamagedFileError(f"{path}: expected at most {MAX_WORKBOOK_BYTES} bytes unpacked, found {unpacked}")
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+        if sheet is not None and sheet not in book.sheetnames:
+            raise ColumnMissingError(f"{path}: expected a sheet {sheet!r}, found {', '.join(book.sheetnames)}")
+        pages = book[sheet] if sheet is not None else book.worksheets[0]
+        cells = [[_as_text(value) for value in row] for row in pages.iter_rows(values_only=True)]
+    except (ColumnMissingError, DamagedFileError):
+        raise
+    except Exception as error:  # openpyxl lets through whatever its zip, XML and cell readers raise
+        raise DamagedFileError(f"{path}: expected an Excel workbook, found a file that cannot be read: {error}") from error
+    if not cells:
+        raise DamagedFileError(f"{path}: expected a table, found an empty sheet")
+    return _table(path, cells[0], iter(cells[1:]), required, rename, [])
+
+
+def _bytes(raw: Raw, path: str) -> bytes:
+    if not raw.has(path):
+        raise IncompleteSourceError(
+            f"{path}: expected this table in the raw files, found nothing; without it the source cannot be read. "
+            "Download it again, or put it into data_dir= under this name"
+        )
+    data = raw.read(path)
+    if not data:
+        raise DamagedFileError(f"{path}: expected a table, found an empty file (0 bytes)")
+    return data
+
+
+def _decode(data: bytes, path: str) -> tuple[str, list[Notice]]:
+    try:
+        return data.decode("utf-8-sig"), []
+    except UnicodeDecodeError as error:
+        what = f"byte {data[error.start]:#04x} at offset {error.start} is not UTF-8; read as Windows-1252"
+        return data.decode("cp1252", errors="replace"), [Notice("text not UTF-8", path, what)]
+
+
+def _parse(numbered: Sequence[tuple[int, str]], delimiter: str, path: str, notices: list[Notice]) -> Iterator[list[str]]:
+    """Yield the header, then each row that fits it. Of a row that does not, only the first line is given up."""
+    header: list[str] = []
+    start = 0
+    while start < len(numbered):
+        number = numbered[start][0]
+        # A reader of its own for each row: one that swallowed lines after an unclosed quotation mark can't step back.
+        reader = csv.reader((numbered[index][1] for index in range(start, len(numbered))), delimiter=delimiter)
+        try:
+            cells = next(reader)
+            broken = "" if _fits(cells, header) else f"expected {len(header)} cells, found {len(cells)} in {cells[:3]}"
+        except csv.Error as error:
+            cells, broken = [], str(error)
+        if broken:
+            notices.append(Notice("broken row", f"{path} line {number}", broken, dropped=True))
+            start += 1
+            continue
+        start += reader.line_num
+        header = header or cells
+        if any(cell.strip() for cell in cells):
+            yield cells
+
+
+def _fits(cells: Sequence[str], header: Sequence[str]) -> bool:
+    """Tell whether every named column has a cell and every cell that is left over is blank."""
+    named = next((index for index in range(len(header), 0, -1) if header[index - 1].strip()), 0)
+    if not header or not any(map(str.strip, cells)):
+        return True
+    return len(cells) >= named and not any(map(str.strip, cells[len(header) :]))
+
+
+def _table(
+    path: str,
+    header: Sequence[str],
+    cells: Iterator[list[str]],
+    required: Sequence[str],
+    rename: Mapping[str, str],
+    notices: list[Notice],
+) -> Table:
+    names = _names(header, rename)
+    _require(path, names, required)
+    blank = dict.fromkeys(names, "")
+    rows = [blank | dict(zip(names, row, strict=False)) for row in cells if any(cell.strip() for cell in row)]
+    return Table(rows, notices)
+
+
+def _names(header: Sequence[str], rename: Mapping[str, str]) -> list[str]:
+    names: list[str] = []
+    for index, cell in enumerate(header):
+        name = rename.get(cell.strip(), cell.strip()) or f"unnamed {index}"
+        names.append(f"{name} (column {index})" if name in names else name)
+    return names
+
+
+def _require(path: str, names: Sequence[str], required: Sequence[str]) -> None:
+    for wanted in required:
+        if wanted not in names:
+            near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.5)
+            hint = f"; the nearest is {near[0]!r}, upstream may have renamed it" if near else ""
+            raise ColumnMissingError(f"{path}: expected a column {wanted!r}, found {', '.join(map(repr, names))}{hint}")
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return str(value)

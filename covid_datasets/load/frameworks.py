@@ -1,0 +1,66 @@
+"""A selection in the form of each framework; each is imported here, by the call that needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from covid_datasets.extras import need
+from covid_datasets.load.rows import NumpyRows
+from covid_datasets.load.selection import Rows, Selection
+from covid_datasets.splits.assign import SPLITS
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from datasets import Dataset
+    from torch.utils.data import Dataset as TorchDataset
+
+
+def as_huggingface(selection: Selection, rows: tuple[Rows, ...]) -> Dataset:
+    """Return a real ``datasets.Dataset``, mapped from disk."""
+    need("datasets")
+    from datasets import concatenate_datasets, load_from_disk
+
+    parts = []
+    for build, wanted in zip(selection.builds, rows, strict=True):
+        stored = load_from_disk(str(build.path))
+        whole = concatenate_datasets([stored[split] for split in SPLITS])
+        contiguous = len(wanted) > 0 and int(wanted[-1]) - int(wanted[0]) + 1 == len(wanted) and bool((np.diff(wanted) == 1).all())
+        parts.append(whole.select(range(int(wanted[0]), int(wanted[-1]) + 1) if contiguous else wanted))
+    return concatenate_datasets(parts) if len(parts) > 1 else parts[0]
+
+
+def as_numpy(selection: Selection, rows: tuple[Rows, ...]) -> NumpyRows:
+    """Return a sequence of rows with arrays."""
+    return NumpyRows(selection.builds, rows)
+
+
+def as_pandas(selection: Selection, rows: tuple[Rows, ...]) -> pd.DataFrame:
+    """Return a data frame; images stay encoded, labels become categories."""
+    need("pandas")
+    import pandas as pd
+
+    from covid_datasets.taxonomy import label_names
+
+    frame: pd.DataFrame = as_numpy(selection, rows).table().to_pandas()
+    codes = frame["label"].fillna(-1).astype(int)
+    frame["label"] = pd.Categorical.from_codes(codes.to_numpy(), categories=list(label_names()))
+    return frame
+
+
+def as_torch(selection: Selection, rows: tuple[Rows, ...]) -> TorchDataset[dict[str, Any]]:
+    """Return a map-style ``torch.utils.data.Dataset``; images are uint8 tensors, channels first."""
+    need("torch")
+    from covid_datasets.load.torch_rows import TorchRows
+
+    return TorchRows(as_numpy(selection, rows))
+
+
+FRAMEWORKS: dict[str, Callable[[Selection, tuple[Rows, ...]], Any]] = {
+    "hf": as_huggingface,
+    "numpy": as_numpy,
+    "pandas": as_pandas,
+    "torch": as_torch,
+}

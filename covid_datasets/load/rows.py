@@ -1,0 +1,73 @@
+"""Rows with decoded images as NumPy arrays: the form behind ``framework="numpy"`` and ``"torch"``."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+import numpy as np
+import pyarrow as pa
+from PIL import Image
+
+from covid_datasets.build.result import Built
+from covid_datasets.load.selection import Rows
+from covid_datasets.load.tables import open_table
+
+
+class NumpyRows(Sequence[dict[str, Any]]):
+    """A split as a sequence of dictionaries; ``image`` and ``masks`` are arrays, decoded when a row is asked for."""
+
+    def __init__(self, builds: Sequence[Built], rows: Sequence[Rows]) -> None:
+        """Take some builds, and the rows of each. Nothing is opened yet, so this is cheap to send to workers."""
+        self._builds = builds
+        self._rows = rows
+        self._ends = np.cumsum([len(part) for part in rows])
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    @overload
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
+    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+        """Return a row with its images decoded."""
+        if isinstance(index, slice):
+            return [self[position] for position in range(*index.indices(len(self)))]
+        position = index + len(self) if index < 0 else index
+        if not 0 <= position < len(self):
+            raise IndexError(f"row {index} of {len(self)}")
+        part = int(np.searchsorted(self._ends, position, side="right"))
+        within = position - (int(self._ends[part - 1]) if part else 0)
+        return decoded(open_table(self._builds[part]).slice(int(self._rows[part][within]), 1).to_pylist()[0])
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Go through all rows."""
+        return (self[position] for position in range(len(self)))
+
+    def __repr__(self) -> str:
+        """Say what this is in one line."""
+        return f"NumpyRows({len(self):,} rows)"
+
+    def table(self) -> pa.Table:
+        """Return the rows as an Arrow table with encoded images."""
+        parts = [open_table(build).take(pa.array(rows)) for build, rows in zip(self._builds, self._rows, strict=True)]
+        return pa.concat_tables(parts)
+
+
+def decoded(row: dict[str, Any]) -> dict[str, Any]:
+    """Replace encoded images in a row by arrays, of the depth and channels that they were stored with."""
+    image = row["image"]
+    masks = row["masks"] or {}
+    return row | {
+        "image": None if image is None else decode_array(image["bytes"]),
+        "masks": {name: None if mask is None else decode_array(mask["bytes"]) for name, mask in masks.items()},
+    }
+
+
+def decode_array(data: bytes) -> np.ndarray:
+    """Decode an encoded image to an array; palette images become what they look like."""
+    image = Image.open(io.BytesIO(data))
+    return np.asarray(image.convert("RGB") if image.mode == "P" else image)

@@ -1,0 +1,58 @@
+"""``streaming=True`` without a finished build: rows straight from the raw files, nothing written to disk."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from covid_datasets.build.pieces import Task, Verify, piece_rows
+from covid_datasets.build.plan import make_plan
+from covid_datasets.catalog import load_card, split_name
+from covid_datasets.extras import need
+from covid_datasets.features import features_dict
+from covid_datasets.fetch.obtain import obtain
+from covid_datasets.schema import Notice
+from covid_datasets.settings import Settings
+from covid_datasets.splits.assign import SPLITS
+
+if TYPE_CHECKING:
+    from datasets import IterableDatasetDict
+
+STREAM_PIECE_BYTES = 8 << 20
+
+
+def stream_raw(
+    name: str, config: str | None, settings: Settings, *, data_dir: Any, verify: Verify, allow_missing: bool
+) -> IterableDatasetDict:
+    """Stream the default splits of a source that is not built.
+
+    Splits are by what the metadata says: duplicates that only pixels show are not known before they are read,
+    unless they are in the catalog's identities.
+    """
+    need("datasets")
+    from datasets import Features, IterableDataset, IterableDatasetDict
+
+    identifier, wanted = split_name(name)
+    card = load_card(identifier)
+    version, chosen = card.version(wanted)[0], card.config(config)[0]
+    obtained = obtain(card, version, chosen, settings, data_dir=data_dir, allow_missing=allow_missing)
+    builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
+    plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, STREAM_PIECE_BYTES)
+    tasks = [Task(card.id, piece, obtained.raw, "", verify) for piece in plan.pieces]
+    features = Features.from_dict(features_dict())
+    return IterableDatasetDict(
+        {
+            split: IterableDataset.from_generator(
+                _rows, features=features, gen_kwargs={"tasks": [task for task in tasks if task.piece.split == split]}
+            )
+            for split in SPLITS
+        }
+    )
+
+
+def _rows(tasks: list[Task]) -> Iterator[dict[str, Any]]:
+    for task in tasks:
+        for item in piece_rows(task):
+            if not isinstance(item, Notice):
+                yield item[0]

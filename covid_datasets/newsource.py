@@ -1,0 +1,154 @@
+"""What ``covid-datasets new ID`` writes: a builder, a card and a raw tree, honest about being unfinished.
+
+The skeleton imports and validates, and the conformance suite fails for it at every value that is still a placeholder.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from covid_datasets.errors import UsageError
+
+PLACEHOLDER = "FILL-IN"
+"""Stands where a fact is missing; the conformance suite names every file and line that still holds it."""
+
+BUILDER = '''\
+"""FILL-IN: the source, and what its tree looks like, in one or two sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from covid_datasets.fetch.raw import RawFiles
+from covid_datasets.fetch.tables import read_csv
+from covid_datasets.schema import File, Notice, Record
+
+
+def records(raw: RawFiles) -> Iterator[Record | Notice]:
+    """Yield one record per image. FILL-IN: match the publisher's real tree and columns."""
+    table = read_csv(raw, "metadata.csv", required=["filename", "patient", "finding"])
+    yield from table.notices
+    for row in table.rows:
+        yield Record(
+            sample_id=row["filename"],
+            image=File(f"images/{row['filename']}"),
+            modality="CXR",
+            patient=row["patient"] or None,
+            label_raw=row["finding"] or None,
+            source_row=row,
+        )
+'''
+
+CARD = """\
+# Every field is explained in README.md of this folder. Write what is known; say "unknown" where it is not.
+title = "FILL-IN"
+summary = "FILL-IN: what it is, in one sentence."
+seed_names = []
+modalities = ["CXR"]
+task = "FILL-IN"
+homepage = "FILL-IN"
+default_version = "FILL-IN"
+
+[licence]
+spdx = ""
+terms = "FILL-IN: the publisher's exact words."
+redistribution = "unknown"
+commercial = "unknown"
+
+[access]
+kind = "open"
+
+[patients]
+known = "none"
+how = "FILL-IN: which column or file name tells the person."
+
+[[citations]]
+key = "FILL-IN"
+title = "FILL-IN"
+author = ["FILL-IN"]
+year = 2020
+
+[versions."FILL-IN"]
+resources = ["images"]
+
+[[resources]]
+name = "images"
+archive = "zip"
+copies = [{ url = "https://example.org/FILL-IN.zip" }]
+"""
+
+TREE = '''\
+"""Raw tree of @ID@ in its true layout. FILL-IN: names, columns and dirty values as the publisher has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+
+def write_tree(folder: Path) -> None:
+    """Write a small look-alike of the source into ``folder``."""
+    (folder / "images").mkdir(parents=True)
+    rows = ["filename,patient,finding"]
+    for number in range(4):
+        Image.linear_gradient("L").rotate(90 * number).save(folder / "images" / f"{number}.png")
+        rows.append(f"{number}.png,p{number // 2},COVID-19")
+    (folder / "metadata.csv").write_text("\\n".join(rows) + "\\n", encoding="utf-8")
+'''
+
+
+def write_skeleton(name: str, checkout: str | Path = ".") -> list[Path]:
+    """Write the files of a new source into a checkout; none of them may exist yet.
+
+    Args:
+        name: Id of the source: its module, its TOML file and its pages are called so.
+        checkout: Folder that holds ``builders/``, ``catalogs/`` and ``tests/``.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        UsageError: The name cannot be an id, a file is there already, or this is no checkout.
+    """
+    files = skeleton(name)
+    root = Path(checkout)
+    if lost := [folder for folder in ("builders", "catalogs", "tests") if not (root / folder).is_dir()]:
+        raise UsageError(
+            f"{root.absolute()}: expected a checkout of covid_datasets, found no {', '.join(lost)}/; "
+            "run this in its top folder, or give --checkout DIR"
+        )
+    if taken := [path for path in files if (root / path).exists()]:
+        raise UsageError(f"{name}: refusing to overwrite {', '.join(taken)}; choose another id, or remove them first")
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        with (root / path).open("x", encoding="utf-8") as out:  # "x": also a file of this very moment stays
+            out.write(text)
+    return [root / path for path in files]
+
+
+def skeleton(name: str) -> dict[str, str]:
+    """Return path and text of each file of a new source.
+
+    >>> list(skeleton("my_source"))
+    ['builders/my_source.py', 'catalogs/my_source.toml', 'tests/sources/my_source.py']
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise UsageError(f"{name!r} cannot be an id: expected lower-case letters, digits and _, a letter first")
+    return {
+        f"builders/{name}.py": BUILDER,
+        f"catalogs/{name}.toml": CARD,
+        f"tests/sources/{name}.py": TREE.replace("@ID@", name),
+    }
+
+
+def placeholders(name: str, checkout: str | Path = ".") -> list[str]:
+    """List ``file:line`` of every placeholder that is left in a source's files."""
+    return [
+        f"{path}:{number}"
+        for path in skeleton(name)
+        if (Path(checkout) / path).exists()
+        for number, line in enumerate((Path(checkout) / path).read_text(encoding="utf-8").splitlines(), start=1)
+        if PLACEHOLDER in line
+    ]

@@ -1,0 +1,287 @@
+"""One page per source, made from its card alone: ``python -m covid_datasets.page`` rewrites ``docs/sources/``.
+
+``--check`` writes nothing and fails where a page is not what its card says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from covid_datasets import catalog
+from covid_datasets.catalog import Card, Permission, Resource, Version
+
+GENERATED = "<!-- Generated from the catalog by `python -m covid_datasets.page`; edit the TOML instead. -->"
+KNOWN = {
+    "all": "known for every row",
+    "some": "known for some rows",
+    "none": "not known",
+}
+ACCESS = {
+    "open": "open: downloaded for you",
+    "account": "needs an account",
+    "request": "needs a request to its owners",
+    "web": "from web pages: downloaded for you, picture by picture",
+    "defunct": "no longer published",
+}
+ALLOWED: Mapping[Permission, str] = {
+    "yes": "allowed",
+    "no": "not allowed",
+    "per-image": "differs per image",
+    "unknown": "unknown",
+}
+
+
+def page(card: Card) -> str:
+    """Write the page of one source as Markdown."""
+    sections = (
+        _head(card),
+        _contents(card),
+        _patients(card),
+        _licence(card),
+        _access(card),
+        _resources(card),
+        _configs(card),
+        _official_split(card),
+        _defects(card),
+        _features(card),
+        _citations(card),
+    )
+    return "\n\n".join("\n".join(section) for section in map(list, sections) if section) + "\n"
+
+
+def index(cards: Iterable[Card]) -> str:
+    """Write the table of all sources as Markdown."""
+    rows = [
+        (
+            f"[`{card.id}`]({card.id}.md)",
+            card.title,
+            ", ".join(card.modalities),
+            *_counts(card),
+            card.access.kind,
+            _spdx(card),
+        )
+        for card in cards
+    ]
+    columns = ("id", "source", "modalities", "images", "patients", "access", "licence")
+    return "\n".join([GENERATED, "", "# Sources", "", *_table(columns, rows)]) + "\n"
+
+
+def pages() -> dict[str, str]:
+    """Return name and text of every file that ``docs/sources/`` should hold."""
+    cards = [catalog.load_card(name) for name in catalog.names()]
+    return {"README.md": index(cards)} | {f"{card.id}.md": f"{GENERATED}\n\n{page(card)}" for card in cards}
+
+
+def stale(folder: Path) -> list[Path]:
+    """List pages that are missing, outdated, or of no source."""
+    wanted = pages()
+    wrong = [name for name, text in wanted.items() if not (folder / name).exists() or _read(folder / name) != text]
+    return [folder / name for name in wrong] + _unwanted(folder, wanted)
+
+
+def rewrite(folder: Path) -> list[Path]:
+    """Bring the pages of a folder up to date; return those that changed."""
+    changed, wanted = stale(folder), pages()
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in changed:
+        if path.name in wanted:
+            path.write_text(wanted[path.name], encoding="utf-8", newline="\n")
+        else:
+            path.unlink()
+    return changed
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Rewrite or check the pages of a checkout."""
+    parser = argparse.ArgumentParser(prog="python -m covid_datasets.page", description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/sources"))
+    parser.add_argument("--check", action="store_true", help="write nothing; fail where a page is not up to date")
+    arguments = parser.parse_args(argv)
+    changed = stale(arguments.folder) if arguments.check else rewrite(arguments.folder)
+    for path in changed:
+        print(f"not up to date: {path}" if arguments.check else path)
+    if arguments.check and changed:
+        print("run: python -m covid_datasets.page", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _unwanted(folder: Path, wanted: Mapping[str, str]) -> list[Path]:
+    return sorted(path for path in folder.glob("*.md") if path.name not in wanted)
+
+
+def _head(card: Card) -> Iterator[str]:
+    yield from (f"# {card.title}", "", card.summary, "")
+    yield from _table(
+        ("", ""),
+        [
+            ("Id", f"`{card.id}`"),
+            ("Modalities", ", ".join(card.modalities)),
+            ("Task", card.task),
+            ("Homepage", card.homepage or "none"),
+            ("Also known as", ", ".join(card.seed_names) or "nothing else"),
+            ("Access", _access_text(card)),
+            ("Licence", _spdx(card)),
+            ("Patients", KNOWN[card.patients.known]),
+        ],
+    )
+    yield from (
+        "",
+        "```python",
+        "from covid_datasets import load_dataset",
+        "",
+        f'ds = load_dataset("{card.id}")',
+        "```",
+    )
+
+
+def _contents(card: Card) -> Iterator[str]:
+    yield from ("## Contents", "")
+    rows = [
+        (
+            f"`{name}`{' (default)' if name == card.default_version else ''}",
+            version.date or "undated",
+            _number(version.images),
+            _number(version.patients),
+            f"{version.tolerance:.1%}",
+            f"`{version.commit[:12]}`" if version.commit else "",
+        )
+        for name, version in card.versions.items()
+    ]
+    yield from _table(("version", "date", "images", "patients", "may be missing", "commit"), rows)
+    for name, version in card.versions.items():
+        yield from _version_notes(name, version)
+
+
+def _version_notes(name: str, version: Version) -> Iterator[str]:
+    if version.note:
+        yield from ("", f"`{name}`: {version.note}")
+    if version.labels:
+        yield from ("", f"Labels of `{name}`:", "")
+        yield from _table(("label", "images"), [(label, f"{count:,}") for label, count in version.labels.items()])
+
+
+def _patients(card: Card) -> Iterator[str]:
+    yield from ("## Patients", "", f"Who the patient is: **{KNOWN[card.patients.known]}**. {card.patients.how}")
+    yield from _warning(card.patients.warning)
+
+
+def _licence(card: Card) -> Iterator[str]:
+    licence = card.licence
+    yield from ("## Licence", "", f"**{_spdx(card)}**: {licence.terms}", "")
+    yield from (
+        f"- redistribution: {ALLOWED[licence.redistribution]}",
+        f"- commercial use: {ALLOWED[licence.commercial]}",
+    )
+    if licence.per_image:
+        yield "- each image has its own licence, in the column `license`"
+
+
+def _access(card: Card) -> Iterator[str]:
+    yield from ("## Access", "", f"{_access_text(card)[0].upper()}{_access_text(card)[1:]}.")
+    if card.access.steps:
+        yield ""
+        yield from (f"{number}. {step}" for number, step in enumerate(card.access.steps, start=1))
+    if card.access.kind != "open":
+        yield from ("", f"Then: `covid-datasets build {card.id} --data-dir FOLDER`")
+
+
+def _access_text(card: Card) -> str:
+    return ACCESS[card.access.kind] if card.resources else "open: made on the spot, nothing is downloaded"
+
+
+def _resources(card: Card) -> Iterator[str]:
+    if not card.resources:
+        return
+    yield from ("## Files", "", "Copies are tried in order; every one must have the same content.")
+    for resource in card.resources:
+        size = "" if resource.size is None else f", {resource.size:,} bytes"
+        yield from ("", f"**{resource.name}**: {_kind(resource)}{size}; {_identity(resource)}", "")
+        yield from (f"{number}. <{copy.url}>" for number, copy in enumerate(resource.copies, start=1))
+
+
+def _kind(resource: Resource) -> str:
+    return f"file `{resource.path}`" if resource.archive == "none" else f"{resource.archive} archive"
+
+
+def _identity(resource: Resource) -> str:
+    parts = [
+        f"sha256 `{resource.sha256}`" if resource.sha256 else "",
+        f"md5 `{resource.md5}`" if resource.md5 else "",
+        f"each file checked against `catalogs/manifests/{resource.manifest}`" if resource.manifest else "",
+    ]
+    return ", ".join(filter(None, parts)) or "no hash published, recorded on first download"
+
+
+def _configs(card: Card) -> Iterator[str]:
+    yield from ("## Configs", "")
+    rows = [
+        (f"`{name}`", config.summary, ", ".join(f"{key} = {value}" for key, value in config.options.items()))
+        for name, config in card.configs.items()
+    ]
+    yield from _table(("config", "what it is", "options"), rows)
+
+
+def _official_split(card: Card) -> Iterator[str]:
+    split = card.official_split
+    if split is None:
+        return
+    yield from ("## Official split", "", f'`scheme="official"`: {", ".join(split.names)}. {split.summary}')
+    yield from _warning(split.warning)
+
+
+def _defects(card: Card) -> Iterator[str]:
+    if not card.defects:
+        return
+    yield from ("## Known defects", "")
+    rows = [(d.id, d.what, d.evidence, f"`{d.flag}`" if d.flag else "") for d in card.defects]
+    yield from _table(("defect", "what", "evidence", "flag on its rows"), rows)
+
+
+def _features(card: Card) -> Iterator[str]:
+    if not card.features:
+        return
+    yield from ("## Features", "")
+    yield from _table(
+        ("column", "what this source puts there"), [(f"`{name}`", text) for name, text in card.features.items()]
+    )
+
+
+def _citations(card: Card) -> Iterator[str]:
+    yield from ("## Cite", "", "```bibtex", *(citation.bibtex() for citation in card.citations), "```")
+
+
+def _warning(text: str) -> Iterator[str]:
+    if text:
+        yield from ("", f"> **Warning.** {text}")
+
+
+def _counts(card: Card) -> tuple[str, str]:
+    _, version = card.version()
+    return _number(version.images), _number(version.patients)
+
+
+def _spdx(card: Card) -> str:
+    return card.licence.spdx or "no standard licence"
+
+
+def _number(count: int | None) -> str:
+    return "unknown" if count is None else f"{count:,}"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{' --- |' * len(columns)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in row)} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

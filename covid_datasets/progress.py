@@ -1,0 +1,206 @@
+"""One progress display for downloads and builds: bars in terminals and notebooks, rare lines elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+Unit = Literal["bytes", "rows"]
+
+PLAIN_EVERY = 10.0
+"""Seconds between two lines where there is no terminal."""
+
+
+class Display:
+    """Counts what tasks have done; thread-safe. This base shows nothing."""
+
+    def __init__(self, title: str, unit: Unit = "bytes", total: int | None = None) -> None:
+        """Start at nothing done."""
+        self.title = title
+        self.unit: Unit = unit
+        self._total = total
+        self._totals: dict[str, int | None] = {}
+        self._done: dict[str, int] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def done(self) -> int:
+        """What all tasks have done together."""
+        with self._lock:
+            return sum(self._done.values())
+
+    @property
+    def total(self) -> int | None:
+        """What all tasks have to do together, ``None`` while one of them does not know."""
+        with self._lock:
+            known = [total for total in self._totals.values() if total is not None]
+            if self._total is not None:
+                return max(self._total, sum(known))
+            return sum(known) if len(known) == len(self._totals) else None
+
+    def add(self, task: str, total: int | None) -> None:
+        """Add a task, or give a task that is there its total."""
+        with self._lock:
+            self._totals[task] = total
+            self._done.setdefault(task, 0)
+            self._show(task)
+
+    def advance(self, task: str, n: int = 1) -> None:
+        """Say that a task did ``n`` more; negative when it has to start over."""
+        with self._lock:
+            self._totals.setdefault(task, None)
+            self._done[task] = self._done.get(task, 0) + n
+            self._show(task)
+
+    def note(self, text: str) -> None:
+        """Tell the user one sentence, such as whom we wait for."""
+
+    def close(self) -> None:
+        """Leave the screen tidy."""
+
+    def _show(self, task: str) -> None:
+        """Draw; called with the lock held."""
+
+
+class PlainDisplay(Display):
+    """A line on stderr at most every ten seconds: for logs, batch jobs and pipes."""
+
+    def __init__(self, title: str, unit: Unit = "bytes", total: int | None = None) -> None:
+        """Start the clock, so that short work stays silent."""
+        super().__init__(title, unit, total)
+        self._start = self._last = time.monotonic()
+        self._at_start: int | None = None
+
+    def note(self, text: str) -> None:
+        """Print the sentence."""
+        print(f"{self.title}: {text}", file=sys.stderr, flush=True)
+
+    def _show(self, task: str) -> None:
+        if self._at_start is None:
+            self._at_start = self.done
+        now = time.monotonic()
+        if now - self._last < PLAIN_EVERY:
+            return
+        self._last = now
+        rate = max(self.done - self._at_start, 0) / (now - self._start)
+        print(f"{self.title}: {describe(self.done, self.total, rate, self.unit)}", file=sys.stderr, flush=True)
+
+
+class RichDisplay(Display):
+    """Bars with amount, speed and time left; one for the whole and one per running task."""
+
+    def __init__(self, title: str, unit: Unit = "bytes", total: int | None = None) -> None:
+        """Prepare the bars; the first task makes them visible."""
+        super().__init__(title, unit, total)
+        self._bars: Progress | None = None
+        self._whole: TaskID | None = None
+        self._ids: dict[str, TaskID] = {}
+
+    def note(self, text: str) -> None:
+        """Print the sentence above the bars."""
+        with self._lock:
+            self._start().console.print(text, markup=False, highlight=False)
+
+    def close(self) -> None:
+        """Stop drawing; the bar of the whole stays."""
+        with self._lock:
+            if self._bars is not None:
+                self._bars.stop()
+
+    def _start(self) -> Progress:
+        if self._bars is None:
+            self._bars = _rich_bars(self.unit)
+            self._whole = self._bars.add_task(self.title, total=None)
+            self._bars.start()
+        return self._bars
+
+    def _show(self, task: str) -> None:
+        bars = self._start()
+        if task not in self._ids:
+            self._ids[task] = bars.add_task(f"  {task}", total=None, visible=False)
+        done, total = self._done[task], self._totals[task]
+        several = len(self._totals) > 1
+        bars.update(self._ids[task], completed=done, total=total, visible=several and done != total)
+        if self._whole is not None:
+            bars.update(self._whole, completed=self.done, total=self.total)
+
+
+@contextmanager
+def progress(
+    title: str, *, total_bytes: int | None = None, enabled: bool | None = None, unit: Unit = "bytes"
+) -> Iterator[Display]:
+    """Show the progress of some tasks together.
+
+    Args:
+        title: What is being done, in a few words.
+        total_bytes: The total of all tasks in ``unit``, where it is known beforehand.
+        enabled: Whether to show anything; ``None`` asks ``COVID_DATASETS_PROGRESS`` (``0`` is silent).
+        unit: What is counted.
+    """
+    if enabled is None:
+        enabled = os.environ.get("COVID_DATASETS_PROGRESS", "1").strip().lower() not in {"0", "false", "no", "off"}
+    kind: type[Display] = Display
+    if enabled:
+        kind = RichDisplay if sys.stderr.isatty() or "ipykernel" in sys.modules else PlainDisplay
+    display = kind(title, unit, total_bytes)
+    try:
+        yield display
+    finally:
+        display.close()
+
+
+def describe(done: int, total: int | None, rate: float, unit: Unit) -> str:
+    """Say in one line how far things are.
+
+    >>> describe(30_000_000, 90_000_000, 2_000_000, "bytes")
+    '30.0 MB of 90.0 MB, 2.0 MB/s, 30 s left'
+    >>> describe(30, None, 10, "rows")
+    '30 rows, 10 rows/s'
+    """
+    parts = [amount(done, unit) + (f" of {amount(total, unit)}" if total else ""), f"{amount(rate, unit)}/s"]
+    if total and rate > 0:
+        parts.append(f"{max(total - done, 0) / rate:.0f} s left")
+    return ", ".join(parts)
+
+
+def amount(value: float, unit: Unit = "bytes") -> str:
+    """Write a number with its unit.
+
+    >>> amount(0), amount(1_500), amount(2_340_000_000), amount(12, "rows")
+    ('0 B', '1.5 kB', '2.3 GB', '12 rows')
+    """
+    if unit == "rows":
+        return f"{value:.0f} rows"
+    for name in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} B" if name == "B" else f"{value:.1f} {name}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def _rich_bars(unit: Unit) -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    counts: list[ProgressColumn] = (
+        [DownloadColumn(), TransferSpeedColumn()] if unit == "bytes" else [MofNCompleteColumn()]
+    )
+    text = TextColumn("{task.description}", markup=False)
+    return Progress(text, BarColumn(), *counts, TimeRemainingColumn(), console=Console(stderr=True))

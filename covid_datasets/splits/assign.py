@@ -1,0 +1,69 @@
+"""Groups of rows to train, validation and test: published assignments win, the rest goes by a salted hash."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from covid_datasets.catalog import catalog_folder
+from covid_datasets.errors import CatalogError
+
+SPLITS = ("train", "validation", "test")
+SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
+SALT = "covid_datasets/patient/1"
+"""Changing the salt moves every patient that is not in a published file; it never changes."""
+
+
+def published_splits(dataset: str, folder: Path | None = None) -> dict[str, str]:
+    """Read ``catalogs/splits/<dataset>.csv``: patient id -> split; empty where there is no such file."""
+    path = (folder or catalog_folder() / "splits") / f"{dataset}.csv"
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as lines:
+        found = {row["patient_id"]: row["split"] for row in csv.DictReader(lines)}
+    if wrong := sorted(set(found.values()) - set(SPLITS)):
+        raise CatalogError(f"{path}: key 'split': expected one of {', '.join(SPLITS)}, found {wrong}")
+    return found
+
+
+def assign(groups: Sequence[int], patients: Sequence[str], published: Mapping[str, str]) -> list[str]:
+    """Give every row the split of its group.
+
+    A group of which published splits disagree, because new evidence joined two, goes whole to the test set
+    before validation before train: a published test set never loses a row.
+
+    >>> assign([0, 0, 2], ["d/1", "d/2", "d/3"], {"d/2": "test", "d/3": "train"})
+    ['test', 'test', 'train']
+    """
+    votes: dict[int, set[str]] = {}
+    keys: dict[int, str] = {}
+    for group, patient in zip(groups, patients, strict=True):
+        keys[group] = min(keys.get(group, patient), patient)
+        if patient in published:
+            votes.setdefault(group, set()).add(published[patient])
+    chosen = {group: _decide(votes.get(group, set()), key) for group, key in keys.items()}
+    return [chosen[group] for group in groups]
+
+
+def _decide(votes: set[str], key: str) -> str:
+    for split in reversed(SPLITS):
+        if split in votes:
+            return split
+    place = hash_fraction(key, SALT)
+    for split in SPLITS:
+        place -= SHARES[split]
+        if place < 0:
+            return split
+    return SPLITS[0]
+
+
+def hash_fraction(key: str, salt: str) -> float:
+    """Map a key to a number in [0, 1), the same on every machine and for ever.
+
+    >>> round(hash_fraction("covid_ct/Patient 1", SALT), 6) == round(hash_fraction("covid_ct/Patient 1", SALT), 6)
+    True
+    """
+    digest = hashlib.sha256(f"{salt}\n{key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2.0**64

@@ -1,0 +1,106 @@
+"""Does a split keep people apart? Every kind of evidence is checked against it, pair by pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from covid_datasets.splits.groups import Kind, Link, components
+
+SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one kind of evidence says: groups and rows that lie in more than one split."""
+
+    kind: Kind
+    groups: int
+    straddling: int
+    leaking_rows: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """The audit of one split scheme; ``str()`` is what a person reads."""
+
+    dataset: str
+    scheme: str
+    rows: dict[str, int]
+    findings: tuple[Finding, ...]
+    contradictions: tuple[str, ...]
+
+    @property
+    def leaks(self) -> bool:
+        """Tell whether anything lies in two splits."""
+        return any(finding.straddling for finding in self.findings)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return asdict(self) | {"leaks": self.leaks}
+
+    def __str__(self) -> str:
+        """Render the audit as text."""
+        sizes = ", ".join(f"{split} {count}" for split, count in self.rows.items())
+        lines = [f"{self.dataset}, scheme {self.scheme!r} ({sizes}): {'LEAKS' if self.leaks else 'no leak found'}"]
+        for finding in self.findings:
+            lines.append(
+                f"  {finding.kind:<15}{finding.straddling:>4} of {finding.groups} groups straddle splits"
+                f" ({finding.leaking_rows} rows)"
+            )
+            lines += [f"      {example}" for example in finding.examples]
+        lines += [f"  contradictory labels: {text}" for text in self.contradictions]
+        return "\n".join(lines)
+
+
+def audit_links(
+    dataset: str,
+    scheme: str,
+    splits: Sequence[str | None],
+    names: Sequence[str],
+    labels: Sequence[str | None],
+    links: Iterable[Link],
+) -> AuditReport:
+    """Check a split, given per row, against the evidence that rows belong together."""
+    by_kind: dict[Kind, list[Link]] = {"patient": [], "tie": [], "same bytes": [], "same pixels": [], "near-duplicate": []}
+    for link in links:
+        by_kind[link.kind].append(link)
+    sizes: dict[str, int] = {}
+    for split in splits:
+        if split is not None:
+            sizes[split] = sizes.get(split, 0) + 1
+    findings = tuple(_finding(kind, found, splits, names) for kind, found in by_kind.items())
+    pairs = (*by_kind["same bytes"], *by_kind["same pixels"], *by_kind["near-duplicate"])
+    contradictions = tuple(
+        f"{names[link.first]} ({labels[link.first]}) and {names[link.second]} ({labels[link.second]}): {link.kind}"
+        for link in pairs
+        if None not in (labels[link.first], labels[link.second]) and labels[link.first] != labels[link.second]
+    )
+    return AuditReport(dataset, scheme, dict(sorted(sizes.items())), findings, contradictions)
+
+
+def _finding(kind: Kind, links: list[Link], splits: Sequence[str | None], names: Sequence[str]) -> Finding:
+    members: dict[int, list[int]] = {}
+    for row, group in enumerate(components(len(splits), links)):
+        members.setdefault(group, []).append(row)
+    keys = {link.first: link.key for link in reversed(links)}
+    linked = {row for link in links for row in (link.first, link.second)}
+    straddling = [
+        rows
+        for rows in members.values()
+        if rows[0] in linked and len({splits[row] for row in rows if splits[row] is not None}) > 1
+    ]
+    examples = tuple(_example(rows, splits, names, keys) for rows in straddling[:SHOWN])
+    groups = len({group for group, rows in members.items() if len(rows) > 1})
+    return Finding(kind, groups, len(straddling), sum(map(len, straddling)), examples)
+
+
+def _example(rows: list[int], splits: Sequence[str | None], names: Sequence[str], keys: dict[int, str]) -> str:
+    counts: dict[str, int] = {}
+    for row in rows:
+        split = splits[row] or "none"
+        counts[split] = counts.get(split, 0) + 1
+    spread = ", ".join(f"{split} {count}" for split, count in sorted(counts.items()))
+    return f"{keys.get(rows[0], '')}: {spread} ({names[rows[0]]}, …)"

@@ -1,0 +1,109 @@
+"""Which rows may show one person: connected components over patients, ties, equal bytes, pixels and look."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+MAX_DISTANCE = 40
+"""Bits of 256 that two perceptual hashes of one picture may differ in."""
+MIN_CORRELATION = 0.95
+"""Correlation of two 32x32 thumbnails that a pair within `MAX_DISTANCE` must also reach."""
+_MIN_DEVIATION = 4.0
+"""Flatter thumbnails say nothing about identity."""
+_BLOCK_PAIRS = 1 << 21
+"""Pairs compared at once; bounds the memory of the search at about 100 MB."""
+
+Kind = Literal["patient", "tie", "same bytes", "same pixels", "near-duplicate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Evidence that two rows belong together."""
+
+    kind: Kind
+    first: int
+    second: int
+    key: str
+
+
+def components(count: int, links: Iterable[Link]) -> list[int]:
+    """Number each row's component by its smallest row.
+
+    >>> components(4, [Link("tie", 3, 1, "article:x")])
+    [0, 1, 2, 1]
+    """
+    parent = list(range(count))
+
+    def root(row: int) -> int:
+        while parent[row] != row:
+            parent[row] = parent[parent[row]]
+            row = parent[row]
+        return row
+
+    for link in links:
+        first, second = root(link.first), root(link.second)
+        parent[max(first, second)] = min(first, second)
+    return [root(row) for row in range(count)]
+
+
+def links_by_key(kind: Kind, keys: Sequence[str | None]) -> list[Link]:
+    """Link each row to the first row with the same key; ``None`` and empty keys link nothing."""
+    first: dict[str, int] = {}
+    found = []
+    for row, key in enumerate(keys):
+        if key and first.setdefault(key, row) != row:
+            found.append(Link(kind, first[key], row, key))
+    return found
+
+
+def links_by_ties(ties: Sequence[Sequence[str]]) -> list[Link]:
+    """Link rows that share any tie."""
+    first: dict[str, int] = {}
+    found = []
+    for row, keys in enumerate(ties):
+        for key in keys:
+            if first.setdefault(key, row) != row:
+                found.append(Link("tie", first[key], row, key))
+    return found
+
+
+def near_duplicates(phashes: Sequence[str | None], thumbs: Sequence[bytes | None]) -> list[Link]:
+    """Find pairs of rows that show the same picture, re-encoded, resized or slightly cropped.
+
+    Every pair is compared: candidates by the distance of their perceptual hashes, in blocks, then by the
+    correlation of their thumbnails.
+    """
+    rows = np.asarray([row for row, phash in enumerate(phashes) if phash and thumbs[row]], dtype=np.int64)
+    if rows.size < 2:
+        return []
+    packed = b"".join(bytes.fromhex(phashes[row] or "") for row in rows)
+    hashes = np.frombuffer(packed, dtype=np.uint64).reshape(rows.size, -1)
+    step = max(1, _BLOCK_PAIRS // rows.size)
+    found = []
+    for start in range(0, rows.size, step):
+        block = hashes[start : start + step]
+        distance = np.zeros((len(block), rows.size - start), dtype=np.uint16)
+        for word in range(hashes.shape[1]):
+            distance += np.bitwise_count(block[:, word, None] ^ hashes[None, start:, word])
+        for one, other in np.argwhere(distance <= MAX_DISTANCE):
+            if other > one:
+                first, second = int(rows[start + one]), int(rows[start + other])
+                likeness = _correlation(thumbs[first] or b"", thumbs[second] or b"")
+                if likeness >= MIN_CORRELATION:
+                    key = f"distance {distance[one, other]} of 256, correlation {likeness:.3f}"
+                    found.append(Link("near-duplicate", first, second, key))
+    return found
+
+
+def _correlation(first: bytes, second: bytes) -> float:
+    one = np.frombuffer(first, dtype=np.uint8).astype(np.float64)
+    other = np.frombuffer(second, dtype=np.uint8).astype(np.float64)
+    one, other = one - one.mean(), other - other.mean()
+    scale = float(np.sqrt((one @ one) * (other @ other)))
+    if min(one.std(), other.std()) < _MIN_DEVIATION or scale == 0.0:
+        return 0.0
+    return float(one @ other) / scale

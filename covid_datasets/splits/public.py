@@ -1,0 +1,50 @@
+"""What users ask about splits: the rows of a scheme, and its audit."""
+
+from __future__ import annotations
+
+import os
+
+import pyarrow as pa
+
+from covid_datasets.build.engine import find_build
+from covid_datasets.build.result import Built
+from covid_datasets.load.selection import scheme_splits
+from covid_datasets.splits.audit import AuditReport, audit_links
+from covid_datasets.splits.index import Index
+
+COLUMNS = ("sample_id", "patient_id", "group", "split", "label", "sha256", "pixel_sha256", "phash")
+
+
+def load_splits(
+    name: str,
+    scheme: str = "patient",
+    *,
+    config: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> pa.Table:
+    """Return one row per sample of a finished build: its split under a scheme, and hashes that anyone can check."""
+    built = find_build(name, config, cache_dir=cache_dir)
+    index = Index.read(built.path)
+    table = index.table
+    if scheme != "patient":
+        splits = pa.array(scheme_splits(index, [built.id], scheme), pa.string())
+        table = table.set_column(table.schema.get_field_index("split"), "split", splits)
+    return table.select(COLUMNS)
+
+
+def audit(
+    name: str,
+    scheme: str = "patient",
+    *,
+    config: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> AuditReport:
+    """Check whether a split of a finished build keeps patients, articles and pictures apart."""
+    return audit_build(find_build(name, config, cache_dir=cache_dir), scheme)
+
+
+def audit_build(built: Built, scheme: str) -> AuditReport:
+    """Check a scheme of a build against all evidence in its index."""
+    index = Index.read(built.path)
+    splits = index.strings("split") if scheme == "patient" else scheme_splits(index, [built.id], scheme)
+    return audit_links(built.id, scheme, splits, index.texts("sample_id"), index.strings("label"), index.links)
