@@ -47,6 +47,15 @@ _VIEWS: Mapping[str, View] = {
     "Coronal": "coronal",
     "Coronal CT": "coronal",
 }
+_MODALITY_OF_VIEW: Mapping[View | None, Modality] = {
+    "PA": "CXR",
+    "AP": "CXR",
+    "lateral": "CXR",
+    "axial": "CT",
+    "coronal": "CT",
+}
+"""For states of the source before 2020-03-17, which have no column modality."""
+
 _ANSWERS = {
     "RT_PCR_positive": "rt_pcr_positive",
     "intubated": "intubated",
@@ -93,7 +102,7 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
         rows = images[path]
         for other in rows[1:]:
             differs = [key for key in rows[0] if rows[0][key] != other.get(key)]
-            yield Notice("row listed twice", path, f"one record for all its rows; they differ in {', '.join(differs)}")
+            yield Notice("row listed twice", path, f"one record for all its rows; they differ in {', '.join(differs) or 'nothing'}")
         yield from _record(path, rows[0], merged, files, scores)
 
 
@@ -113,15 +122,22 @@ def _record(
     except UnknownFindingError as error:
         flags.append("unknown_finding")
         yield Notice("unknown finding", path, str(error))
+    view = value.one_of("view", _VIEWS)
+    modality = value.one_of("modality", _MODALITIES) if value.text("modality") else _MODALITY_OF_VIEW.get(view)
+    if modality is None:
+        yield Notice("modality not stated", path, "neither modality nor view says what it is", dropped=True)
+        return
     mask = f"annotations/lungVAE-masks/{PurePosixPath(name).stem}_mask.png"
+    ties = tuple(f"patient:{one}" for one in merged.get(patient or "", ()))
+    ties = ties if patient else (f"article:{doi or url or 'unknown'}",)
     location = value.text("location")
     record = Record(
         sample_id=name,
         image=File(path),
-        modality=value.one_of("modality", _MODALITIES),
+        modality=modality,
         patient=patient,
-        ties=tuple(f"patient:{other}" for other in merged.get(patient, ())) if patient else (f"article:{doi or url or 'unknown'}",),
-        view=value.one_of("view", _VIEWS),
+        ties=ties,
+        view=view,
         label=label,
         label_raw=row["finding"] or None,
         severity_scores=scores.get(name, {}),
@@ -194,7 +210,9 @@ class _Values:
         return found
 
 
-def _severity(raw: RawFiles, scores: dict[str, Mapping[str, float]], images: Mapping[str, list[Row]]) -> Iterator[Notice]:
+def _severity(
+    raw: RawFiles, scores: dict[str, Mapping[str, float]], images: Mapping[str, list[Row]]
+) -> Iterator[Notice]:
     """Read the mean scores of three raters; states of the source before June 2020 do not have them."""
     path = "annotations/covid-severity-scores.csv"
     if not raw.has(path):
@@ -204,10 +222,11 @@ def _severity(raw: RawFiles, scores: dict[str, Mapping[str, float]], images: Map
     yield from table.notices
     for row in table.rows:
         name, value = row["filename"].strip(), _Values(row, path)
-        geographic, opacity = value.number("geographic_mean", 0, 8), value.number("opacity_mean", 0, 6)
-        scores[name] = {
-            score: number for score, number in (("geographic_extent", geographic), ("opacity", opacity)) if number is not None
+        found = {
+            "geographic_extent": value.number("geographic_mean", 0, 8),
+            "opacity": value.number("opacity_mean", 0, 6),
         }
+        scores[name] = {score: number for score, number in found.items() if number is not None}
         yield from value.notices
         if f"images/{name}" not in images:
             yield Notice("score without an image", name, f"{path} scores a file that metadata.csv does not list")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import PurePosixPath
 
 from covid_datasets.fetch.raw import RawFiles
@@ -26,20 +27,25 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
     rows: Rows = {}
     yield from _positives(raw, rows)
     yield from _negatives(raw, rows)
+    severity = _severity(rows)
     splits: dict[str, str] = {}
     yield from _official_split(raw, splits)
     files = {path for folder in _LABELS for path in raw.paths(f"{folder}/*")}
     for path in sorted(files - rows.keys()):
         yield Notice("file not in the table", path, "no metadata row; kept, its patient is unknown")
     for path in sorted(splits.keys() - rows.keys() - files):
-        yield Notice("listed but unknown", path, f"listed in {splits[path]}, but neither a file nor a metadata row has the name")
+        yield Notice(
+            "listed but unknown", path, f"listed in {splits[path]}, but neither a file nor a metadata row has the name"
+        )
     for path in sorted(files | rows.keys(), key=lambda path: PurePosixPath(path).name):
-        yield _record(path, rows.get(path, {}), splits.get(path))
+        yield _record(path, rows.get(path, {}), splits.get(path), severity.get(path))
 
 
-def _record(path: str, row: Row, split: str | None) -> Record:
+def _record(path: str, row: Row, split: str | None, severity: str | None) -> Record:
     folder, name = path.split("/", 1)
+    patient = (row.get("Patient ID") or row.get("patient id") or "").strip() or None
     article = _ARTICLE.match(name) if folder == "CT_COVID" else None
+    group = f"article:{article.group()}" if article else "" if patient else f"folder:{folder}"
     location = row.get("Location", "").strip(" .") or None
     country = re.search(r"(?:^|, )([A-Z][a-z]+)$", location or "")
     age = row.get("Age", "").strip()
@@ -47,11 +53,11 @@ def _record(path: str, row: Row, split: str | None) -> Record:
         sample_id=name,
         image=File(path),
         modality="CT",
-        patient=(row.get("Patient ID") or row.get("patient id") or "").strip() or None,
-        ties=(f"article:{article.group()}",) if article else (),
+        patient=patient,
+        ties=(group,) if group else (),
         label=_LABELS[folder],
         label_raw=folder,
-        severity=row.get("Severity", "").strip() or None,
+        severity=severity,
         sex=_SEX.get(row.get("Gender", "").strip()),
         age=float(age) if age.isdecimal() else None,  # "Young Child" and "40+" stay in source_row
         location=location,
@@ -71,7 +77,7 @@ def _positives(raw: RawFiles, rows: Rows) -> Iterator[Notice]:
         name = row["File name"].strip()
         if not name:
             what = " ".join(value.strip() for value in row.values() if value.strip())
-            yield Notice("row without a file name", "COVID-CT-MetaInfo.xlsx", f"the rest of a caption, no image: {what!r}")
+            yield Notice("row without a file name", "COVID-CT-MetaInfo.xlsx", f"no image, only {what!r}")
             continue
         if not name.endswith(".png"):
             yield Notice("file name completed", f"CT_COVID/{name}.png", f"the workbook says {row['File name']!r}")
@@ -84,6 +90,18 @@ def _negatives(raw: RawFiles, rows: Rows) -> Iterator[Notice]:
     yield from table.notices
     for row in table.rows:
         yield from _add(rows, f"CT_NonCOVID/{row['image name'].strip()}", row)
+
+
+def _severity(rows: Rows) -> dict[str, str]:
+    """Take the severity as written, but "same as above" as what is above."""
+    found: dict[str, str] = {}
+    above = ""
+    for path, row in rows.items():
+        text = row.get("Severity", "").strip()
+        above = above if text.casefold() == "same as above" else text
+        if above:
+            found[path] = above
+    return found
 
 
 def _add(rows: Rows, path: str, row: dict[str, str]) -> Iterator[Notice]:
@@ -119,8 +137,6 @@ def _caption(text: str) -> str | None:
     """Undo the Python list that most captions were printed as."""
     text = text.strip()
     if text.startswith("[") and len(text) < 100_000:
-        try:
+        with suppress(ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
             text = " ".join(map(str, ast.literal_eval(text)))
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            pass
     return text.strip() or None

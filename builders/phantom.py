@@ -26,6 +26,7 @@ Mask = NDArray[np.bool_]
 _LABELS = (("covid19", "COVID-19"), ("no_finding", "No Finding"), ("bacterial_pneumonia", "Bacterial pneumonia"))
 # One patient: the study, what it shows, and how many pictures. The second study is some days later.
 _STUDIES: tuple[tuple[int, Modality, int], ...] = ((1, "CT", 4), (1, "CXR", 1), (2, "CT", 1), (2, "CXR", 1))
+_SEVERITIES = ("mild", "moderate", "severe")
 _SIZES = {"CT": 192, "CXR": 224}
 # Sixteen directions as (x, y) times 256.
 _DIRECTIONS = [(256, 0), (237, 98), (181, 181), (98, 237), (0, 256), (-98, 237), (-181, 181), (-237, 98)]
@@ -64,7 +65,7 @@ def _record(seed: int, patient: int, patients: int, study: int, modality: Modali
         view="axial" if modality == "CT" else "PA",
         label=label,
         label_raw=label_raw,
-        severity=None if label == "no_finding" else ("mild", "moderate", "severe")[_number(seed, patient, "severity", 0, 2)],
+        severity=None if label == "no_finding" else _SEVERITIES[_number(seed, patient, "severity", 0, 2)],
         masks={layer: Made(f"{name}_{layer}.png", picture, (*recipe, layer)) for layer in ("lung", "infection")},
         sex="F" if _number(seed, patient, "sex", 0, 1) else "M",
         age=float(_number(seed, patient, "age", 18, 92)),
@@ -118,8 +119,8 @@ def _scene(seed: int, patient: int, study: int, modality: str, index: int) -> _S
 
 def _ct(seed: int, patient: int, index: int) -> tuple[Pixels, Mask]:
     """Draw an axial slice; ``index`` goes from the great vessels down to the heart."""
-    wide, deep = _number(seed, patient, "wide", 72, 86), _number(seed, patient, "deep", 50, 68)
-    fat, heart_x = _number(seed, patient, "fat", 3, 10), _number(seed, patient, "heart", 8, 20)
+    wide, deep = _number(seed, patient, "wide", 72, 86), _number(seed, patient, "deep", 60, 82)
+    fat, heart_x = _number(seed, patient, "fat", 3, 10), _number(seed, patient, "heart", 6, 22)
     image = np.full((192, 192), 6, np.int32)
     image[96 + deep + 4 : 96 + deep + 7, 24:168] = 70
     _paint(image, _ellipse(192, 0, 0, wide, deep), 95)
@@ -134,13 +135,13 @@ def _ct(seed: int, patient: int, index: int) -> tuple[Pixels, Mask]:
     _paint(image, cavity, 26)
     spine_y = inner_b - 4
     middle = [
-        (_ellipse(192, 0, -4, _number(seed, patient, "middle", 11, 17), inner_b), 148),
+        (_ellipse(192, 0, -4, _number(seed, patient, "middle", 10, 20), inner_b), 148),
         (_ellipse(192, heart_x, -inner_b // 3, 18 + 4 * index, 14 + 4 * index), 160),
         (_ellipse(192, 11, spine_y - 14, 8, 8), 168),
         (_ellipse(192, 0, spine_y, 14, 12), 212),
     ]
     lung = cavity < 240
-    for shape, value in middle:
+    for shape, _ in middle:
         lung &= shape > 276
     _vessels(image, lung, seed, patient, index)
     for shape, value in middle:
@@ -166,8 +167,8 @@ def _xray(seed: int, patient: int, index: int) -> tuple[Pixels, Mask]:
         _paint(image, shape, 46, soft=60)
         lung |= shape < 256
     pitch = _number(seed, patient, "pitch", 17, 22)
-    ribs = ((y - (x - 16) * (x - 16) // 130 + 224) % pitch < pitch // 3) & (x > 12) & (_ellipse(224, 0, -6, 84, 92) < 256)
-    image += np.where(ribs, 20, 0)
+    ribs = ((y - (x - 16) * (x - 16) // 130 + 224) % pitch < pitch // 3) & (x > 12)
+    image += np.where(ribs & (_ellipse(224, 0, -6, 84, 92) < 256), 20, 0)
     image += np.where((np.abs(y + 66 + x // 5) < 4) & (x > 8) & (x < 68), 30, 0)
     bright = [
         (_ellipse(224, 0, 0, 15, 112), 150),
@@ -233,9 +234,9 @@ def _lumps(twister: np.random.RandomState, size: int) -> Pixels:
 def _warp(seed: int, patient: int, modality: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Turn, scale, shift and lean each patient a little, so that no two are near-duplicates by accident."""
     size = _SIZES[modality]
-    turn, lean = _number(seed, patient, f"turn{modality}", -26, 26), _number(seed, patient, f"lean{modality}", -20, 20)
-    zoom_x, zoom_y = (_number(seed, patient, f"zoom{axis}{modality}", 206, 256) for axis in "xy")
-    shift_x, shift_y = (_number(seed, patient, f"shift{axis}{modality}", -9, 9) for axis in "xy")
+    turn, lean = _number(seed, patient, f"turn{modality}", -40, 40), _number(seed, patient, f"lean{modality}", -28, 28)
+    zoom_x, zoom_y = (_number(seed, patient, f"zoom{axis}{modality}", 200, 258) for axis in "xy")
+    shift_x, shift_y = (_number(seed, patient, f"shift{axis}{modality}", -11, 11) for axis in "xy")
     y, x = np.mgrid[:size, :size] - size // 2
     columns = np.clip(((x + shift_x) * zoom_x + y * (turn + lean)) // 256 + size // 2, 0, size - 1)
     rows = np.clip(((y + shift_y) * zoom_y - x * turn) // 256 + size // 2, 0, size - 1)

@@ -83,19 +83,30 @@ TREE = '''\
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
-from PIL import Image
+from tests.sources import chest, pack
 
 
-def write_tree(folder: Path) -> None:
-    """Write a small look-alike of the source into ``folder``."""
+def write_unpacked(folder: Path) -> None:
+    """Write a small look-alike of the tree."""
     (folder / "images").mkdir(parents=True)
     rows = ["filename,patient,finding"]
     for number in range(4):
-        Image.linear_gradient("L").rotate(90 * number).save(folder / "images" / f"{number}.png")
+        (folder / "images" / f"{number}.png").write_bytes(chest(number, modality="CXR"))
         rows.append(f"{number}.png,p{number // 2},COVID-19")
     (folder / "metadata.csv").write_text("\\n".join(rows) + "\\n", encoding="utf-8")
+
+
+def write_archives(folder: Path) -> None:
+    """Write what the publisher serves, as a mirror."""
+    with tempfile.TemporaryDirectory() as place:
+        write_unpacked(Path(place) / "tree")
+        pack(Path(place) / "tree", folder / "example.org" / "FILL-IN.zip", root="")
+
+
+write = write_unpacked
 '''
 
 

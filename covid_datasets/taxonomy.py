@@ -57,7 +57,7 @@ def classify(raw: str) -> str | None:
         if (found := _folded(candidate)) in spellings:
             return spellings[found]
     raise UnknownFindingError(
-        f"finding {raw!r}: expected a spelling of catalogs/_taxonomy.toml, found a new one; add it to the synonyms of its class"
+        f"finding {raw!r}: expected a spelling of catalogs/_taxonomy.toml, found a new one; add it there to its class"
     )
 
 
@@ -100,7 +100,9 @@ def read_taxonomy(path: Path) -> Taxonomy:
         seen, parent = {finding.id}, finding.parent
         while parent:
             if parent not in parents or parent in seen:
-                raise CatalogError(f"{path}: class {finding.id!r}: key 'parent': expected a wider class, found {parent!r}")
+                raise CatalogError(
+                    f"{path}: class {finding.id!r}: key 'parent': expected a wider class, found {parent!r}"
+                )
             seen.add(parent)
             parent = parents[parent]
     _index(taxonomy, path)

@@ -3,6 +3,6 @@
 from covid_datasets import load_dataset
 
 ds = load_dataset("phantom")
+print({name: len(rows) for name, rows in ds.items()})
 row = ds["train"][0]
-print(ds)
-print({name: row[name] for name in ("sample_id", "patient_id", "modality", "label", "image")})
+print(row["patient_id"], row["modality"], ds["train"].features["label"].int2str(row["label"]), row["image"].size)

@@ -136,7 +136,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(401, b"", {"WWW-Authenticate": "Basic"})
         elif behaviour.status != 200:
             page = behaviour.html.encode()
-            self._answer(behaviour.status, page, {"Retry-After": behaviour.retry_after} if behaviour.retry_after else {})
+            self._answer(
+                behaviour.status, page, {"Retry-After": behaviour.retry_after} if behaviour.retry_after else {}
+            )
         elif behaviour.html:
             self._answer(200, behaviour.html.encode(), {"Content-Type": behaviour.content_type})
         else:
@@ -160,7 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _file(self, behaviour: Behaviour) -> None:
         path = self.site.folder / self.path.split("?")[0].lstrip("/")
         if behaviour.body is None and not path.is_file():
-            return self._answer(404, b"", {})
+            self._answer(404, b"", {})
+            return
         body = path.read_bytes() if behaviour.body is None else behaviour.body
         etag = f'"{hashlib.md5(body).hexdigest()}"' if behaviour.etag is None else behaviour.etag
         modified = formatdate(path.stat().st_mtime if path.is_file() else 1_600_000_000, usegmt=True)
@@ -169,7 +172,8 @@ class _Handler(BaseHTTPRequestHandler):
         headers |= {"Last-Modified": modified} if behaviour.last_modified else {}
         start = self._start(behaviour, (etag, modified))
         if start is not None and start >= len(body):
-            return self._answer(416, b"", {"Content-Range": f"bytes */{len(body)}"})
+            self._answer(416, b"", {"Content-Range": f"bytes */{len(body)}"})
+            return
         status, rest = (200, body) if start is None else (206, body[start:])
         if start is not None:
             shown = start + (10 if behaviour.wrong_range else 0)

@@ -53,7 +53,9 @@ def test_no_public_function_has_the_name_of_a_package() -> None:
     """Importing a package puts its name into its parent, in place of the function."""
     import covid_datasets
 
-    assert not {path.parent.name for path in (ROOT / "covid_datasets").glob("*/__init__.py")} & set(covid_datasets.__all__)
+    assert not {path.parent.name for path in (ROOT / "covid_datasets").glob("*/__init__.py")} & set(
+        covid_datasets.__all__
+    )
 
 
 def test_every_package_is_installed() -> None:

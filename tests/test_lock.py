@@ -71,7 +71,9 @@ def test_it_is_released_when_the_body_fails(path: Path) -> None:
 def test_the_one_who_waits_is_told_once_whom_for(path: Path) -> None:
     told: list[str] = []
     with Lock(path):
-        with pytest.raises(CacheError, match=r"within 0\.2 s, found it held by .* \(process \d+\) since \d{4}-.*Next: "):
+        with pytest.raises(
+            CacheError, match=r"within 0\.2 s, found it held by .* \(process \d+\) since \d{4}-.*Next: "
+        ):
             Lock(path, timeout=0.2, on_wait=told.append).__enter__()
         assert path.exists()
     assert len(told) == 1
@@ -153,9 +155,7 @@ def forge_time(path: Path, age: float) -> None:
 
 
 @pytest.mark.parametrize("skew", [-10_000.0, 10_000.0])
-def test_expiry_is_by_the_clock_of_the_file_server(
-    path: Path, skew: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_expiry_is_by_the_clock_of_the_file_server(path: Path, skew: float, monkeypatch: pytest.MonkeyPatch) -> None:
     forge(path, host="elsewhere")
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + skew)
@@ -174,11 +174,11 @@ def test_a_file_without_a_name_in_it_expires_too(path: Path) -> None:
 
 
 def test_the_holder_keeps_its_lock_fresh(path: Path) -> None:
-    with Lock(path, expire=0.4):
+    with Lock(path, expire=1.0):
         forge_time(path, age=100)
-        time.sleep(0.3)
+        time.sleep(0.6)
         with pytest.raises(CacheError):
-            Lock(path, expire=0.4, timeout=1.0).__enter__()
+            Lock(path, expire=1.0, timeout=1.2).__enter__()
 
 
 def test_only_the_own_lock_is_released(path: Path) -> None:

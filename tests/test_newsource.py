@@ -2,6 +2,7 @@
 
 import ast
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from covid_datasets.catalog import read_card
 from covid_datasets.cli import main
 from covid_datasets.errors import UsageError
+from covid_datasets.fetch.raw import RawFiles
 from covid_datasets.newsource import PLACEHOLDER, placeholders, skeleton, write_skeleton
 
 
@@ -48,13 +50,18 @@ def test_every_file_names_what_is_missing(checkout: Path) -> None:
 def test_skeleton_builder_reads_skeleton_tree(checkout: Path) -> None:
     """The two skeletons fit each other, so that a contributor starts from something that runs."""
     write_skeleton("my_source", checkout)
-    tree: dict[str, object] = {}
+    tree: dict[str, Any] = {}
     exec((checkout / "tests" / "sources" / "my_source.py").read_text(encoding="utf-8"), tree)
-    write_tree = tree["write_tree"]
-    assert callable(write_tree)
-    write_tree(checkout / "raw")
+    write = tree["write_unpacked"]
+    assert callable(write)
+    write(checkout / "raw")
     assert (checkout / "raw" / "metadata.csv").read_text(encoding="utf-8").startswith("filename,patient,finding\n")
-    assert len(list((checkout / "raw" / "images").iterdir())) == 4
+    builder: dict[str, Any] = {}
+    exec((checkout / "builders" / "my_source.py").read_text(encoding="utf-8"), builder)
+    raw = RawFiles.of_folder(checkout / "raw")
+    records = list(builder["records"](raw))
+    assert [record.patient for record in records] == ["p0", "p0", "p1", "p1"]
+    assert all(raw.has(record.image.path) for record in records)
 
 
 @pytest.mark.parametrize("path", ["builders/x.py", "catalogs/x.toml", "tests/sources/x.py"])

@@ -11,8 +11,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from covid_datasets.build.columnar import arrow_array
 from covid_datasets.build.pieces import read_piece_index
 from covid_datasets.build.plan import Plan, full_published
 from covid_datasets.build.report import write_report
@@ -44,7 +46,7 @@ def finish(
         raise IncompleteSourceError(_list(f"{card.id}: not one row could be built", notices))
     planned = [(piece.split, part.column("row").to_pylist()) for piece, (part, _) in zip(plan.pieces, read, strict=True)]
 
-    by_row = table.take(pa.array(sorted(range(table.num_rows), key=table.column("row").to_pylist().__getitem__)))
+    by_row = table.take(arrow_array(np.argsort(table.column("row").to_numpy()).tolist(), pa.int64()))
     index = Index(by_row)
     rows: list[int] = by_row.column("row").to_pylist()
     splits = assign(index.groups, index.texts("patient_id"), full_published(card.id))
@@ -157,8 +159,9 @@ def _audit(dataset: str, scheme: str, splits: Sequence[str | None], index: Index
 
 def _write_index(by_row: pa.Table, splits: list[str], groups: list[int], order: list[int], final: Path) -> int:
     names = by_row.column("sample_id").to_pylist()
-    table = by_row.append_column("split", pa.array(splits)).append_column("group", pa.array([names[g] for g in groups]))
-    table = table.take(pa.array(order, pa.int64())).combine_chunks()
+    table = by_row.append_column("split", arrow_array(splits, pa.string()))
+    table = table.append_column("group", arrow_array([names[group] for group in groups], pa.string()))
+    table = table.take(arrow_array(order, pa.int64())).combine_chunks()
     with pa.OSFile(str(final / INDEX_FILE), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     return int(table.num_rows)

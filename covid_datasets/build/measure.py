@@ -49,16 +49,18 @@ def measure(data: bytes, sha256: str, path: str) -> Measured:
     grey = to_grey(image)
     pixels = hashlib.sha256(b"%dx%d:" % grey.size)
     pixels.update(grey.tobytes())
-    small = np.asarray(grey.resize((THUMB, THUMB), Image.Resampling.BILINEAR, reducing_gap=2.0))
-    reasons = reasons_against(image, grey, small, path)
+    reduced = grey.reduce(max(1, min(grey.size) // 128))
+    small = reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR)
+    thumb = np.asarray(small.reduce(2))
+    reasons = reasons_against(image, grey, reduced, thumb, path)
     return Measured(
         sha256=sha256,
         width=grey.width,
         height=grey.height,
         pixel_mode=image.mode,
         pixel_sha256=pixels.hexdigest(),
-        phash=perceptual_hash(small),
-        thumb=_halved(small).tobytes(),
+        phash=perceptual_hash(np.asarray(small)),
+        thumb=thumb.tobytes(),
         quality=grade(reasons),
         quality_reasons=tuple(reasons),
     )
@@ -108,11 +110,5 @@ def perceptual_hash(thumb: np.ndarray) -> str:
     """
     cosines = _cosines()
     spectrum = cosines @ thumb.astype(np.float64) @ cosines.T
-    bits = spectrum > np.median(spectrum.ravel()[1:])
-    return np.packbits(bits).tobytes().hex()
-
-
-def _halved(thumb: np.ndarray) -> np.ndarray:
-    """Average 2x2 blocks."""
-    blocks = thumb.reshape(THUMB // 2, 2, THUMB // 2, 2).astype(np.uint16)
-    return (blocks.sum(axis=(1, 3)) // 4).astype(np.uint8)
+    ranked = np.partition(spectrum.ravel()[1:], HASHED * HASHED // 2)
+    return np.packbits(spectrum > ranked[HASHED * HASHED // 2]).tobytes().hex()

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
+from covid_datasets.build.columnar import record_batch
 from covid_datasets.build.measure import Measured, UndecodableError, measure
 from covid_datasets.build.plan import Piece
 from covid_datasets.build.rows import INDEX_SCHEMA, index_row, stored_row
@@ -173,7 +174,7 @@ class AtomicArrow:
     def write(self, rows: list[dict[str, Any]]) -> None:
         """Append rows as one batch."""
         if rows:
-            self._writer.write_batch(pa.RecordBatch.from_pylist(rows, schema=self._schema))
+            self._writer.write_batch(record_batch(rows, self._schema))
 
     def write_table(self, table: pa.Table) -> None:
         """Append a table."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -55,13 +55,14 @@ def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, sha
     sizes: list[int] = []
     notices: list[Notice] = []
     identities = read_identities(dataset)
+    present = raw.sizes()
     for item in found:
         if isinstance(item, Notice):
             notices.append(item)
             continue
         record = _with_identity(item, identities)
         _validate(dataset, record)
-        size = _size(raw, record)
+        size = _size(present, record)
         if size is None:
             path = record.image.path if record.image else record.sample_id
             notices.append(Notice("missing file", path, "listed by the source, but the file is not there", dropped=True))
@@ -123,11 +124,11 @@ def _with_identity(record: Record, identities: dict[str, tuple[tuple[str, ...], 
     return replace(record, ties=(*record.ties, *ties), flags=(*record.flags, *flags))
 
 
-def _size(raw: RawFiles, record: Record) -> int | None:
-    """Size of a record's image; ``None`` where its file is not in the raw files."""
+def _size(present: Mapping[str, int], record: Record) -> int | None:
+    """Size of a record's image; ``None`` where its file is not among those that are present."""
     if not isinstance(record.image, File):
         return ASSUMED_BYTES if record.image is not None else 0
-    return raw.size(record.image.path) if raw.has(record.image.path) else None
+    return present.get(record.image.path)
 
 
 def _validate(dataset: str, record: Record) -> None:

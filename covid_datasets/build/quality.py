@@ -34,7 +34,7 @@ class Thresholds:
     padding: float = 0.20
     """Share of rows and columns at the border without content above this: questionable."""
     blur: float = 6.0
-    """Mean absolute Laplacian, relative to contrast in per mille, below this: questionable."""
+    """Mean second difference of neighbouring pixels, in per mille of the contrast, below this: questionable."""
     colour_spread: int = 40
     """A pixel whose channels differ by more than this is coloured."""
     colour_share: float = 0.01
@@ -59,8 +59,16 @@ def grade(reasons: Sequence[str]) -> Grade:
     return "questionable" if reasons else "good"
 
 
-def reasons_against(image: Image.Image, grey: Image.Image, thumb: np.ndarray, path: str) -> list[str]:
-    """List what speaks against an image: decoded, as 8-bit grey, as a 64x64 thumbnail, and its file name."""
+def reasons_against(image: Image.Image, grey: Image.Image, reduced: Image.Image, thumb: np.ndarray, path: str) -> list[str]:
+    """List what speaks against an image.
+
+    Args:
+        image: As decoded.
+        grey: The same as 8-bit grey.
+        reduced: The grey image averaged down to a shorter side of about 128, for measures that need no detail.
+        thumb: The grey image as a 32x32 array.
+        path: The file's name.
+    """
     limits = THRESHOLDS
     found = []
     width, height = grey.size
@@ -71,8 +79,7 @@ def reasons_against(image: Image.Image, grey: Image.Image, thumb: np.ndarray, pa
         found.append("small")
     if long > limits.aspect * short:
         found.append("aspect")
-    counts = np.asarray(grey.histogram())
-    found += _tone(counts / counts.sum())
+    found += _tone(np.asarray(reduced.histogram()) / (reduced.width * reduced.height))
     if _padding(thumb) > limits.padding:
         found.append("padding")
     if "near-constant" not in found and _detail(grey) < limits.blur:
@@ -85,6 +92,7 @@ def reasons_against(image: Image.Image, grey: Image.Image, thumb: np.ndarray, pa
     return found
 
 
+_SAMPLED = 48
 _LEVELS = np.arange(256)
 
 
@@ -104,34 +112,33 @@ def _tone(shares: np.ndarray) -> list[str]:
 
 
 def _padding(thumb: np.ndarray) -> float:
-    """Share of the thumbnail's rows and columns that are an empty border."""
-    flat = np.int16(8)
+    """Share of the thumbnail's rows or columns, whichever is more, that are an empty border."""
     share = 0.0
     for axis in (0, 1):
-        empty = np.ptp(thumb, axis=axis) < flat
-        run = int(np.argmin(empty)) + int(np.argmin(empty[::-1]))
-        share = max(share, 1.0 if empty.all() else run / empty.size)
+        empty = thumb.max(axis) - thumb.min(axis) < 8
+        if empty.all():
+            return 1.0
+        share = max(share, (int(empty.argmin()) + int(empty[::-1].argmin())) / empty.size)
     return share
 
 
 def _detail(grey: Image.Image) -> float:
-    """Mean absolute Laplacian of the central part at full resolution, in per mille of its contrast."""
+    """Mean second difference along the rows of the central part at full resolution, in per mille of its contrast."""
     width, height = grey.size
-    half = 96
+    half = 64
     box = (max(width // 2 - half, 0), max(height // 2 - half, 0), min(width // 2 + half, width), min(height // 2 + half, height))
-    part = np.asarray(grey.crop(box), dtype=np.int16)
-    if min(part.shape) < 3:
+    part = np.asarray(grey.crop(box)).astype(np.int16)
+    if part.shape[1] < 3:
         return 0.0
-    middle = part[1:-1, 1:-1]
-    laplacian = 4 * middle - part[:-2, 1:-1] - part[2:, 1:-1] - part[1:-1, :-2] - part[1:-1, 2:]
-    contrast = int(part.max()) - int(part.min())
-    return 1000.0 * float(np.abs(laplacian).mean()) / max(contrast, 1)
+    second = np.abs(part[:, :-2] + part[:, 2:] - 2 * part[:, 1:-1])
+    return 1000.0 * float(second.mean()) / max(int(part.max()) - int(part.min()), 1)
 
 
 def _coloured(image: Image.Image) -> float:
     """Share of sampled pixels whose channels differ: a radiograph has none."""
     if image.mode not in ("RGB", "RGBA", "P", "CMYK", "YCbCr"):
         return 0.0
-    sample = image.resize((64, 64), Image.Resampling.NEAREST)
-    channels = np.asarray(sample.convert("RGB"), dtype=np.int16)
-    return float((np.ptp(channels, axis=2) > THRESHOLDS.colour_spread).mean())
+    sample = image.resize((_SAMPLED, _SAMPLED), Image.Resampling.NEAREST)
+    red, green, blue = np.asarray(sample.convert("RGB"), dtype=np.int16).reshape(-1, 3).T
+    spread = np.maximum(np.abs(red - green), np.abs(green - blue))
+    return float(np.count_nonzero(spread > THRESHOLDS.colour_spread)) / _SAMPLED**2

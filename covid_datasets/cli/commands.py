@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import covid_datasets as api
+from covid_datasets.build.result import REPORT_FILE
 from covid_datasets.cli.show import counts_text, print_json, print_markdown, print_table
 from covid_datasets.errors import IntegrityError
 from covid_datasets.progress import amount
@@ -25,7 +26,7 @@ def run_list(arguments: Namespace) -> int:
     return 0
 
 
-LISTED = ("id", "title", "modalities", "access", "licence", "images", "patients", "version")
+LISTED = ("id", "title", "modalities", "images", "patients", "access", "redistribution", "versions")
 
 
 def run_info(arguments: Namespace) -> int:
@@ -60,12 +61,12 @@ def run_build(arguments: Namespace) -> int:
     print_facts(
         {
             "dataset": f"{built.id}@{built.version} ({built.config}){incomplete}",
-            "rows": f"{built.rows:,} of {built.patients:,} patients or groups; {built.dropped:,} dropped",
+            "rows": f"{built.rows:,} of {built.patients:,} patients; {built.dropped:,} dropped",
             "splits": counts_text(built.splits),
             "labels": counts_text(built.labels),
             "fingerprint": built.fingerprint,
             "path": built.path,
-            "report": built.path / "report.md",
+            "report": built.path / REPORT_FILE,
             "cost": f"{built.seconds:.1f} s, {built.peak_rss_mb:,.0f} MB of memory",
         }
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+
+from covid_datasets import __version__
 
 CODES = """exit codes:
   0  fine                  4  download failed
@@ -23,19 +24,12 @@ def make_parser() -> ArgumentParser:
         epilog=f"example:\n  covid-datasets build phantom\n\n{CODES}",
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     add = _adder(parser)
     _add_looking(add)
     _add_building(add)
     _add_housekeeping(add)
     return parser
-
-
-def _version() -> str:
-    try:
-        return version("covid_datasets")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 Adder = Callable[[str, str, str], ArgumentParser]

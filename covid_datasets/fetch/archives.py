@@ -13,9 +13,9 @@ import tarfile
 import threading
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Protocol
 
 from covid_datasets.errors import DamagedFileError, NotThereError, UnsafeArchiveError
@@ -36,6 +36,10 @@ class Archive(Protocol):
 
     def names(self) -> Iterable[str]:
         """List every file inside, as relative POSIX paths."""
+        ...
+
+    def sizes(self) -> Mapping[str, int]:
+        """List every file inside with its size."""
         ...
 
     def size(self, name: str) -> int | None:
@@ -106,12 +110,23 @@ class Folder:
 
     def names(self) -> Iterable[str]:
         """List every file inside, sorted, hidden ones left out."""
-        found = []
-        for folder, folders, files in os.walk(self._path, followlinks=True):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            inside = PurePosixPath(Path(folder).relative_to(self._path).as_posix())
-            found += [str(inside / name) for name in files if not name.startswith(".")]
-        return sorted(found)
+        return sorted(self.sizes())
+
+    def sizes(self) -> Mapping[str, int]:
+        """List every file inside with its size, hidden ones left out."""
+        found: dict[str, int] = {}
+        folders = [""]
+        while folders:
+            inside = folders.pop()
+            with os.scandir(self._path / inside) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    if entry.is_dir():
+                        folders.append(f"{inside}{entry.name}/")
+                    elif entry.is_file():
+                        found[inside + entry.name] = entry.stat().st_size
+        return found
 
     def size(self, name: str) -> int | None:
         """Return the size of a file in bytes, ``None`` where there is no such file."""
@@ -157,6 +172,10 @@ class Zip:
     def names(self) -> Iterable[str]:
         """List every file inside."""
         return self._members
+
+    def sizes(self) -> Mapping[str, int]:
+        """List every file inside with the size that the directory states."""
+        return {name: member.file_size for name, member in self._members.items()}
 
     def size(self, name: str) -> int | None:
         """Return the size that the directory states, ``None`` where there is no such file."""
@@ -206,6 +225,10 @@ class Tar:
     def names(self) -> Iterable[str]:
         """List every file inside."""
         return self._members
+
+    def sizes(self) -> Mapping[str, int]:
+        """List every file inside with its size."""
+        return {name: member.size for name, member in self._members.items()}
 
     def size(self, name: str) -> int | None:
         """Return the size of a member, ``None`` where there is no such file."""

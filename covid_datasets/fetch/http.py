@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
-import random
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.error import URLError
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from covid_datasets.errors import (
@@ -24,23 +21,15 @@ from covid_datasets.errors import (
 from covid_datasets.fetch.part import Fetched, Limits, Origin, Part
 from covid_datasets.fetch.places import redacted as redacted
 from covid_datasets.fetch.request import Answer, ask, retry_after, title
+from covid_datasets.fetch.retries import LATER, Retry, keeping, with_retries
 from covid_datasets.settings import Settings
+
+if TYPE_CHECKING:
+    from http.client import HTTPMessage
 
 _CHUNK = 1 << 18
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
 _HTML = re.compile(rb"(?is)\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b")
-_LATER = "Next: try again later (what arrived is kept and resumed), or use a mirror: COVID_DATASETS_MIRROR"
-
-
-class Retry(Exception):
-    """A failure that another try may mend; ``error`` is what to raise when none does."""
-
-    def __init__(self, error: DownloadError, *, wait: float = 0.0, at_most: int | None = None) -> None:
-        """Say how long the host asks to wait, and after how many retries it is hopeless."""
-        super().__init__(str(error))
-        self.error = error
-        self.wait = wait
-        self.at_most = at_most
 
 
 def download_http(
@@ -74,24 +63,6 @@ def download_http(
         return open_part.finish()
 
 
-def with_retries(attempt: Callable[[], None], url: str, part: Part, limits: Limits) -> None:
-    """Call ``attempt`` until it goes through, with growing pauses, as often as ``limits`` allow."""
-    tries, furthest = 0, part.size
-    while True:
-        try:
-            return attempt()
-        except Retry as problem:
-            retry = problem
-        except (OSError, http.client.HTTPException) as error:
-            retry = _broken_connection(url, error, part, limits)
-        tries = 0 if part.size - furthest >= limits.worth else tries + 1
-        furthest = max(furthest, part.size)
-        if tries > (limits.retries if retry.at_most is None else min(limits.retries, retry.at_most)):
-            raise retry.error from retry.__cause__
-        pause = limits.backoff * 2 ** max(tries - 1, 0) * random.uniform(0.5, 1.0)  # noqa: S311
-        _sleep(min(max(pause, retry.wait), limits.longest_wait), part)
-
-
 def _attempt(url: str, part: Part, limits: Limits, size: int | None, on_total: Callable[[int], object] | None) -> None:
     if part.size and part.size == part.origin.total:
         return  # an earlier process got it all and was killed before it could say so
@@ -110,7 +81,7 @@ def _attempt(url: str, part: Part, limits: Limits, size: int | None, on_total: C
             first = _first_bytes(answer, url)
             part.start_over(Origin(_validator(answer.headers), answer.promised))
         else:
-            _raise_status(answer, part, limits)
+            _raise_status(answer, part)
         total = part.origin.total
         if size is not None and total is not None and total != size:
             raise ChangedUpstreamError(
@@ -128,30 +99,27 @@ def _copy(answer: Answer, first: bytes, part: Part, url: str, size: int | None) 
     total = size if part.origin.total is None else part.origin.total
     if total is None and answer.promised is not None:
         total = part.size + answer.promised
-    chunk = first or answer.read(_CHUNK if total is None else min(_CHUNK, total - part.size + 1))
-    while chunk:
+    chunk = first
+    while True:
         if total is not None and part.size + len(chunk) > total:
             part.start_over(Origin())
             text = f"{redacted(url)}: expected {total:,} bytes, found that more came"
             if answer.promised is None:  # nobody lied: the file is not the published one
                 raise ChangedUpstreamError(f"{text}. Next: update covid-datasets, or use another copy with data_dir=")
-            raise Retry(TruncatedError(f"{text} than the host had promised. {_LATER}"))
+            raise Retry(TruncatedError(f"{text} than the host had promised. {LATER}"))
         part.write(chunk)
         if part.size == total and answer.promised is not None:
             return  # a host that keeps the connection open would make us wait for the end
         chunk = answer.read(_CHUNK if total is None else min(_CHUNK, total - part.size + 1))
+        if not chunk:
+            break
     if total is not None and part.size < total:
         raise Retry(
             TruncatedError(
                 f"{redacted(url)}: expected {total:,} bytes, the transfer ended after {part.size:,}, "
-                f"{limits_text(part)}. {_LATER}"
+                f"{keeping(part)}. {LATER}"
             )
         )
-
-
-def limits_text(part: Part) -> str:
-    """Say whether the bytes at hand can be gone on from."""
-    return f"kept in {part.path.name}" if part.origin.validator else "which this host gives no way to resume"
 
 
 def _check_range(answer: Answer, part: Part, url: str) -> None:
@@ -163,13 +131,13 @@ def _check_range(answer: Answer, part: Part, url: str) -> None:
     if not fits:
         wanted = f"bytes {part.size}-.../{total or '*'}"
         part.start_over(Origin())
-        error = DownloadError(f"{redacted(url)}: expected the range {wanted!r}, found {found!r}. {_LATER}")
+        error = DownloadError(f"{redacted(url)}: expected the range {wanted!r}, found {found!r}. {LATER}")
         raise Retry(error)
 
 
 def _first_bytes(answer: Answer, url: str) -> bytes:
     """Read the beginning and refuse a web page in place of a file."""
-    first = answer.read(_CHUNK)
+    first = b"" if answer.promised == 0 else answer.read(_CHUNK)
     if urlsplit(url).path.lower().endswith((".html", ".htm")):
         return first
     kind = answer.headers.get_content_type()
@@ -184,15 +152,17 @@ def _first_bytes(answer: Answer, url: str) -> bytes:
     return first
 
 
-def _validator(headers: http.client.HTTPMessage) -> str:
+def _validator(headers: HTTPMessage) -> str:
     """Choose what If-Range may carry: a strong ETag, else the modification time."""
     etag: str = headers.get("ETag", "")
     return etag if etag.startswith('"') else headers.get("Last-Modified", "")
 
 
-def _raise_status(answer: Answer, part: Part, limits: Limits) -> None:
+def _raise_status(answer: Answer, part: Part) -> None:
+    from http.client import responses
+
     status, url = answer.status, redacted(answer.url)
-    what = f"{url}: the host answers {status} {http.client.responses.get(status, '')}".rstrip()
+    what = f"{url}: the host answers {status} {responses.get(status, '')}".rstrip()
     if status in (404, 410):
         raise MissingUpstreamError(
             f"{what}: the file is not there any more. Next: use a copy with data_dir= or a mirror"
@@ -203,47 +173,9 @@ def _raise_status(answer: Answer, part: Part, limits: Limits) -> None:
             f"{what}{title(answer)}: it refuses these credentials, or asks for some. Next: put 'machine {host} login "
             f"NAME password SECRET' into ~/.netrc (chmod 600), or download by hand and pass the folder as data_dir="
         )
-    if status == 416 or status == 206:  # our part does not fit what is there now
+    if status in (206, 416):  # our part does not fit what is there now
         part.start_over(Origin())
-        raise Retry(DownloadError(f"{what} to a download from its beginning. {_LATER}"))
+        raise Retry(DownloadError(f"{what} to a download from its beginning. {LATER}"))
     if status in _BUSY:
-        raise Retry(HostUnreachableError(f"{what}, again and again. {_LATER}"), wait=retry_after(answer.headers))
+        raise Retry(HostUnreachableError(f"{what}, again and again. {LATER}"), wait=retry_after(answer.headers))
     raise DownloadError(f"{what}; expected 200 or 206. Next: open the URL in a browser, or use a mirror")
-
-
-def _broken_connection(url: str, error: Exception, part: Part, limits: Limits) -> Retry:
-    """Say in words why there was no connection, or why it did not last."""
-    import socket
-    import ssl
-
-    never = isinstance(error, URLError)  # urllib wraps what goes wrong before the request is out
-    reason = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
-    host, where = urlsplit(url).hostname, f"after {part.size:,} bytes"
-    at_most: int | None = 1 if never else None
-    if isinstance(reason, ssl.SSLCertVerificationError):
-        what, at_most = f"the certificate of {host} cannot be verified ({reason.verify_message})", 0
-    elif isinstance(reason, socket.gaierror):
-        what = f"the name {host} cannot be resolved"
-    elif isinstance(reason, ConnectionRefusedError):
-        what = f"{host} refuses the connection"
-    elif isinstance(reason, TimeoutError):
-        what = f"{host} was silent for {limits.timeout:g} s {where}"
-    elif isinstance(reason, http.client.IncompleteRead):
-        error_text = f"{redacted(url)}: the transfer ended early, {where}, {limits_text(part)}. {_LATER}"
-        retry = Retry(TruncatedError(error_text))
-        retry.__cause__ = error
-        return retry
-    else:
-        what = f"the connection to {host} broke {where} ({type(reason).__name__}: {reason})"
-    hint = "Next: check the network, DNS and the proxy (HTTPS_PROXY), or use a mirror: COVID_DATASETS_MIRROR"
-    retry = Retry(HostUnreachableError(f"{redacted(url)}: {what}. {hint}"), at_most=at_most)
-    retry.__cause__ = error
-    return retry
-
-
-def _sleep(seconds: float, part: Part) -> None:
-    """Wait in small steps, at each of which the caller may cancel."""
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, 0.25))
-        part.on_bytes(0)

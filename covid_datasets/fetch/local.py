@@ -128,7 +128,7 @@ def _roots(member: str) -> list[str]:
 def _extra(places: dict[Location, list[str]], mounts: dict[str, Mount]) -> list[str]:
     """List the files that belong to no resource; archives that were read count as used."""
     used = {mount.location[:depth] for mount in mounts.values() for depth in range(1, len(mount.location) + 1)}
-    known = {(mount.location, mount.spelled(path)) for mount in mounts.values() for path in mount.paths()}
+    known = {(mount.location, mount.spelled(path)) for mount in mounts.values() for path in mount.sizes()}
     return sorted(
         " -> ".join((*location, member))
         for location, members in places.items()

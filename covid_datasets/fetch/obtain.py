@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,10 +93,13 @@ def _mount(resource: Resource, download: Download, copy: Copy) -> Mount:
 
 
 def _absent(resource: Resource, mount: Mount | None) -> list[str]:
+    return _missing(resource, {} if mount is None else mount.sizes())
+
+
+def _missing(resource: Resource, present: Mapping[str, int]) -> list[str]:
     if not resource.manifest:
-        return [] if mount is not None and mount.paths() else [resource.path or resource.name]
-    wanted = read_manifest(resource.manifest)
-    return list(wanted) if mount is None else [path for path in wanted if mount.size(path) is None]
+        return [] if present else [resource.path or resource.name]
+    return [path for path in read_manifest(resource.manifest) if path not in present]
 
 
 def _count(resources: Sequence[Resource]) -> int:
@@ -108,11 +111,11 @@ def _survey(resources: Sequence[Resource], mounts: dict[str, Mount]) -> tuple[li
     missing, wrong = [], []
     for resource in resources:
         mount = mounts.get(resource.name)
-        missing += _absent(resource, mount)
-        if mount is None or not resource.manifest:
-            continue
-        for path, identity in read_manifest(resource.manifest).items():
-            size = mount.size(path)
+        present = {} if mount is None else mount.sizes()
+        missing += _missing(resource, present)
+        identities = read_manifest(resource.manifest) if resource.manifest else {}
+        for path, identity in identities.items():
+            size = present.get(path)
             if size is not None and identity.size is not None and size != identity.size:
                 wrong.append(f"{path}: expected {identity.size:,} bytes, found {size:,}")
     return missing, wrong

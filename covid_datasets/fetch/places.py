@@ -28,7 +28,7 @@ def place(url: str) -> str:
     Nothing is decoded; what is unsafe in file names is percent-encoded; a query becomes a hash in the name.
 
     >>> place("https://github.com/a/b/raw/x%20y.zip"), place("https://h:81/get?id=1"), place("http://h/../x")
-    ('github.com/a/b/raw/x%20y.zip', 'h_81/get-0c8158dc3a9f', 'h/.%2E/x')
+    ('github.com/a/b/raw/x%20y.zip', 'h_81/get-d9fc91d45c09', 'h/.%2E/x')
     """
     parts = urlsplit(url)
     host = (parts.hostname or "localhost") + (f"_{parts.port}" if parts.port else "")

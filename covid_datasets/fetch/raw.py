@@ -44,14 +44,16 @@ class Mount:
             return None
         return open_archive(self.location).size(self.spelled(path))
 
-    def paths(self) -> list[str]:
-        """List the canonical paths of the files that are here."""
+    def sizes(self) -> dict[str, int]:
+        """List the canonical paths of the files that are here, with their sizes."""
         if self.only:
-            return [self.only] if self.size(self.only) is not None else []
+            size = self.size(self.only)
+            return {} if size is None else {self.only: size}
+        inside = open_archive(self.location).sizes()
         if self.manifest:
-            return [path for path in read_manifest(self.manifest) if self.size(path) is not None]
-        inside = open_archive(self.location).names()
-        return [name.removeprefix(self.root) for name in inside if name.startswith(self.root)]
+            spelled = {path: self.spelled(path) for path in read_manifest(self.manifest)}
+            return {path: inside[name] for path, name in spelled.items() if name in inside}
+        return {name.removeprefix(self.root): size for name, size in inside.items() if name.startswith(self.root)}
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file that is here."""
@@ -79,10 +81,16 @@ class RawFiles:
         """Take a plain folder as the source's tree, with no questions asked."""
         return cls((Mount((str(Path(folder).absolute()),)),), version, config, dict(options or {}))
 
+    def sizes(self) -> dict[str, int]:
+        """List every file with its size; where two mounts hold one path, the first counts."""
+        found: dict[str, int] = {}
+        for mount in reversed(self.mounts):
+            found |= mount.sizes()
+        return found
+
     def paths(self, pattern: str = "*") -> list[str]:
         """List the files whose path matches, sorted; ``*`` crosses folders."""
-        found = {path for mount in self.mounts for path in mount.paths()}
-        return sorted(path for path in found if fnmatch.fnmatchcase(path, pattern))
+        return sorted(path for path in self.sizes() if fnmatch.fnmatchcase(path, pattern))
 
     def has(self, path: str) -> bool:
         """Tell whether a file is there."""

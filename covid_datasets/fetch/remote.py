@@ -18,9 +18,9 @@ from covid_datasets.errors import (
     TruncatedError,
     UsageError,
 )
-from covid_datasets.fetch.http import Retry, with_retries
 from covid_datasets.fetch.part import Fetched, Limits, Origin, Part
 from covid_datasets.fetch.places import redacted
+from covid_datasets.fetch.retries import Retry, with_retries
 from covid_datasets.settings import Settings
 
 _CHUNK = 1 << 20

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import os
 import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from covid_datasets.errors import DownloadError
 from covid_datasets.fetch.part import Limits
 from covid_datasets.fetch.places import redacted
+
+if TYPE_CHECKING:
+    from http.client import HTTPMessage, HTTPResponse
 
 _PAGE = 1 << 16  # how much of an HTML page is read to find its title
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -24,8 +27,8 @@ class Answer:
     """A response's bytes: at most ``promised`` of them where the host says a number."""
 
     status: int
-    headers: http.client.HTTPMessage
-    response: http.client.HTTPResponse
+    headers: HTTPMessage
+    response: HTTPResponse
     url: str
 
     @property
@@ -46,7 +49,7 @@ def ask(url: str, headers: dict[str, str], limits: Limits) -> Answer:
     """Send the request and follow redirects; credentials stay with the scheme, host and port they are for."""
     from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request
 
-    # Only what is wanted: no handler for redirects, statuses, file: or ftp:, which _open and its callers do themselves.
+    # Only what is wanted: no handler for redirects, statuses, file: or ftp:, which are dealt with here and by callers.
     opener = OpenerDirector()
     for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler()):
         opener.add_handler(handler)
@@ -55,16 +58,19 @@ def ask(url: str, headers: dict[str, str], limits: Limits) -> Answer:
     for _ in range(limits.redirects + 1):
         parts = urlsplit(here)
         clean = parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment="").geturl()
-        request = Request(quote(clean, safe="%/:=&?~+!$,;'@()*[]"), headers=headers)  # noqa: S310  (the opener knows only http and https)
+        request = Request(quote(clean, safe="%/:=&?~+!$,;'@()*[]"), headers=headers)  # noqa: S310
         if login and _origin(here) == home:
             request.add_unredirected_header("Authorization", login)
-        response: http.client.HTTPResponse = opener.open(request, timeout=limits.timeout)
+        response: HTTPResponse = opener.open(request, timeout=limits.timeout)
         target = response.headers.get("Location")
         if response.status not in _REDIRECTS or not target:
             return Answer(response.status, response.headers, response, here)
         response.close()
-        here = urljoin(here, target)
-        schemes = (parts.scheme, urlsplit(here).scheme)
+        try:
+            here = urljoin(here, target)
+            schemes = (parts.scheme, _origin(here)[0])
+        except ValueError as error:
+            raise DownloadError(f"{redacted(url)}: expected a redirect to a URL, found a malformed one") from error
         if schemes[1] not in ("http", "https") or schemes == ("https", "http"):
             raise DownloadError(
                 f"{redacted(url)}: expected a redirect that stays on {schemes[0]}, found one to {redacted(here)}. "
@@ -113,19 +119,20 @@ def _from_netrc(host: str) -> tuple[str, str]:
 def title(answer: Answer, first: bytes = b"") -> str:
     """Quote the title of a web page, with " titled" before it; empty where there is none."""
     import html
+    from http.client import HTTPException
 
-    page = first
+    page, longest = first, _PAGE if answer.promised is None else min(_PAGE, answer.promised)
     try:
-        while len(page) < _PAGE and not _TITLE.search(page) and (chunk := answer.read(_PAGE)):
+        while len(page) < longest and not _TITLE.search(page) and (chunk := answer.read(_PAGE)):
             page += chunk
-    except (OSError, http.client.HTTPException):
+    except (OSError, HTTPException):
         pass  # the title is a courtesy; the error that quotes it is raised either way
     match = _TITLE.search(page)
     text = " ".join(html.unescape(match[1].decode(errors="replace")).split())[:100] if match else ""
     return f" titled {text!r}" if text else ""
 
 
-def retry_after(headers: http.client.HTTPMessage) -> float:
+def retry_after(headers: HTTPMessage) -> float:
     """Read Retry-After, in seconds or as a date; 0 where it is absent or unreadable."""
     from email.utils import parsedate_to_datetime
 

@@ -89,7 +89,9 @@ def read_xlsx(
     except (ColumnMissingError, DamagedFileError):
         raise
     except Exception as error:  # openpyxl lets through whatever its zip, XML and cell readers raise
-        raise DamagedFileError(f"{path}: expected an Excel workbook, found a file that cannot be read: {error}") from error
+        raise DamagedFileError(
+            f"{path}: expected an Excel workbook, found a file that cannot be read: {error}"
+        ) from error
     if not cells:
         raise DamagedFileError(f"{path}: expected a table, found an empty sheet")
     return _table(path, cells[0], iter(cells[1:]), required, rename, [])
@@ -115,27 +117,46 @@ def _decode(data: bytes, path: str) -> tuple[str, list[Notice]]:
         return data.decode("cp1252", errors="replace"), [Notice("text not UTF-8", path, what)]
 
 
-def _parse(numbered: Sequence[tuple[int, str]], delimiter: str, path: str, notices: list[Notice]) -> Iterator[list[str]]:
+def _parse(
+    numbered: Sequence[tuple[int, str]], delimiter: str, path: str, notices: list[Notice]
+) -> Iterator[list[str]]:
     """Yield the header, then each row that fits it. Of a row that does not, only the first line is given up."""
     header: list[str] = []
     start = 0
     while start < len(numbered):
         number = numbered[start][0]
-        # A reader of its own for each row: one that swallowed lines after an unclosed quotation mark can't step back.
-        reader = csv.reader((numbered[index][1] for index in range(start, len(numbered))), delimiter=delimiter)
-        try:
-            cells = next(reader)
-            broken = "" if _fits(cells, header) else f"expected {len(header)} cells, found {len(cells)} in {cells[:3]}"
-        except csv.Error as error:
-            cells, broken = [], str(error)
+        cells, used, broken = _next_row(numbered, start, delimiter)
+        if not broken and not _fits(cells, header):
+            broken = f"expected {len(header)} cells, found {len(cells)} in {cells[:3]}"
         if broken:
             notices.append(Notice("broken row", f"{path} line {number}", broken, dropped=True))
             start += 1
             continue
-        start += reader.line_num
-        header = header or cells
+        start += used
         if any(cell.strip() for cell in cells):
+            header = header or cells
             yield cells
+
+
+def _next_row(numbered: Sequence[tuple[int, str]], start: int, delimiter: str) -> tuple[list[str], int, str]:
+    """Parse one row: its cells, how many lines it takes, and what is wrong with it.
+
+    A row may be sloppy about quotation marks within its line, but one that goes on over lines must be strict:
+    else a mark that was never closed would swallow the rows up to the next one.
+    """
+    problem = ""
+    for strict in (True, False):
+        # A reader of its own for each row: one that swallowed lines can't step back.
+        rest = (numbered[index][1] for index in range(start, len(numbered)))
+        reader = csv.reader(rest, delimiter=delimiter, strict=strict)
+        try:
+            cells = next(reader)
+        except csv.Error as error:
+            problem = problem or str(error)
+            continue
+        if strict or reader.line_num == 1:
+            return cells, reader.line_num, ""
+    return [], 1, problem
 
 
 def _fits(cells: Sequence[str], header: Sequence[str]) -> bool:

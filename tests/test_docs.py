@@ -1,0 +1,62 @@
+"""The README shows what happens: its example is the demo, and its output is what the demo prints."""
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+from covid_datasets import __version__, catalog
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def block(language: str) -> str:
+    found = re.search(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_readme_example_is_the_demo() -> None:
+    assert (ROOT / "docs" / "demo.py").read_text(encoding="utf-8").endswith(block("python"))
+
+
+def test_readme_output_is_true(capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("datasets")
+    runpy.run_path(str(ROOT / "docs" / "demo.py"))
+    assert capsys.readouterr().out == block("text")
+
+
+def test_readme_counts_are_those_of_the_cards() -> None:
+    rows = re.findall(r"^\| \[`(\w+)`\].* \| ([\d,]+) \| ([\d,]+) \|$", README, re.MULTILINE)
+    assert [row[0] for row in rows] != []
+    for name, images, patients in rows:
+        version = catalog.load_card(name).version()[1]
+        assert (f"{version.images:,}", f"{version.patients:,}") == (images, patients), name
+    assert {row[0] for row in rows} == set(catalog.names())
+
+
+@pytest.mark.parametrize(
+    "page", sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").rglob("*.md")), ids=lambda p: p.name
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_citation_has_the_version() -> None:
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_every_command_is_documented() -> None:
+    from covid_datasets.cli.parser import make_parser
+
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    commands = re.search(r"\{(.*?)\}", make_parser().format_usage())
+    names = (
+        commands[1].split(",") if commands else re.findall(r"^    (\w+) ", make_parser().format_help(), re.MULTILINE)
+    )
+    assert names
+    for name in names:
+        assert f"`covid-datasets {name}" in text, name
