@@ -80,6 +80,9 @@ Row = dict[str, str]
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
     """Yield a record for each image that the metadata lists, sorted by file name."""
+    if not raw.has("metadata.csv"):
+        yield from _without_metadata(raw)
+        return
     table = read_csv(raw, "metadata.csv", required=("patientid", "finding", "filename"), rename=_RENAMED)
     yield from table.notices
     images: dict[str, list[Row]] = {}
@@ -102,7 +105,11 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
         rows = images[path]
         for other in rows[1:]:
             differs = [key for key in rows[0] if rows[0][key] != other.get(key)]
-            yield Notice("row listed twice", path, f"one record for all its rows; they differ in {', '.join(differs) or 'nothing'}")
+            yield Notice(
+                "row listed twice",
+                path,
+                f"one record for all its rows; they differ in {', '.join(differs) or 'nothing'}",
+            )
         yield from _record(path, rows[0], merged, files, scores)
 
 
@@ -125,6 +132,7 @@ def _record(
     view = value.one_of("view", _VIEWS)
     modality = value.one_of("modality", _MODALITIES) if value.text("modality") else _MODALITY_OF_VIEW.get(view)
     if modality is None:
+        yield from value.notices
         yield Notice("modality not stated", path, "neither modality nor view says what it is", dropped=True)
         return
     mask = f"annotations/lungVAE-masks/{PurePosixPath(name).stem}_mask.png"
@@ -210,6 +218,31 @@ class _Values:
         return found
 
 
+def _without_metadata(raw: RawFiles) -> Iterator[Record | Notice]:
+    """Give what is left of an incomplete copy: films (only they have masks or scores), all as one group.
+
+    That is far below the source's tolerance, so nobody gets it without having asked for an incomplete build.
+    """
+    yield Notice("table missing", "metadata.csv", "no labels, no patients: all images are one group")
+    files = set(raw.paths("images/*")) | set(raw.paths("annotations/*"))
+    scores: dict[str, Mapping[str, float]] = {}
+    yield from _severity(raw, scores, {path: [] for path in files})
+    for path in sorted(path for path in files if path.startswith("images/")):
+        name = PurePosixPath(path).name
+        mask = f"annotations/lungVAE-masks/{PurePosixPath(path).stem}_mask.png"
+        if mask not in files and name not in scores:
+            yield Notice("modality not stated", path, "no metadata, no mask and no score says what it is", dropped=True)
+            continue
+        yield Record(
+            sample_id=name,
+            image=File(path),
+            modality="CXR",
+            ties=("folder:images",),
+            severity_scores=scores.get(name, {}),
+            masks={"lung": File(mask)} if mask in files else {},
+        )
+
+
 def _severity(
     raw: RawFiles, scores: dict[str, Mapping[str, float]], images: Mapping[str, list[Row]]
 ) -> Iterator[Notice]:
@@ -229,7 +262,7 @@ def _severity(
         scores[name] = {score: number for score, number in found.items() if number is not None}
         yield from value.notices
         if f"images/{name}" not in images:
-            yield Notice("score without an image", name, f"{path} scores a file that metadata.csv does not list")
+            yield Notice("score without an image", name, f"{path} scores an image that is not listed")
 
 
 def _strays(files: set[str], images: Mapping[str, list[Row]]) -> Iterator[Notice]:

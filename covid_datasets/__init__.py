@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from covid_datasets.catalog import list_datasets as list_datasets
     from covid_datasets.errors import AccessRequired as AccessRequired
     from covid_datasets.errors import CovidDatasetsError as CovidDatasetsError
-    from covid_datasets.fetch.mirror import make_mirror as make_mirror
+    from covid_datasets.fetch.obtain import make_mirror as make_mirror
     from covid_datasets.load.dataset import load_dataset as load_dataset
     from covid_datasets.splits.public import audit as audit
     from covid_datasets.splits.public import load_splits as load_splits
@@ -43,7 +43,7 @@ _HOMES = {
     "list_datasets": "covid_datasets.catalog",
     "load_dataset": "covid_datasets.load.dataset",
     "load_splits": "covid_datasets.splits.public",
-    "make_mirror": "covid_datasets.fetch.mirror",
+    "make_mirror": "covid_datasets.fetch.obtain",
     "verify": "covid_datasets.build.verify",
 }
 

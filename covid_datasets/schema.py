@@ -135,7 +135,7 @@ COLUMNS: dict[str, Any] = {
     "label_raw": "string",
     "severity": "string",
     "severity_scores": [{"name": "string", "value": "float64"}],
-    "masks": {name: "image" for name in MASKS},
+    "masks": dict.fromkeys(MASKS, "image"),
     "sex": "string",
     "age": "float64",
     "offset_days": "int32",

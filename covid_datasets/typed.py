@@ -57,7 +57,9 @@ def _read(kind: Any, value: Any, path: str, key: str) -> Any:
     if origin is Mapping:
         if not isinstance(value, dict):
             raise _fail(path, key, "a table", value)
-        return types.MappingProxyType({name: _read(arguments[1], item, path, f"{key}.{name}") for name, item in value.items()})
+        return types.MappingProxyType(
+            {name: _read(arguments[1], item, path, f"{key}.{name}") for name, item in value.items()}
+        )
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

@@ -30,7 +30,7 @@ from covid_datasets.errors import (
 from covid_datasets.fetch import download as download_module
 from covid_datasets.fetch.cached import record_path
 from covid_datasets.fetch.download import Download, locate, locate_all
-from covid_datasets.fetch.mirror import SUMS, make_mirror, read_sums
+from covid_datasets.fetch.mirror import SUMS, write_mirror, read_sums
 from covid_datasets.fetch.part import Limits
 from covid_datasets.progress import Display, PlainDisplay, RichDisplay, amount, progress
 from covid_datasets.settings import Settings
@@ -405,7 +405,7 @@ def test_a_mirror_answers_for_everything(server: Server, settings: Settings, tmp
         card("two", resource(server.url("/b.zip"), name="s"), resource(server.url("/b.zip"), name="t")),
     ]
     folder = tmp_path / "made"
-    made = make_mirror([(source, None) for source in sources], folder, settings, limits=QUICK)
+    made = write_mirror([(source, None) for source in sources], folder, settings, limits=QUICK)
     host = f"127.0.0.1_{server.port}"
     assert [(entry.dataset, entry.resource, entry.action) for entry in made] == [
         ("one", "r", "stored"),
@@ -420,16 +420,16 @@ def test_a_mirror_answers_for_everything(server: Server, settings: Settings, tmp
     isolated = Settings(tmp_path / "other", mirror=str(folder), offline=True)
     for source in sources:
         assert set(locate_all(source.resources, isolated)) == {r.name for r in source.resources}
-    again = make_mirror([(source, None) for source in sources], folder, settings, limits=QUICK)
+    again = write_mirror([(source, None) for source in sources], folder, settings, limits=QUICK)
     assert {entry.action for entry in again} == {"kept"}
     assert len(server.requests) == asked
 
 
 def test_a_damaged_file_of_a_mirror_is_replaced(server: Server, settings: Settings, tmp_path: Path) -> None:
     source = card("one", resource(server.url("/a.zip"), name="r"))
-    (first,) = make_mirror([(source, None)], tmp_path / "made", settings, limits=QUICK)
+    (first,) = write_mirror([(source, None)], tmp_path / "made", settings, limits=QUICK)
     first.path.write_bytes(b"damaged")
-    (second,) = make_mirror([(source, None)], tmp_path / "made", settings, limits=QUICK)
+    (second,) = write_mirror([(source, None)], tmp_path / "made", settings, limits=QUICK)
     assert second.action == "stored"
     assert first.path.read_bytes() == BODY
     first.path.unlink()
@@ -438,10 +438,10 @@ def test_a_damaged_file_of_a_mirror_is_replaced(server: Server, settings: Settin
 
 def test_a_mirror_is_made_in_a_local_folder(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"expected a local folder.*aws s3 sync"):
-        make_mirror([], "s3://bucket/mirror", settings)
+        write_mirror([], "s3://bucket/mirror", settings)
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="expected a folder, found a file"):
-        make_mirror([], tmp_path / "file", settings)
+        write_mirror([], tmp_path / "file", settings)
 
 
 # The progress display

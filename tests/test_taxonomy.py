@@ -47,9 +47,7 @@ def test_classify(raw: str, label: str | None) -> None:
     assert classify(raw) == label
 
 
-@pytest.mark.parametrize(
-    "raw", ["Pneumonia/Viral/Adenovirus", "Suspected COVID-19", "Organizing Pneumonia", "Y"]
-)
+@pytest.mark.parametrize("raw", ["Pneumonia/Viral/Adenovirus", "Suspected COVID-19", "Organizing Pneumonia", "Y"])
 def test_unknown_findings_are_never_guessed(raw: str) -> None:
     with pytest.raises(UnknownFindingError, match="_taxonomy.toml") as caught:
         classify(raw)

@@ -52,7 +52,9 @@ def _bits(truth: np.ndarray) -> pa.Buffer:
 def _offsets(values: Sequence[Any], size: Callable[[Any], int]) -> pa.Buffer:
     """Ends of variable-length values; a batch is bounded far below what 32 bits can count."""
     ends = np.zeros(len(values) + 1, dtype=np.int64)
-    np.cumsum(np.fromiter((0 if value is None else size(value) for value in values), np.int64, len(values)), out=ends[1:])
+    np.cumsum(
+        np.fromiter((0 if value is None else size(value) for value in values), np.int64, len(values)), out=ends[1:]
+    )
     if ends[-1] >= 1 << 31:
         raise OverflowError(f"a batch of {int(ends[-1]):,} bytes does not fit one Arrow array; the limit is 2 GiB")
     return pa.py_buffer(ends.astype(np.int32))

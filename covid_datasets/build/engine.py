@@ -115,7 +115,9 @@ def find_build(
         if changed:
             reasons.append(f"{path.parent} has other inputs: {', '.join(changed)}")
         else:
-            fitting.append((not manifest["build"]["incomplete"], found["verify"] == "full", path.stat().st_mtime_ns, path))
+            fitting.append(
+                (not manifest["build"]["incomplete"], found["verify"] == "full", path.stat().st_mtime_ns, path)
+            )
     if not fitting:
         why = "; ".join(reasons) or f"nothing in {folder}"
         raise NotBuiltError(f"{name} has no finished build that fits ({why}). Make one: covid-datasets build {name}")

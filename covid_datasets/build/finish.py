@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,13 @@ SHOWN = 20
 
 
 def finish(
-    card: Card, inputs: dict[str, Any], plan: Plan, obtained: Obtained, work: Path, final: Path, measured: dict[str, Any]
+    card: Card,
+    inputs: dict[str, Any],
+    plan: Plan,
+    obtained: Obtained,
+    work: Path,
+    final: Path,
+    measured: dict[str, Any],
 ) -> None:
     """Assemble the finished folder from the pieces in ``work``; the manifest is written last."""
     read = [read_piece_index(work, piece.number) for piece in plan.pieces]
@@ -44,7 +50,9 @@ def finish(
     incomplete = _check_complete(card, inputs, plan, table.num_rows if table else 0, obtained, notices)
     if table is None or table.num_rows == 0:
         raise IncompleteSourceError(_list(f"{card.id}: not one row could be built", notices))
-    planned = [(piece.split, part.column("row").to_pylist()) for piece, (part, _) in zip(plan.pieces, read, strict=True)]
+    planned = [
+        (piece.split, part.column("row").to_pylist()) for piece, (part, _) in zip(plan.pieces, read, strict=True)
+    ]
 
     by_row = table.take(arrow_array(np.argsort(table.column("row").to_numpy()).tolist(), pa.int64()))
     index = Index(by_row)
@@ -57,7 +65,8 @@ def finish(
     order = [position[row] for row in layout.order()]
     stored = _write_index(by_row, splits, index.groups, order, final)
     counts = {split: splits.count(split) for split in SPLITS}
-    fingerprint = _fingerprint(by_row, splits)
+    digests = zip(index.texts("row_sha256"), splits, strict=True)
+    fingerprint = fingerprint_of(dict(zip(index.texts("sample_id"), digests, strict=True)))
     audits = [_audit(card.id, "patient", splits, index)]
     if card.official_split:
         audits.append(_audit(card.id, "official", index.strings("official_split"), index))
@@ -99,7 +108,11 @@ def finish(
 def _told(obtained: Obtained, told: set[str]) -> list[Notice]:
     """Turn what the survey of the raw files found into notices, unless a record told of the same file."""
     found = [Notice("extra file", path, "belongs to no resource of the catalog") for path in obtained.extra]
-    found += [Notice("file not served", path, "in the content manifest, but in no copy") for path in obtained.missing if path not in told]
+    found += [
+        Notice("file not served", path, "in the content manifest, but in no copy")
+        for path in obtained.missing
+        if path not in told
+    ]
     return found
 
 
@@ -113,7 +126,7 @@ def _check_complete(
     short = max(len(lost), expected - kept) if _counts_apply(card, inputs) else len(lost)
     if short <= version.tolerance * expected:
         return False
-    if inputs["allow_missing"]:
+    if bool(inputs["allow_missing"]):
         return True
     title = (
         f"{card.id}@{inputs['version']}: {short:,} of {expected:,} images are missing or damaged; "
@@ -129,7 +142,7 @@ LOSSES = ("missing file", "damaged file", "empty file", "changed or damaged", "u
 
 def _counts_apply(card: Card, inputs: dict[str, Any]) -> bool:
     """Expected counts are of the first config, which is the whole source."""
-    return inputs["config"] == next(iter(card.configs))
+    return str(inputs["config"]) == next(iter(card.configs))
 
 
 def _list(title: str, notices: Sequence[Notice]) -> str:
@@ -144,7 +157,10 @@ def compare(card: Card, version: str, build: dict[str, Any]) -> list[str]:
     if build["config"] != next(iter(card.configs)):
         return []
     lines = []
-    for name, wanted, found in (("rows", expected.images, build["rows"]), ("patients", expected.patients, build["patients"])):
+    for name, wanted, found in (
+        ("rows", expected.images, build["rows"]),
+        ("patients", expected.patients, build["patients"]),
+    ):
         if wanted is not None:
             lines.append(f"{name}: expected {wanted:,}, found {found:,}" + ("" if wanted == found else " (differs)"))
     for label, wanted in expected.labels.items():
@@ -167,11 +183,15 @@ def _write_index(by_row: pa.Table, splits: list[str], groups: list[int], order: 
     return int(table.num_rows)
 
 
-def _fingerprint(by_row: pa.Table, splits: list[str]) -> str:
-    """Digest every row with its split, in the order of the plan: what a paper cites and any machine can check."""
+def fingerprint_of(rows: Mapping[str, tuple[str, str]]) -> str:
+    """Digest every row with its split, by sample id: what a paper cites and any machine can check.
+
+    >>> fingerprint_of({"a": ("0f", "train")}) == fingerprint_of({"a": ("0f", "test")})
+    False
+    """
     digest = hashlib.sha256()
-    for row, split in zip(by_row.column("row_sha256").to_pylist(), splits, strict=True):
-        digest.update(f"{row} {split}\n".encode())
+    for sample in sorted(rows):
+        digest.update("{} {}\n".format(*rows[sample]).encode())
     return digest.hexdigest()
 
 
@@ -189,7 +209,7 @@ def _write_huggingface(card: Card, build: dict[str, Any], names: dict[str, list[
             "features": features_dict(),
             "splits": {split: {"name": split, "num_examples": build["splits"][split], "dataset_name": card.id}},
         }
-        state = {
+        state: dict[str, Any] = {
             "_data_files": [{"filename": name} for name in names[split]],
             "_fingerprint": hashlib.sha256(f"{build['fingerprint']}/{split}".encode()).hexdigest()[:16],
             "_format_columns": None,

@@ -47,8 +47,6 @@ def measure(data: bytes, sha256: str, path: str) -> Measured:
     """
     image = decode(data)
     grey = to_grey(image)
-    pixels = hashlib.sha256(b"%dx%d:" % grey.size)
-    pixels.update(grey.tobytes())
     reduced = grey.reduce(max(1, min(grey.size) // 128))
     small = reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR)
     thumb = np.asarray(small.reduce(2))
@@ -58,7 +56,7 @@ def measure(data: bytes, sha256: str, path: str) -> Measured:
         width=grey.width,
         height=grey.height,
         pixel_mode=image.mode,
-        pixel_sha256=pixels.hexdigest(),
+        pixel_sha256=pixel_hash(grey),
         phash=perceptual_hash(np.asarray(small)),
         thumb=thumb.tobytes(),
         quality=grade(reasons),
@@ -93,6 +91,13 @@ def to_grey(image: Image.Image) -> Image.Image:
         low, high = float(values.min()), float(values.max())
         return Image.fromarray(((values - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8))
     return image.convert("L")
+
+
+def pixel_hash(grey: Image.Image) -> str:
+    """Hash the size and the grey values of a picture."""
+    digest = hashlib.sha256(b"%dx%d:" % grey.size)
+    digest.update(grey.tobytes())
+    return digest.hexdigest()
 
 
 @lru_cache(maxsize=1)

@@ -65,7 +65,9 @@ def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, sha
         size = _size(present, record)
         if size is None:
             path = record.image.path if record.image else record.sample_id
-            notices.append(Notice("missing file", path, "listed by the source, but the file is not there", dropped=True))
+            notices.append(
+                Notice("missing file", path, "listed by the source, but the file is not there", dropped=True)
+            )
             continue
         records.append(record)
         sizes.append(size)
@@ -155,7 +157,9 @@ def _check_unique(dataset: str, records: Sequence[Record]) -> None:
     seen: set[str] = set()
     for record in records:
         if record.sample_id in seen:
-            raise InvalidRecordError(f"builder {dataset}: sample id {record.sample_id!r} was yielded twice; ids are unique")
+            raise InvalidRecordError(
+                f"builder {dataset}: sample id {record.sample_id!r} was yielded twice; ids are unique"
+            )
         seen.add(record.sample_id)
 
 
@@ -186,5 +190,9 @@ def _digest(records: Sequence[Record], pieces: Sequence[Piece]) -> str:
     for piece in pieces:
         digest.update(f"{piece.split}:{','.join(str(row) for row, _ in piece.rows)}\n".encode())
     for record in records:
-        digest.update(repr(record).encode() if not callable(getattr(record.image, "function", None)) else record.sample_id.encode())
+        digest.update(
+            repr(record).encode()
+            if not callable(getattr(record.image, "function", None))
+            else record.sample_id.encode()
+        )
     return digest.hexdigest()

@@ -27,13 +27,13 @@ class Thresholds:
     """Standard deviation of grey values below this: poor, there is no picture."""
     low_contrast_range: int = 64
     """Distance between the 2nd and 98th percentile below this: questionable."""
-    clipped_white: float = 0.15
-    """Share of pixels at 255 above this: questionable."""
+    clipped_white: float = 0.40
+    """Share of pixels at 255 above this: questionable. In a lung window soft tissue is white by right."""
     clipped_black: float = 0.70
     """Share of pixels at 0 above this: questionable. CT in a lung window is half black by right."""
     padding: float = 0.20
     """Share of rows and columns at the border without content above this: questionable."""
-    blur: float = 6.0
+    blur: float = 4.0
     """Mean second difference of neighbouring pixels, in per mille of the contrast, below this: questionable."""
     colour_spread: int = 40
     """A pixel whose channels differ by more than this is coloured."""
@@ -45,7 +45,13 @@ class Thresholds:
 
 THRESHOLDS = Thresholds()
 POOR = frozenset({"undecodable", "tiny", "near-constant"})
-_EXTENSIONS = {"PNG": (".png",), "JPEG": (".jpg", ".jpeg"), "TIFF": (".tif", ".tiff"), "GIF": (".gif",), "BMP": (".bmp",)}
+_EXTENSIONS = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "TIFF": (".tif", ".tiff"),
+    "GIF": (".gif",),
+    "BMP": (".bmp",),
+}
 
 
 def grade(reasons: Sequence[str]) -> Grade:
@@ -59,7 +65,9 @@ def grade(reasons: Sequence[str]) -> Grade:
     return "questionable" if reasons else "good"
 
 
-def reasons_against(image: Image.Image, grey: Image.Image, reduced: Image.Image, thumb: np.ndarray, path: str) -> list[str]:
+def reasons_against(
+    image: Image.Image, grey: Image.Image, reduced: Image.Image, thumb: np.ndarray, path: str
+) -> list[str]:
     """List what speaks against an image.
 
     Args:
@@ -123,10 +131,14 @@ def _padding(thumb: np.ndarray) -> float:
 
 
 def _detail(grey: Image.Image) -> float:
-    """Mean second difference along the rows of the central part at full resolution, in per mille of its contrast."""
+    """Mean second difference along the rows of a central band at full resolution, in per mille of its contrast."""
     width, height = grey.size
-    half = 64
-    box = (max(width // 2 - half, 0), max(height // 2 - half, 0), min(width // 2 + half, width), min(height // 2 + half, height))
+    box = (
+        max(width // 2 - 256, 0),
+        max(height // 2 - 24, 0),
+        min(width // 2 + 256, width),
+        min(height // 2 + 24, height),
+    )
     part = np.asarray(grey.crop(box)).astype(np.int16)
     if part.shape[1] < 3:
         return 0.0

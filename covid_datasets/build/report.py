@@ -56,7 +56,9 @@ def _origins(origins: Sequence[dict[str, Any]]) -> str:
         f"| {origin['resource']} | {origin['place']} | {origin['verified']} | {origin['sha256'][:16] or '–'} |"
         for origin in origins
     )
-    return f"## Where the raw files came from\n\n| resource | place | verified by | sha256 |\n|---|---|---|---|\n{rows}\n"
+    return (
+        f"## Where the raw files came from\n\n| resource | place | verified by | sha256 |\n|---|---|---|---|\n{rows}\n"
+    )
 
 
 def _notices(notices: Sequence[Notice]) -> str:

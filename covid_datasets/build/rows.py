@@ -34,7 +34,9 @@ INDEX_SCHEMA = pa.schema(
 )
 
 
-def stored_row(dataset: str, record: Record, image: bytes | None, masks: dict[str, bytes], measured: Measured) -> dict[str, Any]:
+def stored_row(
+    dataset: str, record: Record, image: bytes | None, masks: dict[str, bytes], measured: Measured
+) -> dict[str, Any]:
     """Assemble the columns of `schema.COLUMNS`."""
     return {
         "dataset": dataset,
@@ -81,7 +83,9 @@ def _mask(record: Record, name: str, masks: dict[str, bytes]) -> dict[str, Any] 
     return {"bytes": masks[name], "path": record.masks[name].path} if name in masks else None
 
 
-def index_row(number: int, dataset: str, record: Record, row: dict[str, Any], size: int, measured: Measured) -> dict[str, Any]:
+def index_row(
+    number: int, dataset: str, record: Record, row: dict[str, Any], size: int, measured: Measured
+) -> dict[str, Any]:
     """Assemble a row of the index, with the digest of everything in the stored row."""
     return {
         "row": number,
@@ -98,12 +102,12 @@ def index_row(number: int, dataset: str, record: Record, row: dict[str, Any], si
         "pixel_sha256": measured.pixel_sha256,
         "phash": measured.phash,
         "thumb": measured.thumb,
-        "row_sha256": _digest(row),
+        "row_sha256": row_digest(row),
     }
 
 
-def _digest(row: dict[str, Any]) -> str:
-    """Digest a row; its image is there through its hash, its masks through theirs."""
+def row_digest(row: dict[str, Any]) -> str:
+    """Digest a stored row; its image is there through its hash, its masks through theirs."""
     masks = {name: mask and hashlib.sha256(mask["bytes"]).hexdigest() for name, mask in row["masks"].items()}
     plain = row | {"image": row["image"] and row["image"]["path"], "masks": masks}
     return hashlib.sha256(json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

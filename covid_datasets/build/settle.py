@@ -62,7 +62,9 @@ def lay_out(pieces: Sequence[tuple[str, list[int]]], split_of: dict[int, str]) -
     return Layout(files)
 
 
-def write_splits(layout: Layout, work: Path, pieces: Sequence[tuple[str, list[int]]], target: Path) -> dict[str, list[str]]:
+def write_splits(
+    layout: Layout, work: Path, pieces: Sequence[tuple[str, list[int]]], target: Path
+) -> dict[str, list[str]]:
     """Link or write the files of every split; returns their names by split."""
     place = {row: (number, offset) for number, (_, rows) in enumerate(pieces) for offset, row in enumerate(rows)}
     names: dict[str, list[str]] = {}

@@ -90,7 +90,9 @@ def telling(folder: Path) -> Iterator[None]:
     except CovidDatasetsError:
         raise
     except BrokenProcessPool as error:
-        raise BuildError(f"a worker process died, most likely for lack of memory; use fewer (num_proc=1). {resume}") from error
+        raise BuildError(
+            f"a worker process died, most likely for lack of memory; use fewer (num_proc=1). {resume}"
+        ) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             free = shutil.disk_usage(folder).free

@@ -111,7 +111,7 @@ def run_verify(arguments: Namespace) -> int:
         print_json(report.to_json())
     else:
         what = "bytes and pixels" if arguments.pixels else "bytes"
-        state = f"{what} are as built" if report.ok else f"{len(report.problems):,} problems"
+        state = f"{what} are as built" if report.ok else f"{len(report.problems):,} problem(s)"
         print(f"{arguments.id}: {state} ({report.rows:,} rows, {amount(report.bytes)}, {report.seconds:.1f} s)")
         for problem in report.problems:
             print(f"  {problem}")

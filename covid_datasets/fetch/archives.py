@@ -244,7 +244,9 @@ class Tar:
         except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
             raise DamagedFileError(f"{self._shown}: member {name!r} is damaged ({error})") from error
         if len(data) != member.size:
-            raise DamagedFileError(f"{self._shown}: member {name!r}: expected {member.size:,} bytes, found {len(data):,}")
+            raise DamagedFileError(
+                f"{self._shown}: member {name!r}: expected {member.size:,} bytes, found {len(data):,}"
+            )
         return data
 
     def open(self, name: str) -> IO[bytes]:
@@ -269,5 +271,5 @@ def _check_expansion(name: str, size: int, packed: int, shown: str) -> None:
         raise UnsafeArchiveError(f"{shown}: member {name!r} claims {size:,} bytes; the limit is {MAX_MEMBER_BYTES:,}")
     if size > FREE_EXPANSION_BYTES and size > MAX_EXPANSION * max(packed, 1):
         raise UnsafeArchiveError(
-            f"{shown}: member {name!r} would expand {packed:,} bytes to {size:,}: an archive bomb; the archive is refused"
+            f"{shown}: member {name!r} would expand {packed:,} bytes to {size:,}: an archive bomb; it is refused"
         )

@@ -43,7 +43,9 @@ def read_manifest(name: str, folder: Path | None = None) -> Mapping[str, Identit
         reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
         for number, row in enumerate(reader, start=2):
             if None in row.values() or not (row["sha256"] or row["git_sha1"]):
-                raise CatalogError(f"{path} line {number}: expected path, size, sha256, git_sha1; found {list(row.values())}")
+                raise CatalogError(
+                    f"{path} line {number}: expected path, size, sha256, git_sha1; found {list(row.values())}"
+                )
             size = int(row["size"]) if row["size"] else None
             found[row["path"]] = Identity(row["path"], size, row["sha256"], row["git_sha1"])
     return MappingProxyType(found)

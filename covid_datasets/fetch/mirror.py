@@ -33,7 +33,7 @@ class Mirrored:
     action: Literal["stored", "kept"]
 
 
-def make_mirror(
+def write_mirror(
     cards_and_versions: Sequence[tuple[Card, str | None]],
     destination: Path | str,
     settings: Settings,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from covid_datasets.catalog import Card, Copy, Resource
+from covid_datasets.catalog import Card, Copy, Resource, load_card, split_name
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
 from covid_datasets.fetch.download import Download, locate_all
 from covid_datasets.fetch.local import archive_names, mount_local
 from covid_datasets.fetch.manifest import read_manifest
+from covid_datasets.fetch.mirror import Mirrored, write_mirror
 from covid_datasets.fetch.raw import Mount, RawFiles
 from covid_datasets.settings import Settings
 
@@ -44,7 +46,7 @@ def obtain(
     config: str,
     settings: Settings,
     *,
-    data_dir: str | Path | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
     allow_missing: bool = False,
 ) -> Obtained:
     """Get the raw files of a version, from ``data_dir`` where given, else from the source's copies in order."""
@@ -63,9 +65,15 @@ def obtain(
         )
         if unreachable and not located:
             raise unreachable[0]
-        mounts = {resource.name: _mount(resource, *located[resource.name]) for resource in resources if resource.name in located}
+        mounts = {
+            resource.name: _mount(resource, *located[resource.name])
+            for resource in resources
+            if resource.name in located
+        }
         origins = [
-            Origin(name, download.url, download.sha256, "content manifest" if mounts[name].manifest else download.verified)
+            Origin(
+                name, download.url, download.sha256, "content manifest" if mounts[name].manifest else download.verified
+            )
             for name, (download, _) in located.items()
         ]
     else:
@@ -75,6 +83,23 @@ def obtain(
     if missing and not allow_missing and len(missing) > card.version(version)[1].tolerance * _count(resources):
         raise IncompleteSourceError(incomplete_text(card, version, missing, wrong, extra, data_dir))
     return Obtained(raw, tuple(origins), tuple(missing), tuple(extra), tuple(wrong))
+
+
+def make_mirror(
+    names: Sequence[str],
+    destination: str | os.PathLike[str],
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    mirror: str | None = None,
+) -> list[Mirrored]:
+    """Copy the raw files of sources ("cohen", "cohen@2020-06-22") into a folder that works as a mirror elsewhere."""
+    wanted = [(load_card(identifier), version) for identifier, version in map(split_name, names)]
+    return write_mirror(
+        wanted,
+        Path(destination),
+        Settings.resolve(cache_dir, mirror),
+        accept=lambda card, version: {resource.name: _whole(resource) for resource in card.resources_of(version)},
+    )
 
 
 def _proof(mount: Mount) -> str:
@@ -143,11 +168,18 @@ def expected_tree(card: Card, version: str | None = None) -> str:
 
 
 def incomplete_text(
-    card: Card, version: str, missing: list[str], wrong: list[str], extra: list[str], data_dir: str | Path | None
+    card: Card,
+    version: str,
+    missing: list[str],
+    wrong: list[str],
+    extra: list[str],
+    data_dir: str | os.PathLike[str] | None,
 ) -> str:
     """List what is missing, damaged and extra, and what to do."""
     place = f"data_dir {data_dir}" if data_dir is not None else "the copies that could be reached"
-    parts = [f"{card.id}@{version}: {len(missing):,} of {_count(card.resources_of(version)):,} files are missing in {place}."]
+    parts = [
+        f"{card.id}@{version}: {len(missing):,} of {_count(card.resources_of(version)):,} files are missing in {place}."
+    ]
     for title, items in (("Missing", missing), ("Damaged", wrong), ("Not expected", extra)):
         if items:
             more = [f"  … and {len(items) - SHOWN:,} more"] if len(items) > SHOWN else []

@@ -133,4 +133,3 @@ class RawFiles:
     def _absent(self, path: str) -> NotThereError:
         places = ", ".join(" -> ".join(mount.location) for mount in self.mounts) or "nowhere"
         return NotThereError(f"{path}: expected in the raw files, found nothing; looked in {places}")
-

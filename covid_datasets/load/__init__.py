@@ -1,0 +1,1 @@
+"""From a finished build to Hugging Face, NumPy, torch and pandas."""

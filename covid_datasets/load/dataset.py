@@ -12,9 +12,13 @@ from covid_datasets.build.engine import build_dataset, find_build
 from covid_datasets.build.pieces import Verify
 from covid_datasets.build.result import Built
 from covid_datasets.errors import NotBuiltError, UsageError
-from covid_datasets.load.frameworks import FRAMEWORKS, as_huggingface
-from covid_datasets.load.selection import Selection, narrow, select
+from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
+from covid_datasets.load.selection import narrow, select
+from covid_datasets.load.streaming import stream_raw
 from covid_datasets.settings import Settings
+from covid_datasets.splits.public import audit_build
+
+NAMES = ("hf", "numpy", "torch", "pandas")
 
 
 def load_dataset(
@@ -63,82 +67,67 @@ def load_dataset(
     >>> rows[0]["image"].dtype
     dtype('uint8')
     """
-    if framework not in FRAMEWORKS:
-        raise UsageError(f"framework: expected one of {', '.join(FRAMEWORKS)}, found {framework!r}")
+    if framework not in NAMES:
+        raise UsageError(f"framework: expected one of {', '.join(NAMES)}, found {framework!r}")
     names = [name] if isinstance(name, str) else list(name)
     if not names:
         raise UsageError("name: expected a dataset or a list of them, found an empty list")
     if len(names) > 1 and data_dir is not None:
-        raise UsageError("data_dir: expected with one dataset; build each from its own folder first, then load the list")
+        raise UsageError(
+            "data_dir: expected with one dataset; build each from its own folder first, then load the list"
+        )
     if streaming and framework != "hf":
         raise UsageError(f"streaming: expected with framework='hf', found framework={framework!r}")
+    whole = not view and license is None and scheme == "patient" and len(names) == 1
+    options: dict[str, Any] = {"data_dir": data_dir, "verify": verify, "allow_missing": allow_missing}
+    if streaming and whole and not _is_built(names[0], config, cache_dir, options):
+        streams = stream_raw(names[0], config, Settings.resolve(cache_dir, mirror, offline), **options)
+        return streams if split is None else _streamed_split(streams, split)
     builds = []
     for each in names:
         try:
-            found = find_build(
-                each, config, cache_dir=cache_dir, data_dir=data_dir, verify=verify, allow_missing=allow_missing
-            )
+            builds.append(find_build(each, config, cache_dir=cache_dir, **options))
         except NotBuiltError:
-            if streaming and scheme == "patient" and len(names) == 1 and not view and license is None:
-                from covid_datasets.load.streaming import stream_raw
-
-                settings = Settings.resolve(cache_dir, mirror, offline)
-                streams = stream_raw(
-                    each, config, settings, data_dir=data_dir, verify=verify, allow_missing=allow_missing
-                )
-                return streams if split is None else streams[split]
-            found = build_dataset(
-                each, config, data_dir=data_dir, cache_dir=cache_dir, executor=executor, num_proc=num_proc,
-                verify=verify, allow_missing=allow_missing, mirror=mirror, offline=offline,
-            )  # fmt: skip
-        builds.append(found)
+            how: dict[str, Any] = {"executor": executor, "num_proc": num_proc, "mirror": mirror, "offline": offline}
+            builds.append(build_dataset(each, config, cache_dir=cache_dir, **options, **how))
     _warn(builds, scheme)
-    if framework == "hf" and not streaming and split is None and scheme == "patient" and len(builds) == 1:
-        if not view and license is None:
-            return _stored(builds[0])
+    if framework == "hf" and whole and split is None and not streaming:
+        return stored_dataset(builds[0])
     selection = narrow(select(builds, scheme), view, license)
-    if streaming:
-        return _stream(selection, split)
-    make = FRAMEWORKS[framework]
+    make = FRAMEWORKS["stream" if streaming else framework]
     if split is not None:
         return make(selection, selection.part(split))
-    whole = {name: make(selection, rows) for name, rows in selection.splits.items()}
-    return _dataset_dict(whole) if framework == "hf" else whole
+    parts = {name: make(selection, rows) for name, rows in selection.splits.items()}
+    return as_dict(framework, streaming, parts)
 
 
-def _stored(built: Built) -> Any:
-    from covid_datasets.extras import need
-
-    need("datasets")
-    from datasets import load_from_disk
-
-    return load_from_disk(str(built.path))
-
-
-def _dataset_dict(parts: dict[str, Any]) -> Any:
-    from datasets import DatasetDict
-
-    return DatasetDict(parts)
+def _is_built(name: str, config: str | None, cache_dir: str | os.PathLike[str] | None, options: dict[str, Any]) -> bool:
+    try:
+        find_build(name, config, cache_dir=cache_dir, **options)
+    except NotBuiltError:
+        return False
+    return True
 
 
-def _stream(selection: Selection, split: str | None) -> Any:
-    from datasets import IterableDatasetDict
-
-    if split is not None:
-        return as_huggingface(selection, selection.part(split)).to_iterable_dataset()
-    parts = {name: as_huggingface(selection, rows) for name, rows in selection.splits.items()}
-    return IterableDatasetDict({name: part.to_iterable_dataset() for name, part in parts.items()})
+def _streamed_split(streams: Any, split: str) -> Any:
+    if split not in streams:
+        raise UsageError(
+            f"split {split!r}: expected one of {', '.join(streams)} while nothing is built, because rows can not be "
+            "counted before they are read; build first for ranges and sums"
+        )
+    return streams[split]
 
 
 def _warn(builds: Sequence[Built], scheme: str) -> None:
     """Say what a user of this data must know: it is incomplete, or its official split leaks."""
     for built in builds:
         if built.incomplete:
-            text = f"{built.id}@{built.version} is INCOMPLETE: {built.rows:,} rows; {built.path / 'report.md'} lists the rest"
-            warnings.warn(text, stacklevel=3)
+            report_file = built.path / "report.md"
+            warnings.warn(
+                f"{built.id}@{built.version} is INCOMPLETE: {built.rows:,} rows; {report_file} lists the rest",
+                stacklevel=3,
+            )
         if scheme == "official":
-            from covid_datasets.splits.public import audit_build
-
             report = audit_build(built, scheme)
             if report.leaks:
                 warnings.warn(f"this split does not keep patients apart. {report}", stacklevel=3)

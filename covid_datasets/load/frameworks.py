@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from covid_datasets.build.result import Built
 from covid_datasets.extras import need
 from covid_datasets.load.rows import NumpyRows
 from covid_datasets.load.selection import Rows, Selection
@@ -14,7 +15,7 @@ from covid_datasets.splits.assign import SPLITS
 
 if TYPE_CHECKING:
     import pandas as pd
-    from datasets import Dataset
+    from datasets import Dataset, DatasetDict, IterableDataset
     from torch.utils.data import Dataset as TorchDataset
 
 
@@ -27,9 +28,35 @@ def as_huggingface(selection: Selection, rows: tuple[Rows, ...]) -> Dataset:
     for build, wanted in zip(selection.builds, rows, strict=True):
         stored = load_from_disk(str(build.path))
         whole = concatenate_datasets([stored[split] for split in SPLITS])
-        contiguous = len(wanted) > 0 and int(wanted[-1]) - int(wanted[0]) + 1 == len(wanted) and bool((np.diff(wanted) == 1).all())
+        contiguous = (
+            len(wanted) > 0
+            and int(wanted[-1]) - int(wanted[0]) + 1 == len(wanted)
+            and bool((np.diff(wanted) == 1).all())
+        )
         parts.append(whole.select(range(int(wanted[0]), int(wanted[-1]) + 1) if contiguous else wanted))
     return concatenate_datasets(parts) if len(parts) > 1 else parts[0]
+
+
+def stored_dataset(built: Built) -> DatasetDict:
+    """Return the default splits as they are stored: what ``datasets.load_from_disk`` gives, and nothing more."""
+    need("datasets")
+    from datasets import load_from_disk
+
+    return load_from_disk(str(built.path))
+
+
+def as_stream(selection: Selection, rows: tuple[Rows, ...]) -> IterableDataset:
+    """Return an iterable dataset over the stored rows."""
+    return as_huggingface(selection, rows).to_iterable_dataset()
+
+
+def as_dict(framework: str, streaming: bool, parts: dict[str, Any]) -> Any:
+    """Bundle the splits the way the framework does; a plain dictionary where it has none."""
+    if framework != "hf":
+        return parts
+    from datasets import DatasetDict, IterableDatasetDict
+
+    return IterableDatasetDict(parts) if streaming else DatasetDict(parts)
 
 
 def as_numpy(selection: Selection, rows: tuple[Rows, ...]) -> NumpyRows:
@@ -60,6 +87,7 @@ def as_torch(selection: Selection, rows: tuple[Rows, ...]) -> TorchDataset[dict[
 
 FRAMEWORKS: dict[str, Callable[[Selection, tuple[Rows, ...]], Any]] = {
     "hf": as_huggingface,
+    "stream": as_stream,
     "numpy": as_numpy,
     "pandas": as_pandas,
     "torch": as_torch,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -60,15 +61,15 @@ def select(builds: Sequence[Built], scheme: str) -> Selection:
     if scheme == "patient" and len(builds) == 1:
         return Selection(tuple(builds), {split: (rows,) for split, rows in stored_splits(builds[0]).items()})
     indices = [Index.read(build.path) for build in builds]
-    joint = Index(pa.concat_tables([index.table for index in indices]).combine_chunks()) if len(indices) > 1 else indices[0]
+    joint = (
+        Index(pa.concat_tables([index.table for index in indices]).combine_chunks()) if len(indices) > 1 else indices[0]
+    )
     splits = scheme_splits(joint, [build.id for build in builds], scheme)
     names = sorted({split for split in splits if split}, key=lambda name: (*SPLITS, name).index(name))
     bounds = np.cumsum([0, *(index.table.num_rows for index in indices)])
     column = np.asarray([split or "" for split in splits])
     chosen = {
-        name: tuple(
-            np.flatnonzero(column[start:stop] == name) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)
-        )
+        name: tuple(np.flatnonzero(column[start:stop] == name) for start, stop in pairwise(bounds.tolist()))
         for name in names
     }
     return Selection(tuple(builds), chosen)

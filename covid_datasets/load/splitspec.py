@@ -30,7 +30,9 @@ def parse_split(spec: str, sizes: Mapping[str, int]) -> list[Part]:
     for text in spec.split("+"):
         match = _PART.match(text)
         if match is None:
-            raise UsageError(f"split {spec!r}: expected forms like 'train', 'train+test' or 'train[:20%]', found {text!r}")
+            raise UsageError(
+                f"split {spec!r}: expected forms like 'train', 'train+test' or 'train[:20%]', found {text!r}"
+            )
         name, start, start_percent, stop, stop_percent = match.groups()
         if name == "all" and "all" not in sizes:
             if "[" in text:
@@ -41,7 +43,9 @@ def parse_split(spec: str, sizes: Mapping[str, int]) -> list[Part]:
             raise UsageError(f"split {spec!r}: expected one of {', '.join(sizes)}, found {name!r}")
         if start and stop and (start_percent != stop_percent):
             raise UsageError(f"split {spec!r}: expected both ends as rows or both in per cent, found {text.strip()!r}")
-        if any(abs(int(value)) > 100 for value, sign in ((start, start_percent), (stop, stop_percent)) if value and sign):
+        if any(
+            abs(int(value)) > 100 for value, sign in ((start, start_percent), (stop, stop_percent)) if value and sign
+        ):
             raise UsageError(f"split {spec!r}: expected per cents from -100 to 100, found {text.strip()!r}")
         size = sizes[name]
         first = _boundary(start, bool(start_percent), size, 0)

@@ -1,0 +1,1 @@
+"""From patients and pictures to splits, and the audit of splits."""

@@ -64,7 +64,13 @@ def audit_links(
     links: Iterable[Link],
 ) -> AuditReport:
     """Check a split, given per row, against the evidence that rows belong together."""
-    by_kind: dict[Kind, list[Link]] = {"patient": [], "tie": [], "same bytes": [], "same pixels": [], "near-duplicate": []}
+    by_kind: dict[Kind, list[Link]] = {
+        "patient": [],
+        "tie": [],
+        "same bytes": [],
+        "same pixels": [],
+        "near-duplicate": [],
+    }
     for link in links:
         by_kind[link.kind].append(link)
     sizes: dict[str, int] = {}

@@ -8,9 +8,9 @@ import io
 import zipfile
 from pathlib import Path
 
+from covid_datasets.builders.phantom import picture
 from PIL import Image
 
-from covid_datasets.builders.phantom import picture
 from covid_datasets.fetch.raw import RawFiles
 
 
@@ -19,9 +19,9 @@ def chest(
 ) -> bytes:
     """Encode a phantom picture, another one for each number, in the wanted mode and container."""
     image = Image.open(io.BytesIO(picture(RawFiles(()), 7, number, 1, modality, 0, False, "image")))
-    image = image.resize(size) if size else image
+    shown = image.resize(size) if size else image
     out = io.BytesIO()
-    image.convert(mode).save(out, kind)
+    shown.convert(mode).save(out, kind)
     return out.getvalue()
 
 

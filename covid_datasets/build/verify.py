@@ -1,0 +1,126 @@
+"""Check a finished build against its own hashes: every image, every row, and the fingerprint over all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from covid_datasets.build.engine import find_build
+from covid_datasets.build.finish import fingerprint_of
+from covid_datasets.build.measure import UndecodableError, decode, pixel_hash, to_grey
+from covid_datasets.build.result import MANIFEST_FILE, Built
+from covid_datasets.build.rows import row_digest
+from covid_datasets.build.workers import usable_cores
+from covid_datasets.errors import DamagedFileError
+from covid_datasets.load.tables import split_files
+from covid_datasets.splits.assign import SPLITS
+from covid_datasets.splits.index import Index
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """What a check found; ``problems`` names every sample that is not as it was built."""
+
+    id: str
+    path: Path
+    rows: int
+    bytes: int
+    pixels: bool
+    seconds: float
+    problems: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether all is as it was built."""
+        return not self.problems
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, ready for JSON."""
+        return asdict(self) | {"path": str(self.path), "ok": self.ok}
+
+
+def verify(
+    name: str | os.PathLike[str],
+    *,
+    pixels: bool = False,
+    config: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> VerifyReport:
+    """Check a finished build, by name or by its folder.
+
+    Every image is hashed and every row digested, and both must give the fingerprint in the manifest. With
+    ``pixels``, every image is decoded as well and its pixels are hashed.
+    """
+    started = time.perf_counter()
+    folder = Path(name)
+    built = (
+        Built.read(folder) if (folder / MANIFEST_FILE).exists() else find_build(str(name), config, cache_dir=cache_dir)
+    )
+    index = Index.read(built.path)
+    wanted = dict(zip(index.texts("sample_id"), index.texts("row_sha256"), strict=True))
+    problems: list[str] = []
+    rows = total = 0
+    found: dict[str, tuple[str, str]] = {}
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        for split in SPLITS:
+            for checked in pool.map(lambda batch: _check(batch, wanted, pixels), _batches(built.path, split)):
+                problems += checked.problems
+                found |= {sample: (digest, split) for sample, digest in checked.digests.items()}
+                rows, total = rows + len(checked.digests), total + checked.bytes
+    problems += [f"{sample}: expected in the files, found nothing" for sample in sorted(set(wanted) - set(found))]
+    if not problems and fingerprint_of(found) != built.fingerprint:
+        problems.append(f"fingerprint: expected {built.fingerprint}, found {fingerprint_of(found)}")
+    return VerifyReport(built.id, built.path, rows, total, pixels, time.perf_counter() - started, tuple(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    digests: dict[str, str]
+    bytes: int
+    problems: list[str]
+
+
+def _batches(build: Path, split: str) -> Iterator[pa.RecordBatch]:
+    for file in split_files(build, split):
+        try:
+            yield from pa.ipc.open_stream(pa.memory_map(str(file)))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DamagedFileError(
+                f"{file}: expected a whole Arrow file, found: {error}. Remove {build} and build again."
+            ) from error
+
+
+def _check(batch: pa.RecordBatch, wanted: dict[str, str], pixels: bool) -> _Checked:
+    images = batch.column("image").field("bytes")
+    plain = batch.drop_columns(["image"]).to_pylist()
+    paths = batch.column("image").field("path").to_pylist()
+    digests, problems, total = {}, [], 0
+    for number, (row, path) in enumerate(zip(plain, paths, strict=True)):
+        sample = row["sample_id"]
+        if images[number].is_valid:
+            data = images[number].as_buffer()
+            total += data.size
+            if (sha256 := hashlib.sha256(data).hexdigest()) != row["sha256"]:
+                problems.append(f"{sample}: image: expected sha256 {row['sha256']}, found {sha256}")
+            elif pixels and row["pixel_sha256"] is not None:
+                problems += _check_pixels(sample, data.to_pybytes(), row["pixel_sha256"])
+        digests[sample] = row_digest(row | {"image": path and {"path": path}})
+        if digests[sample] != wanted.get(sample):
+            problems.append(f"{sample}: row: expected digest {wanted.get(sample)}, found {digests[sample]}")
+    return _Checked(digests, total, problems)
+
+
+def _check_pixels(sample: str, data: bytes, wanted: str) -> list[str]:
+    try:
+        found = pixel_hash(to_grey(decode(data)))
+    except UndecodableError as error:
+        return [f"{sample}: image: {error}"]
+    return [] if found == wanted else [f"{sample}: pixels: expected {wanted}, found {found}"]
