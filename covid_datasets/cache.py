@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ KINDS: dict[What, tuple[Kind, ...]] = {
     "prepared": ("build",),
     "all": ("download", "build", "unfinished"),
 }
+
+GONE_AFTER = 3600.0
+"""Seconds without a touch after which we call a holder gone; far more than a lock's own expiry, as clocks differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +142,11 @@ def _note(lock: Path, text: str) -> str:
 
 
 def _holder(lock: Path) -> str:
+    """Say who holds a lock; nobody where its process is dead, or has not touched it for long."""
     holder = read_holder(lock)
-    return "" if holder is None or holder.is_dead() else str(holder)
+    if holder is None or holder.is_dead() or time.time() - lock.stat().st_mtime > GONE_AFTER:
+        return ""
+    return str(holder)
 
 
 def _size(folder: Path) -> int:

@@ -127,6 +127,16 @@ def test_a_dead_process_holds_nothing(cache: Path) -> None:
     assert clean_cache(cache, name="cohen") == 10
 
 
+def test_another_machine_that_went_away_holds_nothing(cache: Path) -> None:
+    lock = cache / "prepared" / ".work" / "cohen-2020-06-22-default-0123.lock"
+    with Lock(lock):
+        holder = json.loads(lock.read_text())
+    lock.write_text(json.dumps(holder | {"host": "elsewhere"}))
+    assert clean_cache(cache, name="cohen") == 0
+    os.utime(lock, (0, 0))
+    assert clean_cache(cache, name="cohen") == 10
+
+
 def test_entries_are_plain(cache: Path) -> None:
     assert {key for entry in cache_contents(cache) for key in asdict(entry)} == {
         "kind",

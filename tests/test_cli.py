@@ -141,7 +141,6 @@ def test_list(capsys: Capture) -> None:
         "images",
         "patients",
         "access",
-        "redistribution",
         "versions",
     ]
     assert [line.split()[0] for line in lines[1:]] == covid_datasets.catalog.names()

@@ -34,7 +34,6 @@ def test_readme_counts_are_those_of_the_cards() -> None:
     for name, images, patients in rows:
         version = catalog.load_card(name).version()[1]
         assert (f"{version.images:,}", f"{version.patients:,}") == (images, patients), name
-    assert {row[0] for row in rows} == set(catalog.names())
 
 
 @pytest.mark.parametrize(

@@ -148,12 +148,15 @@ def _build(
     shutil.rmtree(assembled, ignore_errors=True)
     with telling(work):
         assembled.mkdir()
-        measured = {"seconds": lambda: round(time.perf_counter() - started, 3), "peak_rss_mb": round(peak, 1)}
-        finish(card, inputs, plan, obtained, pieces, assembled, measured)
+        finish(card, inputs, plan, obtained, pieces, assembled, lambda: _usage(started, peak))
         final.parent.mkdir(parents=True, exist_ok=True)
         assembled.replace(final)
         _sync_folder(final.parent)
         shutil.rmtree(work)
+
+
+def _usage(started: float, peak_mb: float) -> dict[str, float]:
+    return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": round(peak_mb, 1)}
 
 
 def _raw_signature(obtained: Obtained, data_dir: str | os.PathLike[str] | None) -> str:

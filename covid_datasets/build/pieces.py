@@ -108,7 +108,7 @@ def piece_rows(task: Task) -> Iterator[tuple[dict[str, Any], dict[str, Any]] | N
         yield from lost
         row = stored_row(task.dataset, record, data, masks, measured)
         size = len(data) + sum(map(len, masks.values()))
-        yield row, index_row(number, task.dataset, record, row, size, measured)
+        yield row, index_row(number, record, row, size, measured)
 
 
 def _image(task: Task, record: Record) -> tuple[bytes, Measured]:

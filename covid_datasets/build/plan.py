@@ -28,6 +28,10 @@ ASSUMED_BYTES = 64 << 10
 """Size of a sample whose bytes are yet to be made."""
 
 
+Identities = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
+"""Sample id -> proven ties, flags."""
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Neighbouring rows of one split, written by one worker into one file."""
@@ -60,7 +64,7 @@ def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, sha
         if isinstance(item, Notice):
             notices.append(item)
             continue
-        record = _with_identity(item, identities)
+        record = _with_identity(dataset, item, identities)
         _validate(dataset, record)
         size = _size(present, record)
         if size is None:
@@ -80,19 +84,15 @@ def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, sha
 
 
 def full_patient_id(dataset: str, record: Record) -> str:
-    """Return the globally unique person of a record, or, where unknown, the narrowest group that is known."""
-    return f"{dataset}/{record.patient if record.patient is not None else record.ties[0]}"
-
-
-def full_ties(dataset: str, record: Record) -> list[str]:
-    """Return the ties of a record, unique across sources."""
-    return [f"{dataset}/{tie}" for tie in record.ties]
+    """Return the globally unique person of a planned record, or, where unknown, the narrowest known group."""
+    local = record.patient if record.patient is not None else record.ties[0].removeprefix(f"{dataset}/")
+    return f"{dataset}/{local}"
 
 
 def planned_splits(dataset: str, records: Sequence[Record]) -> list[str]:
     """Assign splits by what the metadata alone says; pixels may later join groups."""
     patients = [full_patient_id(dataset, record) for record in records]
-    links = [*links_by_key("patient", patients), *links_by_ties([full_ties(dataset, record) for record in records])]
+    links = [*links_by_key("patient", patients), *links_by_ties([record.ties for record in records])]
     return assign(components(len(records), links), patients, full_published(dataset))
 
 
@@ -101,7 +101,7 @@ def full_published(dataset: str) -> dict[str, str]:
     return {f"{dataset}/{patient}": split for patient, split in published_splits(dataset).items()}
 
 
-def read_identities(dataset: str, folder: Path | None = None) -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
+def read_identities(dataset: str, folder: Path | None = None) -> Identities:
     """Read ``catalogs/identities/<dataset>.tsv``: sample id -> proven ties and flags, from outside of the source."""
     path = (folder or catalog_folder() / "identities") / f"{dataset}.tsv"
     if not path.exists():
@@ -119,11 +119,16 @@ def read_identities(dataset: str, folder: Path | None = None) -> dict[str, tuple
     return {sample: (tuple(ties[sample]), tuple(flags[sample])) for sample in sorted({*ties, *flags})}
 
 
-def _with_identity(record: Record, identities: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> Record:
-    if record.sample_id not in identities:
-        return record
-    ties, flags = identities[record.sample_id]
-    return replace(record, ties=(*record.ties, *ties), flags=(*record.flags, *flags))
+def _with_identity(dataset: str, record: Record, identities: Identities) -> Record:
+    """Add what is known from outside of the source, and make ties global.
+
+    The source's own ties hold within it. Proven ones hold across sources: that is how one picture in two sources
+    is known. A flag ``patient_unknown`` overrules an id that the source gave to several people on purpose.
+    """
+    proven, flags = identities.get(record.sample_id, ((), ()))
+    own = tuple(f"{dataset}/{tie}" for tie in record.ties)
+    patient = None if "patient_unknown" in flags else record.patient
+    return replace(record, patient=patient, ties=(*proven, *own), flags=(*record.flags, *flags))
 
 
 def _size(present: Mapping[str, int], record: Record) -> int | None:
@@ -189,10 +194,7 @@ def _digest(records: Sequence[Record], pieces: Sequence[Piece]) -> str:
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(f"{piece.split}:{','.join(str(row) for row, _ in piece.rows)}\n".encode())
-    for record in records:
-        digest.update(
-            repr(record).encode()
-            if not callable(getattr(record.image, "function", None))
-            else record.sample_id.encode()
-        )
+    for record in records:  # references to functions have no stable text, so images count by their path
+        described = replace(record, image=None, masks={name: File(mask.path) for name, mask in record.masks.items()})
+        digest.update(f"{record.image and record.image.path} {described}\n".encode())
     return digest.hexdigest()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from covid_datasets.catalog import Card
+from covid_datasets.fetch.obtain import Origin
 from covid_datasets.schema import Notice
 from covid_datasets.splits.audit import AuditReport
 
@@ -16,7 +17,7 @@ SHOWN = 50
 def write_report(
     card: Card,
     build: dict[str, Any],
-    origins: Sequence[dict[str, Any]],
+    origins: Sequence[Origin],
     notices: Sequence[Notice],
     quality: Counter[str],
     audits: Sequence[AuditReport],
@@ -49,11 +50,11 @@ def _table(title: str, counts: dict[str, int]) -> str:
     return f"## {title}\n\n| | rows |\n|---|---:|\n{rows}\n"
 
 
-def _origins(origins: Sequence[dict[str, Any]]) -> str:
+def _origins(origins: Sequence[Origin]) -> str:
     if not origins:
         return ""
     rows = "\n".join(
-        f"| {origin['resource']} | {origin['place']} | {origin['verified']} | {origin['sha256'][:16] or '–'} |"
+        f"| {origin.resource} | {origin.place} | {origin.verified} | {origin.sha256[:16] or '–'} |"
         for origin in origins
     )
     return (

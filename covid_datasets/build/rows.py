@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from covid_datasets.build.measure import Measured
-from covid_datasets.build.plan import full_patient_id, full_ties
+from covid_datasets.build.plan import full_patient_id
 from covid_datasets.schema import CLINICAL, MASKS, Record
 from covid_datasets.taxonomy import label_names
 
@@ -83,15 +83,13 @@ def _mask(record: Record, name: str, masks: dict[str, bytes]) -> dict[str, Any] 
     return {"bytes": masks[name], "path": record.masks[name].path} if name in masks else None
 
 
-def index_row(
-    number: int, dataset: str, record: Record, row: dict[str, Any], size: int, measured: Measured
-) -> dict[str, Any]:
+def index_row(number: int, record: Record, row: dict[str, Any], size: int, measured: Measured) -> dict[str, Any]:
     """Assemble a row of the index, with the digest of everything in the stored row."""
     return {
         "row": number,
         "sample_id": row["sample_id"],
         "patient_id": row["patient_id"],
-        "ties": full_ties(dataset, record),
+        "ties": list(record.ties),
         "official_split": record.official_split,
         "label": record.label,
         "modality": record.modality,

@@ -15,6 +15,8 @@ from covid_datasets.cli.show import counts_text, print_json, print_markdown, pri
 from covid_datasets.errors import IntegrityError
 from covid_datasets.progress import amount
 
+LISTED = ("id", "title", "modalities", "images", "patients", "access", "versions")
+
 
 def run_list(arguments: Namespace) -> int:
     """List sources."""
@@ -24,9 +26,6 @@ def run_list(arguments: Namespace) -> int:
     else:
         print_table(rows, LISTED)
     return 0
-
-
-LISTED = ("id", "title", "modalities", "images", "patients", "access", "redistribution", "versions")
 
 
 def run_info(arguments: Namespace) -> int:

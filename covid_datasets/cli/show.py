@@ -8,6 +8,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+SHORT = 20
+"""Cells up to this length are never broken where the terminal is too narrow for a table."""
+
 
 def print_json(value: object) -> None:
     """Print one JSON value on one line."""
@@ -61,8 +64,9 @@ def _print_rich(columns: Sequence[str], cells: Sequence[Sequence[str]], numbers:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)
-    for column, number in zip(columns, numbers, strict=True):
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    for index, (column, number) in enumerate(zip(columns, numbers, strict=True)):
+        short = all(len(line[index]) <= SHORT for line in cells)
+        table.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=short)
     for line in cells:
         table.add_row(*map(escape, line))
     Console().print(table)
