@@ -70,12 +70,13 @@ def open_archive(location: Location) -> Archive:
         found = os.stat(location[0])
     except FileNotFoundError as error:
         raise NotThereError(f"{location[0]}: expected a folder or an archive, found nothing") from error
-    # The time and size are in the key, so that a file that its owner replaced is opened anew.
-    return _open(location, found.st_mtime_ns, found.st_size)
+    # Time and size are in the key, so that a file that its owner replaced is opened anew; the process is, because a
+    # forked worker shares the read position of every file that its parent has open.
+    return _open(location, found.st_mtime_ns, found.st_size, os.getpid())
 
 
 @lru_cache(maxsize=64)
-def _open(location: Location, _mtime: int, outer_size: int) -> Archive:
+def _open(location: Location, _mtime: int, outer_size: int, _process: int) -> Archive:
     shown = " -> ".join(location)
     if len(location) == 1:
         path = Path(location[0])
