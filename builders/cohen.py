@@ -132,9 +132,7 @@ def _record(
     view = value.one_of("view", _VIEWS)
     modality = value.one_of("modality", _MODALITIES) if value.text("modality") else _MODALITY_OF_VIEW.get(view)
     if modality is None:
-        yield from value.notices
-        yield Notice("modality not stated", path, "neither modality nor view says what it is", dropped=True)
-        return
+        yield Notice("modality not stated", path, "neither modality nor view says what it is; it is null")
     mask = f"annotations/lungVAE-masks/{PurePosixPath(name).stem}_mask.png"
     ties = tuple(f"patient:{one}" for one in merged.get(patient or "", ()))
     ties = ties if patient else (f"article:{doi or url or 'unknown'}",)
@@ -219,7 +217,7 @@ class _Values:
 
 
 def _without_metadata(raw: RawFiles) -> Iterator[Record | Notice]:
-    """Give what is left of an incomplete copy: films (only they have masks or scores), all as one group.
+    """Give what is left of an incomplete copy, all as one group; only a mask or a score shows that it is a film.
 
     That is far below the source's tolerance, so nobody gets it without having asked for an incomplete build.
     """
@@ -230,13 +228,13 @@ def _without_metadata(raw: RawFiles) -> Iterator[Record | Notice]:
     for path in sorted(path for path in files if path.startswith("images/")):
         name = PurePosixPath(path).name
         mask = f"annotations/lungVAE-masks/{PurePosixPath(path).stem}_mask.png"
-        if mask not in files and name not in scores:
-            yield Notice("modality not stated", path, "no metadata, no mask and no score says what it is", dropped=True)
-            continue
+        film = mask in files or name in scores
+        if not film:
+            yield Notice("modality not stated", path, "no metadata, no mask and no score says what it is; it is null")
         yield Record(
             sample_id=name,
             image=File(path),
-            modality="CXR",
+            modality="CXR" if film else None,
             ties=("folder:images",),
             severity_scores=scores.get(name, {}),
             masks={"lung": File(mask)} if mask in files else {},

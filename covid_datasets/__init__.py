@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from covid_datasets.build.engine import build_dataset as build_dataset
-    from covid_datasets.build.engine import find_build as find_build
+    from covid_datasets.build.find import find_build as find_build
     from covid_datasets.build.result import Built as Built
     from covid_datasets.build.verify import verify as verify
     from covid_datasets.cache import cache_contents as cache_contents
@@ -38,7 +38,7 @@ _HOMES = {
     "build_dataset": "covid_datasets.build.engine",
     "cache_contents": "covid_datasets.cache",
     "clean_cache": "covid_datasets.cache",
-    "find_build": "covid_datasets.build.engine",
+    "find_build": "covid_datasets.build.find",
     "info": "covid_datasets.catalog",
     "list_datasets": "covid_datasets.catalog",
     "load_dataset": "covid_datasets.load.dataset",

@@ -117,7 +117,7 @@ def _builds(prepared: Path) -> Iterator[CacheEntry]:
 def _unfinished_builds(prepared: Path) -> Iterator[CacheEntry]:
     for path in sorted(path for path in (prepared / ".work").glob("*") if path.is_dir()):
         source = path.name.partition("-")[0]  # an id has no "-"; "removed-…" is what a killed clean-up left
-        note = _note(path.with_suffix(".lock"), "unfinished build; the next one resumes it")
+        note = _note(path.with_name(f"{path.name}.lock"), "unfinished build; the next one resumes it")
         yield CacheEntry("unfinished", source if source in catalog.names() else "", path, _size(path), note)
 
 
@@ -125,9 +125,9 @@ def _locks(entry: CacheEntry, settings: Settings) -> list[Path]:
     """List the locks of those who write or read an entry; the first is the one that its writer takes."""
     work = settings.prepared / ".work"
     if entry.kind == "build":
-        return [(work / "-".join(entry.path.relative_to(settings.prepared).parts)).with_suffix(".lock")]
+        return [work / f"{'-'.join(entry.path.relative_to(settings.prepared).parts)}.lock"]
     if entry.path.is_dir():
-        return [entry.path.with_suffix(".lock")]
+        return [entry.path.with_name(f"{entry.path.name}.lock")]
     readers = sorted(work.glob(f"{entry.name}-*.lock")) if entry.name else []
     return [_download_lock(entry.path), *readers]
 

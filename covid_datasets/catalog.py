@@ -10,6 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -284,7 +285,7 @@ def read_card(path: Path) -> Card:
     data = path.read_bytes()
     try:
         table: dict[str, Any] = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, an impossible date, endless nesting
         raise CatalogError(f"{path}: not a TOML file: {error}") from error
     for given in ("id", "digest"):
         if given in table:
@@ -296,33 +297,67 @@ def read_card(path: Path) -> Card:
 
 
 def _check_references(card: Card, path: Path) -> None:
-    """Check what types cannot say: names that point at each other, hashes, archive shapes."""
+    """Check what types cannot say: names that point at each other, ranges, hashes, archive shapes."""
+    for key in ("title", "modalities", "citations", "versions", "configs"):
+        if not getattr(card, key):
+            raise CatalogError(f"{path}: key {key!r}: expected at least one, found none")
     known = [resource.name for resource in card.resources]
     if len(set(known)) != len(known):
         raise CatalogError(f"{path}: key 'resources': expected unique names, found {known}")
     if card.default_version not in card.versions:
         found = ", ".join(card.versions)
         raise CatalogError(f"{path}: key 'default_version': expected one of {found}, found {card.default_version!r}")
+    for key, names_ in (("versions", card.versions), ("configs", card.configs)):
+        if wrong := [name for name in names_ if not re.fullmatch(r"[A-Za-z0-9_][\w.+-]*", name, re.ASCII)]:
+            raise CatalogError(f"{path}: key {key!r}: expected names that can be folders, found {wrong}")
     for name, version in card.versions.items():
-        if lost := sorted(set(version.resources) - set(known)):
-            raise CatalogError(f"{path}: key 'versions.{name}.resources': expected names of {known}, found {lost}")
+        _check_version(version, known, f"{path}: key 'versions.{name}")
     if card.access.kind != "open" and not card.access.steps:
         raise CatalogError(f"{path}: key 'access.steps': expected the exact steps of {card.access.kind!r}, found none")
     for resource in card.resources:
-        where = f"{path}: resource {resource.name!r}"
-        if not resource.copies:
-            raise CatalogError(f"{where}: key 'copies': expected at least one, found none")
-        if (resource.archive == "none") != bool(resource.path):
-            raise CatalogError(
-                f"{where}: key 'path': expected for plain files and only there, found {resource.path!r} "
-                f"with archive = {resource.archive!r}"
-            )
-        for key, digits in (("sha256", 64), ("md5", 32)):
-            value = getattr(resource, key)
-            if value and not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
-                raise CatalogError(f"{where}: key {key!r}: expected {digits} hexadecimal digits, found {value!r}")
-        if resource.manifest and not (path.parent / "manifests" / resource.manifest).exists():
-            raise CatalogError(f"{where}: key 'manifest': expected a file in manifests/, found {resource.manifest!r}")
+        _check_resource(resource, path)
+
+
+def _check_version(version: Version, known: list[str], where: str) -> None:
+    if lost := sorted(set(version.resources) - set(known)):
+        raise CatalogError(f"{where}.resources': expected names of {known}, found {lost}")
+    if version.date and not _is_date(version.date):
+        raise CatalogError(f"{where}.date': expected a day as 2020-12-31, found {version.date!r}")
+    if not 0.0 <= version.tolerance <= 1.0:
+        raise CatalogError(f"{where}.tolerance': expected a share from 0 to 1, found {version.tolerance!r}")
+    counts = {"images": version.images, "patients": version.patients}
+    counts |= {f"labels.{label}": count for label, count in version.labels.items()}
+    for key, count in counts.items():
+        if count is not None and count < 0:
+            raise CatalogError(f"{where}.{key}': expected 0 or more, found {count}")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _check_resource(resource: Resource, path: Path) -> None:
+    where = f"{path}: resource {resource.name!r}"
+    if not resource.copies:
+        raise CatalogError(f"{where}: key 'copies': expected at least one, found none")
+    if (resource.archive == "none") != bool(resource.path):
+        raise CatalogError(
+            f"{where}: key 'path': expected for plain files and only there, found {resource.path!r} "
+            f"with archive = {resource.archive!r}"
+        )
+    if resource.path.startswith("/") or ".." in resource.path.split("/"):
+        raise CatalogError(f"{where}: key 'path': expected a path inside the source, found {resource.path!r}")
+    if resource.size is not None and resource.size < 1:
+        raise CatalogError(f"{where}: key 'size': expected 1 byte or more, found {resource.size}")
+    for key, digits in (("sha256", 64), ("md5", 32)):
+        value = getattr(resource, key)
+        if value and not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
+            raise CatalogError(f"{where}: key {key!r}: expected {digits} hexadecimal digits, found {value!r}")
+    if resource.manifest and not (path.parent / "manifests" / resource.manifest).is_file():
+        raise CatalogError(f"{where}: key 'manifest': expected a file in manifests/, found {resource.manifest!r}")
 
 
 def _unknown(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import importlib
-import json
 import os
 import shutil
 import sys
@@ -15,12 +14,12 @@ from typing import Any
 
 from covid_datasets.build.finish import finish
 from covid_datasets.build.inputs import declared_inputs, folder_signature, key_of
-from covid_datasets.build.pieces import Task, Verify
+from covid_datasets.build.pieces import Task
 from covid_datasets.build.plan import Plan, make_plan
-from covid_datasets.build.result import MANIFEST_FILE, Built
+from covid_datasets.build.result import MANIFEST_FILE, Built, Verify
 from covid_datasets.build.workers import run_tasks, telling
 from covid_datasets.catalog import Card, load_card, split_name
-from covid_datasets.errors import CacheError, NoSpaceError, NotBuiltError, UsageError
+from covid_datasets.errors import CacheError, NoSpaceError, UsageError
 from covid_datasets.fetch.obtain import Obtained, obtain
 from covid_datasets.lock import Lock
 from covid_datasets.progress import progress
@@ -79,49 +78,10 @@ def build_dataset(
     if (final / MANIFEST_FILE).exists():
         return Built.read(final)
     _make_folder(work.parent)
-    with Lock(work.with_suffix(".lock"), on_wait=lambda text: print(text, file=sys.stderr)):
+    with Lock(work.with_name(f"{work.name}.lock"), on_wait=lambda text: print(text, file=sys.stderr)):
         if not (final / MANIFEST_FILE).exists():
             _build(card, inputs, obtained, work, final, executor, num_proc, shard_bytes, started)
     return Built.read(final)
-
-
-def find_build(
-    name: str,
-    config: str | None = None,
-    *,
-    cache_dir: str | os.PathLike[str] | None = None,
-    data_dir: str | os.PathLike[str] | None = None,
-    verify: Verify | None = None,
-    allow_missing: bool = True,
-) -> Built:
-    """Return the newest finished build that fits, without looking at raw files or the network.
-
-    Raises:
-        NotBuiltError: There is none; the message says why an older one does not fit.
-    """
-    identifier, wanted = split_name(name)
-    card = load_card(identifier)
-    version, chosen = card.version(wanted)[0], card.config(config)[0]
-    folder = Settings.resolve(cache_dir).prepared / card.id / version / chosen
-    raw = {} if data_dir is None else {"raw": folder_signature(Path(data_dir))}
-    fitting, reasons = [], []
-    for path in sorted(folder.glob(f"*/{MANIFEST_FILE}")):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        found = manifest["inputs"]
-        declared = declared_inputs(card, version, chosen, verify or found["verify"]) | raw
-        changed = [key for key, value in declared.items() if found.get(key) != value]
-        if not allow_missing and manifest["build"]["incomplete"]:
-            changed.append("allow_missing (it is incomplete)")
-        if changed:
-            reasons.append(f"{path.parent} has other inputs: {', '.join(changed)}")
-        else:
-            fitting.append(
-                (not manifest["build"]["incomplete"], found["verify"] == "full", path.stat().st_mtime_ns, path)
-            )
-    if not fitting:
-        why = "; ".join(reasons) or f"nothing in {folder}"
-        raise NotBuiltError(f"{name} has no finished build that fits ({why}). Make one: covid-datasets build {name}")
-    return Built.read(max(fitting)[-1].parent)
 
 
 def _build(

@@ -16,7 +16,7 @@ from covid_datasets.build.columnar import arrow_array
 from covid_datasets.build.completeness import check_complete, compare
 from covid_datasets.build.huggingface import write_huggingface, write_json
 from covid_datasets.build.pieces import read_piece_index
-from covid_datasets.build.plan import Plan, full_published
+from covid_datasets.build.plan import Plan
 from covid_datasets.build.report import write_report
 from covid_datasets.build.result import MANIFEST_FILE, REPORT_FILE
 from covid_datasets.build.rows import INDEX_SCHEMA
@@ -24,7 +24,7 @@ from covid_datasets.build.settle import lay_out, write_splits
 from covid_datasets.catalog import Card
 from covid_datasets.fetch.obtain import Obtained
 from covid_datasets.schema import Notice
-from covid_datasets.splits.assign import SPLITS, assign
+from covid_datasets.splits.assign import SPLITS, assign, published_splits
 from covid_datasets.splits.audit import AuditReport, audit_links
 from covid_datasets.splits.index import INDEX_FILE, Index
 
@@ -40,13 +40,16 @@ def finish(
 ) -> None:
     """Assemble the finished folder ``final`` from the pieces; ``usage`` tells seconds and memory at the end."""
     read = [read_piece_index(pieces, piece.number) for piece in plan.pieces]
-    table = pa.concat_tables([INDEX_SCHEMA.empty_table(), *(table.replace_schema_metadata(None) for table, _ in read)])
-    index = Index(table.take(arrow_array(np.argsort(table.column("row").to_numpy()).tolist(), pa.int64())))
+    # Arrow's empty_table and to_numpy would import pandas, which takes more memory than all the rest.
+    empty = pa.Table.from_batches([], INDEX_SCHEMA)
+    table = pa.concat_tables([empty, *(table.replace_schema_metadata(None) for table, _ in read)])
+    stored: list[int] = table.column("row").to_pylist()
+    index = Index(_take(table, np.argsort(stored, kind="stable").tolist()))
     notices = [*plan.notices, *(notice for _, told in read for notice in told)]
     notices += _told(obtained, {notice.where for notice in notices}) + _several_labels(index)
     incomplete = check_complete(card, inputs, table.num_rows, notices)
 
-    splits = assign(index.groups, index.texts("patient_id"), full_published(card.id))
+    splits = assign(index.groups, index.texts("patient_id"), published_splits(card.id))
     planned = [
         (piece.split, part.column("row").to_pylist()) for piece, (part, _) in zip(plan.pieces, read, strict=True)
     ]
@@ -105,6 +108,7 @@ def fingerprint_of(rows: Mapping[str, tuple[str, str]]) -> str:
 def _told(obtained: Obtained, told: set[str]) -> list[Notice]:
     """Turn what the survey of the raw files found into notices, unless a record told of the same file."""
     found = [Notice("extra file", path, "belongs to no resource of the catalog") for path in obtained.extra]
+    found += [Notice("resource not usable", where, why) for where, why in obtained.unusable.items()]
     absent = [path for path in obtained.missing if path not in told]
     return found + [Notice("file not served", path, "in the content manifest, but in no copy") for path in absent]
 
@@ -135,6 +139,13 @@ def _write_index(index: Index, splits: list[str], order: list[int], final: Path)
     names = index.texts("sample_id")
     groups = arrow_array([names[group] for group in index.groups], pa.string())
     table = index.table.append_column("split", arrow_array(splits, pa.string())).append_column("group", groups)
-    table = table.take(arrow_array(order, pa.int64())).combine_chunks()
+    table = _take(table, order).combine_chunks()
     with pa.OSFile(str(final / INDEX_FILE), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
+
+
+def _take(table: pa.Table, rows: Sequence[int]) -> pa.Table:
+    """Reorder a table with the system's allocator: Arrow's own takes several times the size of what it copies."""
+    import pyarrow.compute as pc  # here, so that loading a finished build does without it
+
+    return pc.take(table, arrow_array(rows, pa.int64()), memory_pool=pa.system_memory_pool())

@@ -11,7 +11,6 @@ from typing import Any
 
 from covid_datasets.catalog import Card, catalog_folder
 from covid_datasets.errors import CatalogError, NotThereError
-from covid_datasets.fetch.archives import open_archive
 
 FORMAT = 1
 """Raised when the engine stores something else from the same inputs; older builds are then built again."""
@@ -44,6 +43,8 @@ def key_of(inputs: dict[str, Any]) -> str:
 
 def folder_signature(data_dir: Path) -> str:
     """Digest names, sizes and times of a user's own files, so that changed files are built anew."""
+    from covid_datasets.fetch.archives import open_archive
+
     if not data_dir.exists():
         raise NotThereError(f"data_dir {data_dir}: expected a folder or an archive, found nothing")
     files = [data_dir] if data_dir.is_file() else [data_dir / name for name in open_archive((str(data_dir),)).names()]

@@ -75,9 +75,11 @@ def decode(data: bytes) -> Image.Image:
         if image.width * image.height > MAX_PIXELS:
             raise UndecodableError(f"{image.width}x{image.height} pixels; the limit is {MAX_PIXELS:,}")
         image.load()
+    except UndecodableError:
+        raise
     except Image.DecompressionBombError as error:
         raise UndecodableError(str(error)) from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # Pillow lets through whatever its parsers of headers raise
         raise UndecodableError(f"not a whole image: {error}; {len(data):,} bytes beginning {data[:8]!r}") from error
     return image
 
@@ -88,8 +90,12 @@ def to_grey(image: Image.Image) -> Image.Image:
         return image
     if image.mode[0] in "IF":
         values = np.asarray(image, dtype=np.float64)
+        if image.mode == "F":  # no number has no brightness, and casting one gives something else on each machine
+            values = np.where(np.isfinite(values), values, 0.0)
         low, high = float(values.min()), float(values.max())
         return Image.fromarray(((values - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8))
+    if image.mode == "LAB":  # Pillow converts it to nothing else; its first channel is the lightness
+        return image.getchannel(0)
     return image.convert("L")
 
 

@@ -11,20 +11,20 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
 from covid_datasets.build.columnar import record_batch
 from covid_datasets.build.measure import Measured, UndecodableError, measure
 from covid_datasets.build.plan import Piece
+from covid_datasets.build.result import Verify
 from covid_datasets.build.rows import INDEX_SCHEMA, index_row, stored_row
 from covid_datasets.errors import IntegrityError, NotThereError
 from covid_datasets.features import arrow_schema
 from covid_datasets.fetch.raw import RawFiles
 from covid_datasets.schema import File, Notice, Record
 
-Verify = Literal["full", "bytes"]
 BATCH_BYTES = 4 << 20
 """Rows are handed to Arrow in batches of this size: with the largest image, the memory of a worker."""
 
@@ -205,4 +205,4 @@ def read_piece_index(folder: Path, number: int) -> tuple[pa.Table, list[Notice]]
 def peak_rss_mb() -> float:
     """Largest resident memory of this process so far, in MB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak / 1e3
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

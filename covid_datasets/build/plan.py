@@ -93,12 +93,7 @@ def planned_splits(dataset: str, records: Sequence[Record]) -> list[str]:
     """Assign splits by what the metadata alone says; pixels may later join groups."""
     patients = [full_patient_id(dataset, record) for record in records]
     links = [*links_by_key("patient", patients), *links_by_ties([record.ties for record in records])]
-    return assign(components(len(records), links), patients, full_published(dataset))
-
-
-def full_published(dataset: str) -> dict[str, str]:
-    """Return the published splits of a source by globally unique patient."""
-    return {f"{dataset}/{patient}": split for patient, split in published_splits(dataset).items()}
+    return assign(components(len(records), links), patients, published_splits(dataset))
 
 
 def read_identities(dataset: str, folder: Path | None = None) -> Identities:
@@ -144,8 +139,8 @@ def _validate(dataset: str, record: Record) -> None:
         problems.append("patient: unknown, so ties must hold the narrowest group that is known (article, folder, case)")
     if record.label is not None and record.label not in label_names():
         problems.append(f"label: expected a class of the taxonomy, found {record.label!r}")
-    if record.image is not None and record.modality not in ("CT", "CXR", "US"):
-        problems.append(f"modality: expected CT, CXR or US, found {record.modality!r}")
+    if record.modality not in (None, "CT", "CXR", "US"):
+        problems.append(f"modality: expected CT, CXR, US or None, found {record.modality!r}")
     if record.sex not in (None, "F", "M"):
         problems.append(f"sex: expected F, M or None, found {record.sex!r}")
     if record.age is not None and not 0 <= record.age <= 120:

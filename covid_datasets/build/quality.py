@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Literal
 
 import numpy as np
@@ -48,9 +49,11 @@ POOR = frozenset({"undecodable", "tiny", "near-constant"})
 _EXTENSIONS = {
     "PNG": (".png",),
     "JPEG": (".jpg", ".jpeg"),
+    "MPO": (".jpg", ".jpeg", ".mpo"),  # a JPEG with a second picture behind it, as some cameras write
     "TIFF": (".tif", ".tiff"),
     "GIF": (".gif",),
     "BMP": (".bmp",),
+    "WEBP": (".webp",),
 }
 
 
@@ -94,8 +97,8 @@ def reasons_against(
         found.append("blurred")
     if _coloured(image) > limits.colour_share:
         found.append("colour")
-    extension = path[path.rfind(".") :].lower()
-    if image.format in _EXTENSIONS and extension not in _EXTENSIONS[image.format]:
+    extension = PurePosixPath(path).suffix.lower()
+    if extension and image.format in _EXTENSIONS and extension not in _EXTENSIONS[image.format]:
         found.append(f"name says {extension}, content is {image.format}")
     return found
 

@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+Verify = Literal["full", "bytes"]
+"""How sure a build is: every image decoded and judged, or every byte hashed."""
 MANIFEST_FILE = "manifest.json"
 REPORT_FILE = "report.md"
 

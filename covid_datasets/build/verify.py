@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from covid_datasets.build.engine import find_build
+from covid_datasets.build.find import find_build
 from covid_datasets.build.finish import fingerprint_of
 from covid_datasets.build.measure import UndecodableError, decode, pixel_hash, to_grey
 from covid_datasets.build.result import MANIFEST_FILE, Built

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from covid_datasets.catalog import Copy, Resource
-from covid_datasets.errors import NotThereError
+from covid_datasets.errors import DamagedFileError, NotThereError
 from covid_datasets.fetch.archives import Location, is_archive, open_archive
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.raw import Mount
@@ -16,31 +18,55 @@ MAX_DEPTH = 3
 """Archives inside archives inside archives; nothing in this field goes deeper."""
 
 
-def mount_local(data_dir: Path, resources: tuple[Resource, ...]) -> tuple[dict[str, Mount], list[str]]:
-    """Find the resources in a folder, or in one untouched archive.
+@dataclass(frozen=True, slots=True)
+class Local:
+    """What a user's own copy holds.
 
-    Returns the mounts by resource name, and the files of the folder that belong to no resource.
-    A resource that is not there at all has no mount.
+    Attributes:
+        mounts: Where each resource is, by its name; one that is not there at all has none.
+        extra: Files that belong to no resource.
+        damaged: Archives that cannot be listed, and why.
     """
+
+    mounts: dict[str, Mount]
+    extra: list[str]
+    damaged: dict[str, str]
+
+
+def mount_local(data_dir: Path, resources: tuple[Resource, ...]) -> Local:
+    """Find the resources in a folder, or in one untouched archive."""
     if not data_dir.exists():
         raise NotThereError(f"data_dir {data_dir}: expected a folder or an archive, found nothing")
-    places = _places((str(data_dir.absolute()),))
+    damaged: dict[Location, str] = {}
+    places = _places((str(data_dir.absolute()),), damaged)
     mounts = {}
     for resource in resources:
         found = _find_archive(places, resource) if resource.archive != "none" else _find_file(places, resource)
         if found is not None:
             mounts[resource.name] = found
-    return mounts, _extra(places, mounts)
+    named = {shown(location): why for location, why in damaged.items()}
+    return Local(mounts, _extra(places, mounts, damaged), named)
 
 
-def _places(location: Location, depth: int = 0) -> dict[Location, list[str]]:
-    """List the files of a folder or archive and of every archive inside it."""
-    listed = list(open_archive(location).names())
+def shown(location: Location) -> str:
+    """Name a location for people; names on a disk need not be text."""
+    return " -> ".join(location).encode(errors="backslashreplace").decode()
+
+
+def _places(location: Location, damaged: dict[Location, str], depth: int = 0) -> dict[Location, list[str]]:
+    """List the files of a folder or archive and of every archive inside; damaged ones are told, evil ones refused."""
+    try:
+        listed = list(open_archive(location).names())
+    except DamagedFileError as error:
+        if not depth:
+            raise
+        damaged[location] = str(error)
+        return {}
     places = {location: listed}
     if depth < MAX_DEPTH:
         for name in listed:
             if is_archive(name):
-                places |= _places(_inside(location, name), depth + 1)
+                places |= _places(_inside(location, name), damaged, depth + 1)
     return places
 
 
@@ -125,13 +151,13 @@ def _roots(member: str) -> list[str]:
     return ["".join(part + "/" for part in parts[:depth]) for depth in range(len(parts))]
 
 
-def _extra(places: dict[Location, list[str]], mounts: dict[str, Mount]) -> list[str]:
-    """List the files that belong to no resource; archives that were read count as used."""
+def _extra(places: dict[Location, list[str]], mounts: dict[str, Mount], damaged: Mapping[Location, str]) -> list[str]:
+    """List the files that belong to no resource; archives that were read or are damaged are told elsewhere."""
     used = {mount.location[:depth] for mount in mounts.values() for depth in range(1, len(mount.location) + 1)}
     known = {(mount.location, mount.spelled(path)) for mount in mounts.values() for path in mount.sizes()}
     return sorted(
-        " -> ".join((*location, member))
+        shown((*location, member))
         for location, members in places.items()
         for member in members
-        if (location, member) not in known and _inside(location, member) not in used
+        if (location, member) not in known and _inside(location, member) not in {*used, *damaged}
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +12,8 @@ from types import MappingProxyType
 
 from covid_datasets.catalog import catalog_folder
 from covid_datasets.errors import CatalogError
+
+COLUMNS = ("path", "size", "sha256", "git_sha1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,26 @@ def read_manifest(name: str, folder: Path | None = None) -> Mapping[str, Identit
     """Read ``catalogs/manifests/<name>``: path -> identity, in the file's order."""
     path = (folder or catalog_folder() / "manifests") / name
     found: dict[str, Identity] = {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        reader = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
-        for number, row in enumerate(reader, start=2):
-            if None in row.values() or not (row["sha256"] or row["git_sha1"]):
-                raise CatalogError(
-                    f"{path} line {number}: expected path, size, sha256, git_sha1; found {list(row.values())}"
-                )
-            size = int(row["size"]) if row["size"] else None
-            found[row["path"]] = Identity(row["path"], size, row["sha256"], row["git_sha1"])
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogError(f"{path}: expected a content manifest in UTF-8, found: {error}") from error
+    for number, line in enumerate(lines, start=1):
+        cells = line.split("\t")
+        if number == 1 and cells == list(COLUMNS):
+            continue
+        if number == 1 or not _is_identity(cells):
+            raise CatalogError(f"{path} line {number}: expected {', '.join(COLUMNS)}; found {cells}")
+        if cells[0] in found:
+            raise CatalogError(f"{path} line {number}: key 'path': expected each path once, found {cells[0]!r} again")
+        found[cells[0]] = Identity(cells[0], int(cells[1]) if cells[1] else None, cells[2], cells[3])
     return MappingProxyType(found)
+
+
+def _is_identity(cells: Sequence[str]) -> bool:
+    """Tell whether cells are a path, a size or nothing, and at least one of two hashes."""
+    if len(cells) != len(COLUMNS) or not cells[0] or not re.fullmatch(r"[0-9]*", cells[1]):
+        return False
+    return any(cells[2:]) and bool(
+        re.fullmatch(r"([0-9a-f]{64})?", cells[2]) and re.fullmatch(r"([0-9a-f]{40})?", cells[3])
+    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from covid_datasets.catalog import Card, Copy, Resource, load_card, split_name
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
 from covid_datasets.fetch.download import Download, locate_all
-from covid_datasets.fetch.local import archive_names, mount_local
+from covid_datasets.fetch.local import archive_names, mount_local, shown
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.mirror import Mirrored, write_mirror
 from covid_datasets.fetch.raw import Mount, RawFiles
@@ -31,13 +31,16 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Obtained:
-    """The raw files of a source, where they came from, and what is not as the catalog says."""
+    """The raw files of a source, where they came from, and what is not as the catalog says.
+
+    ``missing`` and ``extra`` are files, ``unusable`` are whole archives and resources, with the reason.
+    """
 
     raw: RawFiles
     origins: tuple[Origin, ...]
     missing: tuple[str, ...]
     extra: tuple[str, ...]
-    wrong_size: tuple[str, ...]
+    unusable: Mapping[str, str]
 
 
 def obtain(
@@ -52,19 +55,22 @@ def obtain(
     """Get the raw files of a version, from ``data_dir`` where given, else from the source's copies in order."""
     resources = card.resources_of(version)
     extra: list[str] = []
+    unusable: dict[str, str] = {}
     if data_dir is not None:
-        mounts, extra = mount_local(Path(data_dir), resources)
-        origins = [Origin(name, " -> ".join(mount.location), "", _proof(mount)) for name, mount in mounts.items()]
+        local = mount_local(Path(data_dir), resources)
+        mounts, extra, unusable = local.mounts, local.extra, local.damaged
+        origins = [Origin(name, shown(mount.location), "", _proof(mount)) for name, mount in mounts.items()]
     elif card.access.kind in ("open", "web") or settings.mirror:
-        unreachable: list[CovidDatasetsError] = []
+        unreachable: dict[str, CovidDatasetsError] = {}
         located = locate_all(
             resources,
             settings,
             accept={resource.name: _whole(resource) for resource in resources},
-            on_error=(lambda _, error: unreachable.append(error)) if allow_missing else None,
+            on_error=(lambda resource, error: unreachable.update({resource.name: error})) if allow_missing else None,
         )
         if unreachable and not located:
-            raise unreachable[0]
+            raise next(iter(unreachable.values()))
+        unusable = {name: str(unreachable[name]) for name in sorted(unreachable)}
         mounts = {
             resource.name: _mount(resource, *located[resource.name])
             for resource in resources
@@ -80,9 +86,11 @@ def obtain(
         raise AccessRequired(access_text(card))
     raw = RawFiles(tuple(mounts.values()), version, config, dict(card.config(config)[1].options))
     missing, wrong = _survey(resources, mounts)
-    if missing and not allow_missing and len(missing) > card.version(version)[1].tolerance * _count(resources):
-        raise IncompleteSourceError(incomplete_text(card, version, missing, wrong, extra, data_dir))
-    return Obtained(raw, tuple(origins), tuple(missing), tuple(extra), tuple(wrong))
+    lost = len(missing) + len(wrong)
+    if lost and not allow_missing and lost > card.version(version)[1].tolerance * _count(resources):
+        damaged = [*wrong, *(f"{where}: {why}" for where, why in unusable.items())]
+        raise IncompleteSourceError(incomplete_text(card, version, missing, damaged, extra, data_dir))
+    return Obtained(raw, tuple(origins), tuple(missing), tuple(extra), unusable)
 
 
 def make_mirror(
@@ -171,16 +179,17 @@ def incomplete_text(
     card: Card,
     version: str,
     missing: list[str],
-    wrong: list[str],
+    damaged: list[str],
     extra: list[str],
     data_dir: str | os.PathLike[str] | None,
 ) -> str:
     """List what is missing, damaged and extra, and what to do."""
     place = f"data_dir {data_dir}" if data_dir is not None else "the copies that could be reached"
     parts = [
-        f"{card.id}@{version}: {len(missing):,} of {_count(card.resources_of(version)):,} files are missing in {place}."
+        f"{card.id}@{version}: {len(missing):,} of {_count(card.resources_of(version)):,} files are missing in {place}"
+        + (f", {len(damaged):,} are damaged." if damaged else ".")
     ]
-    for title, items in (("Missing", missing), ("Damaged", wrong), ("Not expected", extra)):
+    for title, items in (("Missing", missing), ("Damaged", damaged), ("Not expected", extra)):
         if items:
             more = [f"  … and {len(items) - SHOWN:,} more"] if len(items) > SHOWN else []
             parts.append("\n".join([f"{title}:", *(f"  {item}" for item in items[:SHOWN]), *more]))

@@ -8,15 +8,12 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from covid_datasets.build.engine import build_dataset, find_build
-from covid_datasets.build.pieces import Verify
-from covid_datasets.build.result import Built
+from covid_datasets.build.find import find_build
+from covid_datasets.build.result import Built, Verify
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
 from covid_datasets.load.selection import narrow, select
-from covid_datasets.load.streaming import stream_raw
 from covid_datasets.settings import Settings
-from covid_datasets.splits.public import audit_build
 
 NAMES = ("hf", "numpy", "torch", "pandas")
 
@@ -81,6 +78,8 @@ def load_dataset(
     whole = not view and license is None and scheme == "patient" and len(names) == 1
     options: dict[str, Any] = {"data_dir": data_dir, "verify": verify, "allow_missing": allow_missing}
     if streaming and whole and not _is_built(names[0], config, cache_dir, options):
+        from covid_datasets.load.streaming import stream_raw
+
         streams = stream_raw(names[0], config, Settings.resolve(cache_dir, mirror, offline), **options)
         return streams if split is None else _streamed_split(streams, split)
     builds = []
@@ -88,6 +87,8 @@ def load_dataset(
         try:
             builds.append(find_build(each, config, cache_dir=cache_dir, **options))
         except NotBuiltError:
+            from covid_datasets.build.engine import build_dataset  # heavy, and not needed by who only loads
+
             how: dict[str, Any] = {"executor": executor, "num_proc": num_proc, "mirror": mirror, "offline": offline}
             builds.append(build_dataset(each, config, cache_dir=cache_dir, **options, **how))
     _warn(builds, scheme)
@@ -128,6 +129,8 @@ def _warn(builds: Sequence[Built], scheme: str) -> None:
                 stacklevel=3,
             )
         if scheme == "official":
+            from covid_datasets.splits.public import audit_build
+
             report = audit_build(built, scheme)
             if report.leaks:
                 warnings.warn(f"this split does not keep patients apart. {report}", stacklevel=3)

@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from covid_datasets.build.plan import full_published
 from covid_datasets.build.result import Built
 from covid_datasets.errors import UnknownVersionError, UsageError
 from covid_datasets.load.licences import permitted
 from covid_datasets.load.splitspec import parse_split
 from covid_datasets.load.tables import open_table
 from covid_datasets.schema import COLUMNS
-from covid_datasets.splits.assign import SPLITS, assign, hash_fraction
+from covid_datasets.splits.assign import SPLITS, assign, hash_fraction, published_splits
 from covid_datasets.splits.index import Index
 from covid_datasets.taxonomy import label_names
 
@@ -80,7 +79,7 @@ def scheme_splits(index: Index, datasets: Sequence[str], scheme: str) -> list[st
     if scheme == "patient":
         published: dict[str, str] = {}
         for dataset in datasets:
-            published |= full_published(dataset)
+            published |= published_splits(dataset)
         return list(assign(index.groups, index.texts("patient_id"), published))
     if scheme == "official":
         found = index.strings("official_split")

@@ -6,8 +6,9 @@ import importlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from covid_datasets.build.pieces import Task, Verify, piece_rows
+from covid_datasets.build.pieces import Task, piece_rows
 from covid_datasets.build.plan import make_plan
+from covid_datasets.build.result import Verify
 from covid_datasets.catalog import load_card, split_name
 from covid_datasets.extras import need
 from covid_datasets.features import features_dict

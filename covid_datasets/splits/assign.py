@@ -17,12 +17,12 @@ SALT = "covid_datasets/patient/1"
 
 
 def published_splits(dataset: str, folder: Path | None = None) -> dict[str, str]:
-    """Read ``catalogs/splits/<dataset>.csv``: patient id -> split; empty where there is no such file."""
+    """Read ``catalogs/splits/<dataset>.csv``: full patient id -> split; empty where there is no such file."""
     path = (folder or catalog_folder() / "splits") / f"{dataset}.csv"
     if not path.exists():
         return {}
     with path.open(encoding="utf-8", newline="") as lines:
-        found = {row["patient_id"]: row["split"] for row in csv.DictReader(lines)}
+        found = {f"{dataset}/{row['patient_id']}": row["split"] for row in csv.DictReader(lines)}
     if wrong := sorted(set(found.values()) - set(SPLITS)):
         raise CatalogError(f"{path}: key 'split': expected one of {', '.join(SPLITS)}, found {wrong}")
     return found

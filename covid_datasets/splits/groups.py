@@ -14,8 +14,8 @@ MIN_CORRELATION = 0.95
 """Correlation of two 32x32 thumbnails that a pair within `MAX_DISTANCE` must also reach."""
 _MIN_DEVIATION = 4.0
 """Flatter thumbnails say nothing about identity."""
-_BLOCK_PAIRS = 1 << 19
-"""Pairs compared at once; bounds the memory of the search at about 20 MB."""
+_BLOCK_PAIRS = 1 << 16
+"""Pairs compared at once; bounds the memory of the search at about 2 MB, which stays in a core's cache."""
 
 Kind = Literal["patient", "tie", "same bytes", "same pixels", "near-duplicate"]
 

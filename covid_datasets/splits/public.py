@@ -6,7 +6,7 @@ import os
 
 import pyarrow as pa
 
-from covid_datasets.build.engine import find_build
+from covid_datasets.build.find import find_build
 from covid_datasets.build.result import Built
 from covid_datasets.load.selection import scheme_splits
 from covid_datasets.splits.audit import AuditReport, audit_links

@@ -1,0 +1,166 @@
+"""The sources as small raw trees, in every form in which a user may have them, and a catalog that expects these trees.
+
+The real catalog pins what the real files hold, and phantoms hold something else. So tests read a copy of the catalog in
+which manifests and hashes are those of the small trees, and all else, counts and published splits too, is as it is.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import importlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from covid_datasets import catalogs
+
+from covid_datasets.build.engine import build_dataset
+from covid_datasets.build.result import Built
+from covid_datasets.catalog import Card, Copy, Resource, catalog_folder, load_card
+from covid_datasets.fetch.archives import open_archive
+from covid_datasets.fetch.local import archive_names
+from covid_datasets.fetch.manifest import read_manifest
+from covid_datasets.fetch.places import place
+from tests.server import serve
+
+FORMS = ("unpacked", "packed", "served")
+"""A folder as the publisher lays it out; one with the untouched downloads; what the publisher's host serves."""
+NO_PROXY = {"no_proxy": "127.0.0.1", "NO_PROXY": "127.0.0.1"}
+
+
+@dataclass(frozen=True)
+class SmallSources:
+    """Small raw trees under ``root``, written and built when they are first asked for."""
+
+    root: Path
+    built: dict[tuple[str, str], Built] = field(default_factory=dict)
+
+    @property
+    def catalog(self) -> Path:
+        """The folder of the catalog that expects the small trees."""
+        return self.root / "catalog"
+
+    @property
+    def cache(self) -> Path:
+        """Where `build` builds the unpacked form; the other forms have caches of their own."""
+        return self.root / "cache"
+
+    def tree(self, name: str, form: str = "unpacked") -> Path:
+        """Return the raw tree of a source in one of `FORMS`."""
+        folder = self.root / name
+        if not folder.exists():
+            self._write(name, folder)
+        return folder / form
+
+    def build(self, name: str, form: str = "unpacked") -> Built:
+        """Build a source from one of the forms of its tree, once."""
+        if (name, form) not in self.built:
+            cache = self.cache if form == "unpacked" else self.root / f"cache-{form}"
+            self.built[name, form] = self.build_anew(name, form, cache)
+        return self.built[name, form]
+
+    def build_anew(self, name: str, form: str, cache: Path, *, num_proc: int = 1, allow_missing: bool = True) -> Built:
+        """Build a source into another cache; shards are tiny, so that several workers have something to do."""
+        with self.in_use():
+            config = smallest_config(load_card(name))
+            tree = self.tree(name, form)
+            if form != "served":
+                return build_dataset(
+                    name, config, data_dir=tree, cache_dir=cache, num_proc=num_proc, allow_missing=allow_missing,
+                    shard_bytes=50_000,
+                )  # fmt: skip
+            with serve(tree) as server, environment(NO_PROXY):
+                return build_dataset(
+                    name, config, mirror=server.url(""), cache_dir=cache, num_proc=num_proc, offline=False,
+                    allow_missing=allow_missing,
+                )  # fmt: skip
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Let the library read the small catalog, in this process and in those that it forks."""
+        if not self.catalog.exists():
+            write_catalog(self.catalog)
+        real = catalogs.__path__
+        catalogs.__path__ = [str(self.catalog)]
+        read_manifest.cache_clear()
+        try:
+            yield
+        finally:
+            catalogs.__path__ = real
+            read_manifest.cache_clear()
+
+    def _write(self, name: str, folder: Path) -> None:
+        source = source_module(name)
+        source.write_unpacked(folder / "unpacked")
+        source.write_archives(folder / "served")
+        with self.in_use():
+            card = load_card(name)
+            for resource in card.resources_of():
+                copy, path = served_copy(resource, folder / "served")
+                kept = folder / "packed" / (resource.path or archive_names(copy)[-1])
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, kept)
+                if resource.manifest:
+                    write_manifest(self.catalog / "manifests" / resource.manifest, path, copy)
+            (folder / "packed").mkdir(exist_ok=True)
+            read_manifest.cache_clear()
+
+
+def source_module(name: str) -> ModuleType:
+    """Import the module that writes a source's raw tree."""
+    return importlib.import_module(f"tests.sources.{name}")
+
+
+def smallest_config(card: Card) -> str | None:
+    """Name the config that is there for tests, where a source has one."""
+    return "small" if "small" in card.configs else None
+
+
+def served_copy(resource: Resource, served: Path) -> tuple[Copy, Path]:
+    """Find the copy of a resource that ``write_archives`` wrote."""
+    for copy in resource.copies:
+        if (path := served / place(copy.url)).is_file():
+            return copy, path
+    raise AssertionError(f"write_archives wrote no copy of {resource.name!r}: expected {place(resource.copies[0].url)}")
+
+
+def write_catalog(folder: Path) -> None:
+    """Copy the catalog without the hashes and sizes of the downloads."""
+    shutil.copytree(catalog_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in folder.glob("*.toml"):
+        text = re.sub(r"(?m)^(size|sha256|md5) = .*\n", "", path.read_text(encoding="utf-8"))
+        path.write_text(text, encoding="utf-8")
+
+
+def write_manifest(path: Path, archive: Path, copy: Copy) -> None:
+    """Write the manifest of a small archive, under the canonical names of its members."""
+    assert not copy.rename, "write_archives is to write the publisher's copy, whose names are the canonical ones"
+    members = open_archive((str(archive),))
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        table = csv.writer(lines, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
+        table.writerow(("path", "size", "sha256", "git_sha1"))
+        for name in sorted(members.names()):
+            if name.startswith(copy.root):
+                data = members.read(name)
+                table.writerow((name.removeprefix(copy.root), len(data), hashlib.sha256(data).hexdigest(), ""))
+
+
+@contextmanager
+def environment(values: dict[str, str]) -> Iterator[None]:
+    """Set some environment variables for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
