@@ -10,7 +10,6 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -333,6 +332,8 @@ def _check_version(version: Version, known: list[str], where: str) -> None:
 
 
 def _is_date(text: str) -> bool:
+    from datetime import date
+
     try:
         return date.fromisoformat(text).isoformat() == text
     except ValueError:

@@ -19,7 +19,6 @@ from pathlib import Path
 from types import ModuleType
 
 from covid_datasets import catalogs
-
 from covid_datasets.build.engine import build_dataset
 from covid_datasets.build.result import Built
 from covid_datasets.catalog import Card, Copy, Resource, catalog_folder, load_card

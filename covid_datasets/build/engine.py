@@ -14,7 +14,7 @@ from typing import Any
 
 from covid_datasets.build.finish import finish
 from covid_datasets.build.inputs import declared_inputs, folder_signature, key_of
-from covid_datasets.build.pieces import Task
+from covid_datasets.build.pieces import Task, peak_rss_mb
 from covid_datasets.build.plan import Plan, make_plan
 from covid_datasets.build.result import MANIFEST_FILE, Built, Verify
 from covid_datasets.build.workers import run_tasks, telling
@@ -75,12 +75,13 @@ def build_dataset(
     key = key_of(inputs)
     final = settings.prepared / card.id / version / chosen / key
     work = settings.prepared / ".work" / f"{card.id}-{version}-{chosen}-{key}"
-    if (final / MANIFEST_FILE).exists():
+    if (final / MANIFEST_FILE).exists() and not work.exists():
         return Built.read(final)
     _make_folder(work.parent)
     with Lock(work.with_name(f"{work.name}.lock"), on_wait=lambda text: print(text, file=sys.stderr)):
         if not (final / MANIFEST_FILE).exists():
             _build(card, inputs, obtained, work, final, executor, num_proc, shard_bytes, started)
+        shutil.rmtree(work, ignore_errors=True)  # also where a build was killed right after its last step
     return Built.read(final)
 
 
@@ -103,20 +104,20 @@ def _build(
     tasks = [Task(card.id, piece, obtained.raw, str(pieces), inputs["verify"]) for piece in plan.pieces]
     with progress(f"Building {card.id}", total_bytes=plan.bytes) as display:
         display.add("build", plan.bytes)
-        peak = run_tasks(tasks, executor, num_proc, display)
+        workers_mb = run_tasks(tasks, executor, num_proc, display)
     assembled = work / "final"
     shutil.rmtree(assembled, ignore_errors=True)
     with telling(work):
         assembled.mkdir()
-        finish(card, inputs, plan, obtained, pieces, assembled, lambda: _usage(started, peak))
+        finish(card, inputs, plan, obtained, pieces, assembled, lambda: _usage(started, workers_mb))
         final.parent.mkdir(parents=True, exist_ok=True)
         assembled.replace(final)
         _sync_folder(final.parent)
-        shutil.rmtree(work)
 
 
-def _usage(started: float, peak_mb: float) -> dict[str, float]:
-    return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": round(peak_mb, 1)}
+def _usage(started: float, workers_mb: float) -> dict[str, float]:
+    """Sum up the cost until now: the memory is that of this process and of the workers, each at its peak."""
+    return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": round(peak_rss_mb() + workers_mb, 1)}
 
 
 def _raw_signature(obtained: Obtained, data_dir: str | os.PathLike[str] | None) -> str:

@@ -39,20 +39,12 @@ def finish(
     usage: Callable[[], dict[str, float]],
 ) -> None:
     """Assemble the finished folder ``final`` from the pieces; ``usage`` tells seconds and memory at the end."""
-    read = [read_piece_index(pieces, piece.number) for piece in plan.pieces]
-    # Arrow's empty_table and to_numpy would import pandas, which takes more memory than all the rest.
-    empty = pa.Table.from_batches([], INDEX_SCHEMA)
-    table = pa.concat_tables([empty, *(table.replace_schema_metadata(None) for table, _ in read)])
-    stored: list[int] = table.column("row").to_pylist()
-    index = Index(_take(table, np.argsort(stored, kind="stable").tolist()))
-    notices = [*plan.notices, *(notice for _, told in read for notice in told)]
+    index, planned, told = _read_pieces(plan, pieces)
+    notices = [*plan.notices, *told]
     notices += _told(obtained, {notice.where for notice in notices}) + _several_labels(index)
-    incomplete = check_complete(card, inputs, table.num_rows, notices)
+    incomplete = check_complete(card, inputs, index.table.num_rows, notices)
 
     splits = assign(index.groups, index.texts("patient_id"), published_splits(card.id))
-    planned = [
-        (piece.split, part.column("row").to_pylist()) for piece, (part, _) in zip(plan.pieces, read, strict=True)
-    ]
     rows: list[int] = index.table.column("row").to_pylist()
     layout = lay_out(planned, dict(zip(rows, splits, strict=True)))
     files = write_splits(layout, pieces, planned, final)
@@ -103,6 +95,19 @@ def fingerprint_of(rows: Mapping[str, tuple[str, str]]) -> str:
     for sample in sorted(rows):
         digest.update("{} {}\n".format(*rows[sample]).encode())
     return digest.hexdigest()
+
+
+def _read_pieces(plan: Plan, pieces: Path) -> tuple[Index, list[tuple[str, list[int]]], list[Notice]]:
+    """Read what the workers found: the index in the order of the plan, each piece's split and rows, and the notices."""
+    read = [read_piece_index(pieces, piece.number) for piece in plan.pieces]
+    # Arrow's empty_table and to_numpy would import pandas, which takes more memory than all the rest.
+    empty = pa.Table.from_batches([], INDEX_SCHEMA)
+    table = pa.concat_tables([empty, *(part.replace_schema_metadata(None) for part, _ in read)])
+    index = Index(_take(table, np.argsort(table.column("row").to_pylist(), kind="stable").tolist()))
+    planned = [
+        (piece.split, part.column("row").to_pylist()) for piece, (part, _) in zip(plan.pieces, read, strict=True)
+    ]
+    return index, planned, [notice for _, told in read for notice in told]
 
 
 def _told(obtained: Obtained, told: set[str]) -> list[Notice]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +14,8 @@ from covid_datasets.build.quality import grade, reasons_against
 
 MAX_PIXELS = 50_000_000
 """Larger pictures are not decoded: the largest film of this field has 19 million pixels."""
+STRIP_BYTES = 1 << 18
+"""Grey values hashed at once; fits the cache of a core."""
 THUMB = 64
 HASHED = 16
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP")
@@ -47,15 +48,17 @@ def measure(data: bytes, sha256: str, path: str) -> Measured:
     """
     image = decode(data)
     grey = to_grey(image)
-    reduced = grey.reduce(max(1, min(grey.size) // 128))
+    reduced = grey.reduce(max(1, min(grey.size) // THUMB))
     small = reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR)
     thumb = np.asarray(small.reduce(2))
     reasons = reasons_against(image, grey, reduced, thumb, path)
+    mode = image.mode
+    del image  # up to four times the size of the grey one
     return Measured(
         sha256=sha256,
         width=grey.width,
         height=grey.height,
-        pixel_mode=image.mode,
+        pixel_mode=mode,
         pixel_sha256=pixel_hash(grey),
         phash=perceptual_hash(np.asarray(small)),
         thumb=thumb.tobytes(),
@@ -69,9 +72,7 @@ def decode(data: bytes) -> Image.Image:
     if not data:
         raise UndecodableError("the file is empty (0 bytes)")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
             raise UndecodableError(f"{image.width}x{image.height} pixels; the limit is {MAX_PIXELS:,}")
         image.load()
@@ -93,16 +94,20 @@ def to_grey(image: Image.Image) -> Image.Image:
         if image.mode == "F":  # no number has no brightness, and casting one gives something else on each machine
             values = np.where(np.isfinite(values), values, 0.0)
         low, high = float(values.min()), float(values.max())
-        return Image.fromarray(((values - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8))
+        return Image.fromarray(np.rint((values - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8))
     if image.mode == "LAB":  # Pillow converts it to nothing else; its first channel is the lightness
         return image.getchannel(0)
     return image.convert("L")
 
 
 def pixel_hash(grey: Image.Image) -> str:
-    """Hash the size and the grey values of a picture."""
-    digest = hashlib.sha256(b"%dx%d:" % grey.size)
-    digest.update(grey.tobytes())
+    """Hash the size and the grey values of a picture, strip by strip, so that a large one is not copied whole."""
+    width, height = grey.size
+    digest = hashlib.sha256(b"%dx%d:" % (width, height))
+    rows = max(1, STRIP_BYTES // width)
+    for top in range(0, height, rows):
+        strip = grey if rows >= height else grey.crop((0, top, width, min(top + rows, height)))
+        digest.update(strip.tobytes())
     return digest.hexdigest()
 
 

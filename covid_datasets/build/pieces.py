@@ -93,7 +93,7 @@ def write_piece(task: Task) -> Done:
     told = {"notices": json.dumps([[note.kind, note.where, note.what, note.dropped] for note in notices])}
     with AtomicArrow(index_path(folder, task.piece.number), INDEX_SCHEMA.with_metadata(told)) as sink:
         sink.write(index)
-    return Done(task.piece.number, total, f"{socket.gethostname()}/{os.getpid()}", peak_rss_mb())
+    return Done(task.piece.number, total, this_worker(), peak_rss_mb())
 
 
 def piece_rows(task: Task) -> Iterator[tuple[dict[str, Any], dict[str, Any]] | Notice]:
@@ -200,6 +200,11 @@ def read_piece_index(folder: Path, number: int) -> tuple[pa.Table, list[Notice]]
         table = pa.ipc.open_stream(source).read_all()
     told = json.loads((table.schema.metadata or {}).get(b"notices", b"[]"))
     return table, [Notice(kind, where, what, dropped) for kind, where, what, dropped in told]
+
+
+def this_worker() -> str:
+    """Name this process among those of all machines."""
+    return f"{socket.gethostname()}/{os.getpid()}"
 
 
 def peak_rss_mb() -> float:

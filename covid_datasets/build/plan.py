@@ -20,7 +20,7 @@ from covid_datasets.splits.assign import SPLITS, assign, published_splits
 from covid_datasets.splits.groups import components, links_by_key, links_by_ties
 from covid_datasets.taxonomy import label_names
 
-MIN_PIECE_BYTES = 4 << 20
+MIN_PIECE_BYTES = 12 << 20
 MAX_PIECE_BYTES = 256 << 20
 PIECES = 16
 """How many pieces a source is cut into, unless they would be smaller or larger than the two bounds."""
@@ -107,9 +107,9 @@ def read_identities(dataset: str, folder: Path | None = None) -> Identities:
         for number, row in enumerate(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), start=2):
             if not row.get("sample_id") or not (row.get("tie") or row.get("flag")):
                 raise CatalogError(f"{path} line {number}: expected sample_id and a tie or a flag, found {row}")
-            if row["tie"]:
+            if row.get("tie"):
                 ties[row["sample_id"]].append(row["tie"])
-            if row["flag"]:
+            if row.get("flag"):
                 flags[row["sample_id"]].append(row["flag"])
     return {sample: (tuple(ties[sample]), tuple(flags[sample])) for sample in sorted({*ties, *flags})}
 

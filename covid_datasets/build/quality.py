@@ -76,7 +76,7 @@ def reasons_against(
     Args:
         image: As decoded.
         grey: The same as 8-bit grey.
-        reduced: The grey image averaged down to a shorter side of about 128, for measures that need no detail.
+        reduced: The grey image averaged down to a shorter side of 64 to 128, for measures that need no detail.
         thumb: The grey image as a 32x32 array.
         path: The file's name.
     """
@@ -103,7 +103,7 @@ def reasons_against(
     return found
 
 
-_SAMPLED = 48
+_SAMPLED = 32
 _LEVELS = np.arange(256)
 
 
@@ -138,9 +138,9 @@ def _detail(grey: Image.Image) -> float:
     width, height = grey.size
     box = (
         max(width // 2 - 256, 0),
-        max(height // 2 - 24, 0),
+        max(height // 2 - 12, 0),
         min(width // 2 + 256, width),
-        min(height // 2 + 24, height),
+        min(height // 2 + 12, height),
     )
     part = np.asarray(grey.crop(box)).astype(np.int16)
     if part.shape[1] < 3:

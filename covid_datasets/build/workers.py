@@ -7,13 +7,13 @@ import multiprocessing
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from pathlib import Path
 
-from covid_datasets.build.pieces import Done, Task, index_path, peak_rss_mb, write_piece
+from covid_datasets.build.pieces import Done, Task, index_path, this_worker, write_piece
 from covid_datasets.errors import BuildError, CovidDatasetsError, NoSpaceError, UsageError
 from covid_datasets.progress import Display
 
@@ -31,15 +31,28 @@ def default_executor(num_proc: int) -> Iterator[Executor]:
     fork safely, threads: decoding and hashing release the interpreter lock, so they scale nearly as well.
     """
     if sys.platform == "linux":
-        with ProcessPoolExecutor(num_proc, multiprocessing.get_context("fork")) as processes:
+        fork = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(num_proc, fork, initializer=_end_with_parent) as processes:
             yield processes
     else:
         with ThreadPoolExecutor(num_proc) as threads:
             yield threads
 
 
+def _end_with_parent() -> None:
+    """Let a worker die with the process that started it: after a ``kill -9`` of that, it would wait for work for ever."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, name="watch parent", daemon=True).start()
+
+
 def run_tasks(tasks: Sequence[Task], executor: Executor | None, num_proc: int | None, display: Display) -> float:
-    """Finish every task; returns the peak memory in MB, summed over this process and the workers.
+    """Finish every task; returns the peak memory of the workers in MB, without those that are this process.
 
     Finished pieces of an earlier, interrupted run are left as they are.
     """
@@ -57,8 +70,7 @@ def run_tasks(tasks: Sequence[Task], executor: Executor | None, num_proc: int | 
         for task in left:
             with telling(Path(task.folder)):
                 _note(write_piece(task), display, peaks)
-    here = {worker for worker in peaks if worker.endswith(f"/{os.getpid()}")}
-    return peak_rss_mb() + sum(peak for worker, peak in peaks.items() if worker not in here)
+    return sum(peak for worker, peak in peaks.items() if worker != this_worker())
 
 
 def _collect(tasks: Sequence[Task], executor: Executor, display: Display, peaks: dict[str, float]) -> None:
@@ -74,6 +86,7 @@ def _collect(tasks: Sequence[Task], executor: Executor, display: Display, peaks:
     finally:
         for future in futures:
             future.cancel()
+        wait(futures)  # after an error: whoever gets the lock next is not to meet a worker that still writes
 
 
 def _note(done: Done, display: Display, peaks: dict[str, float]) -> None:
@@ -89,7 +102,7 @@ def telling(folder: Path) -> Iterator[None]:
         yield
     except CovidDatasetsError:
         raise
-    except BrokenProcessPool as error:
+    except BrokenExecutor as error:
         raise BuildError(
             f"a worker process died, most likely for lack of memory; use fewer (num_proc=1). {resume}"
         ) from error

@@ -104,8 +104,9 @@ def _open_stream(stream: IO[bytes], shown: str, size: int) -> Archive:
         raise
     except Exception as error:  # zipfile and tarfile let through whatever their parsers of headers and names raise
         stream.close()
+        why = " ".join(str(error).split())
         raise DamagedFileError(
-            f"{shown}: expected a whole zip or tar archive, found {size:,} bytes that cannot be listed ({error}). "
+            f"{shown}: expected a whole zip or tar archive, found {size:,} bytes that cannot be listed ({why}). "
             "It is truncated or not an archive: delete it and fetch it again."
         ) from error
 

@@ -156,7 +156,7 @@ def _extra(places: dict[Location, list[str]], mounts: dict[str, Mount], damaged:
     used = {mount.location[:depth] for mount in mounts.values() for depth in range(1, len(mount.location) + 1)}
     known = {(mount.location, mount.spelled(path)) for mount in mounts.values() for path in mount.sizes()}
     return sorted(
-        shown((*location, member))
+        shown(_inside(location, member))
         for location, members in places.items()
         for member in members
         if (location, member) not in known and _inside(location, member) not in {*used, *damaged}

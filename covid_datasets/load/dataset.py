@@ -10,12 +10,15 @@ from typing import Any
 
 from covid_datasets.build.find import find_build
 from covid_datasets.build.result import Built, Verify
+from covid_datasets.catalog import split_name
 from covid_datasets.errors import NotBuiltError, UsageError
+from covid_datasets.extras import need
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
 from covid_datasets.load.selection import narrow, select
 from covid_datasets.settings import Settings
 
-NAMES = ("hf", "numpy", "torch", "pandas")
+_NEEDS = {"hf": ("datasets",), "numpy": (), "torch": ("torch",), "pandas": ("pandas",)}
+"""Framework -> the modules that it needs."""
 
 
 def load_dataset(
@@ -64,17 +67,20 @@ def load_dataset(
     >>> rows[0]["image"].dtype
     dtype('uint8')
     """
-    if framework not in NAMES:
-        raise UsageError(f"framework: expected one of {', '.join(NAMES)}, found {framework!r}")
+    if framework not in _NEEDS:
+        raise UsageError(f"framework: expected one of {', '.join(_NEEDS)}, found {framework!r}")
     names = [name] if isinstance(name, str) else list(name)
     if not names:
         raise UsageError("name: expected a dataset or a list of them, found an empty list")
+    if len({split_name(each)[0] for each in names}) < len(names):
+        raise UsageError(f"name: expected each dataset once, found {', '.join(names)}")
     if len(names) > 1 and data_dir is not None:
         raise UsageError(
             "data_dir: expected with one dataset; build each from its own folder first, then load the list"
         )
     if streaming and framework != "hf":
         raise UsageError(f"streaming: expected with framework='hf', found framework={framework!r}")
+    need(*_NEEDS[framework])  # before a build that may take hours
     whole = not view and license is None and scheme == "patient" and len(names) == 1
     options: dict[str, Any] = {"data_dir": data_dir, "verify": verify, "allow_missing": allow_missing}
     if streaming and whole and not _is_built(names[0], config, cache_dir, options):

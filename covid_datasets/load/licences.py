@@ -9,7 +9,9 @@ from typing import Literal, get_args
 Permission = Literal["stated", "redistribution", "derivatives", "commercial"]
 PERMISSIONS: tuple[str, ...] = get_args(Permission)
 
-_OPEN = re.compile(r"^(CC0|CC[ -]BY|Apache|MIT|PDDL|ODC-BY)", re.IGNORECASE)
+_OPEN = re.compile(r"(CC0|CC[ -]BY|Apache|MIT|PDDL|ODC-BY)\b", re.IGNORECASE)
+_NO_DERIVATIVES = re.compile(r"(?<![a-z])nd(?![a-z])|no[- ]?deriv", re.IGNORECASE)
+_NON_COMMERCIAL = re.compile(r"(?<![a-z])nc(?![a-z])|non[- ]?commercial", re.IGNORECASE)
 
 
 def permissions(text: str | None) -> set[str]:
@@ -23,9 +25,9 @@ def permissions(text: str | None) -> set[str]:
     found = {"stated"}
     if _OPEN.match(text.strip()):
         found.add("redistribution")
-        if not re.search(r"\bND\b", text):
+        if not _NO_DERIVATIVES.search(text):
             found.add("derivatives")
-        if not re.search(r"\bNC\b", text):
+        if not _NON_COMMERCIAL.search(text):
             found.add("commercial")
     return found
 

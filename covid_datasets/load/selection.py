@@ -6,23 +6,32 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
 
 from covid_datasets.build.result import Built
+from covid_datasets.catalog import Modality
 from covid_datasets.errors import UnknownVersionError, UsageError
-from covid_datasets.load.licences import permitted
+from covid_datasets.load.licences import PERMISSIONS, permitted
 from covid_datasets.load.splitspec import parse_split
 from covid_datasets.load.tables import open_table
-from covid_datasets.schema import COLUMNS
+from covid_datasets.schema import COLUMNS, Sex, View
 from covid_datasets.splits.assign import SPLITS, assign, hash_fraction, published_splits
 from covid_datasets.splits.index import Index
 from covid_datasets.taxonomy import label_names
 
 Rows = np.ndarray
 """Row numbers of one build, counted through its train, validation and test files in order."""
+
+_CLOSED: dict[str, tuple[str, ...]] = {
+    "modality": get_args(Modality),
+    "view": get_args(View),
+    "sex": get_args(Sex),
+    "quality": ("good", "questionable", "poor"),
+}
+"""Columns whose values are known beforehand, so that a slip is an error and not an empty dataset."""
 
 _FOLD = re.compile(r"^fold-(\d+)-of-(\d+)$")
 
@@ -110,9 +119,10 @@ def narrow(selection: Selection, view: Mapping[str, Any], licence: Any) -> Selec
     usable = [name for name, kind in COLUMNS.items() if isinstance(kind, str) and kind != "image"]
     if unknown := sorted(set(view) - set(usable)):
         raise UsageError(f"view {unknown[0]!r}: expected a column with single values ({', '.join(usable)})")
+    tables = [open_table(build) for build in selection.builds]
+    _check_licence(tables, licence)
     masks = []
-    for build in selection.builds:
-        table = open_table(build)
+    for table in tables:
         mask = np.ones(table.num_rows, dtype=bool)
         for name, wanted in view.items():
             mask &= np.asarray(_matches(table, name, wanted))
@@ -128,10 +138,23 @@ def narrow(selection: Selection, view: Mapping[str, Any], licence: Any) -> Selec
 
 def _matches(table: pa.Table, name: str, wanted: Any) -> list[bool]:
     values = table.column(name).to_pylist()
-    choices = list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
+    choices = _choices(wanted)
+    known = label_names() if name == "label" else _CLOSED.get(name, ())
+    if known and (unknown := [choice for choice in choices if isinstance(choice, str) and choice not in known]):
+        raise UsageError(f"{name} {unknown[0]!r}: expected one of {', '.join(known)}")
     if name == "label":
-        known = label_names()
-        if unknown := [choice for choice in choices if isinstance(choice, str) and choice not in known]:
-            raise UsageError(f"label {unknown[0]!r}: expected one of {', '.join(known)}")
         choices = [known.index(choice) if isinstance(choice, str) else choice for choice in choices]
     return [value in choices for value in values]
+
+
+def _choices(wanted: Any) -> list[Any]:
+    return list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
+
+
+def _check_licence(tables: Sequence[pa.Table], licence: Any) -> None:
+    """Refuse a licence that is no permission and no text of these datasets: a slip would give no rows at all."""
+    known = {text for table in tables for text in table.column("license").unique().to_pylist() if text}
+    for choice in [] if licence is None else _choices(licence):
+        if choice not in PERMISSIONS and choice not in known:
+            texts = ", ".join(map(repr, sorted(known))) or "none"
+            raise UsageError(f"license {choice!r}: expected {', '.join(PERMISSIONS)} or a text found here: {texts}")

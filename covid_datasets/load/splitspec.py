@@ -8,7 +8,12 @@ from dataclasses import dataclass
 
 from covid_datasets.errors import UsageError
 
-_PART = re.compile(r"^\s*([\w-]+)\s*(?:\[\s*(-?\d+)?(%)?\s*:\s*(-?\d+)?(%)?\s*\])?\s*$")
+_PART = re.compile(
+    r"(?P<split>\w+(\.\w+)*)"
+    r"(\[((?P<start>-?\d[\d_]*)(?P<start_sign>%)?)?:((?P<stop>-?\d[\d_]*)(?P<stop_sign>%)?)?\])?"
+    r"(\((?P<rounding>[^)]*)\))?"
+)
+_ROUNDINGS = ("closest", "pct1_dropremainder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,38 +28,59 @@ class Part:
 def parse_split(spec: str, sizes: Mapping[str, int]) -> list[Part]:
     """Turn a split specification into row ranges, given the size of each split.
 
+    One per cent sign makes both ends per cents, as in Hugging Face; ``"train[:20%](pct1_dropremainder)"`` counts in
+    whole hundredths of the split, so that equal shares have equal sizes.
+
     >>> parse_split("train[:20%]+test", {"train": 50, "test": 10})
     [Part(split='train', start=0, stop=10), Part(split='test', start=0, stop=10)]
     """
-    parts = []
-    for text in spec.split("+"):
-        match = _PART.match(text)
+    parts: list[Part] = []
+    roundings: set[str] = set()
+    for text in re.split(r"\s*\+\s*", spec):
+        match = _PART.fullmatch(text)
         if match is None:
             raise UsageError(
                 f"split {spec!r}: expected forms like 'train', 'train+test' or 'train[:20%]', found {text!r}"
             )
-        name, start, start_percent, stop, stop_percent = match.groups()
+        name = match["split"]
         if name == "all" and "all" not in sizes:
-            if "[" in text:
+            if text != "all":
                 raise UsageError(f"split {spec!r}: expected a range of one split, found a range of 'all'")
             parts += [Part(split, 0, size) for split, size in sizes.items()]
             continue
         if name not in sizes:
             raise UsageError(f"split {spec!r}: expected one of {', '.join(sizes)}, found {name!r}")
-        if start and stop and (start_percent != stop_percent):
-            raise UsageError(f"split {spec!r}: expected both ends as rows or both in per cent, found {text.strip()!r}")
-        if any(
-            abs(int(value)) > 100 for value, sign in ((start, start_percent), (stop, stop_percent)) if value and sign
-        ):
-            raise UsageError(f"split {spec!r}: expected per cents from -100 to 100, found {text.strip()!r}")
-        size = sizes[name]
-        first = _boundary(start, bool(start_percent), size, 0)
-        parts.append(Part(name, first, max(first, _boundary(stop, bool(stop_percent), size, size))))
+        rounding = _rounding(match, spec)
+        roundings |= {rounding} - {""}
+        first, last = (_boundary(match[end], rounding, sizes[name], spec) for end in ("start", "stop"))
+        start, stop = 0 if first is None else first, sizes[name] if last is None else last
+        parts.append(Part(name, start, max(start, stop)))
+    if len(roundings) > 1:
+        raise UsageError(f"split {spec!r}: expected one way of rounding, found {' and '.join(sorted(roundings))}")
     return parts
 
 
-def _boundary(value: str | None, percent: bool, size: int, default: int) -> int:
+def _rounding(match: re.Match[str], spec: str) -> str:
+    """Say how the per cents of a part are rounded; empty where it counts rows."""
+    percent = match["start_sign"] or match["stop_sign"]
+    if match["rounding"] is None:
+        return "closest" if percent else ""
+    if not percent or match["rounding"] not in _ROUNDINGS:
+        raise UsageError(f"split {spec!r}: expected ({') or ('.join(_ROUNDINGS)}) after per cents, found {match[0]!r}")
+    return match["rounding"]
+
+
+def _boundary(value: str | None, rounding: str, size: int, spec: str) -> int | None:
+    """Turn one end of a range into a row number from 0 to ``size``; ``None`` where it is open."""
     if value is None:
-        return default
-    rows = round(int(value) * size / 100) if percent else int(value)
+        return None
+    rows = int(value)
+    if rounding and abs(rows) > 100:
+        raise UsageError(f"split {spec!r}: expected per cents from -100 to 100, found {rows}")
+    if rounding == "closest":
+        rows = round(rows * size / 100)
+    elif rounding:
+        if size < 100:
+            raise UsageError(f"split {spec!r}: expected 100 rows or more for (pct1_dropremainder), found {size}")
+        rows *= size // 100
     return min(max(size + rows, 0), size) if rows < 0 else min(rows, size)

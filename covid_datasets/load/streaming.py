@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from covid_datasets.build.completeness import check_complete
 from covid_datasets.build.pieces import Task, piece_rows
 from covid_datasets.build.plan import make_plan
 from covid_datasets.build.result import Verify
@@ -40,6 +42,9 @@ def stream_raw(
     obtained = obtain(card, version, chosen, settings, data_dir=data_dir, allow_missing=allow_missing)
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, STREAM_PIECE_BYTES)
+    inputs = {"version": version, "config": chosen, "allow_missing": allow_missing}
+    if check_complete(card, inputs, plan.rows, plan.notices):
+        warnings.warn(f"{card.id}@{version} is INCOMPLETE: {plan.rows:,} rows are there", stacklevel=4)
     tasks = [Task(card.id, piece, obtained.raw, "", verify) for piece in plan.pieces]
     features = Features.from_dict(features_dict())
     return IterableDatasetDict(
@@ -57,3 +62,5 @@ def _rows(tasks: list[Task]) -> Iterator[dict[str, Any]]:
         for item in piece_rows(task):
             if not isinstance(item, Notice):
                 yield item[0]
+            elif item.dropped:  # a build would count it and hold it against the tolerance; a stream can only tell
+                warnings.warn(f"left out: {item.where}: {item.kind}: {item.what}", stacklevel=2)

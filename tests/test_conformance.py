@@ -1,0 +1,457 @@
+"""What every source must fulfil, a test for each demand.
+
+``pytest tests/test_conformance.py -k my_source`` tells what is still missing.
+
+A new source is in as soon as ``catalogs/<id>.toml`` exists; nothing here names one.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import inspect
+import os
+import pickle
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+import pytest
+
+from covid_datasets import page
+from covid_datasets.build.inputs import builder_path
+from covid_datasets.build.plan import read_identities
+from covid_datasets.build.result import Built
+from covid_datasets.build.verify import verify
+from covid_datasets.catalog import Card, catalog_folder, load_card, names
+from covid_datasets.errors import IncompleteSourceError
+from covid_datasets.features import features_dict
+from covid_datasets.fetch.manifest import read_manifest
+from covid_datasets.fetch.raw import RawFiles
+from covid_datasets.load.dataset import load_dataset
+from covid_datasets.load.tables import open_table
+from covid_datasets.newsource import PLACEHOLDER, placeholders
+from covid_datasets.schema import COLUMNS, File, Notice, Record
+from covid_datasets.splits.assign import published_splits
+from covid_datasets.splits.index import Index
+from covid_datasets.splits.public import audit_build
+from covid_datasets.taxonomy import label_names
+from tests.small import FORMS, SmallSources, smallest_config, source_module
+
+ROOT = Path(__file__).resolve().parent.parent
+LONGEST_BUILDER = 300
+"""Lines of a builder; a longer one does what the engine should do."""
+HEAVY = {"torch", "tensorflow", "jax", "datasets", "pandas", "scipy", "skimage", "cv2", "monai", "SimpleITK", "nibabel"}
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".dcm", ".nii", ".nii.gz")
+ENGINE_FLAGS = {"unknown_finding"}
+"""Flags that mean the same in every source; all others are explained by a defect of the card."""
+
+every_source = pytest.mark.parametrize("name", names())
+
+
+@pytest.fixture
+def card(name: str) -> Card:
+    """The real card; the small catalog is in use only where a test asks for ``small``."""
+    return load_card(name)
+
+
+@pytest.fixture
+def built(name: str, small: SmallSources) -> Built:
+    """The build of the source's small raw tree."""
+    return small.build(name)
+
+
+@pytest.fixture
+def found(name: str, small: SmallSources) -> list[Record | Notice]:
+    """All that the builder yields for the small raw tree."""
+    return list(enumerate_tree(name, small))
+
+
+def enumerate_tree(name: str, small: SmallSources) -> list[Record | Notice]:
+    raw = RawFiles.of_folder(
+        small.tree(name), options=load_card(name).config(smallest_config(load_card(name)))[1].options
+    )
+    records: list[Record | Notice] = list(importlib.import_module(f"covid_datasets.builders.{name}").records(raw))
+    return records
+
+
+# --- the four files ------------------------------------------------------------------------------------------------
+
+
+@every_source
+def test_no_placeholder_is_left(name: str) -> None:
+    assert placeholders(name, ROOT) == [], f"replace every {PLACEHOLDER}"
+
+
+@every_source
+def test_a_raw_tree_is_written(name: str) -> None:
+    path = ROOT / "tests" / "sources" / f"{name}.py"
+    assert path.exists(), "expected a module that writes the source's raw tree in its true layout"
+    source = source_module(name)
+    assert callable(source.write_unpacked), "expected write_unpacked(folder): the tree as the publisher lays it out"
+    assert callable(source.write_archives), "expected write_archives(folder): what its host serves, as a mirror"
+
+
+@every_source
+def test_its_page_is_up_to_date(name: str) -> None:
+    path = ROOT / "docs" / "sources" / f"{name}.md"
+    assert path.exists(), "run: python -m covid_datasets.page"
+    assert path.read_text(encoding="utf-8") == page.pages()[f"{name}.md"], "run: python -m covid_datasets.page"
+    assert f"]({name}.md)" in (ROOT / "docs" / "sources" / "README.md").read_text(encoding="utf-8")
+
+
+@every_source
+def test_the_builder_is_one_short_function(name: str) -> None:
+    module = importlib.import_module(f"covid_datasets.builders.{name}")
+    assert inspect.isgeneratorfunction(module.records), "expected records(raw) to be a generator"
+    assert list(inspect.signature(module.records).parameters) == ["raw"]
+    assert module.__doc__, "expected a docstring that says what the source is"
+    lines = len(builder_path(name).read_text(encoding="utf-8").splitlines())
+    assert lines < LONGEST_BUILDER, f"{lines} lines: move what other sources need too into the engine"
+
+
+@every_source
+def test_the_builder_imports_nothing_heavy(name: str) -> None:
+    code = f"import covid_datasets.builders.{name}, sys; print(*sys.modules)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert not {module.partition(".")[0] for module in done.stdout.split()} & HEAVY
+
+
+@every_source
+def test_the_engine_does_not_know_its_name(name: str) -> None:
+    for path in (ROOT / "covid_datasets").rglob("*.py"):
+        strings = [
+            node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)
+        ]
+        assert name not in strings, f"{path}: what is special about a source belongs into its builder or its card"
+
+
+# --- the card ------------------------------------------------------------------------------------------------------
+
+
+@every_source
+def test_the_card_says_what_it_is(card: Card) -> None:
+    assert card.title.strip()
+    assert len(card.summary.split()) >= 5, "expected one or two sentences"
+    assert card.modalities
+    assert card.task.strip()
+    assert card.homepage.startswith("https://") or not card.resources, "only what is made on the spot has no homepage"
+
+
+@every_source
+def test_the_card_says_what_to_cite(card: Card) -> None:
+    assert card.citations
+    keys = [citation.key for citation in card.citations]
+    assert len(set(keys)) == len(keys)
+    for citation in card.citations:
+        assert citation.title.strip()
+        assert all(author.strip() for author in citation.author)
+        assert 2000 <= citation.year <= 2100
+        assert not citation.doi.startswith("http"), "a DOI starts with 10."
+        places = (citation.journal, citation.doi, citation.eprint, citation.url)
+        assert any(places) or not card.resources, f"{citation.key}: where was it published?"
+
+
+@every_source
+def test_the_licence_is_stated_or_said_to_be_unknown(card: Card) -> None:
+    licence = card.licence
+    assert licence.terms.strip(), "expected the exact terms, or that none are stated"
+    assert not re.search(r"\s", licence.spdx), "expected an SPDX id such as CC-BY-4.0, or nothing"
+    assert licence.per_image or "per-image" not in (licence.redistribution, licence.commercial)
+
+
+@every_source
+def test_the_card_says_who_the_patient_is(card: Card) -> None:
+    assert len(card.patients.how.split()) >= 3, "how is one person told from another?"
+    assert card.patients.known == "all" or card.patients.warning, "unknown patients need a warning"
+
+
+@every_source
+def test_the_card_says_how_to_get_it(card: Card) -> None:
+    assert card.access.kind == "open" or card.access.steps, "expected the exact steps"
+    for resource in card.resources:
+        urls = [copy.url for copy in resource.copies]
+        assert len(set(urls)) == len(urls), resource.name
+        for url in urls:
+            parts = urlsplit(url)
+            assert parts.scheme in ("https", "s3", "gs", "hf"), f"{url}: expected an encrypted connection"
+            assert parts.hostname, url
+            assert not parts.username, f"{url}: no credentials in a catalog"
+            assert not re.search(r"\s", url), url
+
+
+@every_source
+def test_resources_are_pinned_or_said_not_to_be(card: Card) -> None:
+    used = {resource for version in card.versions.values() for resource in version.resources}
+    assert used == {resource.name for resource in card.resources}, "every resource belongs to a version"
+    for resource in card.resources:
+        if resource.manifest:
+            assert len(read_manifest(resource.manifest)) > 0, resource.manifest
+        if not (resource.sha256 or resource.md5 or resource.manifest):
+            assert "no hash published, recorded on first download" in page.page(card)
+        if any(re.search(r"github\.com/[^/]+/[^/]+/archive/", copy.url) for copy in resource.copies):
+            pinned = (resource.sha256, resource.md5, resource.size)
+            assert not any(pinned), "GitHub packs its archives anew; no hash lasts"
+        if len(resource.copies) > 1:
+            assert resource.sha256 or resource.md5 or resource.manifest, "what proves that the copies are the same?"
+
+
+@every_source
+def test_what_the_card_expects_fits_together(card: Card) -> None:
+    for version in card.versions.values():
+        assert set(version.labels) <= set(label_names())
+        assert version.images is None or sum(version.labels.values()) <= version.images
+        assert version.images is None or version.patients is None or version.patients <= version.images
+        assert 0 <= version.tolerance < 0.5
+    assert all(config.summary.strip() for config in card.configs.values())
+    assert set(card.features) <= set(COLUMNS)
+    assert len({defect.id for defect in card.defects}) == len(card.defects)
+    assert all(defect.what.strip() and defect.evidence.strip() for defect in card.defects)
+
+
+@every_source
+def test_published_splits_and_identities_are_of_this_source(name: str, card: Card) -> None:
+    full = published_splits(name)
+    assert all(patient.startswith(f"{name}/") and patient != f"{name}/" for patient in full)
+    flags = {flag for _, flags in read_identities(name).values() for flag in flags}
+    assert flags <= {defect.flag for defect in card.defects}, "every flag is explained by a defect"
+
+
+def test_there_is_no_file_of_no_source() -> None:
+    known = set(names())
+    assert {path.stem for path in (ROOT / "builders").glob("*.py")} - {"__init__"} == known
+    assert {path.stem for path in (ROOT / "tests" / "sources").glob("*.py")} - {"__init__"} == known
+    for folder in ("splits", "identities"):
+        assert {path.stem for path in (catalog_folder() / folder).glob("*.*")} <= known
+    used = {resource.manifest for name in known for resource in load_card(name).resources}
+    assert {path.name for path in (catalog_folder() / "manifests").glob("*.tsv")} <= used
+
+
+# --- the records ---------------------------------------------------------------------------------------------------
+
+
+@every_source
+def test_enumerating_reads_no_picture(name: str, small: SmallSources, monkeypatch: pytest.MonkeyPatch) -> None:
+    small.tree(name)
+    read = RawFiles.read
+
+    def read_tables_only(raw: RawFiles, path: str) -> bytes:
+        assert not path.lower().endswith(PICTURES), f"{path}: records() yields references, workers read pixels"
+        return read(raw, path)
+
+    monkeypatch.setattr(RawFiles, "read", read_tables_only)
+    assert enumerate_tree(name, small)
+
+
+@every_source
+def test_records_are_the_same_each_time(name: str, small: SmallSources, found: list[Record | Notice]) -> None:
+    again = enumerate_tree(name, small)
+    assert found == again
+    assert pickle.loads(pickle.dumps(found)) == found, "workers on other machines get records by pickle"
+
+
+@every_source
+def test_ids_are_unique(found: list[Record | Notice]) -> None:
+    ids = [item.sample_id for item in found if isinstance(item, Record)]
+    assert ids
+    assert [sample for sample, count in Counter(ids).items() if count > 1] == []
+
+
+@every_source
+def test_flags_and_official_splits_are_on_the_card(card: Card, found: list[Record | Notice]) -> None:
+    records = [item for item in found if isinstance(item, Record)]
+    flags = {flag for record in records for flag in record.flags}
+    assert flags <= {defect.flag for defect in card.defects} | ENGINE_FLAGS
+    official = {record.official_split for record in records} - {None}
+    assert official == set(card.official_split.names if card.official_split else ())
+    assert {record.modality for record in records} <= {*card.modalities, None}
+
+
+@every_source
+def test_references_lead_to_files(name: str, small: SmallSources, found: list[Record | Notice]) -> None:
+    raw = RawFiles.of_folder(small.tree(name))
+    for record in (item for item in found if isinstance(item, Record)):
+        for reference in (record.image, *record.masks.values()):
+            assert not isinstance(reference, File) or raw.has(reference.path), reference
+
+
+# --- the build -----------------------------------------------------------------------------------------------------
+
+
+@every_source
+@pytest.mark.parametrize("form", FORMS)
+def test_it_builds_from(name: str, form: str, small: SmallSources) -> None:
+    built = small.build(name, form)
+    assert built.rows > 0
+    assert built.fingerprint == small.build(name).fingerprint, "the same files in another form are the same dataset"
+    assert {kind for kind in kinds(built) if kind == "extra file" or "damaged" in kind} == set()
+
+
+@every_source
+def test_any_number_of_workers_builds_the_same(name: str, built: Built, small: SmallSources, tmp_path: Path) -> None:
+    again = small.build_anew(name, "packed", tmp_path / "other", num_proc=2)
+    assert again.fingerprint == built.fingerprint
+    assert again.path != built.path
+
+
+@every_source
+def test_a_part_of_the_source_is_marked_incomplete(
+    name: str, built: Built, card: Card, small: SmallSources, tmp_path: Path
+) -> None:
+    version = card.version()[1]
+    whole = version.images is None or built.config != next(iter(card.configs))
+    if whole or built.rows >= (version.images or 0) * (1 - version.tolerance):
+        assert not built.incomplete
+        return
+    assert built.incomplete
+    assert "INCOMPLETE" in built.report()
+    with pytest.raises(IncompleteSourceError, match=f"{name}@"):
+        small.build_anew(name, "unpacked", tmp_path, allow_missing=False)
+
+
+@every_source
+def test_nothing_is_lost_silently(name: str, built: Built, found: list[Record | Notice], small: SmallSources) -> None:
+    notices = built.manifest()["notices"]
+    records = {item.sample_id for item in found if isinstance(item, Record)}
+    kept = {sample.removeprefix(f"{name}/") for sample in Index.read(built.path).texts("sample_id")}
+    assert kept <= records
+    assert len(records - kept) <= built.dropped == sum(notice["dropped"] for notice in notices)
+    assert built.rows == len(kept) == sum(built.splits.values()) == sum(built.labels.values())
+    rows = table(built).select(["image", "masks"]).to_pylist()
+    told = {row["image"]["path"] for row in rows if row["image"]}
+    told |= {mask["path"] for row in rows for mask in row["masks"].values() if mask}
+    told |= {notice["where"] for notice in notices}
+    tree = small.tree(name)
+    pictures = {path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.name.lower().endswith(PICTURES)}
+    assert pictures <= told, "every picture is a row, a mask, or named in a notice"
+    assert all(notice["where"] in built.report() for notice in notices[:10])
+
+
+@every_source
+def test_ids_are_global(name: str, built: Built) -> None:
+    rows = table(built).select(["dataset", "sample_id", "patient_id", "study_id"]).to_pylist()
+    assert len({row["sample_id"] for row in rows}) == len(rows) == built.rows
+    for row in rows:
+        assert row["dataset"] == name
+        assert row["sample_id"].startswith(f"{name}/")
+        assert row["patient_id"].startswith(f"{name}/")
+        assert row["study_id"] is None or row["study_id"].startswith(f"{name}/")
+    assert len({row["patient_id"] for row in rows}) == built.patients
+
+
+@every_source
+def test_unknown_patients_are_not_one_each(built: Built) -> None:
+    """Unknown people are in groups that can be defended; an id for each picture would only look patient-disjoint."""
+    rows = table(built).select(["sample_id", "patient_id", "patient_known"]).to_pylist()
+    for row in rows:
+        assert row["patient_known"] or row["patient_id"] != row["sample_id"], row
+
+
+@every_source
+def test_the_card_and_the_rows_agree_on_who_is_known(card: Card, built: Built) -> None:
+    known = set(table(built).column("patient_known").to_pylist())
+    assert known <= {"all": {True}, "some": {True, False}, "none": {False}}[card.patients.known]
+
+
+@every_source
+def test_patients_never_straddle_splits(built: Built) -> None:
+    report = audit_build(built, "patient")
+    assert not report.leaks, str(report)
+    places: dict[str, set[str]] = {}
+    index = Index.read(built.path)
+    for patient, split in zip(index.texts("patient_id"), index.texts("split"), strict=True):
+        places.setdefault(patient, set()).add(split)
+    assert {patient for patient, splits in places.items() if len(splits) > 1} == set()
+
+
+@every_source
+def test_the_official_split_is_audited(card: Card, built: Built) -> None:
+    schemes = [audit["scheme"] for audit in built.manifest()["audits"]]
+    assert schemes == (["patient", "official"] if card.official_split else ["patient"])
+    if card.official_split:
+        assert set(audit_build(built, "official").rows) == set(card.official_split.names)
+
+
+@every_source
+def test_labels_are_of_the_taxonomy(built: Built) -> None:
+    labels = {label for label in table(built).column("label").to_pylist() if label is not None}
+    assert labels <= set(range(len(label_names())))
+    assert set(built.labels) <= {*label_names(), "unlabelled"}
+
+
+@every_source
+def test_columns_are_those_of_all_sources(built: Built) -> None:
+    datasets = pytest.importorskip("datasets")
+    opened = datasets.load_from_disk(str(built.path))
+    assert {split: part.num_rows for split, part in opened.items()} == dict(built.splits)
+    for part in opened.values():
+        assert part.features == datasets.Features.from_dict(features_dict())
+    assert opened.num_rows == {split: len(part.with_format(None)["sample_id"][:]) for split, part in opened.items()}
+    first = next(part for part in opened.values() if part.num_rows)[0]
+    assert first["image"] is None or min(first["image"].size) > 0, "datasets decodes the image"
+
+
+@every_source
+def test_images_are_the_original_bytes(name: str, built: Built, small: SmallSources) -> None:
+    raw = RawFiles.of_folder(small.tree(name))
+    for row in table(built).select(["image", "sha256"]).to_pylist():
+        if row["image"] is not None:
+            assert hashlib.sha256(row["image"]["bytes"]).hexdigest() == row["sha256"]
+            assert not raw.has(row["image"]["path"]) or raw.read(row["image"]["path"]) == row["image"]["bytes"]
+
+
+@every_source
+def test_the_quality_of_every_image_is_known(built: Built) -> None:
+    columns = ["sample_id", "sha256", "quality", "quality_reasons", "width", "height", "pixel_sha256", "phash"]
+    for row in table(built).select(columns).to_pylist():
+        if not row["sha256"]:
+            continue
+        assert row["quality"] in ("good", "questionable", "poor"), row
+        assert (row["quality"] == "good") == (row["quality_reasons"] == []), row
+        assert min(row["width"], row["height"]) > 0
+        assert len(row["pixel_sha256"]) == len(row["phash"]) == 64
+
+
+@every_source
+def test_a_finished_build_verifies(built: Built) -> None:
+    report = verify(built.path, pixels=True)
+    assert report.ok, report.problems
+    assert report.rows == built.rows
+
+
+@every_source
+def test_what_is_loaded_travels(name: str, built: Built, small: SmallSources) -> None:
+    """Builds and rows go to workers by pickle."""
+    assert pickle.loads(pickle.dumps(built)) == built
+    rows = load_dataset(
+        name, built.config, split="all", framework="numpy", cache_dir=small.cache, allow_missing=True, offline=True
+    )
+    copy = pickle.loads(pickle.dumps(rows))
+    assert [row["sample_id"] for row in copy] == [row["sample_id"] for row in rows]
+    assert len(copy) == built.rows
+
+
+def test_all_sources_load_as_one(small: SmallSources) -> None:
+    pytest.importorskip("datasets")
+    for name in names():
+        small.build(name)
+    loaded = load_dataset(names(), cache_dir=small.cache, allow_missing=True)
+    people = {split: set(part["patient_id"]) for split, part in loaded.items()}
+    for split, part in loaded.items():
+        assert list(part.features) == list(COLUMNS)
+        assert not any(people[split] & people[other] for other in people if other != split)
+    assert {dataset for part in loaded.values() for dataset in part["dataset"]} == set(names())
+
+
+def table(built: Built) -> pa.Table:
+    return open_table(built)
+
+
+def kinds(built: Built) -> set[str]:
+    return {notice["kind"] for notice in built.manifest()["notices"]}
