@@ -74,7 +74,7 @@ class Record:
 
     ``patient`` is the source's own id for the person, ``None`` where it does not say. ``ties`` are further
     keys ("article:10.1148/x", "figure:...") that two rows share when they may show one person; rows that
-    share the patient or a tie never end up in different splits.
+    share the patient, the study or a tie never end up in different splits.
     """
 
     sample_id: str

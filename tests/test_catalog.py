@@ -16,7 +16,7 @@ from covid_datasets import catalog
 from covid_datasets.catalog import Card, load_card, read_card
 from covid_datasets.errors import CatalogError, UnknownDatasetError, UnknownVersionError
 from covid_datasets.taxonomy import label_names
-from tests.tiny import CARD, VERSION, write_manifest
+from tests.tiny import CARD, VERSION, at_most_a_clear_error, write_manifest
 
 GOOD = CARD + VERSION
 
@@ -60,24 +60,24 @@ WRONG = [
     ("year = 2020", "", "key 'citations[0].year': expected a value (it is required in Citation), found 'nothing'"),
     ("[[citations]]", "[citations]", "key 'citations': expected a list, found {"),
     ("[licence]", "[license]", "key 'license': expected one of id, title, "),
-    ('commercial = "yes"', 'commercial = "maybe"', "key 'licence.commercial': expected one of yes, no, per-image, unknown"),
-    ('kind = "open"', 'kind = "free"', "key 'access.kind': expected one of open, account, request, web, defunct, found"),
+    ('commercial = "yes"', 'commercial = "maybe"', "key 'licence.commercial': expected one of yes, no, per-image"),
+    ('kind = "open"', 'kind = "free"', "key 'access.kind': expected one of open, account, request, web"),
     ('kind = "open"', 'kind = "request"', "key 'access.steps': expected the exact steps of 'request', found none"),
-    ("[versions.1]", '[versions."../1"]\nresources = []\n[versions.1]', "key 'versions': expected names that can be folders"),
+    ("[versions.1]", '[versions."../1"]\nresources = []\n[versions.1]', "key 'versions': expected names that can"),
     ("[versions.1]", "[configs]\n[versions.1]", "key 'configs': expected at least one, found none"),
     ('["files"]', '["file"]', "key 'versions.1.resources': expected names of ['files'], found ['file']"),
-    ('["files"]', '["files"]\ndate = "May 2020"', "key 'versions.1.date': expected a day as 2020-12-31, found 'May 2020'"),
-    ('["files"]', '["files"]\ndate = 2020-05-01', "key 'versions.1.date': expected text, found datetime.date(2020, 5, 1)"),
+    ('["files"]', '["files"]\ndate = "May 2020"', "key 'versions.1.date': expected a day as 2020-12-31, found 'May"),
+    ('["files"]', '["files"]\ndate = 2020-05-01', "key 'versions.1.date': expected text, found datetime.date(2020"),
     ('["files"]', '["files"]\ntolerance = 2', "key 'versions.1.tolerance': expected a share from 0 to 1, found 2.0"),
     ('["files"]', '["files"]\ntolerance = nan', "key 'versions.1.tolerance': expected a share from 0 to 1, found nan"),
     ('["files"]', '["files"]\nimages = 1.0', "key 'versions.1.images': expected a whole number, found 1.0"),
     ('["files"]', '["files"]\nimages = -1', "key 'versions.1.images': expected 0 or more, found -1"),
-    ('["files"]', '["files"]\nlabels = { covid19 = -1 }', "key 'versions.1.labels.covid19': expected 0 or more, found -1"),
+    ('["files"]', '["files"]\nlabels = { covid19 = -1 }', "versions.1.labels.covid19': expected 0 or more, found -1"),
     ('["files"]', '["files"]\nlabels = ["covid19"]', "key 'versions.1.labels': expected a table, found ['covid19']"),
     ('archive = "zip"', 'archive = "rar"', "key 'resources[0].archive': expected one of none, zip, tar, found 'rar'"),
-    ('archive = "zip"', 'archive = "zip"\npath = "a"', "resource 'files': key 'path': expected for plain files and only"),
+    ('archive = "zip"', 'archive = "zip"\npath = "a"', "resource 'files': key 'path': expected for plain files"),
     ('archive = "zip"', "", "resource 'files': key 'path': expected for plain files and only there, found ''"),
-    ('archive = "zip"', 'path = "../a"', "resource 'files': key 'path': expected a path inside the source, found '../a'"),
+    ('archive = "zip"', 'path = "../a"', "key 'path': expected a path inside the source, found '../a'"),
     ('archive = "zip"', 'archive = "zip"\nsize = 0', "resource 'files': key 'size': expected 1 byte or more, found 0"),
     ('archive = "zip"', 'archive = "zip"\nsha256 = "abc"', "key 'sha256': expected 64 hexadecimal digits, found 'abc'"),
     ('archive = "zip"', f'archive = "zip"\nmd5 = "{"G" * 32}"', "key 'md5': expected 32 hexadecimal digits, found 'G"),
@@ -110,7 +110,9 @@ def test_files_that_are_no_toml(tmp_path: Path, text: bytes) -> None:
         read(tmp_path, text)
 
 
-VALUES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just([]) | st.just({})
+VALUES: st.SearchStrategy[Any] = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4), st.just([]), st.just({})
+)
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -136,23 +138,16 @@ def test_any_wrong_value_is_an_error_that_names_its_key(
         inner = inner[step]
     inner[place[-1]] = value
     monkeypatch.setattr("covid_datasets.catalog.tomllib.loads", lambda _: copy.deepcopy(table))
-    try:
-        card = read(tmp_path, GOOD)
-    except CatalogError as error:
-        assert "tiny.toml" in str(error)
-        assert str(place[0]).rstrip("s") in str(error)
-    else:
-        assert isinstance(card, Card)
+    with at_most_a_clear_error(f"{tmp_path / 'tiny.toml'}: ", str(place[0]).rstrip("s")):
+        assert isinstance(read(tmp_path, GOOD), Card)
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(at=st.integers(0, len(GOOD)), length=st.integers(0, 20), new=st.binary(max_size=8))
 def test_any_text_is_a_card_or_a_catalog_error(tmp_path: Path, at: int, length: int, new: bytes) -> None:
     data = GOOD.encode()
-    try:
+    with at_most_a_clear_error(f"{tmp_path / 'tiny.toml'}: "):
         read(tmp_path, data[:at] + new + data[at + length :])
-    except CatalogError as error:
-        assert str(error).startswith(str(tmp_path / "tiny.toml"))
 
 
 # --- the installed cards ------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ def scene(height: int = 300, width: int = 300) -> Pixels:
     rows, columns = np.mgrid[0:height, 0:width]
     smooth = 128 + 80 * np.sin(rows / 40) * np.cos(columns / 50)
     grain = np.random.default_rng(0).normal(0, 6, (height, width))
-    return np.clip(smooth + grain, 1, 254).astype(np.uint8)
+    return np.asarray(np.clip(smooth + grain, 1, 254), dtype=np.uint8)
 
 
 def encoded(pixels: Pixels, kind: str = "PNG") -> bytes:
@@ -52,7 +52,7 @@ def test_normal_pictures_are_good() -> None:
 
 def blurred() -> Pixels:
     """Draw shapes of full contrast without an edge."""
-    return (128 + 110 * np.cos(np.mgrid[0:300, 0:300][1] / 50)).astype(np.uint8)
+    return np.asarray(128 + 110 * np.cos(np.mgrid[0:300, 0:300][1] / 50), dtype=np.uint8)
 
 
 def covered(pixels: Pixels, share: float, value: int) -> Pixels:

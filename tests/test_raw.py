@@ -15,7 +15,7 @@ from covid_datasets.errors import CatalogError, DamagedFileError, NotThereError
 from covid_datasets.fetch.manifest import Identity, read_manifest
 from covid_datasets.fetch.raw import Mount, RawFiles
 from tests.test_archives import zip_of
-from tests.tiny import write_manifest
+from tests.tiny import at_most_a_clear_error, write_manifest
 
 
 def tree(folder: Path, **files: bytes) -> Path:
@@ -130,12 +130,8 @@ def test_any_manifest_is_read_or_refused(tmp_path: Path, lines: list[str]) -> No
     text = "\n".join(lines)
     if any("\ud800" <= char <= "\udfff" for char in text):
         return
-    try:
-        found = read(tmp_path, HEADER + text)
-    except CatalogError as error:
-        assert "x.tsv line" in str(error)
-    else:
-        assert not found
+    with at_most_a_clear_error("x.tsv line"):
+        assert not read(tmp_path, HEADER + text)
 
 
 def test_manifests_hide_and_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

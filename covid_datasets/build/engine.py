@@ -27,6 +27,8 @@ from covid_datasets.settings import Settings
 
 SPARE_BYTES = 64 << 20
 """Room that is left on a disk for everything else."""
+LOCK_BYTES = 64 << 10
+"""Room without which not even a lock is taken; half written, it would hold up everybody until it expires."""
 
 
 def build_dataset(
@@ -138,6 +140,8 @@ def _make_folder(folder: Path) -> None:
             f"{folder}: expected a folder that can be written, found: {error.strerror}. "
             "Choose another with cache_dir=, --cache-dir or COVID_DATASETS_CACHE."
         ) from error
+    if shutil.disk_usage(folder).free < LOCK_BYTES:
+        raise NoSpaceError(f"{folder}: the disk is full; make room and run the same command again")
 
 
 def _work_folder(work: Path, plan: Plan) -> Path:

@@ -20,7 +20,7 @@ from covid_datasets.splits.assign import SPLITS, assign, published_splits
 from covid_datasets.splits.groups import components, links_by_key, links_by_ties
 from covid_datasets.taxonomy import label_names
 
-MIN_PIECE_BYTES = 12 << 20
+MIN_PIECE_BYTES = 4 << 20
 MAX_PIECE_BYTES = 256 << 20
 PIECES = 16
 """How many pieces a source is cut into, unless they would be smaller or larger than the two bounds."""
@@ -121,7 +121,8 @@ def _with_identity(dataset: str, record: Record, identities: Identities) -> Reco
     is known. A flag ``patient_unknown`` overrules an id that the source gave to several people on purpose.
     """
     proven, flags = identities.get(record.sample_id, ((), ()))
-    own = tuple(f"{dataset}/{tie}" for tie in record.ties)
+    study = (f"study:{record.study}",) if record.study is not None else ()
+    own = tuple(f"{dataset}/{tie}" for tie in (*record.ties, *study))
     patient = None if "patient_unknown" in flags else record.patient
     return replace(record, patient=patient, ties=(*proven, *own), flags=(*record.flags, *flags))
 
@@ -136,7 +137,7 @@ def _size(present: Mapping[str, int], record: Record) -> int | None:
 def _validate(dataset: str, record: Record) -> None:
     problems = []
     if record.patient is None and not record.ties:
-        problems.append("patient: unknown, so ties must hold the narrowest group that is known (article, folder, case)")
+        problems.append("patient: unknown, so ties must hold the narrowest group that is known (article, folder, study)")
     if record.label is not None and record.label not in label_names():
         problems.append(f"label: expected a class of the taxonomy, found {record.label!r}")
     if record.modality not in (None, "CT", "CXR", "US"):

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from covid_datasets.build.workers import usable_cores
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.load.tables import split_files
 from covid_datasets.splits.assign import SPLITS
-from covid_datasets.splits.index import Index
+from covid_datasets.splits.index import INDEX_FILE, Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,8 @@ def verify(
     built = (
         Built.read(folder) if (folder / MANIFEST_FILE).exists() else find_build(str(name), config, cache_dir=cache_dir)
     )
-    index = Index.read(built.path)
+    with _whole(built.path, built.path / INDEX_FILE):
+        index = Index.read(built.path)
     wanted = dict(zip(index.texts("sample_id"), index.texts("row_sha256"), strict=True))
     problems: list[str] = []
     rows = total = 0
@@ -73,6 +75,7 @@ def verify(
         for split in SPLITS:
             for checked in pool.map(lambda batch: _check(batch, wanted, pixels), _batches(built.path, split)):
                 problems += checked.problems
+                problems += [f"{sample}: found twice in the files" for sample in checked.digests if sample in found]
                 found |= {sample: (digest, split) for sample, digest in checked.digests.items()}
                 rows, total = rows + len(checked.digests), total + checked.bytes
     problems += [f"{sample}: expected in the files, found nothing" for sample in sorted(set(wanted) - set(found))]
@@ -89,13 +92,25 @@ class _Checked:
 
 
 def _batches(build: Path, split: str) -> Iterator[pa.RecordBatch]:
-    for file in split_files(build, split):
-        try:
-            yield from pa.ipc.open_stream(pa.memory_map(str(file)))
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DamagedFileError(
-                f"{file}: expected a whole Arrow file, found: {error}. Remove {build} and build again."
-            ) from error
+    with _whole(build, build / split / "state.json"):
+        files = split_files(build, split)
+    for file in files:
+        with _whole(build, file):
+            batches = pa.ipc.open_stream(pa.memory_map(str(file)))
+            for batch in batches:
+                batch.validate(full=True)  # offsets that point outside of the file would end this process
+                yield batch
+
+
+@contextmanager
+def _whole(build: Path, file: Path) -> Iterator[None]:
+    """Name the file that cannot be read."""
+    try:
+        yield
+    except (ValueError, KeyError, OSError) as error:  # pyarrow's own errors are among them
+        raise DamagedFileError(
+            f"{file}: expected the whole file as it was built, found: {error}. Remove {build} and build again."
+        ) from error
 
 
 def _check(batch: pa.RecordBatch, wanted: dict[str, str], pixels: bool) -> _Checked:
