@@ -7,7 +7,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from measuring import ROUNDS, in_process, in_turns, median, raw_files, show
+from benchmarks.measuring import ROUNDS, in_process, in_turns, median, raw_files, show
 
 DECODE = """
 import glob, io, json, sys, time
@@ -83,16 +83,14 @@ def main() -> None:
             options.rounds,
         )
         print(f"{source}: {megabytes:.0f} MB")
-        best = {}
+        best: dict[str, float] = {}
         for name, measured in results.items():
             show(name, measured, "seconds", "s")
             kind = name.split(",")[0]
             best[kind] = min(best.get(kind, float("inf")), median(measured, "seconds"))
         print(f"  full build over decoding: {best['build full'] / best['decode']:.2f} (aim 1.30)")
         rate, limit = megabytes / best["build bytes"], megabytes / best["plain copy"]
-        print(
-            f"  bytes build: {rate:.0f} MB/s where a copy does {limit:.0f}, {rate / limit:.2f} of it (aim 0.30)"
-        )
+        print(f"  bytes build: {rate:.0f} MB/s where a copy does {limit:.0f}, {rate / limit:.2f} of it (aim 0.30)")
 
 
 if __name__ == "__main__":

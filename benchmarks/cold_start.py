@@ -8,7 +8,7 @@ import time
 from functools import partial
 from pathlib import Path
 
-from measuring import ROUNDS, in_process, in_turns, median, show
+from benchmarks.measuring import ROUNDS, in_process, in_turns, median, show
 
 END = "\nimport json, sys\nprint(json.dumps({}))"
 SNIPPETS = {

@@ -7,12 +7,12 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-from measuring import ROUNDS, in_process, in_turns, median, show
+from benchmarks.measuring import ROUNDS, in_process, in_turns, median, show
 
 OPEN = """
 import hashlib, io, json, sys, time
 from concurrent.futures import ThreadPoolExecutor
-import covid_datasets.build.verify as checking
+import covid_datasets.load.verify as checking
 from covid_datasets.build.result import Built
 from covid_datasets.load.tables import open_table
 from pathlib import Path

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from covid_datasets.build.engine import build_dataset as build_dataset
     from covid_datasets.build.find import find_build as find_build
     from covid_datasets.build.result import Built as Built
-    from covid_datasets.build.verify import verify as verify
     from covid_datasets.cache import cache_contents as cache_contents
     from covid_datasets.cache import clean_cache as clean_cache
     from covid_datasets.catalog import Card as Card
@@ -24,8 +23,10 @@ if TYPE_CHECKING:
     from covid_datasets.errors import CovidDatasetsError as CovidDatasetsError
     from covid_datasets.fetch.obtain import make_mirror as make_mirror
     from covid_datasets.load.dataset import load_dataset as load_dataset
-    from covid_datasets.splits.public import audit as audit
-    from covid_datasets.splits.public import load_splits as load_splits
+    from covid_datasets.load.splits import audit as audit
+    from covid_datasets.load.splits import load_splits as load_splits
+    from covid_datasets.load.splits import propose_splits as propose_splits
+    from covid_datasets.load.verify import verify as verify
 
 __version__ = "0.1.0"
 
@@ -34,7 +35,7 @@ _HOMES = {
     "Built": "covid_datasets.build.result",
     "Card": "covid_datasets.catalog",
     "CovidDatasetsError": "covid_datasets.errors",
-    "audit": "covid_datasets.splits.public",
+    "audit": "covid_datasets.load.splits",
     "build_dataset": "covid_datasets.build.engine",
     "cache_contents": "covid_datasets.cache",
     "clean_cache": "covid_datasets.cache",
@@ -42,9 +43,10 @@ _HOMES = {
     "info": "covid_datasets.catalog",
     "list_datasets": "covid_datasets.catalog",
     "load_dataset": "covid_datasets.load.dataset",
-    "load_splits": "covid_datasets.splits.public",
+    "load_splits": "covid_datasets.load.splits",
     "make_mirror": "covid_datasets.fetch.obtain",
-    "verify": "covid_datasets.build.verify",
+    "propose_splits": "covid_datasets.load.splits",
+    "verify": "covid_datasets.load.verify",
 }
 
 __all__ = [*sorted(_HOMES), "__version__"]

@@ -7,11 +7,24 @@ import types
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from covid_datasets.errors import CatalogError
 
 T = TypeVar("T")
+
+
+class FrozenTable(dict[str, Any]):
+    """A dictionary that cannot be changed, but pickled and copied, which ``MappingProxyType`` can not."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("this table is part of a card, and cards do not change")
+
+    __setitem__ = __delitem__ = update = pop = popitem = clear = setdefault = __ior__ = _refuse
+
+    def __reduce__(self) -> tuple[type[FrozenTable], tuple[dict[str, Any]]]:
+        """Pickle as a plain dictionary to build from."""
+        return FrozenTable, (dict(self),)
 
 
 def read_typed(kind: type[T], table: Mapping[str, Any], path: Path | str) -> T:
@@ -57,9 +70,7 @@ def _read(kind: Any, value: Any, path: str, key: str) -> Any:
     if origin is Mapping:
         if not isinstance(value, dict):
             raise _fail(path, key, "a table", value)
-        return types.MappingProxyType(
-            {name: _read(arguments[1], item, path, f"{key}.{name}") for name, item in value.items()}
-        )
+        return FrozenTable({name: _read(arguments[1], item, path, f"{key}.{name}") for name, item in value.items()})
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):

@@ -8,11 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from functools import cache
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -22,13 +23,16 @@ from covid_datasets.load.tables import split_files
 from covid_datasets.splits.assign import SPLITS
 
 Finished = subprocess.CompletedProcess[str]
+EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
-def python(code: str, *arguments: str | Path, options: tuple[str, ...] = (), **environment: str) -> Finished:
+def python(
+    code: str, *arguments: str | Path, options: Sequence[str] = (), environment: Mapping[str, str] = EMPTY
+) -> Finished:
     """Run code in a fresh interpreter."""
     command = [sys.executable, *options, "-c", code, *map(str, arguments)]
     return subprocess.run(
-        command, text=True, capture_output=True, env=os.environ | environment, timeout=100, check=False
+        command, text=True, capture_output=True, env=os.environ | dict(environment), timeout=100, check=False
     )
 
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from covid_datasets.build.rows import INDEX_SCHEMA
 from covid_datasets.errors import CatalogError, UnknownVersionError, UsageError
-from covid_datasets.load.selection import scheme_splits
 from covid_datasets.splits.assign import SHARES, SPLITS, assign, hash_fraction, published_splits
 from covid_datasets.splits.groups import components, links_by_key
 from covid_datasets.splits.index import Index
+from covid_datasets.splits.schemes import scheme_splits
 
 people = st.lists(st.sampled_from([f"d/{number}" for number in range(12)]), min_size=1, max_size=40)
 published = st.dictionaries(st.sampled_from([f"d/{number}" for number in range(12)]), st.sampled_from(SPLITS))
@@ -88,7 +88,7 @@ def test_published_files_are_read_strictly(tmp_path: Path) -> None:
 
 def index_of(patients: list[str], official: str | None = None) -> Index:
     """An index of rows of which only patient and official split are known."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {"row": row, "sample_id": f"{patient}/{row}", "patient_id": patient, "ties": [], "official_split": official}
         for row, patient in enumerate(patients)
     ]

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ def test_locale_hash_seed_time_zone_and_temporary_folder_change_nothing(
 ) -> None:
     temporary = tmp_path / "temporary ä"
     temporary.mkdir()
-    done = python(BUILD, tmp_path / "cache", str(shard_bytes), TMPDIR=str(temporary), **environment)
+    done = python(BUILD, tmp_path / "cache", str(shard_bytes), environment={**environment, "TMPDIR": str(temporary)})
     assert done.stdout.strip() == built.fingerprint, done.stderr
     assert digest_of(find_build("phantom", "small", cache_dir=tmp_path / "cache")) == content
     assert list(temporary.iterdir()) == []
@@ -251,18 +252,16 @@ def fail(_: RawReader) -> bytes:
     return b"%d" % (1 // 0)
 
 
-def replaced(function: Callable[[RawReader], bytes], at: int) -> Callable[[RawFiles], Iterator[Record | Notice]]:
-    """Make the phantom's builder give one picture another function."""
+def replaced(functions: dict[int, Callable[[RawReader], bytes]]) -> Callable[[RawFiles], Iterator[Record | Notice]]:
+    """Make the phantom's builder give the pictures at these places other functions."""
     real = phantom.records
 
     def records(raw: RawFiles) -> Iterator[Record | Notice]:
-        from dataclasses import replace
-
         for number, record in enumerate(real(raw)):
             assert isinstance(record, Record)
             assert record.image is not None
-            image = Made(record.image.path, function) if number == at else record.image
-            yield replace(record, image=image)
+            changed = number in functions
+            yield replace(record, image=Made(record.image.path, functions[number])) if changed else record
 
     return records
 
@@ -271,7 +270,7 @@ def test_a_worker_that_dies_is_told_and_the_next_run_goes_on(
     built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(phantom, "records", replaced(end_the_worker, at=30))
+        patch.setattr(phantom, "records", replaced({30: end_the_worker}))
         with pytest.raises(BuildError, match=r"worker process died.*num_proc=1.*run the same command again"):
             build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=2, shard_bytes=1)
     with pytest.raises(NotBuiltError):
@@ -288,7 +287,7 @@ def test_a_worker_that_dies_is_told_and_the_next_run_goes_on(
 
 @pytest.mark.parametrize("num_proc", [1, 2])
 def test_a_bug_in_a_builder_keeps_its_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_proc: int) -> None:
-    monkeypatch.setattr(phantom, "records", replaced(fail, at=5))
+    monkeypatch.setattr(phantom, "records", replaced({5: fail}))
     with pytest.raises(ZeroDivisionError) as caught:
         build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=num_proc, shard_bytes=1)
     trace = "".join([*(str(entry) for entry in caught.traceback), str(caught.value.__cause__)])

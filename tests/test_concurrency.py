@@ -17,7 +17,7 @@ from covid_datasets.build.engine import build_dataset
 from covid_datasets.lock import Lock
 from covid_datasets.schema import RawReader
 from tests.processes import Serial, fork, leftovers, python
-from tests.test_build import replaced
+from tests.test_build import fail, replaced
 
 BUILD = """
 import sys
@@ -106,9 +106,14 @@ def test_the_executor_of_the_caller_is_used_and_left_open(
     with ThreadPoolExecutor(2) if kind == "threads" else ProcessPoolExecutor(1, context) as executor:
         submitted: list[Any] = []
         real = executor.submit
-        monkeypatch.setattr(executor, "submit", lambda *work: (submitted.append(work), real(*work))[1])
+
+        def submit(function: Any, task: Any) -> Any:
+            submitted.append(task)
+            return real(function, task)
+
+        monkeypatch.setattr(executor, "submit", submit)
         built = build_dataset("phantom", "small", cache_dir=tmp_path, executor=executor, shard_bytes=100_000)
-        assert sum(len(task.piece.rows) for _, task in submitted) == built.rows
+        assert sum(len(task.piece.rows) for task in submitted) == built.rows
         assert real(abs, -3).result() == 3
 
 
@@ -118,8 +123,7 @@ def slow(_: RawReader) -> bytes:
 
 
 def test_after_an_error_no_worker_goes_on_behind_the_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    records = replaced(slow, at=0)
-    monkeypatch.setattr(phantom, "records", replaced_last(records))
+    monkeypatch.setattr(phantom, "records", replaced({0: slow, 1: fail}))
     with ThreadPoolExecutor(2) as executor:
         with pytest.raises(ZeroDivisionError):
             build_dataset("phantom", "small", cache_dir=tmp_path, executor=executor, shard_bytes=1)
@@ -127,17 +131,3 @@ def test_after_an_error_no_worker_goes_on_behind_the_back(tmp_path: Path, monkey
         assert not [path for path in before if path.suffix in (".part", ".lock")]
         time.sleep(0.5)
         assert sorted(tmp_path.rglob("*")) == before
-
-
-def replaced_last(records: Any) -> Any:
-    """Let another picture fail as well."""
-    from dataclasses import replace
-
-    from covid_datasets.schema import Made
-    from tests.test_build import fail
-
-    def changed(raw: Any) -> Any:
-        for number, record in enumerate(records(raw)):
-            yield replace(record, image=Made(record.image.path, fail)) if number == 1 else record
-
-    return changed

@@ -27,19 +27,19 @@ from covid_datasets import page
 from covid_datasets.build.inputs import builder_path
 from covid_datasets.build.plan import read_identities
 from covid_datasets.build.result import Built
-from covid_datasets.build.verify import verify
 from covid_datasets.catalog import Card, catalog_folder, load_card, names
 from covid_datasets.errors import IncompleteSourceError
 from covid_datasets.features import features_dict
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.raw import RawFiles
 from covid_datasets.load.dataset import load_dataset
+from covid_datasets.load.splits import audit_build
 from covid_datasets.load.tables import open_table
+from covid_datasets.load.verify import verify
 from covid_datasets.newsource import PLACEHOLDER, placeholders
 from covid_datasets.schema import COLUMNS, File, Notice, Record
 from covid_datasets.splits.assign import published_splits
 from covid_datasets.splits.index import Index
-from covid_datasets.splits.public import audit_build
 from covid_datasets.taxonomy import label_names
 from tests.small import FORMS, SmallSources, smallest_config, source_module
 

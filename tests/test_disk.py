@@ -1,4 +1,4 @@
-"""Disks that are full or read-only: the error says what to do, nothing half written is visible, and it goes on later."""
+"""Disks that are full or read-only: the error says what to do, nothing half done is visible, and it goes on later."""
 
 from __future__ import annotations
 
@@ -146,11 +146,17 @@ def other() -> None:
     raise OSError(errno.EIO, "Input/output error")
 
 
-@pytest.mark.parametrize(("function", "kind"), [(no_space, NoSpaceError), (over_quota, NoSpaceError), (other, BuildError)])
+@pytest.mark.parametrize(
+    ("function", "kind"), [(no_space, NoSpaceError), (over_quota, NoSpaceError), (other, BuildError)]
+)
 def test_errors_of_disks_keep_their_meaning_on_the_way_out_of_a_worker(
     tmp_path: Path, function: Callable[[], None], kind: type[Exception]
 ) -> None:
-    with pytest.raises(kind, match="run the same command again to go on"), default_executor(1) as executor, telling(tmp_path):
+    with (
+        pytest.raises(kind, match="run the same command again to go on"),
+        default_executor(1) as executor,
+        telling(tmp_path),
+    ):
         executor.submit(function).result()
 
 

@@ -30,7 +30,7 @@ from covid_datasets.errors import (
 from covid_datasets.fetch import download as download_module
 from covid_datasets.fetch.cached import record_path
 from covid_datasets.fetch.download import Download, locate, locate_all
-from covid_datasets.fetch.mirror import SUMS, write_mirror, read_sums
+from covid_datasets.fetch.mirror import SUMS, read_sums, write_mirror
 from covid_datasets.fetch.part import Limits
 from covid_datasets.progress import Display, PlainDisplay, RichDisplay, amount, progress
 from covid_datasets.settings import Settings

@@ -14,10 +14,10 @@ from PIL import Image
 from covid_datasets.build.engine import build_dataset
 from covid_datasets.build.find import find_build
 from covid_datasets.load.dataset import load_dataset
-from covid_datasets.load.selection import scheme_splits
 from covid_datasets.schema import COLUMNS
 from covid_datasets.splits.audit import audit_links
 from covid_datasets.splits.index import Index
+from covid_datasets.splits.schemes import scheme_splits
 from tests.small import SmallSources
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is INCOMPLETE")

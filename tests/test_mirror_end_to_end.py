@@ -21,7 +21,6 @@ from covid_datasets import catalogs
 from covid_datasets.build.engine import build_dataset
 from covid_datasets.build.find import find_build
 from covid_datasets.build.result import Built
-from covid_datasets.build.verify import verify
 from covid_datasets.cli import main
 from covid_datasets.errors import (
     DownloadError,
@@ -33,9 +32,10 @@ from covid_datasets.errors import (
 )
 from covid_datasets.fetch.part import Limits
 from covid_datasets.load.selection import select
+from covid_datasets.load.splits import audit_build
+from covid_datasets.load.verify import verify
 from covid_datasets.splits.audit import AuditReport
 from covid_datasets.splits.index import Index
-from covid_datasets.splits.public import audit_build
 from tests.server import Behaviour, serve
 
 ROOT = Path(__file__).resolve().parent.parent

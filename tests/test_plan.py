@@ -76,11 +76,11 @@ def test_the_digest_tells_plans_apart(raw: RawFiles) -> None:
 
 def test_pieces_are_few_and_neither_tiny_nor_huge_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "published_splits", lambda dataset: {f"d/p{number}": "train" for number in range(5)})
-    for size, expected in ((1 << 10, 1), (8 << 20, 16), (1 << 30, 100)):
+    for size, expected in ((1 << 10, 1), (8 << 20, 16), (1 << 30, 400)):
         monkeypatch.setattr(plans, "ASSUMED_BYTES", size)
         plan = make_plan("d", [record(number) for number in range(400)], RawFiles(()))
         found = [len(piece.rows) * size for piece in plan.pieces]
-        assert len(found) == pytest.approx(expected, rel=0.1) or size == 1 << 30
+        assert len(found) == expected
         assert max(found) <= max(plans.MAX_PIECE_BYTES, size)
 
 

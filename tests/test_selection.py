@@ -10,10 +10,11 @@ import pytest
 
 from covid_datasets.errors import UnknownVersionError, UsageError
 from covid_datasets.load.dataset import load_dataset
-from covid_datasets.load.selection import scheme_splits, select
+from covid_datasets.load.selection import select
+from covid_datasets.load.splits import audit, load_splits
 from covid_datasets.splits.audit import audit_links
 from covid_datasets.splits.index import Index
-from covid_datasets.splits.public import audit, load_splits
+from covid_datasets.splits.schemes import scheme_splits
 from tests.small import SmallSources
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is INCOMPLETE")

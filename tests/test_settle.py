@@ -124,7 +124,12 @@ def test_where_files_cannot_be_linked_they_are_copied(tmp_path: Path, monkeypatc
 
 
 def test_a_file_that_failed_half_way_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), AtomicArrow(tmp_path / "x.arrow", arrow_schema()) as sink:
-        sink.write([row(1)])
-        raise ZeroDivisionError
+    def write() -> None:
+        with AtomicArrow(tmp_path / "x.arrow", arrow_schema()) as sink:
+            sink.write([row(1)])
+            assert len(list(tmp_path.iterdir())) == 1
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write()
     assert list(tmp_path.iterdir()) == []

@@ -13,8 +13,8 @@ import pytest
 
 from covid_datasets.build.engine import build_dataset
 from covid_datasets.build.result import Built
-from covid_datasets.build.verify import VerifyReport, verify
 from covid_datasets.errors import DamagedFileError, NotBuiltError
+from covid_datasets.load.verify import VerifyReport, verify
 from tests.processes import copy_of, python, table_of
 
 
@@ -150,15 +150,15 @@ def test_a_build_that_was_refused_by_pixels_only(built: Built, copy: Path) -> No
 FUZZ = """
 import json, random, sys
 from pathlib import Path
-from covid_datasets.build.verify import verify
+from covid_datasets.load.verify import verify
 from covid_datasets.errors import DamagedFileError
 import pyarrow as pa
 build = Path(sys.argv[1])
 file = sorted((build / "validation").glob("*.arrow"))[0]
 whole = file.read_bytes()
-images = pa.ipc.open_stream(whole).read_all()
-rows = images.to_pylist()
-big = [(whole.index(data), len(data)) for row in rows for data in [row["image"]["bytes"], *(m["bytes"] for m in row["masks"].values())]]
+rows = pa.ipc.open_stream(whole).read_all().to_pylist()
+pictures = [picture["bytes"] for row in rows for picture in (row["image"], *row["masks"].values())]
+big = [(whole.index(data), len(data)) for data in pictures]
 rest = [at for at in range(len(whole)) if not any(start <= at < start + size for start, size in big)]
 chance, missed, caught = random.Random(7), [], 0
 for at in chance.sample(rest, 80):

@@ -137,7 +137,9 @@ def _size(present: Mapping[str, int], record: Record) -> int | None:
 def _validate(dataset: str, record: Record) -> None:
     problems = []
     if record.patient is None and not record.ties:
-        problems.append("patient: unknown, so ties must hold the narrowest group that is known (article, folder, study)")
+        problems.append(
+            "patient: unknown, so ties must hold the narrowest group that is known (article, folder, study)"
+        )
     if record.label is not None and record.label not in label_names():
         problems.append(f"label: expected a class of the taxonomy, found {record.label!r}")
     if record.modality not in (None, "CT", "CXR", "US"):

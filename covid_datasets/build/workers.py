@@ -40,7 +40,7 @@ def default_executor(num_proc: int) -> Iterator[Executor]:
 
 
 def _end_with_parent() -> None:
-    """Let a worker die with the process that started it: after a ``kill -9`` of that, it would wait for work for ever."""
+    """Let a worker die with the process that started it; after a ``kill -9`` it would wait for work for ever."""
 
     def watch() -> None:
         parent = multiprocessing.parent_process()

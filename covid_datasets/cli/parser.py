@@ -84,9 +84,9 @@ def _add_looking(add: Adder) -> None:
     )
     _add_build_name(command)
     command.add_argument("--scheme", default="patient", help="patient (default), official, fold-1-of-5, …")
-    command.add_argument(
-        "--csv", action="store_true", help="print one line per sample; the audit goes to standard error"
-    )
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--csv", action="store_true", help="print one line per sample; the audit goes to standard error")
+    form.add_argument("--propose", action="store_true", help="print the file to publish as catalogs/splits/ID.csv")
 
 
 def _add_building(add: Adder) -> None:

@@ -103,8 +103,8 @@ def load_dataset(
     selection = narrow(select(builds, scheme), view, license)
     make = FRAMEWORKS["stream" if streaming else framework]
     if split is not None:
-        return make(selection, selection.part(split))
-    parts = {name: make(selection, rows) for name, rows in selection.splits.items()}
+        return make(selection.part(split))
+    parts = {name: make(selection.whole(name)) for name in selection.splits}
     return as_dict(framework, streaming, parts)
 
 
@@ -135,7 +135,7 @@ def _warn(builds: Sequence[Built], scheme: str) -> None:
                 stacklevel=3,
             )
         if scheme == "official":
-            from covid_datasets.splits.public import audit_build
+            from covid_datasets.load.splits import audit_build
 
             report = audit_build(built, scheme)
             if report.leaks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from covid_datasets.build.result import Built
 from covid_datasets.extras import need
 from covid_datasets.load.rows import NumpyRows
-from covid_datasets.load.selection import Rows, Selection
+from covid_datasets.load.selection import Part
 from covid_datasets.splits.assign import SPLITS
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset as TorchDataset
 
 
-def as_huggingface(selection: Selection, rows: tuple[Rows, ...]) -> Dataset:
+def as_huggingface(parts: Sequence[Part]) -> Dataset:
     """Return a real ``datasets.Dataset``, mapped from disk."""
     need("datasets")
     from datasets import concatenate_datasets, load_from_disk
 
-    parts = []
-    for build, wanted in zip(selection.builds, rows, strict=True):
+    chosen = []
+    for build, wanted in parts:
         stored = load_from_disk(str(build.path))
         whole = concatenate_datasets([stored[split] for split in SPLITS])
         contiguous = (
@@ -33,8 +33,8 @@ def as_huggingface(selection: Selection, rows: tuple[Rows, ...]) -> Dataset:
             and int(wanted[-1]) - int(wanted[0]) + 1 == len(wanted)
             and bool((np.diff(wanted) == 1).all())
         )
-        parts.append(whole.select(range(int(wanted[0]), int(wanted[-1]) + 1) if contiguous else wanted))
-    return concatenate_datasets(parts) if len(parts) > 1 else parts[0]
+        chosen.append(whole.select(range(int(wanted[0]), int(wanted[-1]) + 1) if contiguous else wanted))
+    return concatenate_datasets(chosen) if len(chosen) > 1 else chosen[0]
 
 
 def stored_dataset(built: Built) -> DatasetDict:
@@ -45,9 +45,9 @@ def stored_dataset(built: Built) -> DatasetDict:
     return load_from_disk(str(built.path))
 
 
-def as_stream(selection: Selection, rows: tuple[Rows, ...]) -> IterableDataset:
+def as_stream(parts: Sequence[Part]) -> IterableDataset:
     """Return an iterable dataset over the stored rows."""
-    return as_huggingface(selection, rows).to_iterable_dataset()
+    return as_huggingface(parts).to_iterable_dataset()
 
 
 def as_dict(framework: str, streaming: bool, parts: dict[str, Any]) -> Any:
@@ -59,33 +59,33 @@ def as_dict(framework: str, streaming: bool, parts: dict[str, Any]) -> Any:
     return IterableDatasetDict(parts) if streaming else DatasetDict(parts)
 
 
-def as_numpy(selection: Selection, rows: tuple[Rows, ...]) -> NumpyRows:
+def as_numpy(parts: Sequence[Part]) -> NumpyRows:
     """Return a sequence of rows with arrays."""
-    return NumpyRows(selection.builds, rows)
+    return NumpyRows(parts)
 
 
-def as_pandas(selection: Selection, rows: tuple[Rows, ...]) -> pd.DataFrame:
+def as_pandas(parts: Sequence[Part]) -> pd.DataFrame:
     """Return a data frame; images stay encoded, labels become categories."""
     need("pandas")
     import pandas as pd
 
     from covid_datasets.taxonomy import label_names
 
-    frame: pd.DataFrame = as_numpy(selection, rows).table().to_pandas()
+    frame: pd.DataFrame = as_numpy(parts).table().to_pandas()
     codes = frame["label"].fillna(-1).astype(int)
     frame["label"] = pd.Categorical.from_codes(codes.to_numpy(), categories=list(label_names()))
     return frame
 
 
-def as_torch(selection: Selection, rows: tuple[Rows, ...]) -> TorchDataset[dict[str, Any]]:
+def as_torch(parts: Sequence[Part]) -> TorchDataset[dict[str, Any]]:
     """Return a map-style ``torch.utils.data.Dataset``; images are uint8 tensors, channels first."""
     need("torch")
     from covid_datasets.load.torch_rows import TorchRows
 
-    return TorchRows(as_numpy(selection, rows))
+    return TorchRows(as_numpy(parts))
 
 
-FRAMEWORKS: dict[str, Callable[[Selection, tuple[Rows, ...]], Any]] = {
+FRAMEWORKS: dict[str, Callable[[Sequence[Part]], Any]] = {
     "hf": as_huggingface,
     "stream": as_stream,
     "numpy": as_numpy,

@@ -10,19 +10,17 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from covid_datasets.build.result import Built
-from covid_datasets.load.selection import Rows
+from covid_datasets.load.selection import Part
 from covid_datasets.load.tables import open_table
 
 
 class NumpyRows(Sequence[dict[str, Any]]):
     """A split as a sequence of dictionaries; ``image`` and ``masks`` are arrays, decoded when a row is asked for."""
 
-    def __init__(self, builds: Sequence[Built], rows: Sequence[Rows]) -> None:
-        """Take some builds, and the rows of each. Nothing is opened yet, so this is cheap to send to workers."""
-        self._builds = builds
-        self._rows = rows
-        self._ends = np.cumsum([len(part) for part in rows])
+    def __init__(self, parts: Sequence[Part]) -> None:
+        """Take some rows of some builds. Nothing is opened yet, so this is cheap to send to workers."""
+        self._parts = parts
+        self._ends = np.cumsum([len(rows) for _, rows in parts])
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -39,9 +37,10 @@ class NumpyRows(Sequence[dict[str, Any]]):
         position = index + len(self) if index < 0 else index
         if not 0 <= position < len(self):
             raise IndexError(f"row {index} of {len(self)}")
-        part = int(np.searchsorted(self._ends, position, side="right"))
-        within = position - (int(self._ends[part - 1]) if part else 0)
-        return decoded(open_table(self._builds[part]).slice(int(self._rows[part][within]), 1).to_pylist()[0])
+        number = int(np.searchsorted(self._ends, position, side="right"))
+        build, rows = self._parts[number]
+        within = position - (int(self._ends[number - 1]) if number else 0)
+        return decoded(open_table(build).slice(int(rows[within]), 1).to_pylist()[0])
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Go through all rows."""
@@ -53,8 +52,7 @@ class NumpyRows(Sequence[dict[str, Any]]):
 
     def table(self) -> pa.Table:
         """Return the rows as an Arrow table with encoded images."""
-        parts = [open_table(build).take(pa.array(rows)) for build, rows in zip(self._builds, self._rows, strict=True)]
-        return pa.concat_tables(parts)
+        return pa.concat_tables([open_table(build).take(pa.array(rows)) for build, rows in self._parts])
 
 
 def decoded(row: dict[str, Any]) -> dict[str, Any]:

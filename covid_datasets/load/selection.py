@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,17 +12,21 @@ import pyarrow as pa
 
 from covid_datasets.build.result import Built
 from covid_datasets.catalog import Modality
-from covid_datasets.errors import UnknownVersionError, UsageError
+from covid_datasets.errors import UsageError
 from covid_datasets.load.licences import PERMISSIONS, permitted
 from covid_datasets.load.splitspec import parse_split
 from covid_datasets.load.tables import open_table
 from covid_datasets.schema import COLUMNS, Sex, View
-from covid_datasets.splits.assign import SPLITS, assign, hash_fraction, published_splits
+from covid_datasets.splits.assign import SPLITS
 from covid_datasets.splits.index import Index
+from covid_datasets.splits.schemes import scheme_splits
 from covid_datasets.taxonomy import label_names
 
 Rows = np.ndarray
 """Row numbers of one build, counted through its train, validation and test files in order."""
+
+Part = tuple[Built, Rows]
+"""Some rows of one build; what a caller gets is a list of these."""
 
 _CLOSED: dict[str, tuple[str, ...]] = {
     "modality": get_args(Modality),
@@ -33,8 +36,6 @@ _CLOSED: dict[str, tuple[str, ...]] = {
 }
 """Columns whose values are known beforehand, so that a slip is an error and not an empty dataset."""
 
-_FOLD = re.compile(r"^fold-(\d+)-of-(\d+)$")
-
 
 @dataclass(frozen=True)
 class Selection:
@@ -43,16 +44,20 @@ class Selection:
     builds: tuple[Built, ...]
     splits: Mapping[str, tuple[Rows, ...]]
 
-    def part(self, spec: str) -> tuple[Rows, ...]:
-        """Pick rows by a split specification."""
+    def whole(self, name: str) -> list[Part]:
+        """Return a split, build after build."""
+        return list(zip(self.builds, self.splits[name], strict=True))
+
+    def part(self, spec: str) -> list[Part]:
+        """Pick rows by a split specification, in its order."""
         sizes = {name: sum(map(len, rows)) for name, rows in self.splits.items()}
-        picked: list[list[Rows]] = [[] for _ in self.builds]
-        for part in parse_split(spec, sizes):
+        picked = []
+        for wanted in parse_split(spec, sizes):
             offset = 0
-            for number, rows in enumerate(self.splits[part.split]):
-                picked[number].append(rows[max(part.start - offset, 0) : max(part.stop - offset, 0)])
+            for build, rows in self.whole(wanted.split):
+                picked.append((build, rows[max(wanted.start - offset, 0) : max(wanted.stop - offset, 0)]))
                 offset += len(rows)
-        return tuple(np.concatenate(rows) for rows in picked)
+        return picked
 
 
 def stored_splits(build: Built) -> dict[str, Rows]:
@@ -81,35 +86,6 @@ def select(builds: Sequence[Built], scheme: str) -> Selection:
         for name in names
     }
     return Selection(tuple(builds), chosen)
-
-
-def scheme_splits(index: Index, datasets: Sequence[str], scheme: str) -> list[str | None]:
-    """Give every row of an index its split under a scheme; ``None`` leaves it out."""
-    if scheme == "patient":
-        published: dict[str, str] = {}
-        for dataset in datasets:
-            published |= published_splits(dataset)
-        return list(assign(index.groups, index.texts("patient_id"), published))
-    if scheme == "official":
-        found = index.strings("official_split")
-        if not any(found):
-            raise UnknownVersionError(f"{', '.join(datasets)}: the source ships no split; use scheme='patient'")
-        return found
-    if match := _FOLD.match(scheme):
-        fold, folds = int(match[1]), int(match[2])
-        if not 1 <= fold <= folds or folds < 2:
-            raise UsageError(f"scheme {scheme!r}: expected fold-k-of-n with n of 2 or more and k from 1 to n")
-        return list(_fold(index, fold, folds))
-    raise UnknownVersionError(f"scheme {scheme!r}: expected patient, official or fold-k-of-n (fold-1-of-5)")
-
-
-def _fold(index: Index, fold: int, folds: int) -> list[str]:
-    patients = index.texts("patient_id")
-    keys: dict[int, str] = {}
-    for group, patient in zip(index.groups, patients, strict=True):
-        keys[group] = min(keys.get(group, patient), patient)
-    place = {group: int(hash_fraction(key, f"covid_datasets/fold/{folds}") * folds) + 1 for group, key in keys.items()}
-    return ["test" if place[group] == fold else "train" for group in index.groups]
 
 
 def narrow(selection: Selection, view: Mapping[str, Any], licence: Any) -> Selection:

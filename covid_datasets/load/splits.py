@@ -8,9 +8,12 @@ import pyarrow as pa
 
 from covid_datasets.build.find import find_build
 from covid_datasets.build.result import Built
-from covid_datasets.load.selection import scheme_splits
+from covid_datasets.splits.assign import published_splits
 from covid_datasets.splits.audit import AuditReport, audit_links
 from covid_datasets.splits.index import Index
+from covid_datasets.splits.publish import as_csv
+from covid_datasets.splits.publish import propose_splits as propose
+from covid_datasets.splits.schemes import scheme_splits
 
 COLUMNS = ("sample_id", "patient_id", "group", "split", "label", "sha256", "pixel_sha256", "phash")
 
@@ -41,6 +44,12 @@ def audit(
 ) -> AuditReport:
     """Check whether a split of a finished build keeps patients, articles and pictures apart."""
     return audit_build(find_build(name, config, cache_dir=cache_dir), scheme)
+
+
+def propose_splits(name: str, *, config: str | None = None, cache_dir: str | os.PathLike[str] | None = None) -> str:
+    """Return the text of ``catalogs/splits/<id>.csv`` to publish for a finished build; published patients stay."""
+    built = find_build(name, config, cache_dir=cache_dir)
+    return as_csv(propose(Index.read(built.path), published_splits(built.id)))
 
 
 def audit_build(built: Built, scheme: str) -> AuditReport:
