@@ -37,7 +37,7 @@ print(json.dumps({"seconds": time.perf_counter() - started}))
 BUILD = """
 import json, sys, time
 from concurrent.futures import ThreadPoolExecutor
-import openpyxl, covid_datasets.build.engine as engine
+import openpyxl, pyarrow.compute, covid_datasets.build.engine as engine, covid_datasets.builders.covid_ct
 source, folder, verify, mode, out = sys.argv[1:]
 pool = ThreadPoolExecutor(2) if mode == "threads" else None
 started = time.perf_counter()

@@ -145,8 +145,12 @@ class Lock:
             raise CacheError(f"{self.path.parent}: expected a folder, found a file. Next: move it away") from None
         except OSError as error:
             raise self._no_access(error) from error
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump(asdict(holder), file)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                json.dump(asdict(holder), file)
+        except OSError as error:  # an empty lock would hold everybody up until it expires
+            self.path.unlink(missing_ok=True)
+            raise self._no_access(error) from error
         self._token = holder.token
         return True
 

@@ -310,8 +310,8 @@ def test_wrong_arguments_are_told(tmp_path: Path, wrong: dict[str, Any]) -> None
 PEAK = """
 import sys
 from covid_datasets import build_dataset
-# By its own measure the small source would not even fill the buffers of two workers.
-print(build_dataset("phantom", sys.argv[1], cache_dir=sys.argv[2], num_proc=2, shard_bytes=4 << 20).peak_rss_mb)
+# In one process: how two share the work depends on what else the machine does.
+print(build_dataset("phantom", sys.argv[1], cache_dir=sys.argv[2], num_proc=1).peak_rss_mb)
 print("pandas" in sys.modules)
 """
 

@@ -12,7 +12,7 @@ import pytest
 
 from covid_datasets.build import engine
 from covid_datasets.build.engine import build_dataset
-from covid_datasets.build.workers import default_executor, telling
+from covid_datasets.build.workers import telling, worker_pool
 from covid_datasets.errors import BuildError, NoSpaceError
 from tests.processes import private_mounts, with_mounts
 
@@ -152,12 +152,11 @@ def other() -> None:
 def test_errors_of_disks_keep_their_meaning_on_the_way_out_of_a_worker(
     tmp_path: Path, function: Callable[[], None], kind: type[Exception]
 ) -> None:
-    with (
-        pytest.raises(kind, match="run the same command again to go on"),
-        default_executor(1) as executor,
-        telling(tmp_path),
-    ):
-        executor.submit(function).result()
+    with worker_pool(None, 2) as pool:
+        assert pool is not None
+        failed = pool.submit(function)
+        with pytest.raises(kind, match="run the same command again to go on"), telling(tmp_path):
+            failed.result()
 
 
 @needs_mounts

@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from concurrent.futures import Executor
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from covid_datasets.build.inputs import declared_inputs, folder_signature, key_o
 from covid_datasets.build.pieces import Task, peak_rss_mb
 from covid_datasets.build.plan import Plan, make_plan
 from covid_datasets.build.result import MANIFEST_FILE, Built, Verify
-from covid_datasets.build.workers import run_tasks, telling
+from covid_datasets.build.workers import run_tasks, telling, worker_pool
 from covid_datasets.catalog import Card, load_card, split_name
 from covid_datasets.errors import CacheError, NoSpaceError, UsageError
 from covid_datasets.fetch.obtain import Obtained, obtain
@@ -82,7 +83,7 @@ def build_dataset(
     _make_folder(work.parent)
     with Lock(work.with_name(f"{work.name}.lock"), on_wait=lambda text: print(text, file=sys.stderr)):
         if not (final / MANIFEST_FILE).exists():
-            _build(card, inputs, obtained, work, final, executor, num_proc, shard_bytes, started)
+            _build(card, inputs, obtained, work, final, worker_pool(executor, num_proc), shard_bytes, started)
         shutil.rmtree(work, ignore_errors=True)  # also where a build was killed right after its last step
     return Built.read(final)
 
@@ -93,20 +94,20 @@ def _build(
     obtained: Obtained,
     work: Path,
     final: Path,
-    executor: Executor | None,
-    num_proc: int | None,
+    workers: AbstractContextManager[Executor | None],
     shard_bytes: int | None,
     started: float,
 ) -> None:
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
-    plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, shard_bytes)
-    with telling(work):
-        pieces = _work_folder(work, plan)
-    _check_room(work, plan)
-    tasks = [Task(card.id, piece, obtained.raw, str(pieces), inputs["verify"]) for piece in plan.pieces]
-    with progress(f"Building {card.id}", total_bytes=plan.bytes) as display:
-        display.add("build", plan.bytes)
-        workers_mb = run_tasks(tasks, executor, num_proc, display)
+    with workers as pool:
+        plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, shard_bytes)
+        with telling(work):
+            pieces = _work_folder(work, plan)
+        _check_room(work, plan)
+        tasks = [Task(card.id, piece, obtained.raw, str(pieces), inputs["verify"]) for piece in plan.pieces]
+        with progress(f"Building {card.id}", total_bytes=plan.bytes) as display:
+            display.add("build", plan.bytes)
+            workers_mb = run_tasks(tasks, pool, display)
     assembled = work / "final"
     shutil.rmtree(assembled, ignore_errors=True)
     with telling(work):

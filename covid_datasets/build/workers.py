@@ -24,18 +24,27 @@ def usable_cores() -> int:
 
 
 @contextmanager
-def default_executor(num_proc: int) -> Iterator[Executor]:
-    """Open the executor that is used where the caller brings none.
+def worker_pool(executor: Executor | None, num_proc: int | None) -> Iterator[Executor | None]:
+    """Open the executor that a build runs on: the caller's, which stays open, or one of its own.
 
-    Processes by fork, which starts at once and does not run the caller's script again. Where a platform cannot
-    fork safely, threads: decoding and hashing release the interpreter lock, so they scale nearly as well.
+    Its own are processes by fork, which start at once and do not run the caller's script again. They are started
+    here, before the plan is made, so that they do not inherit it. Where a platform cannot fork safely, threads:
+    decoding and hashing release the interpreter lock, so they scale nearly as well. ``None`` means this process.
     """
-    if sys.platform == "linux":
+    if num_proc is not None and num_proc < 1:
+        raise UsageError(f"num_proc: expected 1 or more, found {num_proc}")
+    workers = num_proc or usable_cores()
+    if executor is not None:
+        yield executor
+    elif workers == 1:
+        yield None
+    elif sys.platform == "linux":
         fork = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(num_proc, fork, initializer=_end_with_parent) as processes:
+        with ProcessPoolExecutor(workers, fork, initializer=_end_with_parent) as processes:
+            processes.submit(os.getpid).result()  # the first task starts them all
             yield processes
     else:
-        with ThreadPoolExecutor(num_proc) as threads:
+        with ThreadPoolExecutor(workers) as threads:
             yield threads
 
 
@@ -51,21 +60,15 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="watch parent", daemon=True).start()
 
 
-def run_tasks(tasks: Sequence[Task], executor: Executor | None, num_proc: int | None, display: Display) -> float:
+def run_tasks(tasks: Sequence[Task], pool: Executor | None, display: Display) -> float:
     """Finish every task; returns the peak memory of the workers in MB, without those that are this process.
 
     Finished pieces of an earlier, interrupted run are left as they are.
     """
-    if num_proc is not None and num_proc < 1:
-        raise UsageError(f"num_proc: expected 1 or more, found {num_proc}")
     left = [task for task in tasks if not index_path(Path(task.folder), task.piece.number).exists()]
-    workers = min(num_proc or usable_cores(), len(left))
     peaks: dict[str, float] = {}
-    if executor is not None:
-        _collect(left, executor, display, peaks)
-    elif workers > 1:
-        with default_executor(workers) as own:
-            _collect(left, own, display, peaks)
+    if pool is not None:
+        _collect(left, pool, display, peaks)
     else:
         for task in left:
             with telling(Path(task.folder)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,13 +71,14 @@ def links_by_ties(ties: Sequence[Sequence[str]]) -> list[Link]:
     return found
 
 
-def near_duplicates(phashes: Sequence[str | None], thumbs: Sequence[bytes | None]) -> list[Link]:
+def near_duplicates(phashes: Sequence[str | None], thumb: Callable[[int], bytes]) -> list[Link]:
     """Find pairs of rows that show the same picture, re-encoded, resized or slightly cropped.
 
     Every pair is compared: candidates by the distance of their perceptual hashes, in blocks, then by the
     correlation of their thumbnails.
+    Thumbnails are asked for row by row, so that not all of them are in memory at once.
     """
-    rows = np.asarray([row for row, phash in enumerate(phashes) if phash and thumbs[row]], dtype=np.int64)
+    rows = np.asarray([row for row, phash in enumerate(phashes) if phash], dtype=np.int64)
     if rows.size < 2:
         return []
     packed = b"".join(bytes.fromhex(phashes[row] or "") for row in rows)
@@ -92,7 +93,7 @@ def near_duplicates(phashes: Sequence[str | None], thumbs: Sequence[bytes | None
         for one, other in np.argwhere(distance <= MAX_DISTANCE):
             if other > one:
                 first, second = int(rows[start + one]), int(rows[start + other])
-                likeness = _correlation(thumbs[first] or b"", thumbs[second] or b"")
+                likeness = _correlation(thumb(first), thumb(second))
                 if likeness >= MIN_CORRELATION:
                     key = f"distance {distance[one, other]} of 256, correlation {likeness:.3f}"
                     found.append(Link("near-duplicate", first, second, key))

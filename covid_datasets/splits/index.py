@@ -43,12 +43,13 @@ class Index:
     def links(self) -> list[Link]:
         """All evidence that rows belong together, metadata first, pixels last."""
         ties: list[list[str]] = self.table.column("ties").to_pylist()
+        thumbs = self.table.column("thumb")
         return [
             *links_by_key("patient", self.strings("patient_id")),
             *links_by_ties(ties),
             *links_by_key("same bytes", self.strings("sha256")),
             *links_by_key("same pixels", self.strings("pixel_sha256")),
-            *near_duplicates(self.strings("phash"), self.table.column("thumb").to_pylist()),
+            *near_duplicates(self.strings("phash"), lambda row: thumbs[row].as_py()),
         ]
 
     @cached_property
