@@ -91,7 +91,8 @@ def write_piece(task: Task) -> Done:
         sink.write(rows)
         total += held
     told = {"notices": json.dumps([[note.kind, note.where, note.what, note.dropped] for note in notices])}
-    with AtomicArrow(index_path(folder, task.piece.number), INDEX_SCHEMA.with_metadata(told)) as sink:
+    # Not forced to the disk: if a power cut takes it, the piece counts as unfinished and is written again.
+    with AtomicArrow(index_path(folder, task.piece.number), INDEX_SCHEMA.with_metadata(told), durable=False) as sink:
         sink.write(index)
     return Done(task.piece.number, total, this_worker(), peak_rss_mb())
 
@@ -158,9 +159,10 @@ def _masks(raw: RawFiles, record: Record) -> tuple[dict[str, bytes], list[Notice
 
 
 class AtomicArrow:
-    """An Arrow stream file that has its name only when it is whole and on the disk."""
+    """An Arrow stream file that has its name only when it is whole and, if it is to be durable, on the disk."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
+    def __init__(self, path: Path, schema: pa.Schema, *, durable: bool = True) -> None:
+        self._durable = durable
         self._path = path
         self._part = path.with_name(f".{path.name}.{os.getpid()}.{id(self):x}.part")
         self._schema = schema
@@ -187,8 +189,9 @@ class AtomicArrow:
                 self._writer.close()
             self._sink.close()
             if kind is None:
-                with self._part.open("rb") as written:
-                    os.fsync(written.fileno())
+                if self._durable:
+                    with self._part.open("rb") as written:
+                        os.fsync(written.fileno())
                 self._part.replace(self._path)
         finally:
             self._part.unlink(missing_ok=True)
@@ -200,6 +203,15 @@ def read_piece_index(folder: Path, number: int) -> tuple[pa.Table, list[Notice]]
         table = pa.ipc.open_stream(source).read_all()
     told = json.loads((table.schema.metadata or {}).get(b"notices", b"[]"))
     return table, [Notice(kind, where, what, dropped) for kind, where, what, dropped in told]
+
+
+def is_finished(folder: Path, number: int) -> bool:
+    """Tell whether a piece is whole: its index is, which is written after it."""
+    try:
+        read_piece_index(folder, number)
+    except (FileNotFoundError, pa.ArrowInvalid):
+        return False
+    return True
 
 
 def this_worker() -> str:

@@ -13,7 +13,7 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, Th
 from contextlib import contextmanager
 from pathlib import Path
 
-from covid_datasets.build.pieces import Done, Task, index_path, this_worker, write_piece
+from covid_datasets.build.pieces import Done, Task, is_finished, this_worker, write_piece
 from covid_datasets.errors import BuildError, CovidDatasetsError, NoSpaceError, UsageError
 from covid_datasets.progress import Display
 
@@ -65,7 +65,7 @@ def run_tasks(tasks: Sequence[Task], pool: Executor | None, display: Display) ->
 
     Finished pieces of an earlier, interrupted run are left as they are.
     """
-    left = [task for task in tasks if not index_path(Path(task.folder), task.piece.number).exists()]
+    left = [task for task in tasks if not is_finished(Path(task.folder), task.piece.number)]
     peaks: dict[str, float] = {}
     if pool is not None:
         _collect(left, pool, display, peaks)
