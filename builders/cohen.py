@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from covid_datasets.catalog import Modality
+from covid_datasets.card import Modality
 from covid_datasets.fetch.raw import RawFiles
 from covid_datasets.fetch.tables import read_csv
 from covid_datasets.schema import File, Notice, Record, Sex, View

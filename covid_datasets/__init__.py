@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from covid_datasets.build.result import Built as Built
     from covid_datasets.cache import cache_contents as cache_contents
     from covid_datasets.cache import clean_cache as clean_cache
-    from covid_datasets.catalog import Card as Card
+    from covid_datasets.card import Card as Card
     from covid_datasets.catalog import info as info
     from covid_datasets.catalog import list_datasets as list_datasets
     from covid_datasets.errors import AccessRequired as AccessRequired
@@ -33,7 +33,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AccessRequired": "covid_datasets.errors",
     "Built": "covid_datasets.build.result",
-    "Card": "covid_datasets.catalog",
+    "Card": "covid_datasets.card",
     "CovidDatasetsError": "covid_datasets.errors",
     "audit": "covid_datasets.load.splits",
     "build_dataset": "covid_datasets.build.engine",

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from covid_datasets import catalog
-from covid_datasets.catalog import Card, Permission, Resource, Version
+from covid_datasets.card import Card, Permission, Resource, Version
 
 GENERATED = "<!-- Generated from the catalog by `python -m covid_datasets.page`; edit the TOML instead. -->"
 KNOWN = {

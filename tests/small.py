@@ -21,7 +21,8 @@ from types import ModuleType
 from covid_datasets import catalogs
 from covid_datasets.build.engine import build_dataset
 from covid_datasets.build.result import Built
-from covid_datasets.catalog import Card, Copy, Resource, catalog_folder, load_card
+from covid_datasets.card import Card, Copy, Resource
+from covid_datasets.catalog import catalog_folder, load_card
 from covid_datasets.fetch.archives import open_archive
 from covid_datasets.fetch.local import archive_names
 from covid_datasets.fetch.manifest import read_manifest

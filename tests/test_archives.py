@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covid_datasets.errors import DamagedFileError, NotThereError, UnsafeArchiveError
-from covid_datasets.fetch import archives
+from covid_datasets.fetch import archives, guards
 from covid_datasets.fetch.archives import Archive, Location, is_archive, open_archive
 from tests.tiny import at_most_a_clear_error
 
@@ -212,7 +212,7 @@ def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
 
 
 def test_bombs_are_refused_before_they_go_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "FREE_EXPANSION_BYTES", 1 << 20)
+    monkeypatch.setattr(guards, "FREE_EXPANSION_BYTES", 1 << 20)
     zeros = bytes(4 << 20)
     locations = [
         write(tmp_path / "bomb.zip", zip_of({"zeros": zeros})),
@@ -229,7 +229,7 @@ def test_bombs_are_refused_before_they_go_off(tmp_path: Path, monkeypatch: pytes
 def test_oversized_members_are_refused_but_large_archives_are_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archives, "MAX_MEMBER_BYTES", 10_000)
+    monkeypatch.setattr(guards, "MAX_MEMBER_BYTES", 10_000)
     small = {str(number): bytes(4_000) for number in range(5)}
     for name, pack in (("x.zip", zip_of), ("x.tar", tar_of)):
         assert len(open_archive(write(tmp_path / name, pack(small))).sizes()) == 5

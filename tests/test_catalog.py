@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from covid_datasets import catalog
-from covid_datasets.catalog import Card, load_card, read_card
+from covid_datasets.card import Card
+from covid_datasets.catalog import load_card, read_card
 from covid_datasets.errors import CatalogError, UnknownDatasetError, UnknownVersionError
 from covid_datasets.taxonomy import label_names
 from tests.tiny import CARD, VERSION, at_most_a_clear_error, write_manifest

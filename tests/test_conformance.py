@@ -27,7 +27,8 @@ from covid_datasets import page
 from covid_datasets.build.inputs import builder_path
 from covid_datasets.build.plan import read_identities
 from covid_datasets.build.result import Built
-from covid_datasets.catalog import Card, catalog_folder, load_card, names
+from covid_datasets.card import Card
+from covid_datasets.catalog import catalog_folder, load_card, names
 from covid_datasets.errors import IncompleteSourceError
 from covid_datasets.features import features_dict
 from covid_datasets.fetch.manifest import read_manifest

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog import Access, Card, Copy, Licence, Patients, Resource, Version
+from covid_datasets.card import Access, Card, Copy, Licence, Patients, Resource, Version
 from covid_datasets.errors import (
     ChangedUpstreamError,
     CovidDatasetsError,

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog import Copy, load_card
+from covid_datasets.card import Copy
+from covid_datasets.catalog import load_card
 from covid_datasets.errors import DamagedFileError, IncompleteSourceError, NotThereError, UnsafeArchiveError
 from covid_datasets.fetch.local import archive_names
 from covid_datasets.fetch.obtain import Obtained, obtain

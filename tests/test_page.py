@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from covid_datasets import catalog, page
-from covid_datasets.catalog import Card, read_card
+from covid_datasets.card import Card
+from covid_datasets.catalog import read_card
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from covid_datasets.catalog import Card
+from covid_datasets.card import Card
 from covid_datasets.errors import IncompleteSourceError
 from covid_datasets.schema import Notice
 

@@ -19,7 +19,8 @@ from covid_datasets.build.pieces import Task, peak_rss_mb
 from covid_datasets.build.plan import Plan, make_plan
 from covid_datasets.build.result import MANIFEST_FILE, Built, Verify
 from covid_datasets.build.workers import run_tasks, telling, worker_pool
-from covid_datasets.catalog import Card, load_card, split_name
+from covid_datasets.card import Card
+from covid_datasets.catalog import load_card, split_name
 from covid_datasets.errors import CacheError, NoSpaceError, UsageError
 from covid_datasets.fetch.obtain import Obtained, obtain
 from covid_datasets.lock import Lock

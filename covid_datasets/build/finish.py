@@ -21,7 +21,7 @@ from covid_datasets.build.report import write_report
 from covid_datasets.build.result import MANIFEST_FILE, REPORT_FILE
 from covid_datasets.build.rows import INDEX_SCHEMA
 from covid_datasets.build.settle import lay_out, write_splits
-from covid_datasets.catalog import Card
+from covid_datasets.card import Card
 from covid_datasets.fetch.obtain import Obtained
 from covid_datasets.schema import Notice
 from covid_datasets.splits.assign import SPLITS, assign, published_splits

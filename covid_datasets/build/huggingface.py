@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from covid_datasets.catalog import Card
+from covid_datasets.card import Card
 from covid_datasets.features import features_dict
 from covid_datasets.splits.assign import SPLITS
 

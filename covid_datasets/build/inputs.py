@@ -9,7 +9,8 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
-from covid_datasets.catalog import Card, catalog_folder
+from covid_datasets.card import Card
+from covid_datasets.catalog import catalog_folder
 from covid_datasets.errors import CatalogError, NotThereError
 
 FORMAT = 1

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from covid_datasets.catalog import Card
+from covid_datasets.card import Card
 from covid_datasets.fetch.obtain import Origin
 from covid_datasets.schema import Notice
 from covid_datasets.splits.audit import AuditReport

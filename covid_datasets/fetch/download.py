@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from covid_datasets.catalog import Copy, Resource
+from covid_datasets.card import Copy, Resource
 from covid_datasets.errors import CovidDatasetsError, DownloadError, IntegrityError, MissingExtraError
 from covid_datasets.fetch.cached import Download as Download
 from covid_datasets.fetch.cached import fetch

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from covid_datasets.catalog import Copy, Resource
+from covid_datasets.card import Copy, Resource
 from covid_datasets.errors import DamagedFileError, NotThereError
 from covid_datasets.fetch.archives import Location, is_archive, open_archive
 from covid_datasets.fetch.manifest import read_manifest

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from covid_datasets.catalog import Card, Copy, Resource
+from covid_datasets.card import Card, Copy, Resource
 from covid_datasets.errors import CacheError, ChangedUpstreamError, NoSpaceError, UsageError
 from covid_datasets.fetch.download import Accept, Download, locate_all
 from covid_datasets.fetch.part import Limits, check_space, hash_file, make_folder

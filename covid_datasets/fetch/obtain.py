@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from covid_datasets.catalog import Card, Copy, Resource, load_card, split_name
+from covid_datasets.card import Card, Copy, Resource
+from covid_datasets.catalog import load_card, split_name
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
 from covid_datasets.fetch.download import Download, locate_all
 from covid_datasets.fetch.local import archive_names, mount_local, shown

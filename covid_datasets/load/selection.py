@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from covid_datasets.build.result import Built
-from covid_datasets.catalog import Modality
+from covid_datasets.card import Modality
 from covid_datasets.errors import UsageError
 from covid_datasets.load.licences import PERMISSIONS, permitted
 from covid_datasets.load.splitspec import parse_split

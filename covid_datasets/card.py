@@ -1,0 +1,184 @@
+"""What is known about a source, as immutable data: the types that the catalog files are read into."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from covid_datasets.errors import UnknownVersionError
+
+Modality = Literal["CT", "CXR", "US"]
+Permission = Literal["yes", "no", "per-image", "unknown"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Citation:
+    """One publication to cite, as BibTeX fields."""
+
+    key: str
+    title: str
+    author: tuple[str, ...]
+    year: int
+    kind: Literal["article", "misc", "inproceedings", "dataset"] = "article"
+    journal: str = ""
+    doi: str = ""
+    eprint: str = ""
+    url: str = ""
+
+    def bibtex(self) -> str:
+        """Render the entry as BibTeX."""
+        fields = {
+            "title": f"{{{self.title}}}",
+            "author": " and ".join(self.author),
+            "journal": self.journal,
+            "year": str(self.year),
+            "doi": self.doi,
+            "eprint": self.eprint,
+            "url": self.url,
+        }
+        kind = "misc" if self.kind == "dataset" else self.kind
+        lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
+        return "\n".join([f"@{kind}{{{self.key},", *lines, "}"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """What the source lets its users do; ``spdx`` is empty where none is stated."""
+
+    spdx: str
+    terms: str
+    redistribution: Permission
+    commercial: Permission
+    per_image: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How a user gets the files: openly, or with exact steps to take first."""
+
+    kind: Literal["open", "account", "request", "web", "defunct"]
+    steps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """One place that serves a resource: its URL, the folder inside, and names that it changed."""
+
+    url: str
+    root: str = ""
+    rename: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One download: a plain file at ``path``, or an archive whose members are the files.
+
+    ``copies`` are ordered: the publisher first, then content-identical public copies.
+    ``manifest`` names a file in ``catalogs/manifests/`` with the identity of each file inside.
+    """
+
+    name: str
+    copies: tuple[Copy, ...]
+    archive: Literal["none", "zip", "tar"] = "none"
+    path: str = ""
+    size: int | None = None
+    sha256: str = ""
+    md5: str = ""
+    manifest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A dated state of the source: a set of resources, and what it should contain."""
+
+    resources: tuple[str, ...]
+    date: str = ""
+    commit: str = ""
+    note: str = ""
+    images: int | None = None
+    patients: int | None = None
+    labels: Mapping[str, int] = field(default_factory=dict)
+    tolerance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A named way to build a source; ``options`` reach the builder as ``raw.options``."""
+
+    summary: str
+    options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patients:
+    """How one person is told from another, and for how many rows that is known."""
+
+    known: Literal["all", "some", "none"]
+    how: str
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficialSplit:
+    """The split that the publisher ships, and what is known to be wrong with it."""
+
+    names: tuple[str, ...]
+    summary: str
+    warning: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defect:
+    """A known fault of the source, the evidence for it, and the flag that affected rows carry."""
+
+    id: str
+    what: str
+    evidence: str
+    flag: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """Everything known about one source."""
+
+    id: str
+    title: str
+    summary: str
+    seed_names: tuple[str, ...]
+    modalities: tuple[Modality, ...]
+    task: str
+    homepage: str
+    default_version: str
+    citations: tuple[Citation, ...]
+    licence: Licence
+    access: Access
+    patients: Patients
+    versions: Mapping[str, Version]
+    resources: tuple[Resource, ...] = ()
+    configs: Mapping[str, Config] = field(default_factory=lambda: {"default": Config(summary="All images.")})
+    official_split: OfficialSplit | None = None
+    defects: tuple[Defect, ...] = ()
+    features: Mapping[str, str] = field(default_factory=dict)
+    digest: str = ""
+
+    def version(self, name: str | None = None) -> tuple[str, Version]:
+        """Look up a version by name; the default one without a name."""
+        chosen = name or self.default_version
+        if chosen not in self.versions:
+            known = ", ".join(self.versions)
+            raise UnknownVersionError(f"{self.id} has no version {chosen!r}; it has: {known}")
+        return chosen, self.versions[chosen]
+
+    def config(self, name: str | None = None) -> tuple[str, Config]:
+        """Look up a config by name; the first one without a name."""
+        chosen = name or next(iter(self.configs))
+        if chosen not in self.configs:
+            known = ", ".join(self.configs)
+            raise UnknownVersionError(f"{self.id} has no config {chosen!r}; it has: {known}")
+        return chosen, self.configs[chosen]
+
+    def resources_of(self, version: str | None = None) -> tuple[Resource, ...]:
+        """List the resources that make up a version."""
+        wanted = self.version(version)[1].resources
+        return tuple(resource for resource in self.resources if resource.name in wanted)
