@@ -30,7 +30,7 @@ class FrozenTable(dict[str, Any]):
 def read_typed(kind: type[T], table: Mapping[str, Any], path: Path | str) -> T:
     """Build ``kind``, a data class, from a table whose keys are its fields.
 
-    >>> from covid_datasets.catalog import Access
+    >>> from covid_datasets.card import Access
     >>> read_typed(Access, {"kind": "free"}, "x.toml")
     Traceback (most recent call last):
     covid_datasets.errors.CatalogError: x.toml: key 'kind': expected one of open, account, ..., found 'free'

@@ -365,7 +365,7 @@ def test_the_disk_is_checked_for_all_files_together(server: Server, settings: Se
 def test_two_processes_share_one_download(server: Server, settings: Settings) -> None:
     server.behaviours["/a.zip"] = Behaviour(delay=0.5)
     code = (
-        "import sys; from pathlib import Path; from covid_datasets.catalog import Copy, Resource;"
+        "import sys; from pathlib import Path; from covid_datasets.card import Copy, Resource;"
         "from covid_datasets.fetch.download import locate; from covid_datasets.settings import Settings;"
         "wanted = Resource(name='a', copies=(Copy(url=sys.argv[1]),), archive='zip');"
         "print(locate(wanted, Settings(Path(sys.argv[2])))[0].sha256)"

@@ -109,6 +109,8 @@ def _build(
         with progress(f"Building {card.id}", total_bytes=plan.bytes) as display:
             display.add("build", plan.bytes)
             workers_mb = run_tasks(tasks, pool, display)
+    plan = plan.without_records()
+    del tasks  # with the records in them, before the index takes their place in memory
     assembled = work / "final"
     shutil.rmtree(assembled, ignore_errors=True)
     with telling(work):

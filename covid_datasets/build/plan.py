@@ -52,6 +52,10 @@ class Plan:
     bytes: int
     digest: str
 
+    def without_records(self) -> Plan:
+        """Return the pieces without their rows: all that is needed once they are written."""
+        return replace(self, pieces=tuple(replace(piece, rows=()) for piece in self.pieces))
+
 
 def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, shard_bytes: int | None = None) -> Plan:
     """Enumerate a builder's records and lay them out."""
