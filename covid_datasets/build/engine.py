@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,7 +16,8 @@ from typing import Any
 
 from covid_datasets.build.finish import finish
 from covid_datasets.build.inputs import declared_inputs, folder_signature, key_of
-from covid_datasets.build.pieces import Task, peak_rss_mb
+from covid_datasets.build.memory import PeakMemory
+from covid_datasets.build.pieces import Task
 from covid_datasets.build.plan import Plan, make_plan
 from covid_datasets.build.result import MANIFEST_FILE, Built, Verify
 from covid_datasets.build.workers import run_tasks, telling, worker_pool
@@ -84,7 +86,9 @@ def build_dataset(
     _make_folder(work.parent)
     with Lock(work.with_name(f"{work.name}.lock"), on_wait=lambda text: print(text, file=sys.stderr)):
         if not (final / MANIFEST_FILE).exists():
-            _build(card, inputs, obtained, work, final, worker_pool(executor, num_proc), shard_bytes, started)
+            with PeakMemory() as memory:
+                workers = worker_pool(executor, num_proc)
+                _build(card, inputs, obtained, work, final, workers, shard_bytes, lambda: _usage(started, memory))
         shutil.rmtree(work, ignore_errors=True)  # also where a build was killed right after its last step
     return Built.read(final)
 
@@ -97,7 +101,7 @@ def _build(
     final: Path,
     workers: AbstractContextManager[Executor | None],
     shard_bytes: int | None,
-    started: float,
+    usage: Callable[[], dict[str, float]],
 ) -> None:
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     with workers as pool:
@@ -108,22 +112,21 @@ def _build(
         tasks = [Task(card.id, piece, obtained.raw, str(pieces), inputs["verify"]) for piece in plan.pieces]
         with progress(f"Building {card.id}", total_bytes=plan.bytes) as display:
             display.add("build", plan.bytes)
-            workers_mb = run_tasks(tasks, pool, display)
+            run_tasks(tasks, pool, display)
     plan = plan.without_records()
     del tasks  # with the records in them, before the index takes their place in memory
     assembled = work / "final"
     shutil.rmtree(assembled, ignore_errors=True)
     with telling(work):
         assembled.mkdir()
-        finish(card, inputs, plan, obtained, pieces, assembled, lambda: _usage(started, workers_mb))
+        finish(card, inputs, plan, obtained, pieces, assembled, usage)
         final.parent.mkdir(parents=True, exist_ok=True)
         assembled.replace(final)
         _sync_folder(final.parent)
 
 
-def _usage(started: float, workers_mb: float) -> dict[str, float]:
-    """Sum up the cost until now: the memory is that of this process and of the workers, each at its peak."""
-    return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": round(peak_rss_mb() + workers_mb, 1)}
+def _usage(started: float, memory: PeakMemory) -> dict[str, float]:
+    return {"seconds": round(time.perf_counter() - started, 3), "peak_rss_mb": memory.mb()}
 
 
 def _raw_signature(obtained: Obtained, data_dir: str | os.PathLike[str] | None) -> str:

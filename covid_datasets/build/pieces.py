@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import resource
-import socket
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +43,6 @@ class Done:
 
     number: int
     bytes: int
-    worker: str
-    peak_rss_mb: float
 
 
 class _DroppedError(Exception):
@@ -94,7 +89,7 @@ def write_piece(task: Task) -> Done:
     # Not forced to the disk: if a power cut takes it, the piece counts as unfinished and is written again.
     with AtomicArrow(index_path(folder, task.piece.number), INDEX_SCHEMA.with_metadata(told), durable=False) as sink:
         sink.write(index)
-    return Done(task.piece.number, total, this_worker(), peak_rss_mb())
+    return Done(task.piece.number, total)
 
 
 def piece_rows(task: Task) -> Iterator[tuple[dict[str, Any], dict[str, Any]] | Notice]:
@@ -212,20 +207,3 @@ def is_finished(folder: Path, number: int) -> bool:
     except (FileNotFoundError, pa.ArrowInvalid):
         return False
     return True
-
-
-def this_worker() -> str:
-    """Name this process among those of all machines."""
-    return f"{socket.gethostname()}/{os.getpid()}"
-
-
-def peak_rss_mb() -> float:
-    """Largest resident memory of this process so far, in MB.
-
-    On Linux from its status: what ``getrusage`` says there includes the process that started this one.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 / 1e6
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

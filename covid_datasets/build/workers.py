@@ -13,7 +13,7 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, Th
 from contextlib import contextmanager
 from pathlib import Path
 
-from covid_datasets.build.pieces import Done, Task, is_finished, this_worker, write_piece
+from covid_datasets.build.pieces import Task, is_finished, write_piece
 from covid_datasets.errors import BuildError, CovidDatasetsError, NoSpaceError, UsageError
 from covid_datasets.progress import Display
 
@@ -60,23 +60,21 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="watch parent", daemon=True).start()
 
 
-def run_tasks(tasks: Sequence[Task], pool: Executor | None, display: Display) -> float:
-    """Finish every task; returns the peak memory of the workers in MB, without those that are this process.
+def run_tasks(tasks: Sequence[Task], pool: Executor | None, display: Display) -> None:
+    """Finish every task.
 
     Finished pieces of an earlier, interrupted run are left as they are.
     """
     left = [task for task in tasks if not is_finished(Path(task.folder), task.piece.number)]
-    peaks: dict[str, float] = {}
     if pool is not None:
-        _collect(left, pool, display, peaks)
+        _collect(left, pool, display)
     else:
         for task in left:
             with telling(Path(task.folder)):
-                _note(write_piece(task), display, peaks)
-    return sum(peak for worker, peak in peaks.items() if worker != this_worker())
+                display.advance("build", write_piece(task).bytes)
 
 
-def _collect(tasks: Sequence[Task], executor: Executor, display: Display, peaks: dict[str, float]) -> None:
+def _collect(tasks: Sequence[Task], executor: Executor, display: Display) -> None:
     if not tasks:
         return
     folder = Path(tasks[0].folder)
@@ -85,16 +83,11 @@ def _collect(tasks: Sequence[Task], executor: Executor, display: Display, peaks:
     try:
         for future in as_completed(futures):
             with telling(folder):
-                _note(future.result(), display, peaks)
+                display.advance("build", future.result().bytes)
     finally:
         for future in futures:
             future.cancel()
         wait(futures)  # after an error: whoever gets the lock next is not to meet a worker that still writes
-
-
-def _note(done: Done, display: Display, peaks: dict[str, float]) -> None:
-    display.advance("build", done.bytes)
-    peaks[done.worker] = max(peaks.get(done.worker, 0.0), done.peak_rss_mb)
 
 
 @contextmanager
