@@ -12,6 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 
+_NUMPY = {"double": "float64", "float": "float32"}
+"""Arrow's names of types that NumPy calls otherwise."""
+
+
 def record_batch(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
     """Make a batch of rows, given as dictionaries; a key that is missing is a null.
 
@@ -41,7 +45,7 @@ def arrow_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_boolean(kind):
         truth = np.fromiter((bool(value) for value in values), dtype=bool, count=len(values))
         return pa.Array.from_buffers(kind, len(values), [valid, _bits(truth)], nulls)
-    numbers = np.fromiter((value or 0 for value in values), dtype=kind.to_pandas_dtype(), count=len(values))
+    numbers = np.fromiter((value or 0 for value in values), dtype=_NUMPY.get(str(kind), str(kind)), count=len(values))
     return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(numbers)], nulls)
 
 
