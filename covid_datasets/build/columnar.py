@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-
 _NUMPY = {"double": "float64", "float": "float32"}
 """Arrow's names of types that NumPy calls otherwise."""
 
