@@ -175,3 +175,21 @@ def test_find_build_says_why_nothing_fits(small: SmallSources, tmp_path: Path) -
     small.build("covid_ct")
     with pytest.raises(NotBuiltError, match="it is incomplete"):
         find_build("covid_ct", cache_dir=small.cache, allow_missing=False)
+
+
+@pytest.mark.parametrize(
+    ("split", "scheme"),
+    [
+        ("tain", "patient"),
+        ("train[:", "patient"),
+        ("validation", "fold-1-of-5"),
+        (None, "patients"),
+        (None, "fold-3-of-2"),
+    ],
+)
+def test_a_wrong_split_or_scheme_is_told_before_anything_is_built(
+    tmp_path: Path, split: str | None, scheme: str
+) -> None:
+    with pytest.raises((UsageError, UnknownVersionError), match="expected"):
+        load_dataset("phantom", "small", split, scheme=scheme, cache_dir=tmp_path, framework="numpy")
+    assert list(tmp_path.iterdir()) == []

@@ -15,7 +15,9 @@ from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import need
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
 from covid_datasets.load.selection import narrow, select
+from covid_datasets.load.splitspec import parse_split
 from covid_datasets.settings import Settings
+from covid_datasets.splits.schemes import split_names
 
 _NEEDS = {"hf": ("datasets",), "numpy": (), "torch": ("torch",), "pandas": ("pandas",)}
 """Framework -> the modules that it needs."""
@@ -80,7 +82,11 @@ def load_dataset(
         )
     if streaming and framework != "hf":
         raise UsageError(f"streaming: expected with framework='hf', found framework={framework!r}")
-    need(*_NEEDS[framework])  # before a build that may take hours
+    # What can be wrong with the call is said now, and not after a build that may take hours.
+    need(*_NEEDS[framework])
+    known = split_names(scheme)
+    if split is not None and known:
+        parse_split(split, dict.fromkeys(known, 0))
     whole = not view and license is None and scheme == "patient" and len(names) == 1
     options: dict[str, Any] = {"data_dir": data_dir, "verify": verify, "allow_missing": allow_missing}
     if streaming and whole and not _is_built(names[0], config, cache_dir, options):

@@ -6,10 +6,27 @@ import re
 from collections.abc import Sequence
 
 from covid_datasets.errors import UnknownVersionError, UsageError
-from covid_datasets.splits.assign import assign, hash_fraction, published_splits
+from covid_datasets.splits.assign import SPLITS, assign, hash_fraction, published_splits
 from covid_datasets.splits.index import Index
 
 _FOLD = re.compile(r"^fold-(\d+)-of-(\d+)$")
+
+
+def split_names(scheme: str) -> tuple[str, ...]:
+    """List the splits that a scheme has; empty where only the source's own data tells.
+
+    >>> split_names("fold-1-of-5")
+    ('train', 'test')
+
+    Raises:
+        UnknownVersionError: There is no such scheme; better said before a build than after it.
+    """
+    if scheme == "patient":
+        return SPLITS
+    if scheme == "official":
+        return ()
+    _fold_of(scheme)
+    return ("train", "test")
 
 
 def scheme_splits(index: Index, datasets: Sequence[str], scheme: str) -> list[str | None]:
@@ -24,12 +41,17 @@ def scheme_splits(index: Index, datasets: Sequence[str], scheme: str) -> list[st
         if not any(found):
             raise UnknownVersionError(f"{', '.join(datasets)}: the source ships no split; use scheme='patient'")
         return found
-    if match := _FOLD.match(scheme):
-        fold, folds = int(match[1]), int(match[2])
-        if not 1 <= fold <= folds or folds < 2:
-            raise UsageError(f"scheme {scheme!r}: expected fold-k-of-n with n of 2 or more and k from 1 to n")
-        return list(_fold(index, fold, folds))
-    raise UnknownVersionError(f"scheme {scheme!r}: expected patient, official or fold-k-of-n (fold-1-of-5)")
+    return list(_fold(index, *_fold_of(scheme)))
+
+
+def _fold_of(scheme: str) -> tuple[int, int]:
+    match = _FOLD.match(scheme)
+    if match is None:
+        raise UnknownVersionError(f"scheme {scheme!r}: expected patient, official or fold-k-of-n (fold-1-of-5)")
+    fold, folds = int(match[1]), int(match[2])
+    if not 1 <= fold <= folds or folds < 2:
+        raise UsageError(f"scheme {scheme!r}: expected fold-k-of-n with n of 2 or more and k from 1 to n")
+    return fold, folds
 
 
 def _fold(index: Index, fold: int, folds: int) -> list[str]:
