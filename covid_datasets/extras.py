@@ -6,7 +6,16 @@ from importlib.util import find_spec
 
 from covid_datasets.errors import MissingExtraError
 
-EXTRAS = {"datasets": "hf", "pandas": "pandas", "torch": "torch"}
+EXTRAS = {
+    "av": "video",
+    "datasets": "hf",
+    "gdcm": "dicom",
+    "isal": "volumes",
+    "nibabel": "volumes",
+    "pandas": "pandas",
+    "pydicom": "dicom",
+    "torch": "torch",
+}
 """Import name -> extra of this package."""
 
 

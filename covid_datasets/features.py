@@ -14,12 +14,14 @@ import pyarrow as pa
 from covid_datasets.schema import COLUMNS
 from covid_datasets.taxonomy import label_names
 
-_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_FILE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_FILE_FEATURES = {"image": "Image", "nifti": "Nifti", "video": "Video"}
+"""Our type -> the feature of ``datasets`` that decodes it; stored are the bytes and the name of a file."""
 
 
 def _arrow(kind: Any) -> pa.DataType:
-    if kind == "image":
-        return _IMAGE
+    if isinstance(kind, str) and kind in _FILE_FEATURES:
+        return _FILE
     if kind == "label":
         return pa.int64()
     if isinstance(kind, list):
@@ -30,8 +32,8 @@ def _arrow(kind: Any) -> pa.DataType:
 
 
 def _feature(kind: Any) -> dict[str, Any]:
-    if kind == "image":
-        return {"_type": "Image"}
+    if isinstance(kind, str) and kind in _FILE_FEATURES:
+        return {"_type": _FILE_FEATURES[kind]}
     if kind == "label":
         return {"names": list(label_names()), "_type": "ClassLabel"}
     if isinstance(kind, list):

@@ -5,11 +5,14 @@ Unknown is ``None``, never a made-up value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from covid_datasets.card import Modality
+
+if TYPE_CHECKING:
+    import numpy as np
 
 View = Literal["PA", "AP", "AP supine", "AP erect", "lateral", "axial", "coronal", "sagittal"]
 Sex = Literal["F", "M"]
@@ -68,9 +71,56 @@ class Made:
 Reference = File | Made
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One sample out of many that the same raw files hold: a slice of a volume, a frame of a video.
+
+    Attributes:
+        id: Unique within the record, and sorted as the parts are: ``"012"``; the sample is ``<record>/<id>``.
+        path: What the image is called: ``"studies/CT-1/study_0255.nii.gz/012"``.
+        pixels: Rows by columns. Signed 16-bit values are Hounsfield units; 8-bit ones are grey, or colour with a
+            third axis.
+        masks: By the names of `MASKS`: 8-bit arrays of the same height and width.
+        fields: Fields of the record that are this part's own, such as ``position``.
+        typical: Whether it stands for the record in the search for near-duplicates. Neighbouring slices look alike,
+            also those of two people, so of a volume only the middle one does.
+    """
+
+    id: str
+    path: str
+    pixels: np.ndarray
+    masks: Mapping[str, np.ndarray] = field(default_factory=dict)
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    typical: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Reference to raw files that are opened once, in a worker, and give many samples.
+
+    ``function`` gets the raw files and ``arguments`` and yields each part as soon as it has it, so that one volume is
+    in memory and never two. What is wrong with one part it says with a notice; what is wrong with all with a
+    `DamagedFileError`, before the first part.
+
+    Attributes:
+        path: What the record is called in reports: a file, or the folder of a series.
+        files: The raw files that it reads.
+        expansion: About how many times larger the parts are than the files.
+    """
+
+    path: str
+    function: Callable[..., Iterator[Part | Notice]]
+    arguments: tuple[Any, ...] = ()
+    files: tuple[str, ...] = ()
+    expansion: float = 1.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One sample as its builder describes it: harmonised fields and references to bytes, no pixels.
+
+    A sample is an ``image``, a ``volume`` (NIfTI) or a ``video``; where ``image`` is `Parts`, the record describes all
+    samples that come of it.
 
     ``patient`` is the source's own id for the person, ``None`` where it does not say. ``ties`` are further
     keys ("article:10.1148/x", "figure:...") that two rows share when they may show one person; rows that
@@ -78,7 +128,9 @@ class Record:
     """
 
     sample_id: str
-    image: Reference | None
+    image: Reference | Parts | None = None
+    volume: Reference | None = None
+    video: Reference | None = None
     modality: Modality | None = None
     patient: str | None = None
     study: str | None = None
@@ -89,6 +141,7 @@ class Record:
     severity: str | None = None
     severity_scores: Mapping[str, float] = field(default_factory=dict)
     masks: Mapping[str, Reference] = field(default_factory=dict)
+    volume_masks: Mapping[str, Reference] = field(default_factory=dict)
     sex: Sex | None = None
     age: float | None = None
     offset_days: int | None = None
@@ -100,12 +153,21 @@ class Record:
     license: str | None = None
     source_url: str | None = None
     doi: str | None = None
+    series: str | None = None
+    part_index: int | None = None
+    position: tuple[float, ...] | None = None
+    orientation: tuple[float, ...] | None = None
     spacing: tuple[float, ...] | None = None
     value_range: str | None = None
     caption: str | None = None
     flags: tuple[str, ...] = ()
     official_split: str | None = None
     source_row: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def content(self) -> Reference | Parts | None:
+        """The reference to what the sample shows, whichever kind it is."""
+        return self.image or self.volume or self.video
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +183,9 @@ class Notice:
     dropped: bool = False
 
 
-# Column name -> type, in stored order. "image" and "label" are Hugging Face features; see covid_datasets.features.
+# Column name -> type, in stored order. "image", "nifti", "video" and "label" are Hugging Face features; see
+# covid_datasets.features. Positions and spacings are in millimetres, from patient right to left, front to back and
+# feet to head (the LPS axes of DICOM); an orientation is the direction of a row, then of a column.
 COLUMNS: dict[str, Any] = {
     "dataset": "string",
     "sample_id": "string",
@@ -129,6 +193,8 @@ COLUMNS: dict[str, Any] = {
     "patient_known": "bool",
     "study_id": "string",
     "image": "image",
+    "volume": "nifti",
+    "video": "video",
     "modality": "string",
     "view": "string",
     "label": "label",
@@ -136,6 +202,7 @@ COLUMNS: dict[str, Any] = {
     "severity": "string",
     "severity_scores": [{"name": "string", "value": "float64"}],
     "masks": dict.fromkeys(MASKS, "image"),
+    "volume_masks": dict.fromkeys(MASKS, "nifti"),
     "sex": "string",
     "age": "float64",
     "offset_days": "int32",
@@ -148,10 +215,15 @@ COLUMNS: dict[str, Any] = {
     "source_url": "string",
     "doi": "string",
     "caption": "string",
+    "series_id": "string",
+    "part_index": "int32",
+    "position": ["float64"],
+    "orientation": ["float64"],
     "spacing": ["float64"],
     "value_range": "string",
     "width": "int32",
     "height": "int32",
+    "depth": "int32",
     "pixel_mode": "string",
     "sha256": "string",
     "pixel_sha256": "string",

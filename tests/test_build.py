@@ -20,7 +20,7 @@ from covid_datasets.build.find import find_build
 from covid_datasets.build.result import Built
 from covid_datasets.errors import BuildError, InvalidRecordError, NotBuiltError, UsageError
 from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.schema import COLUMNS, Made, Notice, RawReader, Record
+from covid_datasets.schema import COLUMNS, File, Made, Notice, RawReader, Record
 from covid_datasets.splits.index import Index
 from tests.processes import Serial, digest_of, files_below, leftovers, python, table_of
 
@@ -94,7 +94,7 @@ def test_the_bytes_are_those_of_the_source(built: Built, records: list[Record]) 
     assert len(stored) == len(records) == built.rows
     for record in records:
         row = stored[f"phantom/{record.sample_id}"]
-        assert record.image is not None
+        assert isinstance(record.image, File | Made)
         data = record.image.read(raw)
         assert row["image"] == {"bytes": data, "path": record.image.path}
         assert row["sha256"] == hashlib.sha256(data).hexdigest()
@@ -259,7 +259,7 @@ def replaced(functions: dict[int, Callable[[RawReader], bytes]]) -> Callable[[Ra
     def records(raw: RawFiles) -> Iterator[Record | Notice]:
         for number, record in enumerate(real(raw)):
             assert isinstance(record, Record)
-            assert record.image is not None
+            assert isinstance(record.image, File | Made)
             changed = number in functions
             yield replace(record, image=Made(record.image.path, functions[number])) if changed else record
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from covid_datasets.build.quality import grade, reasons_against
+from covid_datasets.formats.encode import is_hounsfield
 
 MAX_PIXELS = 50_000_000
 """Larger pictures are not decoded: the largest film of this field has 19 million pixels."""
@@ -18,16 +19,21 @@ STRIP_BYTES = 1 << 18
 """Grey values hashed at once; fits the cache of a core."""
 THUMB = 64
 HASHED = 16
+WINDOW = (-1000, 400)
+"""Hounsfield units that become black and white: air to bone, so that lungs and soft tissue both show."""
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP")
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the pixels say; everything but ``sha256`` is ``None`` where pixels were not asked for."""
+    """What the pixels or voxels say; all but ``sha256`` is ``None`` where they were not asked for or do not say."""
 
     sha256: str
     width: int | None = None
     height: int | None = None
+    depth: int | None = None
+    spacing: tuple[float, ...] | None = None
+    value_range: str | None = None
     pixel_mode: str | None = None
     pixel_sha256: str | None = None
     phash: str | None = None
@@ -46,7 +52,11 @@ def measure(data: bytes, sha256: str, path: str) -> Measured:
     The pixel hash is over 8-bit grey values and the size, so that a re-encoded or re-moded copy of a picture
     has the same one. The perceptual hash is in exact arithmetic, so that every machine gets the same one.
     """
-    image = decode(data)
+    return measure_image(decode(data), sha256, path)
+
+
+def measure_image(image: Image.Image, sha256: str, path: str) -> Measured:
+    """Measure a decoded image."""
     grey = to_grey(image)
     reduced = grey.reduce(max(1, min(grey.size) // THUMB))
     small = reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR)
@@ -86,9 +96,11 @@ def decode(data: bytes) -> Image.Image:
 
 
 def to_grey(image: Image.Image) -> Image.Image:
-    """Return 8-bit grey; deeper pictures are scaled over their own range instead of being clipped."""
+    """Return 8-bit grey; Hounsfield units by one window for all, other deep pictures scaled over their own range."""
     if image.mode == "L":
         return image
+    if is_hounsfield(image):
+        return Image.fromarray(window(np.asarray(image)))
     if image.mode[0] in "IF":
         values = np.asarray(image, dtype=np.float64)
         if image.mode == "F":  # no number has no brightness, and casting one gives something else on each machine
@@ -98,6 +110,14 @@ def to_grey(image: Image.Image) -> Image.Image:
     if image.mode == "LAB":  # Pillow converts it to nothing else; its first channel is the lightness
         return image.getchannel(0)
     return image.convert("L")
+
+
+def window(values: np.ndarray) -> np.ndarray:
+    """Turn Hounsfield units into 8-bit grey, in whole numbers, so that every machine gets the same ones."""
+    low, high = WINDOW
+    shown = np.clip(values, low, high).astype(np.int32) - low
+    grey: np.ndarray = ((shown * 255 + (high - low) // 2) // (high - low)).astype(np.uint8)
+    return grey
 
 
 def pixel_hash(grey: Image.Image) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,19 @@ from covid_datasets.build.measure import Measured, UndecodableError, measure
 from covid_datasets.build.plan import Piece
 from covid_datasets.build.result import Verify
 from covid_datasets.build.rows import INDEX_SCHEMA, index_row, stored_row
-from covid_datasets.errors import IntegrityError, NotThereError
+from covid_datasets.errors import DamagedFileError, IntegrityError, NotThereError
 from covid_datasets.features import arrow_schema
 from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.schema import File, Notice, Record
+from covid_datasets.formats.encode import encode, extension
+from covid_datasets.schema import File, Notice, Parts, Record
 
 BATCH_BYTES = 4 << 20
 """Rows are handed to Arrow in batches of this size: with the largest image, the memory of a worker."""
+PARTS = 1 << 20
+"""Rows are numbered by record and by part, so that no number depends on how many parts another record has."""
+
+Row = tuple[dict[str, Any], dict[str, Any]]
+"""A stored row and its row of the index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +98,14 @@ def write_piece(task: Task) -> Done:
     return Done(task.piece.number, total)
 
 
-def piece_rows(task: Task) -> Iterator[tuple[dict[str, Any], dict[str, Any]] | Notice]:
+def piece_rows(task: Task) -> Iterator[Row | Notice]:
     """Yield each row of a piece with its index row; a notice for each that had to be dropped."""
     for number, record in task.piece.rows:
+        if isinstance(record.image, Parts):
+            yield from part_rows(task, number * PARTS, record, record.image)
+            continue
         try:
-            data, measured = _image(task, record)
+            data, measured = _content(task, record)
             masks, lost = _masks(task.raw, record)
         except _DroppedError as dropped:
             yield dropped.notice
@@ -104,12 +113,58 @@ def piece_rows(task: Task) -> Iterator[tuple[dict[str, Any], dict[str, Any]] | N
         yield from lost
         row = stored_row(task.dataset, record, data, masks, measured)
         size = len(data) + sum(map(len, masks.values()))
-        yield row, index_row(number, record, row, size, measured)
+        yield row, index_row(number * PARTS, record, row, size, measured)
 
 
-def _image(task: Task, record: Record) -> tuple[bytes, Measured]:
-    reference = record.image
-    if reference is None:
+def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[Row | Notice]:
+    """Yield the rows of all parts of a record, whose files are read once."""
+    count = 0
+    try:
+        for part in parts.function(_CheckedFiles(task.raw), *parts.arguments):
+            if isinstance(part, Notice):
+                yield part
+                continue
+            image = File(part.path + extension(part.pixels))
+            masks = {name: File(f"{part.path}.{name}{extension(mask)}") for name, mask in part.masks.items()}
+            own = replace(record, sample_id=f"{record.sample_id}/{part.id}", image=image, masks=masks, **part.fields)
+            data = encode(part.pixels)
+            encoded = {name: encode(mask) for name, mask in part.masks.items()}
+            sha256 = hashlib.sha256(data).hexdigest()
+            measured = Measured(sha256) if task.verify == "bytes" else measure(data, sha256, image.path)
+            row = stored_row(task.dataset, own, data, encoded, measured)
+            size = len(data) + sum(map(len, encoded.values()))
+            # Above the lungs and below them slices are blank, and so the same in everybody.
+            blank = measured.quality == "poor" or int(part.pixels.max()) == int(part.pixels.min())
+            yield (
+                row,
+                index_row(first + count, own, row, size, measured, typical=part.typical and not blank, blank=blank),
+            )
+            count += 1
+    except DamagedFileError as error:
+        kept = f"; {count} parts before it are kept" if count else ""
+        yield Notice("damaged file", parts.path, f"{error}{kept}", dropped=True)
+
+
+class _CheckedFiles:
+    """The raw files as a function of parts sees them: what it reads is what the manifest says, or an error."""
+
+    def __init__(self, raw: RawFiles) -> None:
+        self._raw = raw
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a raw file that is whole, else raise a `DamagedFileError`."""
+        try:
+            data = _read(self._raw, File(path), "damaged file")
+            if self._raw.identity(path):
+                _check_identity(self._raw, path, data, hashlib.sha256(data).hexdigest())
+        except _DroppedError as dropped:
+            raise DamagedFileError(f"{path}: {dropped.notice.what}") from dropped
+        return data
+
+
+def _content(task: Task, record: Record) -> tuple[bytes, Measured]:
+    reference = record.content
+    if reference is None or isinstance(reference, Parts):
         return b"", Measured(sha256="")
     data = _read(task.raw, reference, "damaged file")
     sha256 = hashlib.sha256(data).hexdigest()
@@ -117,6 +172,14 @@ def _image(task: Task, record: Record) -> tuple[bytes, Measured]:
     if task.verify == "bytes":
         return data, Measured(sha256)
     try:
+        if record.volume is not None:
+            from covid_datasets.formats.nifti import measure_volume  # an extra, of which most sources need nothing
+
+            return data, measure_volume(data, sha256, reference.path)
+        if record.video is not None:
+            from covid_datasets.formats.video import measure_video
+
+            return data, measure_video(data, sha256, reference.path)
         return data, measure(data, sha256, reference.path)
     except UndecodableError as error:
         raise _DroppedError(Notice("undecodable (poor)", reference.path, str(error), dropped=True)) from error
@@ -142,7 +205,7 @@ def _check_identity(raw: RawFiles, path: str, data: bytes, sha256: str) -> None:
 def _masks(raw: RawFiles, record: Record) -> tuple[dict[str, bytes], list[Notice]]:
     """Read the masks; one that is missing or damaged is told, and its image stays."""
     found, lost = {}, []
-    for name, reference in sorted(record.masks.items()):
+    for name, reference in sorted({**record.masks, **record.volume_masks}.items()):
         try:
             data = _read(raw, reference, "damaged mask")
             if isinstance(reference, File):

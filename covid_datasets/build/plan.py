@@ -15,7 +15,7 @@ from pathlib import Path
 from covid_datasets.catalog import catalog_folder
 from covid_datasets.errors import CatalogError, InvalidRecordError
 from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.schema import CLINICAL, MASKS, File, Notice, Record
+from covid_datasets.schema import CLINICAL, MASKS, File, Notice, Parts, Record
 from covid_datasets.splits.assign import SPLITS, assign, published_splits
 from covid_datasets.splits.groups import components, links_by_key, links_by_ties
 from covid_datasets.taxonomy import label_names
@@ -72,7 +72,7 @@ def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, sha
         _validate(dataset, record)
         size = _size(present, record)
         if size is None:
-            path = record.image.path if record.image else record.sample_id
+            path = record.content.path if record.content else record.sample_id
             notices.append(
                 Notice("missing file", path, "listed by the source, but the file is not there", dropped=True)
             )
@@ -132,10 +132,14 @@ def _with_identity(dataset: str, record: Record, identities: Identities) -> Reco
 
 
 def _size(present: Mapping[str, int], record: Record) -> int | None:
-    """Size of a record's image; ``None`` where its file is not among those that are present."""
-    if not isinstance(record.image, File):
-        return ASSUMED_BYTES if record.image is not None else 0
-    return present.get(record.image.path)
+    """Size of what a record shows; ``None`` where a file of it is not among those that are present."""
+    content = record.content
+    if isinstance(content, File):
+        return present.get(content.path)
+    if isinstance(content, Parts):
+        sizes = [present.get(path) for path in content.files]
+        return None if None in sizes else int(sum(filter(None, sizes)) * content.expansion)
+    return 0 if content is None else ASSUMED_BYTES
 
 
 def _validate(dataset: str, record: Record) -> None:
@@ -152,7 +156,9 @@ def _validate(dataset: str, record: Record) -> None:
         problems.append(f"sex: expected F, M or None, found {record.sex!r}")
     if record.age is not None and not 0 <= record.age <= 120:
         problems.append(f"age: expected 0 to 120 years or None, found {record.age!r}")
-    if unknown := sorted(set(record.masks) - set(MASKS)):
+    if (kinds := [record.image, record.volume, record.video]).count(None) < len(kinds) - 1:
+        problems.append("image, volume, video: expected at most one of them, found several")
+    if unknown := sorted({*record.masks, *record.volume_masks} - set(MASKS)):
         problems.append(f"masks: expected {', '.join(MASKS)}, found {unknown}")
     if unknown := sorted(set(record.clinical) - set(CLINICAL)):
         problems.append(f"clinical: expected names of schema.CLINICAL, found {unknown}")
@@ -196,7 +202,9 @@ def _digest(records: Sequence[Record], pieces: Sequence[Piece]) -> str:
     digest = hashlib.sha256()
     for piece in pieces:
         digest.update(f"{piece.split}:{','.join(str(row) for row, _ in piece.rows)}\n".encode())
-    for record in records:  # references to functions have no stable text, so images count by their path
-        described = replace(record, image=None, masks={name: File(mask.path) for name, mask in record.masks.items()})
-        digest.update(f"{record.image and record.image.path} {described}\n".encode())
+    for record in records:  # references to functions have no stable text, so they count by their path
+        masks = {name: File(mask.path) for name, mask in record.masks.items()}
+        masks3 = {name: File(mask.path) for name, mask in record.volume_masks.items()}
+        described = replace(record, image=None, volume=None, video=None, masks=masks, volume_masks=masks3)
+        digest.update(f"{record.content and record.content.path} {described}\n".encode())
     return digest.hexdigest()

@@ -10,9 +10,11 @@ import pyarrow as pa
 
 from covid_datasets.build.measure import Measured
 from covid_datasets.build.plan import full_patient_id
-from covid_datasets.schema import CLINICAL, MASKS, Record
+from covid_datasets.schema import CLINICAL, MASKS, Parts, Record, Reference
 from covid_datasets.taxonomy import label_names
 
+CONTENT = ("image", "volume", "video")
+"""Columns of which at most one holds what a sample shows."""
 INDEX_SCHEMA = pa.schema(
     [
         ("row", pa.int64()),
@@ -26,6 +28,7 @@ INDEX_SCHEMA = pa.schema(
         ("quality", pa.string()),
         ("bytes", pa.int64()),
         ("sha256", pa.string()),
+        ("blank", pa.bool_()),
         ("pixel_sha256", pa.string()),
         ("phash", pa.string()),
         ("thumb", pa.binary()),
@@ -35,23 +38,26 @@ INDEX_SCHEMA = pa.schema(
 
 
 def stored_row(
-    dataset: str, record: Record, image: bytes | None, masks: dict[str, bytes], measured: Measured
+    dataset: str, record: Record, data: bytes, masks: dict[str, bytes], measured: Measured
 ) -> dict[str, Any]:
-    """Assemble the columns of `schema.COLUMNS`."""
+    """Assemble the columns of `schema.COLUMNS`; ``data`` are the bytes of the image, volume or video."""
     return {
         "dataset": dataset,
         "sample_id": f"{dataset}/{record.sample_id}",
         "patient_id": full_patient_id(dataset, record),
         "patient_known": record.patient is not None,
         "study_id": f"{dataset}/{record.study}" if record.study is not None else None,
-        "image": None if record.image is None else {"bytes": image, "path": record.image.path},
+        "image": _file(record.image, data),
+        "volume": _file(record.volume, data),
+        "video": _file(record.video, data),
         "modality": record.modality,
         "view": record.view,
         "label": None if record.label is None else label_names().index(record.label),
         "label_raw": record.label_raw,
         "severity": record.severity,
         "severity_scores": [{"name": name, "value": value} for name, value in sorted(record.severity_scores.items())],
-        "masks": {name: _mask(record, name, masks) for name in MASKS},
+        "masks": {name: _file(record.masks.get(name), masks.get(name)) for name in MASKS},
+        "volume_masks": {name: _file(record.volume_masks.get(name), masks.get(name)) for name in MASKS},
         "sex": record.sex,
         "age": record.age,
         "offset_days": record.offset_days,
@@ -64,10 +70,15 @@ def stored_row(
         "source_url": record.source_url,
         "doi": record.doi,
         "caption": record.caption,
-        "spacing": None if record.spacing is None else list(record.spacing),
-        "value_range": record.value_range,
+        "series_id": f"{dataset}/{record.series}" if record.series is not None else None,
+        "part_index": record.part_index,
+        "position": _numbers(record.position),
+        "orientation": _numbers(record.orientation),
+        "spacing": _numbers(record.spacing or measured.spacing),
+        "value_range": record.value_range or measured.value_range,
         "width": measured.width,
         "height": measured.height,
+        "depth": measured.depth,
         "pixel_mode": measured.pixel_mode,
         "sha256": measured.sha256,
         "pixel_sha256": measured.pixel_sha256,
@@ -79,12 +90,29 @@ def stored_row(
     }
 
 
-def _mask(record: Record, name: str, masks: dict[str, bytes]) -> dict[str, Any] | None:
-    return {"bytes": masks[name], "path": record.masks[name].path} if name in masks else None
+def _file(reference: Reference | Parts | None, data: bytes | None) -> dict[str, Any] | None:
+    return None if reference is None or data is None else {"bytes": data, "path": reference.path}
 
 
-def index_row(number: int, record: Record, row: dict[str, Any], size: int, measured: Measured) -> dict[str, Any]:
-    """Assemble a row of the index, with the digest of everything in the stored row."""
+def _numbers(values: tuple[float, ...] | None) -> list[float] | None:
+    return None if values is None else list(values)
+
+
+def index_row(
+    number: int,
+    record: Record,
+    row: dict[str, Any],
+    size: int,
+    measured: Measured,
+    *,
+    typical: bool = True,
+    blank: bool = False,
+) -> dict[str, Any]:
+    """Assemble a row of the index, with the digest of everything in the stored row.
+
+    A row that is not ``typical`` takes no part in the search for near-duplicates; one that is ``blank`` proves nothing
+    by having the bytes or pixels of another.
+    """
     return {
         "row": number,
         "sample_id": row["sample_id"],
@@ -97,15 +125,18 @@ def index_row(number: int, record: Record, row: dict[str, Any], size: int, measu
         "quality": measured.quality,
         "bytes": size,
         "sha256": measured.sha256,
+        "blank": blank,
         "pixel_sha256": measured.pixel_sha256,
-        "phash": measured.phash,
-        "thumb": measured.thumb,
+        "phash": measured.phash if typical else None,
+        "thumb": measured.thumb if typical else None,
         "row_sha256": row_digest(row),
     }
 
 
 def row_digest(row: dict[str, Any]) -> str:
-    """Digest a stored row; its image is there through its hash, its masks through theirs."""
-    masks = {name: mask and hashlib.sha256(mask["bytes"]).hexdigest() for name, mask in row["masks"].items()}
-    plain = row | {"image": row["image"] and row["image"]["path"], "masks": masks}
+    """Digest a stored row; what it shows is there through its hash, its masks through theirs."""
+    plain = row | {kind: row[kind] and row[kind]["path"] for kind in CONTENT}
+    for kind in ("masks", "volume_masks"):
+        masks = {name: mask and hashlib.sha256(mask["bytes"]).hexdigest() for name, mask in row[kind].items()}
+        plain |= {kind: masks}
     return hashlib.sha256(json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

@@ -10,12 +10,16 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from covid_datasets.formats.encode import is_hounsfield
 from covid_datasets.load.selection import Part
 from covid_datasets.load.tables import open_table
 
 
 class NumpyRows(Sequence[dict[str, Any]]):
-    """A split as a sequence of dictionaries; ``image`` and ``masks`` are arrays, decoded when a row is asked for."""
+    """A split as a sequence of dictionaries; images, volumes and masks are arrays, decoded when a row is asked for.
+
+    A video stays encoded: ``{"bytes": ..., "path": ...}``.
+    """
 
     def __init__(self, parts: Sequence[Part]) -> None:
         """Take some rows of some builds. Nothing is opened yet, so this is cheap to send to workers."""
@@ -56,16 +60,27 @@ class NumpyRows(Sequence[dict[str, Any]]):
 
 
 def decoded(row: dict[str, Any]) -> dict[str, Any]:
-    """Replace encoded images in a row by arrays, of the depth and channels that they were stored with."""
-    image = row["image"]
-    masks = row["masks"] or {}
+    """Replace encoded images and volumes in a row by arrays, of the depth and channels that they were stored with."""
     return row | {
-        "image": None if image is None else decode_array(image["bytes"]),
-        "masks": {name: None if mask is None else decode_array(mask["bytes"]) for name, mask in masks.items()},
+        "image": row["image"] and decode_array(row["image"]["bytes"]),
+        "volume": _volume(row["volume"]),
+        "masks": {name: mask and decode_array(mask["bytes"]) for name, mask in row["masks"].items()},
+        "volume_masks": {name: _volume(mask) for name, mask in row["volume_masks"].items()},
     }
 
 
+def _volume(stored: dict[str, Any] | None) -> np.ndarray | None:
+    """Decode a volume to an array by slice, row and column."""
+    if stored is None:
+        return None
+    from covid_datasets.formats.nifti import read_volume  # an extra, of which most sources need nothing
+
+    return read_volume(stored["bytes"], stored["path"]).voxels
+
+
 def decode_array(data: bytes) -> np.ndarray:
-    """Decode an encoded image to an array; palette images become what they look like."""
+    """Decode an encoded image to an array; palette images become what they look like, Hounsfield units int16."""
     image = Image.open(io.BytesIO(data))
+    if is_hounsfield(image):
+        return np.asarray(image).astype(np.int16)
     return np.asarray(image.convert("RGB") if image.mode == "P" else image)

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from covid_datasets.build.result import Built
+from covid_datasets.build.rows import CONTENT
 from covid_datasets.card import Modality
 from covid_datasets.errors import UsageError
 from covid_datasets.load.licences import PERMISSIONS, permitted
@@ -92,7 +93,7 @@ def narrow(selection: Selection, view: Mapping[str, Any], licence: Any) -> Selec
     """Keep the rows whose columns have the wanted values: ``modality="CT"``, ``quality=["good", "questionable"]``."""
     if not view and licence is None:
         return selection
-    usable = [name for name, kind in COLUMNS.items() if isinstance(kind, str) and kind != "image"]
+    usable = [name for name, kind in COLUMNS.items() if isinstance(kind, str) and name not in CONTENT]
     if unknown := sorted(set(view) - set(usable)):
         raise UsageError(f"view {unknown[0]!r}: expected a column with single values ({', '.join(usable)})")
     tables = [open_table(build) for build in selection.builds]

@@ -12,7 +12,7 @@ from covid_datasets.load.rows import NumpyRows
 
 
 class TorchRows(Dataset[dict[str, Any]]):
-    """Rows of a split; ``image`` and each mask is a tensor with channels first, of the stored depth."""
+    """Rows of a split; images, volumes and masks are tensors with channels first, of the stored depth."""
 
     def __init__(self, rows: NumpyRows) -> None:
         """Wrap decoded rows."""
@@ -25,12 +25,16 @@ class TorchRows(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Return a row with its images as tensors."""
         row = self._rows[index]
-        masks = {name: _tensor(mask) for name, mask in row["masks"].items()}
-        return row | {"image": _tensor(row["image"]), "masks": masks}
+        return row | {
+            "image": _tensor(row["image"]),
+            "volume": _tensor(row["volume"], volume=True),
+            "masks": {name: _tensor(mask) for name, mask in row["masks"].items()},
+            "volume_masks": {name: _tensor(mask, volume=True) for name, mask in row["volume_masks"].items()},
+        }
 
 
-def _tensor(array: np.ndarray | None) -> torch.Tensor | None:
+def _tensor(array: np.ndarray | None, *, volume: bool = False) -> torch.Tensor | None:
     if array is None:
         return None
-    channels_first = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
+    channels_first = array[None] if volume or array.ndim == 2 else np.moveaxis(array, -1, 0)
     return torch.from_numpy(np.array(channels_first))  # a copy: Pillow's arrays are read-only

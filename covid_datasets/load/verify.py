@@ -18,7 +18,7 @@ from covid_datasets.build.find import find_build
 from covid_datasets.build.finish import fingerprint_of
 from covid_datasets.build.measure import UndecodableError, decode, pixel_hash, to_grey
 from covid_datasets.build.result import MANIFEST_FILE, Built
-from covid_datasets.build.rows import row_digest
+from covid_datasets.build.rows import CONTENT, row_digest
 from covid_datasets.build.workers import usable_cores
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.load.tables import split_files
@@ -114,20 +114,24 @@ def _whole(build: Path, file: Path) -> Iterator[None]:
 
 
 def _check(batch: pa.RecordBatch, wanted: dict[str, str], pixels: bool) -> _Checked:
-    images = batch.column("image").field("bytes")
-    plain = batch.drop_columns(["image"]).to_pylist()
-    paths = batch.column("image").field("path").to_pylist()
+    fields = {kind: batch.column(kind).flatten() for kind in CONTENT}  # with what is null in their parents
+    bytes_of = {kind: found[0] for kind, found in fields.items()}
+    paths = {kind: found[1].to_pylist() for kind, found in fields.items()}
     digests, problems, total = {}, [], 0
-    for number, (row, path) in enumerate(zip(plain, paths, strict=True)):
+    for number, row in enumerate(batch.drop_columns(list(CONTENT)).to_pylist()):
         sample = row["sample_id"]
-        if images[number].is_valid:
-            data = images[number].as_buffer()
+        for kind, values in bytes_of.items():
+            if not values[number].is_valid:
+                continue
+            data = values[number].as_buffer()
             total += data.size
             if (sha256 := hashlib.sha256(data).hexdigest()) != row["sha256"]:
-                problems.append(f"{sample}: image: expected sha256 {row['sha256']}, found {sha256}")
-            elif pixels and row["pixel_sha256"] is not None:
+                problems.append(f"{sample}: {kind}: expected sha256 {row['sha256']}, found {sha256}")
+            elif pixels and kind == "image" and row["pixel_sha256"] is not None:
                 problems += _check_pixels(sample, data.to_pybytes(), row["pixel_sha256"])
-        digests[sample] = row_digest(row | {"image": path and {"path": path}})
+        digests[sample] = row_digest(
+            row | {kind: paths[kind][number] and {"path": paths[kind][number]} for kind in CONTENT}
+        )
         if digests[sample] != wanted.get(sample):
             problems.append(f"{sample}: row: expected digest {wanted.get(sample)}, found {digests[sample]}")
     return _Checked(digests, total, problems)

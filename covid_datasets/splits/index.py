@@ -47,10 +47,13 @@ class Index:
         return [
             *links_by_key("patient", self.strings("patient_id")),
             *links_by_ties(ties),
-            *links_by_key("same bytes", self.strings("sha256")),
-            *links_by_key("same pixels", self.strings("pixel_sha256")),
+            *links_by_key("same bytes", self._telling("sha256")),
+            *links_by_key("same pixels", self._telling("pixel_sha256")),
             *near_duplicates(self.strings("phash"), lambda row: thumbs[row].as_py()),
         ]
+
+    def _telling(self, name: str) -> list[str | None]:
+        return [None if blank else key for key, blank in zip(self.strings(name), self.column("blank"), strict=True)]
 
     @cached_property
     def groups(self) -> list[int]:

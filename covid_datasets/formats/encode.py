@@ -1,0 +1,61 @@
+"""Encode a part of a volume or video as an image that every reader of images decodes to the same values."""
+
+from __future__ import annotations
+
+import io
+import struct
+
+import numpy as np
+from PIL import Image
+
+_SHORT, _LONG = 3, 4
+_SIGNED = 2
+"""Types of TIFF fields, and the sample format of signed integers."""
+
+
+def encode(pixels: np.ndarray) -> bytes:
+    """Encode signed 16-bit values as TIFF without compression, 8-bit grey or colour as PNG.
+
+    >>> encode(np.zeros((2, 3), np.int16))[:2], encode(np.zeros((2, 3), np.uint8))[1:4]
+    (b'II', b'PNG')
+    """
+    if pixels.dtype == np.int16 and pixels.ndim == 2:
+        return _tiff(pixels)
+    if pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2:] == (3,)):
+        out = io.BytesIO()
+        Image.fromarray(pixels).save(out, "PNG", compress_level=1)
+        return out.getvalue()
+    raise TypeError(
+        "expected 16-bit signed values (rows, columns) or 8-bit values (rows, columns[, 3]), "
+        f"found {pixels.dtype} {pixels.shape}"
+    )
+
+
+def extension(pixels: np.ndarray) -> str:
+    """Name the extension that `encode` gives."""
+    return ".tiff" if pixels.dtype == np.int16 else ".png"
+
+
+def is_hounsfield(image: Image.Image) -> bool:
+    """Tell whether a decoded image is a slice that `encode` wrote: signed 16-bit values, Hounsfield units."""
+    return image.mode == "I" and getattr(image, "tag_v2", {}).get(339) == (_SIGNED,)
+
+
+def _tiff(pixels: np.ndarray) -> bytes:
+    """Write the one kind of TIFF that we need: a header of fixed size, then the values, as fast as memory copies."""
+    height, width = pixels.shape
+    entries = (
+        (256, _LONG, width),
+        (257, _LONG, height),
+        (258, _SHORT, 16),  # bits
+        (259, _SHORT, 1),  # no compression
+        (262, _SHORT, 1),  # larger is brighter
+        (273, _LONG, 8 + 2 + 10 * 12 + 4),  # where the values begin
+        (277, _SHORT, 1),  # channels
+        (278, _LONG, height),  # rows in the only strip
+        (279, _LONG, 2 * pixels.size),
+        (339, _SHORT, _SIGNED),
+    )
+    fields = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
+    header = struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + fields + bytes(4)
+    return header + pixels.astype("<i2", copy=False).tobytes()
