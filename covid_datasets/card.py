@@ -71,16 +71,35 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pattern:
+    """Files that belong to a folder which users fill by hand.
+
+    In ``glob``, ``*`` stands for any text without a slash, and ``{case}`` for a name that must be the same wherever
+    it is used: a ``required`` file is needed once for each of them.
+    """
+
+    glob: str
+    what: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
     """One download: a plain file at ``path``, or an archive whose members are the files.
 
-    ``copies`` are ordered: the publisher first, then content-identical public copies.
+    ``copies`` are ordered: the publisher first, then content-identical public copies. Without copies nothing may
+    fetch it: ``steps`` say how its user does.
     ``manifest`` names a file in ``catalogs/manifests/`` with the identity of each file inside.
+    A ``folder`` is filled by hand, and ``files`` are what belongs there.
+    Without an ``optional`` resource there is a dataset too, of fewer rows.
     """
 
     name: str
-    copies: tuple[Copy, ...]
-    archive: Literal["none", "zip", "tar"] = "none"
+    copies: tuple[Copy, ...] = ()
+    archive: Literal["none", "zip", "tar", "folder"] = "none"
+    files: tuple[Pattern, ...] = ()
+    optional: bool = False
+    steps: tuple[str, ...] = ()
     path: str = ""
     size: int | None = None
     sha256: str = ""

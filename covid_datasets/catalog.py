@@ -166,8 +166,15 @@ def _is_date(text: str) -> bool:
 
 def _check_resource(resource: Resource, path: Path) -> None:
     where = f"{path}: resource {resource.name!r}"
-    if not resource.copies:
-        raise CatalogError(f"{where}: key 'copies': expected at least one, found none")
+    if not (resource.copies or resource.steps):
+        raise CatalogError(f"{where}: key 'copies': expected at least one, or the steps to get it by hand, found none")
+    if (resource.archive == "folder") != bool(resource.files):
+        raise CatalogError(
+            f"{where}: key 'files': expected for folders and only there, found {len(resource.files)} "
+            f"with archive = {resource.archive!r}"
+        )
+    if resource.archive == "folder" and resource.copies:
+        raise CatalogError(f"{where}: key 'copies': expected none for a folder that is filled by hand")
     if (resource.archive == "none") != bool(resource.path):
         raise CatalogError(
             f"{where}: key 'path': expected for plain files and only there, found {resource.path!r} "

@@ -205,9 +205,13 @@ def _resources(card: Card) -> Iterator[str]:
         size = "" if resource.size is None else f", {resource.size:,} bytes"
         yield from ("", f"**{resource.name}**: {_kind(resource)}{size}; {_identity(resource)}", "")
         yield from (f"{number}. <{copy.url}>" for number, copy in enumerate(resource.copies, start=1))
+        yield from (f"- {step}" for step in resource.steps)
+        yield from (f"- `{pattern.glob}`: {pattern.what}" for pattern in resource.files)
 
 
 def _kind(resource: Resource) -> str:
+    if resource.archive == "folder":
+        return "a folder that you fill by hand"
     return f"file `{resource.path}`" if resource.archive == "none" else f"{resource.archive} archive"
 
 

@@ -114,6 +114,7 @@ def _told(obtained: Obtained, told: set[str]) -> list[Notice]:
     """Turn what the survey of the raw files found into notices, unless a record told of the same file."""
     found = [Notice("extra file", path, "belongs to no resource of the catalog") for path in obtained.extra]
     found += [Notice("resource not usable", where, why) for where, why in obtained.unusable.items()]
+    found += [Notice("part not present", name, f"to get it: {how}") for name, how in obtained.absent.items()]
     absent = [path for path in obtained.missing if path not in told]
     return found + [Notice("file not served", path, "in the content manifest, but in no copy") for path in absent]
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from covid_datasets.card import Copy, Resource
 from covid_datasets.errors import DamagedFileError, NotThereError
 from covid_datasets.fetch.archives import Location, is_archive, open_archive
+from covid_datasets.fetch.layout import matches
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.raw import Mount
 
@@ -41,7 +42,7 @@ def mount_local(data_dir: Path, resources: tuple[Resource, ...]) -> Local:
     places = _places((str(data_dir.absolute()),), damaged)
     mounts = {}
     for resource in resources:
-        found = _find_archive(places, resource) if resource.archive != "none" else _find_file(places, resource)
+        found = _FIND.get(resource.archive, _find_archive)(places, resource)
         if found is not None:
             mounts[resource.name] = found
     named = {shown(location): why for location, why in damaged.items()}
@@ -105,6 +106,25 @@ def _find_archive(places: dict[Location, list[str]], resource: Resource) -> Moun
                 return _mount(location, copy, copy.root, resource)
     outermost = next(iter(places))
     return Mount(outermost) if places[outermost] else None
+
+
+def _find_folder(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
+    """Find the folder in which most files are as its layout expects; the shallowest one of several."""
+    globs = tuple(pattern.glob for pattern in resource.files)
+    votes: Counter[tuple[Location, str]] = Counter(
+        (location, root)
+        for location, members in places.items()
+        for member in members
+        for root in _roots(member)
+        if matches(member[len(root) :], globs)
+    )
+    if not votes:
+        return None
+    (location, root), _ = min(votes.items(), key=lambda item: (-item[1], len(item[0][0]), item[0]))
+    return Mount(location, root, globs=globs)
+
+
+_FIND = {"none": _find_file, "folder": _find_folder}
 
 
 def _members(members: list[str], copy: Copy) -> bool:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from covid_datasets.card import Card, Copy, Resource
 from covid_datasets.catalog import load_card, split_name
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
 from covid_datasets.fetch.download import Download, locate_all
-from covid_datasets.fetch.local import archive_names, mount_local, shown
+from covid_datasets.fetch.layout import absent
+from covid_datasets.fetch.local import Local, archive_names, mount_local, shown
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.mirror import Mirrored, write_mirror
 from covid_datasets.fetch.raw import Mount, RawFiles
@@ -34,7 +35,8 @@ class Origin:
 class Obtained:
     """The raw files of a source, where they came from, and what is not as the catalog says.
 
-    ``missing`` and ``extra`` are files, ``unusable`` are whole archives and resources, with the reason.
+    ``missing`` and ``extra`` are files, ``unusable`` are whole archives and resources, with the reason, and ``absent``
+    are optional resources that are not there, with how to get them.
     """
 
     raw: RawFiles
@@ -42,6 +44,7 @@ class Obtained:
     missing: tuple[str, ...]
     extra: tuple[str, ...]
     unusable: Mapping[str, str]
+    absent: Mapping[str, str] = field(default_factory=dict)
 
 
 def obtain(
@@ -55,43 +58,56 @@ def obtain(
 ) -> Obtained:
     """Get the raw files of a version, from ``data_dir`` where given, else from the source's copies in order."""
     resources = card.resources_of(version)
-    extra: list[str] = []
-    unusable: dict[str, str] = {}
-    if data_dir is not None:
-        local = mount_local(Path(data_dir), resources)
-        mounts, extra, unusable = local.mounts, local.extra, local.damaged
-        origins = [Origin(name, shown(mount.location), "", _proof(mount)) for name, mount in mounts.items()]
-    elif card.access.kind in ("open", "web") or settings.mirror:
-        unreachable: dict[str, CovidDatasetsError] = {}
-        located = locate_all(
-            resources,
-            settings,
-            accept={resource.name: _whole(resource) for resource in resources},
-            on_error=(lambda resource, error: unreachable.update({resource.name: error})) if allow_missing else None,
-        )
-        if unreachable and not located:
+    by_hand = [resource for resource in resources if not resource.copies]
+    if data_dir is None and (_needs_hands(card, settings) or any(not resource.optional for resource in by_hand)):
+        raise AccessRequired(access_text(card, version))
+    local = Local({}, [], {}) if data_dir is None else mount_local(Path(data_dir), resources)
+    mounts, unusable = dict(local.mounts), dict(local.damaged)
+    origins = [Origin(name, shown(mount.location), "", _proof(mount)) for name, mount in mounts.items()]
+    if data_dir is None or by_hand:  # what is open completes what its user has to bring
+        wanted = [resource for resource in resources if resource.copies and resource.name not in mounts]
+        located, unreachable = _located(wanted, settings, allow_missing=allow_missing)
+        if unreachable and not located and not mounts:
             raise next(iter(unreachable.values()))
-        unusable = {name: str(unreachable[name]) for name in sorted(unreachable)}
-        mounts = {
-            resource.name: _mount(resource, *located[resource.name])
-            for resource in resources
-            if resource.name in located
+        unusable |= {name: str(unreachable[name]) for name in sorted(unreachable)}
+        mounts |= {
+            resource.name: _mount(resource, *located[resource.name]) for resource in wanted if resource.name in located
         }
-        origins = [
+        origins += [
             Origin(
                 name, download.url, download.sha256, "content manifest" if mounts[name].manifest else download.verified
             )
             for name, (download, _) in located.items()
         ]
-    else:
-        raise AccessRequired(access_text(card))
+    mounts = {resource.name: mounts[resource.name] for resource in resources if resource.name in mounts}
+    extra = local.extra
     raw = RawFiles(tuple(mounts.values()), version, config, dict(card.config(config)[1].options))
     missing, wrong = _survey(resources, mounts)
     lost = len(missing) + len(wrong)
     if lost and not allow_missing and lost > card.version(version)[1].tolerance * _count(resources):
         damaged = [*wrong, *(f"{where}: {why}" for where, why in unusable.items())]
         raise IncompleteSourceError(incomplete_text(card, version, missing, damaged, extra, data_dir))
-    return Obtained(raw, tuple(origins), tuple(missing), tuple(extra), unusable)
+    lacking = {resource.name: how_to_get(resource) for resource in resources if resource.name not in mounts}
+    return Obtained(raw, tuple(origins), tuple(missing), tuple(extra), unusable, lacking)
+
+
+def _needs_hands(card: Card, settings: Settings) -> bool:
+    return card.access.kind not in ("open", "web") and not settings.mirror
+
+
+def _located(
+    resources: Sequence[Resource], settings: Settings, *, allow_missing: bool
+) -> tuple[dict[str, tuple[Download, Copy]], dict[str, CovidDatasetsError]]:
+    """Download what is open; an optional resource, or one that may be missing, that cannot be had is told."""
+    unreachable: dict[str, CovidDatasetsError] = {}
+
+    def told(resource: Resource, error: CovidDatasetsError) -> None:
+        if not (allow_missing or resource.optional):
+            raise error
+        unreachable[resource.name] = error
+
+    accept = {resource.name: _whole(resource) for resource in resources}
+    return locate_all(resources, settings, accept=accept, on_error=told), unreachable
 
 
 def make_mirror(
@@ -131,6 +147,8 @@ def _absent(resource: Resource, mount: Mount | None) -> list[str]:
 
 
 def _missing(resource: Resource, present: Mapping[str, int]) -> list[str]:
+    if resource.archive == "folder" and present:
+        return absent(resource.files, present)
     if not resource.manifest:
         return [] if present else [resource.path or resource.name]
     return [path for path in read_manifest(resource.manifest) if path not in present]
@@ -145,6 +163,8 @@ def _survey(resources: Sequence[Resource], mounts: dict[str, Mount]) -> tuple[li
     missing, wrong = [], []
     for resource in resources:
         mount = mounts.get(resource.name)
+        if mount is None and resource.optional:
+            continue  # told as a part that is not there, see `Obtained.absent`
         present = {} if mount is None else mount.sizes()
         missing += _missing(resource, present)
         identities = read_manifest(resource.manifest) if resource.manifest else {}
@@ -155,12 +175,20 @@ def _survey(resources: Sequence[Resource], mounts: dict[str, Mount]) -> tuple[li
     return missing, wrong
 
 
-def access_text(card: Card) -> str:
+def how_to_get(resource: Resource) -> str:
+    """Say in one line where a resource comes from."""
+    places = [f"<{copy.url}>" for copy in resource.copies]
+    return "; ".join([*resource.steps, *(f"it is served at {place}" for place in places[:1])])
+
+
+def access_text(card: Card, version: str | None = None) -> str:
     """Say how to get a source that nothing can download for its user."""
-    steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(card.access.steps, start=1))
+    given = card.access.steps or tuple(how_to_get(part) for part in card.resources_of(version) if not part.copies)
+    steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(given, start=1))
     return (
         f"{card.id}: access is by {card.access.kind}; no program may fetch it for you.\n{steps}\n"
-        f"Then: covid-datasets build {card.id} --data-dir FOLDER\nThe folder should hold:\n{expected_tree(card)}"
+        f"Then: covid-datasets build {card.id} --data-dir FOLDER\n"
+        f"The folder should hold:\n{expected_tree(card, version)}"
     )
 
 
@@ -171,8 +199,15 @@ def expected_tree(card: Card, version: str | None = None) -> str:
         if resource.archive == "none":
             lines.append(f"    {resource.path}")
             continue
+        if resource.archive == "folder":
+            lines += [
+                f"    {pattern.glob}   ({pattern.what}{'; needed' if pattern.required else ''})"
+                for pattern in resource.files
+            ]
+            continue
         held = f"{len(read_manifest(resource.manifest)):,} files" if resource.manifest else "its files"
-        lines.append(f"    {archive_names(resource.copies[0])[-1]}   (untouched, or unpacked: {held})")
+        name = archive_names(resource.copies[0])[-1] if resource.copies else f"{resource.name}.{resource.archive}"
+        lines.append(f"    {name}   (untouched, or unpacked: {held})")
     return "\n".join(lines)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from covid_datasets.errors import DamagedFileError, NotThereError
 from covid_datasets.fetch.archives import Location, open_archive
+from covid_datasets.fetch.layout import matches
 from covid_datasets.fetch.manifest import Identity, read_manifest
 
 
@@ -18,7 +19,8 @@ class Mount:
     """Where the files of one resource are.
 
     The canonical path ``p`` is the member ``root + p`` at ``location``, with names spelled as this copy spells
-    them (``rename``). A ``manifest`` says which files there are to be; ``only`` is the one path of a plain file.
+    them (``rename``). A ``manifest`` says which files there are to be; ``only`` is the one path of a plain file;
+    ``globs`` are the files that belong to a folder which was filled by hand.
     """
 
     location: Location
@@ -27,6 +29,7 @@ class Mount:
     manifest: str = ""
     only: str = ""
     member: str = ""
+    globs: tuple[str, ...] = ()
 
     def spelled(self, path: str) -> str:
         """Name the member that holds ``path`` in this copy."""
@@ -42,6 +45,8 @@ class Mount:
             return None
         if self.manifest and path not in read_manifest(self.manifest):
             return None
+        if self.globs and not matches(path, self.globs):
+            return None
         return open_archive(self.location).size(self.spelled(path))
 
     def sizes(self) -> dict[str, int]:
@@ -53,7 +58,8 @@ class Mount:
         if self.manifest:
             spelled = {path: self.spelled(path) for path in read_manifest(self.manifest)}
             return {path: inside[name] for path, name in spelled.items() if name in inside}
-        return {name.removeprefix(self.root): size for name, size in inside.items() if name.startswith(self.root)}
+        here = {name.removeprefix(self.root): size for name, size in inside.items() if name.startswith(self.root)}
+        return {path: size for path, size in here.items() if not self.globs or matches(path, self.globs)}
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file that is here."""
