@@ -26,6 +26,11 @@ class Index:
         with pa.memory_map(str(build / INDEX_FILE)) as source:
             return cls(pa.ipc.open_file(source).read_all())
 
+    @classmethod
+    def join(cls, builds: Sequence[Path]) -> Index:
+        """Map the indices of several builds as one, without a copy."""
+        return cls(pa.concat_tables([cls.read(build).table for build in builds]))
+
     def column(self, name: str) -> list[object]:
         """Return a column as Python values."""
         values: list[object] = self.table.column(name).to_pylist()
