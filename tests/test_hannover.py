@@ -187,6 +187,16 @@ def test_files_that_are_not_as_published(damage: str, kind: str, small: SmallSou
         build_dataset("hannover", data_dir=tree, cache_dir=tmp_path / "whole", num_proc=1)
 
 
+def test_the_real_files_are_those_of_the_manifest(mirror: Path, tmp_path: Path) -> None:
+    archive = "github.com/ml-workgroup/covid-19-image-repository/archive"
+    if not (mirror / archive).is_dir():
+        pytest.skip(f"the mirror has no {archive}")
+    built = build_dataset("hannover", mirror=str(mirror), cache_dir=tmp_path, num_proc=1, allow_missing=True)
+    assert 0 < built.rows <= 243
+    kinds = {notice["kind"] for notice in built.manifest()["notices"]}
+    assert kinds <= {"missing file", "file not served"}, "expected that every file that is there is as pinned"
+
+
 @needs_real
 def test_hannover_whole() -> None:
     records, notices = of(REAL / "hannover")
