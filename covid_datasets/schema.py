@@ -32,6 +32,10 @@ CLINICAL = {
     "leukocytes_per_nl": "float64",
     "neutrophils_per_nl": "float64",
     "lymphocytes_per_nl": "float64",
+    "crp_mg_per_l": "float64",
+    "d_dimer_mg_per_l": "float64",
+    "ldh_u_per_l": "float64",
+    "pco2_mmhg": "float64",
 }
 """Clinical values with their types; the unit is in the name."""
 

@@ -31,6 +31,8 @@ INDEX_SCHEMA = pa.schema(
         ("blank", pa.bool_()),
         ("pixel_hash", pa.string()),
         ("phash", pa.string()),
+        ("square_phash", pa.string()),
+        ("aspect", pa.float64()),
         ("thumb", pa.binary()),
         ("row_sha256", pa.string()),
     ]
@@ -128,6 +130,8 @@ def index_row(
         "blank": blank,
         "pixel_hash": measured.pixel_hash,
         "phash": measured.phash if typical else None,
+        "square_phash": measured.square_phash if typical else None,
+        "aspect": measured.width / measured.height if measured.width and measured.height else None,
         "thumb": measured.thumb if typical else None,
         "row_sha256": row_digest(row),
     }

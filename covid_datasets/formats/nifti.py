@@ -107,6 +107,7 @@ def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
         pixel_mode=volume.voxels.dtype.name,
         pixel_hash=digest.hexdigest(),
         phash=seen.phash,
+        square_phash=seen.square_phash,
         thumb=seen.thumb,
         quality=seen.quality,
         quality_reasons=seen.quality_reasons,
