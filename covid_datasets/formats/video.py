@@ -187,7 +187,8 @@ def _tables(bt709: bool, full: bool) -> tuple[np.ndarray, ...]:
 
 
 def _eight_bits(scaled: np.ndarray) -> np.ndarray:
-    return np.clip((scaled + _ONE // 2) >> 16, 0, 255).astype(np.uint8)
+    rounded: np.ndarray = np.clip((scaled + _ONE // 2) >> 16, 0, 255).astype(np.uint8)
+    return rounded
 
 
 def _is_whole_gif(data: bytes) -> bool:
