@@ -40,7 +40,8 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
         if name in rows:
             yield Notice("row listed twice", f"{TABLE}: {name}", "the first of its rows counts")
         rows.setdefault(name, row)
-    files = {PurePosixPath(path): None for kind in ("videos", "images") for path in raw.paths(f"pocus_{kind}/*")}
+    # Also those that an incomplete copy lacks, so that no fold depends on the copy.
+    files = {PurePosixPath(path) for kind in ("videos", "images") for path in raw.expected(f"pocus_{kind}/*")}
     folds = official_folds(files)
     yield from _without_files(table.rows, {path.stem for path in files})
     for path in sorted(files, key=lambda path: (path.name, path)):
