@@ -47,15 +47,16 @@ def frames(data: bytes, path: str) -> Iterator[Frame]:
     """Decode every frame of the first video stream, in order.
 
     Raises:
-        DamagedFileError: There is no video, or it is not whole: a packet or frame is damaged, or there are fewer than
-            the file states. MPEG program streams state nothing, so one that was cut between two pictures passes.
+        DamagedFileError: There is no video, or it is not whole: a packet or frame is damaged, or there are fewer
+            frames or bytes than the file states. MPEG program streams state nothing, so one that was cut exactly
+            between two pictures passes.
     """
     need("av")
     import av
 
     number, packets, begin = 0, 0, None
-    if data[:4] == b"GIF8" and not _is_whole_gif(data):
-        raise DamagedFileError(f"{path}: expected a whole GIF, found {len(data):,} bytes that stop before its end")
+    if (data[:4] == b"GIF8" and not _is_whole_gif(data)) or (data[:4] == b"RIFF" and not _is_whole_riff(data)):
+        raise DamagedFileError(f"{path}: expected a whole video, found {len(data):,} bytes that stop before its end")
     try:
         with av.open(io.BytesIO(data), metadata_errors="replace") as container:
             if not container.streams.video:
@@ -76,8 +77,9 @@ def frames(data: bytes, path: str) -> Iterator[Frame]:
                     seconds = None if decoded.time is None or begin is None else float(decoded.time - begin)
                     yield Frame(number, seconds, rate, decoded)
                     number += 1
-            # Packets, because an edit list may hide frames that the file holds and states.
-            if packets < stream.frames:
+            # Packets, because an edit list may hide frames that the file holds and states; AVI also counts the moments
+            # at which the frame before is shown on.
+            if packets < stream.frames and container.format.name != "avi":
                 raise DamagedFileError(f"{path}: expected {stream.frames} frames, as the file states, found {packets}")
     except av.error.FFmpegError as error:
         raise DamagedFileError(
@@ -201,6 +203,11 @@ def _is_whole_gif(data: bytes) -> bool:
             at += 1 + data[at]
         at += 1
     return data[at : at + 1] == b";"
+
+
+def _is_whole_riff(data: bytes) -> bool:
+    """Hold an AVI against the size that it states, where it states one."""
+    return len(data) >= 8 + int.from_bytes(data[4:8], "little")
 
 
 def _gif_table(flags: bytes) -> int:
