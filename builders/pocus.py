@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
 from covid_datasets.fetch.raw import RawFiles
@@ -48,7 +48,7 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
         yield from _record(path, rows.get(path.stem, {}), folds.get(path), raw)
 
 
-def official_folds(files: Iterable[PurePosixPath]) -> dict[PurePosixPath, str]:
+def official_folds(files: Collection[PurePosixPath]) -> dict[PurePosixPath, str]:
     """Apply what is fixed in the publishers' rule; the files that it draws by chance get no fold.
 
     For each class, and for videos and stills apart: convex files in the order of their names, in five equal parts.
