@@ -74,6 +74,7 @@ def stored_row(
         "caption": record.caption,
         "series_id": f"{dataset}/{record.series}" if record.series is not None else None,
         "part_index": record.part_index,
+        "seconds": record.seconds,
         "position": _numbers(record.position),
         "orientation": _numbers(record.orientation),
         "spacing": _numbers(record.spacing or measured.spacing),
