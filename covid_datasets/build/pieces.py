@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from covid_datasets.build.columnar import record_batch
-from covid_datasets.build.measure import Measured, UndecodableError, measure
+from covid_datasets.build.measure import Measured, UndecodableError, measure, measure_pixels
 from covid_datasets.build.plan import Piece
 from covid_datasets.build.result import Verify
 from covid_datasets.build.rows import INDEX_SCHEMA, index_row, stored_row
@@ -130,7 +130,7 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
             data = encode(part.pixels)
             encoded = {name: encode(mask) for name, mask in part.masks.items()}
             sha256 = hashlib.sha256(data).hexdigest()
-            measured = Measured(sha256) if task.verify == "bytes" else measure(data, sha256, image.path)
+            measured = Measured(sha256) if task.verify == "bytes" else measure_pixels(part.pixels, sha256, image.path)
             row = stored_row(task.dataset, own, data, encoded, measured)
             size = len(data) + sum(map(len, encoded.values()))
             # Above the lungs and below them slices are blank, and so the same in everybody.

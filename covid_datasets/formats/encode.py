@@ -58,4 +58,4 @@ def _tiff(pixels: np.ndarray) -> bytes:
     )
     fields = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
     header = struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + fields + bytes(4)
-    return header + pixels.astype("<i2", copy=False).tobytes()
+    return b"".join((header, np.ascontiguousarray(pixels, "<i2").data))
