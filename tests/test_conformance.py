@@ -27,6 +27,7 @@ from covid_datasets import page
 from covid_datasets.build.inputs import builder_path
 from covid_datasets.build.plan import read_identities
 from covid_datasets.build.result import Built
+from covid_datasets.build.rows import CONTENT
 from covid_datasets.card import Card
 from covid_datasets.catalog import catalog_folder, load_card, names
 from covid_datasets.errors import IncompleteSourceError
@@ -279,7 +280,7 @@ def test_flags_and_official_splits_are_on_the_card(card: Card, found: list[Recor
 def test_references_lead_to_files(name: str, small: SmallSources, found: list[Record | Notice]) -> None:
     raw = RawFiles.of_folder(small.tree(name))
     for record in (item for item in found if isinstance(item, Record)):
-        for reference in (record.image, *record.masks.values()):
+        for reference in (record.content, *record.masks.values(), *record.volume_masks.values()):
             assert not isinstance(reference, File) or raw.has(reference.path), reference
 
 
@@ -325,9 +326,9 @@ def test_nothing_is_lost_silently(name: str, built: Built, found: list[Record | 
     assert kept <= records
     assert len(records - kept) <= built.dropped == sum(notice["dropped"] for notice in notices)
     assert built.rows == len(kept) == sum(built.splits.values()) == sum(built.labels.values())
-    rows = table(built).select(["image", "masks"]).to_pylist()
-    told = {row["image"]["path"] for row in rows if row["image"]}
-    told |= {mask["path"] for row in rows for mask in row["masks"].values() if mask}
+    rows = table(built).select([*CONTENT, "masks", "volume_masks"]).to_pylist()
+    told = {row[kind]["path"] for row in rows for kind in CONTENT if row[kind]}
+    told |= {mask["path"] for row in rows for kind in ("masks", "volume_masks") for mask in row[kind].values() if mask}
     told |= {notice["where"] for notice in notices}
     tree = small.tree(name)
     pictures = {path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.name.lower().endswith(PICTURES)}
@@ -402,10 +403,10 @@ def test_columns_are_those_of_all_sources(built: Built) -> None:
 @every_source
 def test_images_are_the_original_bytes(name: str, built: Built, small: SmallSources) -> None:
     raw = RawFiles.of_folder(small.tree(name))
-    for row in table(built).select(["image", "sha256"]).to_pylist():
-        if row["image"] is not None:
-            assert hashlib.sha256(row["image"]["bytes"]).hexdigest() == row["sha256"]
-            assert not raw.has(row["image"]["path"]) or raw.read(row["image"]["path"]) == row["image"]["bytes"]
+    for row in table(built).select([*CONTENT, "sha256"]).to_pylist():
+        for stored in (row[kind] for kind in CONTENT if row[kind]):
+            assert hashlib.sha256(stored["bytes"]).hexdigest() == row["sha256"]
+            assert not raw.has(stored["path"]) or raw.read(stored["path"]) == stored["bytes"]
 
 
 @every_source

@@ -27,8 +27,6 @@ CHUNK = 1 << 17
 """Compressed bytes inflated at once; what comes of them is copied while it is in the cache of a core."""
 WHOLE = 1e-3
 """Values this near to a whole number are that number, written by a program that calculates in floating point."""
-SAME_PLACE = 0.1
-"""Two grids are one where no corner is further apart than this share of a voxel's shortest side."""
 _GZIP = b"\x1f\x8b"
 _MILLIMETRES = {1: 1000.0, 3: 0.001}
 """Units of length of a header, other than millimetres: metres and micrometres."""
@@ -112,33 +110,6 @@ def read_volume(data: bytes, path: str) -> Volume:
         raise _damaged(path, data, what)
     stored = whole[header.offset : header.end].view(header.dtype).reshape(header.shape)
     return Volume(header, stored, found - header.end)
-
-
-def read_mask(data: bytes, path: str) -> tuple[Header, np.ndarray, list[float]]:
-    """Read a mask as 0 and 1 (above a half), with its header and some of the values that are neither."""
-    volume = read_volume(data, path)
-    mask = np.empty(volume.header.shape, np.uint8)
-    odd: set[float] = set()
-    for stored, plane in zip(volume.stored, mask, strict=True):
-        values = volume.values(stored)
-        np.greater(values, 0.5, out=plane, casting="unsafe")
-        if not np.array_equal(values, plane):
-            odd.update(np.unique(values[values != plane])[:5].tolist())
-    return volume.header, mask, sorted(odd)[:5]
-
-
-def difference(image: Header, mask: Header) -> str:
-    """Say why a mask does not lie on the voxels of an image; nothing where it does."""
-    if image.shape != mask.shape:
-        return f"expected the shape {image.shape} of the image, found {mask.shape} (slices, rows, columns)"
-    if image.affine is None or mask.affine is None:
-        return ""
-    corners = np.array([[*np.unravel_index(n, (2, 2, 2)), 1] for n in range(8)], np.float64)
-    corners[:, :3] *= np.array(image.shape[::-1]) - 1
-    apart = float(np.sqrt((((image.affine - mask.affine) @ corners.T)[:3] ** 2).sum(axis=0)).max())
-    if apart > SAME_PLACE * min(image.spacing):
-        return f"expected the place of the image, found a corner {apart:.3g} mm apart"
-    return ""
 
 
 def hounsfield(values: np.ndarray) -> tuple[np.ndarray, str]:
