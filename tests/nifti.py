@@ -22,8 +22,7 @@ def nifti(
     located: bool = True,
 ) -> bytes:
     """Write voxels by (slice, row, column) as they are; slope and intercept are what the header says."""
-    image: Any = nibabel.Nifti1Image(voxels.T, affine)
-    image.header.set_data_dtype(voxels.dtype)
+    image: Any = nibabel.Nifti1Image(voxels.T, affine, dtype=voxels.dtype)
     if not located:
         image.set_sform(affine, 0)
         image.set_qform(affine, 0)

@@ -43,7 +43,7 @@ from covid_datasets.schema import COLUMNS, File, Notice, Parts, Record
 from covid_datasets.splits.assign import published_splits
 from covid_datasets.splits.index import Index
 from covid_datasets.taxonomy import label_names
-from tests.small import FORMS, SmallSources, source_module, small_configs
+from tests.small import FORMS, SmallSources, small_configs, source_module
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_BUILDER = 300

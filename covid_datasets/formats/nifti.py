@@ -27,6 +27,8 @@ CHUNK = 1 << 17
 """Compressed bytes inflated at once; what comes of them is copied while it is in the cache of a core."""
 WHOLE = 1e-3
 """Values this near to a whole number are that number, written by a program that calculates in floating point."""
+MAX_PIECE = 1 << 22
+"""Bytes that come of them at most; a bomb gives a thousand times what goes in."""
 _GZIP = b"\x1f\x8b"
 _MILLIMETRES = {1: 1000.0, 3: 0.001}
 """Units of length of a header, other than millimetres: metres and micrometres."""
@@ -197,12 +199,14 @@ def _pieces(data: bytes, path: str) -> Iterator[bytes | memoryview]:
         if left[:2] != _GZIP:
             raise _damaged(path, data, f"the last {len(left):,} bytes are no part of the gzip file")
         member: Any = engine.decompressobj(zlib.MAX_WBITS | 16)
-        while left and not member.eof:
+        piece: bytes | None = None
+        while not member.eof and (left or piece):
+            chunk = left[:CHUNK]
             try:
-                piece = member.decompress(left[:CHUNK])
+                piece = member.decompress(chunk, MAX_PIECE)
             except (zlib.error, engine.error, OSError, EOFError, ValueError) as error:
                 raise _damaged(path, data, str(error) or type(error).__name__) from error
-            left = left[CHUNK:] if not member.unused_data else left[len(left[:CHUNK]) - len(member.unused_data) :]
+            left = left[len(chunk) - len(member.unconsumed_tail) - len(member.unused_data) :]
             yield piece
         if not member.eof:
             raise _damaged(path, data, "the gzip file ends too early")
