@@ -91,27 +91,35 @@ def read_header(data: bytes, path: str) -> Header:
 
 
 def read_volume(data: bytes, path: str) -> Volume:
-    """Read the bytes of a ``.nii`` or ``.nii.gz`` file; all of it is inflated and its checksum holds."""
+    """Read the bytes of a ``.nii`` or ``.nii.gz`` file; all of it is inflated and its checksum holds.
+
+    >>> import nibabel
+    >>> stored = nibabel.Nifti1Image(np.zeros((4, 3, 2), np.int16), np.diag([0.7, 0.7, 5.0, 1.0])).to_bytes()
+    >>> volume = read_volume(stored, "a.nii")
+    >>> volume.voxels.shape, volume.header.spacing
+    ((2, 3, 4), (0.7, 0.7, 5.0))
+    """
     pieces = _pieces(data, path)
     head, rest = _head(pieces)
     header = _header(head, data, path)
+    end = header.end
     if not data.startswith(_GZIP):
         whole, found = np.frombuffer(data, np.uint8), len(data)
     else:
         # Written piece by piece, so that neither a header that lies nor a bomb takes more memory than the file gives.
-        whole, found = np.empty(header.end, np.uint8), 0
+        whole, found = np.empty(end, np.uint8), 0
         for piece in rest:
-            kept = piece[: max(header.end - found, 0)]
+            kept = piece[: max(end - found, 0)]
             whole[found : found + len(kept)] = np.frombuffer(kept, np.uint8)
             found += len(piece)
             if found > MAX_VOLUME_BYTES:
                 raise _damaged(path, data, f"more than {MAX_VOLUME_BYTES:,} bytes come out of it")
         whole.flags.writeable = False
-    if found < header.end:
-        what = f"{found:,} bytes inflated, the header promises {header.end:,} (shape {header.shape} of {header.dtype})"
+    if found < end:
+        what = f"{found:,} bytes inflated, the header promises {end:,} (shape {header.shape} of {header.dtype})"
         raise _damaged(path, data, what)
-    stored = whole[header.offset : header.end].view(header.dtype).reshape(header.shape)
-    return Volume(header, stored, found - header.end)
+    stored = whole[header.offset : end].view(header.dtype).reshape(header.shape)
+    return Volume(header, stored, found - end)
 
 
 def hounsfield(values: np.ndarray) -> tuple[np.ndarray, str]:

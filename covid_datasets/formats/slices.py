@@ -20,8 +20,12 @@ def axial_slices(raw: RawReader, path: str, masks: tuple[tuple[str, str], ...] =
     This is a function for `covid_datasets.schema.Parts`. ``masks`` are names and paths. Masks that do not lie on the
     voxels of the volume, and slices whose values are no whole numbers of 16 bits, are told and left out.
 
-    >>> next(axial_slices(raw, "a.nii.gz"))  # doctest: +SKIP
-    Part(id='000', path='a.nii.gz/000', ...)
+    >>> import nibabel
+    >>> class Files:
+    ...     def read(self, path: str) -> bytes:
+    ...         return nibabel.Nifti1Image(np.zeros((4, 3, 2), np.int16), np.eye(4)).to_bytes()
+    >>> [(part.id, part.pixels.shape, part.fields["position"]) for part in axial_slices(Files(), "a.nii")]
+    [('000', (3, 4), (-3.0, -2.0, 0.0)), ('001', (3, 4), (-3.0, -2.0, 1.0))]
     """
     drawn: dict[str, Mask] = {}
     for name, mask_path in masks:  # before the volume: two volumes are never in memory
