@@ -106,7 +106,7 @@ def test_one_name_is_confirmed_or_contradicted_by_looks() -> None:
     )
     assert (found[2, 5].proven, found[2, 5].evidence) == (
         False,
-        "deadbeef1.nii, not compared: no picture to show for it",
+        "deadbeef1.nii, not compared: no picture that can be decoded",
     )
 
 
@@ -196,6 +196,21 @@ def test_a_film_in_two_sources_is_in_one_split(
     assert report.dataset == "cohen, hannover"
     groups = {finding.kind: finding.groups for finding in report.findings}
     assert (groups["near-duplicate"], groups["tie"]) == ((1, 0) if evidence == "pixels" else (0, 2))
+
+
+def test_a_damaged_picture_bears_nothing_out(
+    small: SmallSources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "tree"
+    shutil.copytree(small.tree("hannover"), tree)
+    (tree / "png/b343e657.png").write_bytes(b"no picture")
+    monkeypatch.setattr("covid_datasets.fetch.raw.RawFiles.identity", lambda raw, path: None)
+    for name, folder in (("cohen", small.tree("cohen")), ("hannover", tree)):
+        build_dataset(name, data_dir=folder, cache_dir=tmp_path, num_proc=1, allow_missing=True, verify="bytes")
+    found = {row["kind"]: row for row in overlaps(["cohen", "hannover"], cache_dir=tmp_path).to_pylist()}
+    assert found.keys() == {"same name", "tie"}
+    assert found["same name"]["evidence"] == "b343e657, not compared: no picture that can be decoded"
+    assert not found["same name"]["proven"]
 
 
 def test_what_is_not_built_or_alone_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from PIL import Image
 
 from covid_datasets.build.find import find_build
-from covid_datasets.build.measure import decode, to_grey
+from covid_datasets.build.measure import UndecodableError, decode, to_grey
 from covid_datasets.build.result import Built
 from covid_datasets.catalog import split_name
 from covid_datasets.errors import UsageError
@@ -72,4 +72,7 @@ class _Pictures:
 
     def _grey(self, row: int) -> Image.Image | None:
         image = self._images[row].as_py()
-        return None if image is None else to_grey(decode(image["bytes"]))
+        try:
+            return None if image is None else to_grey(decode(image["bytes"]))
+        except UndecodableError:  # possible where a build only hashed its bytes; then nothing bears the name out
+            return None

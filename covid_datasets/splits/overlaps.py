@@ -69,7 +69,7 @@ def distinctive_name(sample: str) -> str:
 
 def _same_name(name: str, first: int, second: int, likeness: float | None) -> Overlap:
     if likeness is None:
-        return Overlap("same name", first, second, False, f"{name}, not compared: no picture to show for it")
+        return Overlap("same name", first, second, False, f"{name}, not compared: no picture that can be decoded")
     proven = likeness >= MIN_CORRELATION
     verdict = "confirmed" if proven else "contradicted"
     return Overlap("same name", first, second, proven, f"{name}, {verdict} by looks: correlation {likeness:.3f}")
