@@ -41,7 +41,7 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
 
 
 def _study(raw: RawFiles, study: str, row: Row | None, path: str | None, mask: str | None) -> Iterator[Record | Notice]:
-    folder = _STUDY.fullmatch(path)[1] if path else ""  # type: ignore[index]  # _files matched it
+    folder = path.split("/")[-2] if path else ""
     if row is None:
         yield Notice("file not in the table", path or study, f"no row of the registry; its folder says {folder}")
     category = (row["category"] if row else folder).strip()
