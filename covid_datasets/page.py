@@ -46,6 +46,7 @@ def page(card: Card) -> str:
         _configs(card),
         _official_split(card),
         _defects(card),
+        _columns(card),
         _features(card),
         _citations(card),
     )
@@ -58,7 +59,7 @@ def index(cards: Iterable[Card]) -> str:
         (
             f"[`{card.id}`]({card.id}.md)",
             card.title,
-            ", ".join(card.modalities),
+            _modalities(card),
             *_counts(card),
             card.access.kind,
             _spdx(card),
@@ -123,13 +124,13 @@ def _head(card: Card) -> Iterator[str]:
         ("", ""),
         [
             ("Id", f"`{card.id}`"),
-            ("Modalities", ", ".join(card.modalities)),
+            ("Modalities", _modalities(card)),
             ("Task", card.task),
             ("Homepage", card.homepage or "none"),
             ("Also known as", ", ".join(card.seed_names) or "nothing else"),
             ("Access", _access_text(card)),
             ("Licence", _spdx(card)),
-            ("Patients", KNOWN[card.patients.known]),
+            ("Patients", "none: rows are no people" if card.columns else KNOWN[card.patients.known]),
         ],
     )
     yield from (
@@ -155,7 +156,8 @@ def _contents(card: Card) -> Iterator[str]:
         )
         for name, version in card.versions.items()
     ]
-    yield from _table(("version", "date", "images", "patients", "may be missing", "commit"), rows)
+    unit = "rows" if card.columns else "images"
+    yield from _table(("version", "date", unit, "patients", "may be missing", "commit"), rows)
     for name, version in card.versions.items():
         yield from _version_notes(name, version)
 
@@ -169,7 +171,8 @@ def _version_notes(name: str, version: Version) -> Iterator[str]:
 
 
 def _patients(card: Card) -> Iterator[str]:
-    yield from ("## Patients", "", f"Who the patient is: **{KNOWN[card.patients.known]}**. {card.patients.how}")
+    known = "" if card.columns else f"Who the patient is: **{KNOWN[card.patients.known]}**. "
+    yield from ("## Patients", "", f"{known}{card.patients.how}")
     yield from _warning(card.patients.warning)
 
 
@@ -208,6 +211,8 @@ def _resources(card: Card) -> Iterator[str]:
 
 
 def _kind(resource: Resource) -> str:
+    if resource.days:
+        return f"a file each day, `{resource.path}`, from {resource.days[0]} to {resource.days[1]}"
     return f"file `{resource.path}`" if resource.archive == "none" else f"{resource.archive} archive"
 
 
@@ -243,6 +248,20 @@ def _defects(card: Card) -> Iterator[str]:
     yield from ("## Known defects", "")
     rows = [(d.id, d.what, d.evidence, f"`{d.flag}`" if d.flag else "") for d in card.defects]
     yield from _table(("defect", "what", "evidence", "flag on its rows"), rows)
+
+
+def _columns(card: Card) -> Iterator[str]:
+    if not card.columns:
+        return
+    yield from ("## Columns", "", "A table without images: these columns are all it has, in one split, `train`.")
+    for name in card.configs:
+        yield from ("", f"Config `{name}`:", "")
+        columns = card.columns_of(name)
+        yield from _table(("column", "type"), [(f"`{column}`", kind) for column, kind in columns.items()])
+
+
+def _modalities(card: Card) -> str:
+    return ", ".join(card.modalities) or "none, a table"
 
 
 def _features(card: Card) -> Iterator[str]:

@@ -101,7 +101,7 @@ class SmallSources:
         source.write_archives(folder / "served")
         with self.in_use():
             card = load_card(name)
-            for resource in card.resources_of():
+            for resource in card.resources_of(config=smallest_config(card) or next(iter(card.configs))):
                 copy, path = served_copy(resource, folder / "served")
                 kept = folder / "packed" / (resource.path or archive_names(copy)[-1])
                 kept.parent.mkdir(parents=True, exist_ok=True)

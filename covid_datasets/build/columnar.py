@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-_NUMPY = {"double": "float64", "float": "float32"}
+EPOCH = datetime(1970, 1, 1)
+_SECOND = timedelta(seconds=1)
+_NUMPY = {"double": "float64", "float": "float32", "date32[day]": "int32", "timestamp[s]": "int64"}
 """Arrow's names of types that NumPy calls otherwise."""
 
 
@@ -26,7 +29,7 @@ def record_batch(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Record
 
 
 def arrow_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Make an array of texts, bytes, numbers, truth values, lists or structs; ``None`` is null."""
+    """Make an array of texts, bytes, numbers, truth values, days, times, lists or structs; ``None`` is null."""
     here = np.fromiter((value is not None for value in values), dtype=bool, count=len(values))
     nulls = len(values) - int(here.sum())
     valid = None if nulls == 0 else _bits(here)
@@ -44,6 +47,10 @@ def arrow_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     if pa.types.is_boolean(kind):
         truth = np.fromiter((bool(value) for value in values), dtype=bool, count=len(values))
         return pa.Array.from_buffers(kind, len(values), [valid, _bits(truth)], nulls)
+    if pa.types.is_date32(kind):
+        values = [None if value is None else value.toordinal() - EPOCH.toordinal() for value in values]
+    elif pa.types.is_timestamp(kind):
+        values = [None if value is None else (value - EPOCH) // _SECOND for value in values]
     numbers = np.fromiter((value or 0 for value in values), dtype=_NUMPY.get(str(kind), str(kind)), count=len(values))
     return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(numbers)], nulls)
 

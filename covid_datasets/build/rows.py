@@ -33,6 +33,7 @@ INDEX_SCHEMA = pa.schema(
         ("phash", pa.string()),
         ("thumb", pa.binary()),
         ("row_sha256", pa.string()),
+        ("rows", pa.int64()),
     ]
 )
 
@@ -130,6 +131,7 @@ def index_row(
         "phash": measured.phash if typical else None,
         "thumb": measured.thumb if typical else None,
         "row_sha256": row_digest(row),
+        "rows": 1,
     }
 
 
