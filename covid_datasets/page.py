@@ -150,14 +150,14 @@ def _contents(card: Card) -> Iterator[str]:
             f"`{name}`{' (default)' if name == card.default_version else ''}",
             version.date or "undated",
             _number(version.images),
-            _number(version.patients),
+            _patient_count(card, version),
             f"{version.tolerance:.1%}",
             f"`{version.commit[:12]}`" if version.commit else "",
         )
         for name, version in card.versions.items()
     ]
-    unit = "rows" if card.columns else "images"
-    yield from _table(("version", "date", unit, "patients", "may be missing", "commit"), rows)
+    columns = ("version", "date", "rows" if card.columns else "images", "patients", "may be missing", "commit")
+    yield from _table(columns, rows)
     for name, version in card.versions.items():
         yield from _version_notes(name, version)
 
@@ -284,11 +284,15 @@ def _warning(text: str) -> Iterator[str]:
 
 def _counts(card: Card) -> tuple[str, str]:
     _, version = card.version()
-    return _number(version.images), _number(version.patients)
+    return _number(version.images), _patient_count(card, version)
 
 
 def _spdx(card: Card) -> str:
     return card.licence.spdx or "no standard licence"
+
+
+def _patient_count(card: Card, version: Version) -> str:
+    return "none" if card.columns else _number(version.patients)
 
 
 def _number(count: int | None) -> str:

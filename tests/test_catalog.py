@@ -161,7 +161,8 @@ def test_installed_cards(name: str) -> None:
     for version in card.versions.values():
         assert set(version.labels) <= set(label_names())
         assert sum(version.labels.values()) <= (version.images or 0)
-    used = {resource for version in card.versions.values() for resource in version.resources}
+    used = {name for version in card.versions.values() for name in version.resources}
+    used |= {name for config in card.configs.values() for name in config.resources}
     assert used == {resource.name for resource in card.resources}
     for citation in card.citations:
         assert citation.bibtex().startswith(

@@ -193,7 +193,8 @@ def test_the_card_says_how_to_get_it(card: Card) -> None:
 
 @every_source
 def test_resources_are_pinned_or_said_not_to_be(card: Card) -> None:
-    used = {resource for of in (*card.versions.values(), *card.configs.values()) for resource in of.resources}
+    used = {name for version in card.versions.values() for name in version.resources}
+    used |= {name for config in card.configs.values() for name in config.resources}
     assert used == {resource.name for resource in card.resources}, "every resource belongs to a version or a config"
     for resource in card.resources:
         if resource.manifest:
