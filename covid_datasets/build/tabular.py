@@ -98,30 +98,34 @@ def table_digest(table: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def _buffers(chunk: pa.Array) -> tuple[Any, Any, Any]:
+def _buffers(chunk: pa.Array) -> tuple[np.ndarray, np.ndarray, Any]:
     """Return which values are there, the values or the lengths of texts, and the texts, as plain bytes.
 
     What Arrow keeps under a null is not defined, so it counts as zero, or as the empty text.
     """
-    import pyarrow.compute as pc  # here, so that loading a finished build does without it
-
-    here = _bytes(pc.is_valid(chunk))
-    if chunk.null_count:
-        chunk = pc.fill_null(chunk, pa.scalar("" if pa.types.is_string(chunk.type) else 0).cast(chunk.type))
-    start, stop = chunk.offset, chunk.offset + len(chunk)
+    here = _bits(chunk.buffers()[0], chunk) if chunk.null_count else np.ones(len(chunk), np.uint8)
     if not pa.types.is_string(chunk.type):
-        return here, _bytes(chunk), b""
-    offsets = np.frombuffer(chunk.buffers()[1] or bytes(4), "<i4")[start : stop + 1]
-    texts = memoryview(chunk.buffers()[2] or b"")[int(offsets[0]) : int(offsets[-1])]
-    return here, np.diff(offsets), texts
+        values = _values(chunk)
+        return here, np.where(here, values, 0) if chunk.null_count else values, b""
+    if chunk.null_count:
+        import pyarrow.compute as pc  # here, so that loading a finished build does without it
+
+        chunk = pc.fill_null(chunk, "")
+    offsets = np.frombuffer(chunk.buffers()[1] or bytes(4), "<i4")[chunk.offset : chunk.offset + len(chunk) + 1]
+    return here, np.diff(offsets), memoryview(chunk.buffers()[2] or b"")[int(offsets[0]) : int(offsets[-1])]
 
 
-def _bytes(chunk: pa.Array) -> np.ndarray:
-    """Return the values of an array without nulls as numbers of a fixed width."""
+def _values(chunk: pa.Array) -> np.ndarray:
+    """Return the values of an array as numbers of a fixed width: those of a truth value are 0 and 1."""
     if pa.types.is_boolean(chunk.type):
-        chunk = chunk.cast(pa.uint8())
-    wide = np.dtype(f"<i{chunk.type.bit_width // 8}")
-    return np.frombuffer(chunk.buffers()[1] or b"", wide)[chunk.offset : chunk.offset + len(chunk)]
+        return _bits(chunk.buffers()[1], chunk)
+    width = chunk.type.bit_width // 8
+    return np.frombuffer(chunk.buffers()[1] or b"", f"<i{width}")[chunk.offset : chunk.offset + len(chunk)]
+
+
+def _bits(buffer: pa.Buffer | None, chunk: pa.Array) -> np.ndarray:
+    bits = np.unpackbits(np.frombuffer(buffer or b"", np.uint8), bitorder="little")
+    return bits[chunk.offset : chunk.offset + len(chunk)]
 
 
 _PYTHON: dict[str, set[type]] = {
@@ -173,13 +177,14 @@ def _checked(found: Mapping[str, Any] | pa.Table, schema: pa.Schema, where: str)
             f"{where}: rows do not have the columns of the card: {'; '.join(wrong) or 'expected another order'}"
         )
     for name, column in zip(table.column_names, table.columns, strict=True):
-        if pa.types.is_floating(column.type) and any(np.isnan(_floats(chunk)).any() for chunk in column.chunks):
+        if pa.types.is_floating(column.type) and any(_has_nan(chunk) for chunk in column.chunks):
             raise InvalidRecordError(f"{where}: column {name!r}: expected numbers or nulls, found NaN")
     return table.replace_schema_metadata(schema.metadata)
 
 
-def _floats(chunk: pa.Array) -> np.ndarray:
-    return _bytes(chunk.drop_null()).view("<f8")
+def _has_nan(chunk: pa.Array) -> bool:
+    _, values, _ = _buffers(chunk)
+    return bool(np.isnan(values.view("<f8")).any())
 
 
 def _index_row(dataset: str, number: int, record: Record, table: pa.Table) -> dict[str, Any]:

@@ -224,9 +224,11 @@ def _table(
 
 def _names(header: Sequence[str], rename: Mapping[str, str]) -> list[str]:
     names: list[str] = []
+    seen: set[str] = set()  # quick to look up: some tables have a column a day
     for index, cell in enumerate(header):
         name = rename.get(cell.strip(), cell.strip()) or f"unnamed {index}"
-        names.append(f"{name} (column {index})" if name in names else name)
+        names.append(f"{name} (column {index})" if name in seen else name)
+        seen.add(name)
     return names
 
 
