@@ -112,9 +112,9 @@ def _series(
         yield from scan.notices
     for key, place in sorted(places.items()):
         if lacking := sorted(present.keys() - dict(place.lines).keys()):
-            yield Notice("place not in every file", _name(key), f"{' and '.join(lacking)} are null")
+            yield Notice("place not in every file", _name(key[:3]), f"{' and '.join(lacking)} are null")
         if lookup and key[:3] not in lookup:
-            yield Notice("place not in the lookup table", _name(key), "it has no codes and no population")
+            yield Notice("place not in the lookup table", _name(key[:3]), "it has no codes and no population")
         elif lookup:
             places[key] = replace(place, told={**lookup[key[:3]], **_said(place.told)})
     for name, keys in groupby(sorted(places, key=lambda key: (key[group], key)), key=lambda key: key[group]):
@@ -147,7 +147,7 @@ def series_rows(
                 revised[index] = True
                 falls[count] += 1
         yield columns | {"revised": revised}
-        yield from odd.notices(f"{level}/{_name([place.told.get(name, '') for name in reversed(PLACE)])}")
+        yield from odd.notices(f"{level}/{_name([place.told.get(name, '') for name in PLACE])}")
     if falls:
         where = f"{level}/{places[0].told[GROUPS[level]]}"
         what = ", ".join(f"{count} on {number}" for count, number in sorted(falls.items()))
@@ -186,19 +186,18 @@ def report_rows(
     raw: Raw, path: str, of: date, renamed: Sequence[tuple[str, str]]
 ) -> Iterator[Mapping[str, Any] | Notice]:
     """Read the report of a day; columns that its header does not have yet are null."""
-    table = read_csv(raw, path, required=(*PLACE[:2], "Last_Update", "Confirmed", "Deaths", "Recovered"), rename=NAMES)
-    yield from table.notices
-    if not table.rows:
+    scan = scan_csv(raw, path, required=(*PLACE[:2], "Last_Update", "Confirmed", "Deaths", "Recovered"), rename=NAMES)
+    found = [cells for _, cells in scan.rows]
+    yield from scan.notices
+    if not found:
         raise DamagedFileError(f"{path}: expected rows, found only a header")
-    if unknown := sorted(set(table.rows[0]) - {*REPORTED}):
+    if unknown := sorted(set(scan.names) - set(REPORTED)):
         yield Notice("unknown column", path, f"not in the dataset: {', '.join(unknown)}", dropped=True)
-    odd, names = Cells(), dict(renamed)
-    cells = {
-        name: [row.get(name, "").strip() for row in table.rows]
-        for name in (*REPORTED, "Incident_Rate", "Case_Fatality_Ratio")
-    }
+    odd, names, blank = Cells(), dict(renamed), [""] * len(found)
+    columns = dict(zip(scan.names, zip(*found, strict=True), strict=True))
+    cells = {name: [cell.strip() for cell in columns.get(name, blank)] for name in REPORTED}
     yield {
-        "date": [of] * len(table.rows),
+        "date": [of] * len(found),
         "country": [names.get(name, name) or None for name in cells["Country_Region"]],
         "country_raw": [name or None for name in cells["Country_Region"]],
         "province": [name or None for name in cells["Province_State"]],

@@ -18,7 +18,7 @@ from covid_datasets import audit, build_dataset, load_dataset, load_splits, prop
 from covid_datasets.build.columnar import record_batch
 from covid_datasets.build.result import Built
 from covid_datasets.build.tabular import table_digest
-from covid_datasets.card import Card, Config
+from covid_datasets.card import Card, ColumnType, Config
 from covid_datasets.catalog import load_card
 from covid_datasets.errors import DamagedFileError, IncompleteSourceError, InvalidRecordError, UsageError
 from covid_datasets.features import arrow_schema
@@ -26,7 +26,7 @@ from covid_datasets.fetch.raw import RawFiles
 from covid_datasets.schema import Notice, Record, Rows
 from covid_datasets.splits.index import Index
 
-COLUMNS = {
+COLUMNS: dict[str, ColumnType] = {
     "day": "date32",
     "at": "timestamp[s]",
     "place": "string",

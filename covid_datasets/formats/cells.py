@@ -13,6 +13,8 @@ from covid_datasets.schema import Notice
 
 TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%m/%d/%Y %H:%M", "%m/%d/%y %H:%M")
 DAYS = ("%m/%d/%y", "%m/%d/%Y", "%Y-%m-%d")
+_WHOLE = re.compile(r"\s*-?[0-9]+(\.0*)?\s*")
+_NUMBER = re.compile(r"\s*[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?\s*")
 
 
 class Cells:
@@ -56,7 +58,9 @@ class Cells:
 
 def whole(text: str) -> int:
     """Read a whole number, also where a spreadsheet wrote it as ``60.0``."""
-    if not re.fullmatch(r"\s*-?[0-9]+(\.0*)?\s*", text):
+    if text.isascii() and text.isdigit():
+        return int(text)
+    if not _WHOLE.fullmatch(text):
         raise ValueError("not a whole number")
     return int(text.partition(".")[0])
 
@@ -70,7 +74,7 @@ def count(text: str) -> int:
 
 def number(text: str) -> float:
     """Read a number; ``nan`` and ``inf`` are none."""
-    if not re.fullmatch(r"\s*[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?\s*", text):
+    if not _NUMBER.fullmatch(text):
         raise ValueError("not a number")
     return float(text)
 
