@@ -28,7 +28,7 @@ def _arrow(kind: Any) -> pa.DataType:
         return pa.list_(_arrow(kind[0]))
     if isinstance(kind, dict):
         return pa.struct([(name, _arrow(inner)) for name, inner in kind.items()])
-    return pa.date32() if kind == "date32" else pa.type_for_alias(kind)
+    return pa.type_for_alias(kind)
 
 
 def _feature(kind: Any) -> dict[str, Any]:

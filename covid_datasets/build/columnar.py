@@ -56,7 +56,8 @@ def arrow_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         values = [None if value is None else value.toordinal() - EPOCH.toordinal() for value in values]
     elif pa.types.is_timestamp(kind):
         values = [None if value is None else (value - EPOCH) // _SECOND for value in values]
-    numbers = np.array([value or 0 for value in values], dtype=_NUMPY.get(str(kind), str(kind)))
+    plain = [0 if value is None else value for value in values]  # not "or": that would make 0.0 of -0.0
+    numbers = np.array(plain, dtype=_NUMPY.get(str(kind), str(kind)))
     return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(numbers)], nulls)
 
 
