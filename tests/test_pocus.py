@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import shutil
@@ -95,7 +96,7 @@ def test_cells_are_harmonised(tree: Path) -> None:
     atlas = found["Cov-Atlas-Day+1.gif"]
     assert (atlas.source_url, atlas.flags) == ("http://www.thepocusatlas.com/covid19", ("healthy_contradicts_label",))
     assert atlas.source_row["Fever"] == "1"
-    assert found["Cov-Atlas-Day+2.gif"].age is found["Cov-Atlas-Day+2.gif"].sex is None
+    assert (found["Cov-Atlas-Day+2.gif"].age, found["Cov-Atlas-Day+2.gif"].sex) == (None, None)
     article = found["Cov_denault_proposedUS_vid1.mov"]
     assert (article.doi, article.age) == ("10.1007/s12630-020-01704-6", None)
     assert found["Pneu_northumbria_0409_set5_vid2.avi"].location == "Northumbria Specialist Emergency Care Hospital"
@@ -427,13 +428,13 @@ def test_an_odd_cell_is_told_and_the_file_is_kept(column: str, cell: str, kind: 
     rows = source.table([*source.FILES, *source.ELSEWHERE])
     rows[2][column] = cell
     with (tree / TABLE).open("w", encoding="utf-8", newline="") as lines:
-        out = source.csv.DictWriter(lines, source.HEADER)
+        out = csv.DictWriter(lines, source.HEADER)
         out.writeheader()
         out.writerows(rows)
     found, notices = found_in(tree)
     record = found["Cov-Atlas-Day+2.gif"]
     assert kind in {notice.kind for notice in notices if notice.where == "pocus_videos/convex/Cov-Atlas-Day+2.gif"}
-    assert record.age is record.sex is None or column not in ("Age", "Gender")
+    assert (record.age, record.sex) == (None, None) or column not in ("Age", "Gender")
     assert (record.label, "unknown_finding" in record.flags) == {
         "Covid or so": (None, True), "regular": ("no_finding", False),
     }.get(cell, ("covid19", False))  # fmt: skip
