@@ -110,7 +110,8 @@ class SmallSources:
         source.write_archives(folder / "served")
         with self.in_use():
             card = load_card(name)
-            for resource in {each: None for config in small_configs(card) for each in card.resources_of(config=config)}:
+            wanted = {each.name: each for config in small_configs(card) for each in card.resources_of(config=config)}
+            for resource in wanted.values():
                 copy, path = served_copy(resource, folder / "served")
                 kept = folder / "packed" / (resource.path or archive_names(copy)[-1])
                 kept.parent.mkdir(parents=True, exist_ok=True)

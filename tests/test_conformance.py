@@ -49,13 +49,8 @@ ROOT = Path(__file__).resolve().parent.parent
 LONGEST_BUILDER = 300
 """Lines of a builder; a longer one does what the engine should do."""
 HEAVY = {"torch", "tensorflow", "jax", "datasets", "pandas", "scipy", "skimage", "cv2", "monai", "SimpleITK", "nibabel"}
-<<<<<<< HEAD
-PICTURES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".dcm", ".nii", ".nii.gz")
-PICTURES += (".gif", ".mp4", ".mov", ".avi", ".mpeg")
-=======
 IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".dcm", ".nii", ".nii.gz")
 PICTURES = (*IMAGES, ".gif", ".mp4", ".mov", ".avi", ".mpeg")
->>>>>>> pocus
 ENGINE_FLAGS = {"unknown_finding"}
 """Flags that mean the same in every source; all others are explained by a defect of the card."""
 
