@@ -60,7 +60,7 @@ every_source = pytest.mark.parametrize("name", names())
 BUILDS = [(name, config) for name in names() for config in small_configs(load_card(name))]
 every_build = pytest.mark.parametrize(("name", "config"), BUILDS)
 every_image_build = pytest.mark.parametrize(("name", "config"), [each for each in BUILDS if each[0] not in TABLES])
-every_table = pytest.mark.parametrize("name", TABLES)
+every_table = pytest.mark.parametrize(("name", "config"), [each for each in BUILDS if each[0] in TABLES])
 
 
 @pytest.fixture
