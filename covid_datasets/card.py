@@ -92,6 +92,7 @@ class Resource:
     ``manifest`` names a file in ``catalogs/manifests/`` with the identity of each file inside.
     A ``folder`` is filled by hand, and ``files`` are what belongs there.
     Without an ``optional`` resource there is a dataset too, of fewer rows.
+    ``folder`` ("cohen/") is where the files lie in the source's tree, so that two resources may have files of one name.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Resource:
     optional: bool = False
     steps: tuple[str, ...] = ()
     path: str = ""
+    folder: str = ""
     size: int | None = None
     sha256: str = ""
     md5: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from functools import lru_cache
 from importlib import util
 from pathlib import Path
@@ -26,7 +27,7 @@ def declared_inputs(card: Card, version: str, config: str, verify: str) -> dict[
         "config": config,
         "verify": verify,
         "card": _text_digest(repr((card.version(version)[1], card.resources_of(version), card.config(config)[1]))),
-        "builder": _file_digest(builder_path(card.id)),
+        "builder": _builder_digest(card.id),
         "taxonomy": _file_digest(catalog_folder() / "_taxonomy.toml"),
         "identities": _file_digest(catalog_folder() / "identities" / f"{card.id}.tsv"),
         "splits": _file_digest(catalog_folder() / "splits" / f"{card.id}.csv"),
@@ -60,6 +61,21 @@ def builder_path(dataset: str) -> Path:
     if spec is None or spec.origin is None:
         raise CatalogError(f"{dataset}: expected the builder builders/{dataset}.py, found nothing")
     return Path(spec.origin)
+
+
+def _builder_digest(dataset: str) -> str:
+    """Digest a builder together with those that it imports: a source that is composed of others reads them so."""
+    files, waiting = {}, [dataset]
+    while waiting:
+        if (name := waiting.pop()) not in files:
+            text = builder_path(name).read_text(encoding="utf-8")
+            files[name] = text
+            waiting += re.findall(r"(?m)^from covid_datasets\.builders\.(\w+) import", text)
+            for names in re.findall(r"(?m)^from covid_datasets\.builders import ([\w, ]+)", text):
+                waiting += [name.split()[0] for name in names.split(",")]
+    if len(files) == 1:
+        return _file_digest(builder_path(dataset))
+    return _text_digest(repr(sorted(files.items())))
 
 
 def _file_digest(path: Path) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +91,7 @@ def write_piece(task: Task) -> Done:
                 total, held, rows = total + held, 0, []
         sink.write(rows)
         total += held
-    told = {"notices": json.dumps([[note.kind, note.where, note.what, note.dropped] for note in notices])}
+    told = {"notices": json.dumps([astuple(note) for note in notices])}
     # Not forced to the disk: if a power cut takes it, the piece counts as unfinished and is written again.
     with AtomicArrow(index_path(folder, task.piece.number), INDEX_SCHEMA.with_metadata(told), durable=False) as sink:
         sink.write(index)
@@ -260,7 +260,7 @@ def read_piece_index(folder: Path, number: int) -> tuple[pa.Table, list[Notice]]
     with pa.memory_map(str(index_path(folder, number))) as source:
         table = pa.ipc.open_stream(source).read_all()
     told = json.loads((table.schema.metadata or {}).get(b"notices", b"[]"))
-    return table, [Notice(kind, where, what, dropped) for kind, where, what, dropped in told]
+    return table, [Notice(*values) for values in told]
 
 
 def is_finished(folder: Path, number: int) -> bool:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from covid_datasets.build.parts import Share, Tally
+from covid_datasets.card import Resource
 from covid_datasets.catalog import catalog_folder
 from covid_datasets.errors import CatalogError, InvalidRecordError
 from covid_datasets.fetch.raw import RawFiles
@@ -51,14 +53,22 @@ class Plan:
     rows: int
     bytes: int
     digest: str
+    parts: tuple[Share, ...] = ()
 
     def without_records(self) -> Plan:
         """Return the pieces without their rows: all that is needed once they are written."""
         return replace(self, pieces=tuple(replace(piece, rows=()) for piece in self.pieces))
 
 
-def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, shard_bytes: int | None = None) -> Plan:
-    """Enumerate a builder's records and lay them out."""
+def make_plan(
+    dataset: str,
+    found: Iterable[Record | Notice],
+    raw: RawFiles,
+    shard_bytes: int | None = None,
+    resources: Sequence[Resource] = (),
+) -> Plan:
+    """Enumerate a builder's records and lay them out; what the parts among the resources lack is told part by part."""
+    tally = Tally(resources)
     records: list[Record] = []
     sizes: list[int] = []
     notices: list[Notice] = []
@@ -71,8 +81,11 @@ def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, sha
         record = _with_identity(dataset, item, identities)
         _validate(dataset, record)
         size = _size(present, record)
+        path = record.content.path if record.content else record.sample_id
+        of_part = tally.add(path, there=size is not None)
+        if size is None and of_part:
+            continue
         if size is None:
-            path = record.content.path if record.content else record.sample_id
             notices.append(
                 Notice("missing file", path, "listed by the source, but the file is not there", dropped=True)
             )
@@ -84,7 +97,9 @@ def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, sha
     records, sizes = [records[row] for row in order], [sizes[row] for row in order]
     splits = planned_splits(dataset, records)
     pieces = _cut(records, sizes, splits, shard_bytes)
-    return Plan(dataset, pieces, tuple(notices), len(records), sum(sizes), _digest(records, pieces))
+    notices += tally.notices()
+    digest = _digest(records, pieces)
+    return Plan(dataset, pieces, tuple(notices), len(records), sum(sizes), digest, tally.shares())
 
 
 def full_patient_id(dataset: str, record: Record) -> str:

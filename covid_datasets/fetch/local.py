@@ -104,6 +104,15 @@ def _find_archive(places: dict[Location, list[str]], resource: Resource) -> Moun
         for location, members in places.items():
             if copy.root and _members(members, copy):
                 return _mount(location, copy, copy.root, resource)
+    if resource.folder:
+        named = {
+            (len(location), root, location)
+            for location, members in places.items()
+            for member in members
+            for root in _roots(member)
+            if f"/{root}".endswith(f"/{resource.folder}")
+        }
+        return Mount(min(named)[2], min(named)[1], folder=resource.folder) if named else None
     outermost = next(iter(places))
     return Mount(outermost) if places[outermost] else None
 
@@ -116,12 +125,12 @@ def _find_folder(places: dict[Location, list[str]], resource: Resource) -> Mount
         for location, members in places.items()
         for member in members
         for root in _roots(member)
-        if matches(member[len(root) :], globs)
+        if matches(member[len(root) :], globs) and _may_be(places, location, root, resource)
     )
     if not votes:
         return None
     (location, root), _ = min(votes.items(), key=lambda item: (-item[1], len(item[0][0]), item[0]))
-    return Mount(location, root, globs=globs)
+    return Mount(location, root, globs=globs, folder=resource.folder)
 
 
 _FIND = {"none": _find_file, "folder": _find_folder}
@@ -132,7 +141,7 @@ def _members(members: list[str], copy: Copy) -> bool:
 
 
 def _mount(location: Location, copy: Copy, root: str, resource: Resource) -> Mount:
-    return Mount(location, root, tuple(copy.rename.items()), resource.manifest)
+    return Mount(location, root, tuple(copy.rename.items()), resource.manifest, folder=resource.folder)
 
 
 def archive_names(copy: Copy) -> list[str]:
@@ -157,12 +166,27 @@ def _find_by_manifest(places: dict[Location, list[str]], resource: Resource) -> 
         for location, members in places.items():
             for member in members:
                 for root in _roots(member):
-                    if member[len(root) :] in wanted:
+                    if member[len(root) :] in wanted and _may_be(places, location, root, resource):
                         votes[location, root, rename] += 1
     if not votes:
         return None
     (location, root, rename), _ = min(votes.items(), key=lambda item: (-item[1], len(item[0][2]), item[0][:2]))
-    return Mount(location, root, rename, resource.manifest)
+    return Mount(location, root, rename, resource.manifest, folder=resource.folder)
+
+
+def _may_be(places: dict[Location, list[str]], location: Location, root: str, resource: Resource) -> bool:
+    """Tell whether a place may hold a resource; one of several parts, whose files have like names, says so in its own.
+
+    Its name is that of the part's folder, or what its download is called, packed or unpacked.
+    """
+    if not resource.folder:
+        return True
+    top = PurePosixPath(next(iter(places))[0])
+    inside = PurePosixPath(location[0]).relative_to(top).parts
+    names = {resource.folder.strip("/")}
+    for copy in resource.copies:
+        names |= {*archive_names(copy), copy.root.strip("/")}
+    return not names.isdisjoint((top.name, *inside, *location[1:], *root.split("/")))
 
 
 def _roots(member: str) -> list[str]:

@@ -139,7 +139,8 @@ def _whole(resource: Resource) -> Callable[[Download, Copy], bool]:
 def _mount(resource: Resource, download: Download, copy: Copy) -> Mount:
     if resource.archive == "none":
         return Mount((str(download.path.parent),), only=resource.path, member=download.path.name)
-    return Mount((str(download.path),), copy.root, tuple(copy.rename.items()), resource.manifest)
+    renames = tuple(copy.rename.items())
+    return Mount((str(download.path),), copy.root, renames, resource.manifest, folder=resource.folder)
 
 
 def _absent(resource: Resource, mount: Mount | None) -> list[str]:
@@ -148,10 +149,12 @@ def _absent(resource: Resource, mount: Mount | None) -> list[str]:
 
 def _missing(resource: Resource, present: Mapping[str, int]) -> list[str]:
     if resource.archive == "folder" and present:
-        return absent(resource.files, present)
+        lacking = absent(resource.files, (path.removeprefix(resource.folder) for path in present))
+        return [resource.folder + path for path in lacking]
     if not resource.manifest:
         return [] if present else [resource.path or resource.name]
-    return [path for path in read_manifest(resource.manifest) if path not in present]
+    expected = (resource.folder + path for path in read_manifest(resource.manifest))
+    return [path for path in expected if path not in present]
 
 
 def _count(resources: Sequence[Resource]) -> int:
@@ -169,9 +172,9 @@ def _survey(resources: Sequence[Resource], mounts: dict[str, Mount]) -> tuple[li
         missing += _missing(resource, present)
         identities = read_manifest(resource.manifest) if resource.manifest else {}
         for path, identity in identities.items():
-            size = present.get(path)
+            size = present.get(resource.folder + path)
             if size is not None and identity.size is not None and size != identity.size:
-                wrong.append(f"{path}: expected {identity.size:,} bytes, found {size:,}")
+                wrong.append(f"{resource.folder}{path}: expected {identity.size:,} bytes, found {size:,}")
     return missing, wrong
 
 
@@ -201,13 +204,14 @@ def expected_tree(card: Card, version: str | None = None) -> str:
             continue
         if resource.archive == "folder":
             lines += [
-                f"    {pattern.glob}   ({pattern.what}{'; needed' if pattern.required else ''})"
+                f"    {resource.folder}{pattern.glob}   ({pattern.what}{'; needed' if pattern.required else ''})"
                 for pattern in resource.files
             ]
             continue
         held = f"{len(read_manifest(resource.manifest)):,} files" if resource.manifest else "its files"
         name = archive_names(resource.copies[0])[-1] if resource.copies else f"{resource.name}.{resource.archive}"
-        lines.append(f"    {name}   (untouched, or unpacked: {held})")
+        where = f"unpacked into {resource.folder}" if resource.folder else "unpacked"
+        lines.append(f"    {name}   (untouched, or {where}: {held})")
     return "\n".join(lines)
 
 

@@ -41,9 +41,10 @@ def stream_raw(
     version, chosen = card.version(wanted)[0], card.config(config)[0]
     obtained = obtain(card, version, chosen, settings, data_dir=data_dir, allow_missing=allow_missing)
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
-    plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, STREAM_PIECE_BYTES)
+    resources = card.resources_of(version)
+    plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, STREAM_PIECE_BYTES, resources)
     inputs = {"version": version, "config": chosen, "allow_missing": allow_missing}
-    if check_complete(card, inputs, plan.rows, plan.notices):
+    if check_complete(card, inputs, plan.rows, plan.notices, plan.parts):
         warnings.warn(f"{card.id}@{version} is INCOMPLETE: {plan.rows:,} rows are there", stacklevel=4)
     tasks = [Task(card.id, piece, obtained.raw, "", verify) for piece in plan.pieces]
     features = Features.from_dict(features_dict())
