@@ -64,18 +64,14 @@ def builder_path(dataset: str) -> Path:
 
 
 def _builder_digest(dataset: str) -> str:
-    """Digest a builder together with those that it imports: a source that is composed of others reads them so."""
-    files, waiting = {}, [dataset]
+    """Digest a builder together with those that it imports: that is how a source composed of others reads its parts."""
+    texts: dict[str, str] = {}
+    waiting = [dataset]
     while waiting:
-        if (name := waiting.pop()) not in files:
-            text = builder_path(name).read_text(encoding="utf-8")
-            files[name] = text
-            waiting += re.findall(r"(?m)^from covid_datasets\.builders\.(\w+) import", text)
-            for names in re.findall(r"(?m)^from covid_datasets\.builders import ([\w, ]+)", text):
-                waiting += [name.split()[0] for name in names.split(",")]
-    if len(files) == 1:
-        return _file_digest(builder_path(dataset))
-    return _text_digest(repr(sorted(files.items())))
+        if (name := waiting.pop()) not in texts:
+            texts[name] = builder_path(name).read_text(encoding="utf-8")
+            waiting += re.findall(r"(?m)^from covid_datasets\.builders import (\w+)$", texts[name])
+    return _text_digest("".join(texts[name] for name in sorted(texts)))
 
 
 def _file_digest(path: Path) -> str:
