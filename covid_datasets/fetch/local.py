@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -119,13 +120,13 @@ def _find_archive(places: dict[Location, list[str]], resource: Resource) -> Moun
 
 def _find_folder(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
     """Find the folder in which most files are as its layout expects; the shallowest one of several."""
-    globs = tuple(pattern.glob for pattern in resource.files)
+    globs, may_be = tuple(pattern.glob for pattern in resource.files), _places_for(places, resource)
     votes: Counter[tuple[Location, str]] = Counter(
         (location, root)
         for location, members in places.items()
         for member in members
         for root in _roots(member)
-        if matches(member[len(root) :], globs) and _may_be(places, location, root, resource)
+        if may_be(location, root) and matches(member[len(root) :], globs)
     )
     if not votes:
         return None
@@ -160,13 +161,14 @@ def archive_names(copy: Copy) -> list[str]:
 def _find_by_manifest(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
     """Find the place and the root folder under which most files of the manifest are."""
     renames = {tuple(copy.rename.items()): copy for copy in resource.copies}
+    may_be = _places_for(places, resource)
     votes: Counter[tuple[Location, str, tuple[tuple[str, str], ...]]] = Counter()
     for rename in sorted(renames, key=len):
         wanted = {Mount((), rename=rename).spelled(path) for path in read_manifest(resource.manifest)}
         for location, members in places.items():
             for member in members:
                 for root in _roots(member):
-                    if member[len(root) :] in wanted and _may_be(places, location, root, resource):
+                    if member[len(root) :] in wanted and may_be(location, root):
                         votes[location, root, rename] += 1
     if not votes:
         return None
@@ -174,19 +176,22 @@ def _find_by_manifest(places: dict[Location, list[str]], resource: Resource) -> 
     return Mount(location, root, rename, resource.manifest, folder=resource.folder)
 
 
-def _may_be(places: dict[Location, list[str]], location: Location, root: str, resource: Resource) -> bool:
-    """Tell whether a place may hold a resource; one of several parts, whose files have like names, says so in its own.
+def _places_for(places: dict[Location, list[str]], resource: Resource) -> Callable[[Location, str], bool]:
+    """Tell which places may hold a resource; one of several parts, whose files have like names, says so in its own.
 
     Its name is that of the part's folder, or what its download is called, packed or unpacked.
     """
-    if not resource.folder:
-        return True
     top = PurePosixPath(next(iter(places))[0])
-    inside = PurePosixPath(location[0]).relative_to(top).parts
     names = {resource.folder.strip("/")}
     for copy in resource.copies:
         names |= {*archive_names(copy), copy.root.strip("/")}
-    return not names.isdisjoint((top.name, *inside, *location[1:], *root.split("/")))
+
+    @cache  # for each folder, not for each file
+    def may_be(location: Location, root: str) -> bool:
+        inside = PurePosixPath(location[0]).relative_to(top).parts
+        return not resource.folder or not names.isdisjoint((top.name, *inside, *location[1:], *root.split("/")))
+
+    return may_be
 
 
 def _roots(member: str) -> list[str]:

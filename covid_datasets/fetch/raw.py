@@ -59,7 +59,7 @@ class Mount:
         if self.only:
             size = self.size(self.only)
             return {} if size is None else {self.only: size}
-        inside = open_archive(self.location).sizes()
+        inside = self._members()
         if self.manifest:
             named = {path: self.spelled(self.folder + path) for path in read_manifest(self.manifest)}
             return {self.folder + path: inside[name] for path, name in named.items() if name in inside}
@@ -79,6 +79,13 @@ class Mount:
         if self.folder or self.manifest or self.only or self.globs:
             return None
         return replace(self, root=self.root + folder)
+
+    def _members(self) -> Mapping[str, int]:
+        """List the members under the root; of a folder on a disk only that part, as it may hold many other mounts."""
+        below = os.path.join(self.location[0], self.root)
+        if len(self.location) > 1 or not self.root.endswith("/") or not os.path.isdir(below):
+            return open_archive(self.location).sizes()
+        return {self.root + name: size for name, size in open_archive((below,)).sizes().items()}
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file that is here."""
