@@ -97,6 +97,7 @@ class Resource:
     Without an ``optional`` resource there is a dataset too, of fewer rows.
     ``days``, a first and a last one, make it a template of one plain file a day, whose path and URLs hold the day in
     the fields of ``strftime``: ``daily/%m-%d-%Y.csv``.
+    ``folder`` ("cohen/") is where the files lie in the source's tree, so that two resources may have files of one name.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Resource:
     optional: bool = False
     steps: tuple[str, ...] = ()
     path: str = ""
+    folder: str = ""
     size: int | None = None
     sha256: str = ""
     md5: str = ""

@@ -188,6 +188,10 @@ def _check_resource(resource: Resource, path: Path) -> None:
             f"{where}: key 'path': expected for plain files and only there, found {resource.path!r} "
             f"with archive = {resource.archive!r}"
         )
+    if resource.folder and not re.fullmatch(r"\w[\w.-]*/", resource.folder, re.ASCII):
+        raise CatalogError(f"{where}: key 'folder': expected one folder such as 'parts/', found {resource.folder!r}")
+    if resource.folder and resource.archive == "none":
+        raise CatalogError(f"{where}: key 'folder': expected for archives and folders; a plain file has its path")
     if resource.path.startswith("/") or ".." in resource.path.split("/"):
         raise CatalogError(f"{where}: key 'path': expected a path inside the source, found {resource.path!r}")
     if resource.size is not None and resource.size < 1:

@@ -207,10 +207,12 @@ def _resources(card: Card) -> Iterator[str]:
     yield from ("## Files", "", "Copies are tried in order; every one must have the same content.")
     for resource in card.resources:
         size = "" if resource.size is None else f", {resource.size:,} bytes"
-        yield from ("", f"**{resource.name}**: {_kind(resource)}{size}; {_identity(resource)}", "")
+        place = f", its files in `{resource.folder}`" if resource.folder else ""
+        less = "; without it there are fewer rows" if resource.optional else ""
+        yield from ("", f"**{resource.name}**: {_kind(resource)}{size}{place}; {_identity(resource)}{less}", "")
         yield from (f"{number}. <{copy.url}>" for number, copy in enumerate(resource.copies, start=1))
         yield from (f"- {step}" for step in resource.steps)
-        yield from (f"- `{pattern.glob}`: {pattern.what}" for pattern in resource.files)
+        yield from (f"- `{resource.folder}{pattern.glob}`: {pattern.what}" for pattern in resource.files)
 
 
 def _kind(resource: Resource) -> str:

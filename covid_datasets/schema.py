@@ -208,13 +208,15 @@ class Record:
 class Notice:
     """Something a builder met that the report must tell: where, what, and what was done about it.
 
-    ``kind`` groups notices of one sort; ``dropped`` says that a row or file of the source is not in the dataset.
+    ``kind`` groups notices of one sort; ``dropped`` says that a row or file of the source is not in the dataset, and
+    ``count`` how many of them this one tells of.
     """
 
     kind: str
     where: str
     what: str
     dropped: bool = False
+    count: int = 1
 
 
 # Column name -> type, in stored order. "image", "nifti", "video" and "label" are Hugging Face features; see

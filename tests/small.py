@@ -24,6 +24,7 @@ from covid_datasets.build.result import Built
 from covid_datasets.card import Card, Copy, Resource
 from covid_datasets.catalog import catalog_folder, load_card
 from covid_datasets.fetch.archives import open_archive
+from covid_datasets.fetch.layout import matches
 from covid_datasets.fetch.local import archive_names
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.places import place
@@ -84,10 +85,11 @@ class SmallSources:
                     name, config, data_dir=tree, cache_dir=cache, num_proc=num_proc, allow_missing=allow_missing,
                     shard_bytes=50_000,
                 )  # fmt: skip
+            brought = self.tree(name, "by_hand")  # what nobody serves
             with serve(tree) as server, environment(NO_PROXY):
                 return build_dataset(
                     name, config, mirror=server.url(""), cache_dir=cache, num_proc=num_proc, offline=False,
-                    allow_missing=allow_missing,
+                    allow_missing=allow_missing, data_dir=brought if brought.exists() else None,
                 )  # fmt: skip
 
     @contextmanager
@@ -112,6 +114,10 @@ class SmallSources:
             card = load_card(name)
             wanted = {each.name: each for config in small_configs(card) for each in card.resources_of(config=config)}
             for resource in wanted.values():
+                if not resource.copies:
+                    for form in ("packed", "by_hand"):
+                        copy_by_hand(resource, folder / "unpacked", folder / form)
+                    continue
                 copy, path = served_copy(resource, folder / "served")
                 kept = folder / "packed" / (resource.path or archive_names(copy)[-1])
                 kept.parent.mkdir(parents=True, exist_ok=True)
@@ -133,6 +139,16 @@ def small_configs(card: Card) -> list[str]:
     Of a table only the first: another one may be a thousand downloads.
     """
     return ["small"] if "small" in card.configs else list(card.configs)[: 1 if card.columns else None]
+
+
+def copy_by_hand(resource: Resource, tree: Path, folder: Path) -> None:
+    """Copy the files of a resource that its user has to bring."""
+    globs = [pattern.glob for pattern in resource.files]
+    for path in sorted(path for path in tree.rglob("*") if path.is_file()):
+        name = path.relative_to(tree).as_posix()
+        if name.startswith(resource.folder) and matches(name.removeprefix(resource.folder), globs or [resource.path]):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / name)
 
 
 def served_copy(resource: Resource, served: Path) -> tuple[Copy, Path]:

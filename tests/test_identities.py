@@ -96,7 +96,7 @@ def test_proven_persons_share_a_split_and_flags_reach_the_rows(data: Path) -> No
 def test_the_installed_identities_name_samples_of_their_source(path: Path) -> None:
     card = load_card(path.stem)
     names = {
-        member.rsplit("/", 1)[-1]
+        resource.folder + member.rsplit("/", 1)[-1]
         for resource in card.resources  # a sample may be in an older version only
         if resource.manifest
         for member in read_manifest(resource.manifest)

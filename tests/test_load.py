@@ -40,7 +40,7 @@ def run_python(code: str, **environment: str) -> str:
 @pytest.mark.parametrize(
     ("name", "config", "message"),
     [
-        ("covidct", None, "Did you mean 'covid_ct'?"),
+        ("covidct", None, "Did you mean 'covid_ct'"),
         ("Cohen", None, "Did you mean 'cohen'?"),
         ("phantom", "smal", "no config 'smal'; it has: default, small, large"),
         ("cohen@2020-06-21", None, "no version '2020-06-21'; it has: 2020-06-22"),

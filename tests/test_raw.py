@@ -61,6 +61,28 @@ def test_a_mount_finds_files_under_a_root_and_other_names(tmp_path: Path) -> Non
     assert pickle.loads(pickle.dumps(raw)).read("list.csv") == b"a"
 
 
+def test_parts_have_folders_of_their_own(tmp_path: Path) -> None:
+    one, two = tree(tmp_path / "one", table=b"1", images__a=b"11"), tree(tmp_path / "two", table=b"22")
+    raw = RawFiles(
+        (
+            Mount((str(one),), folder="one/"),
+            Mount((str(two),), folder="two/"),
+            Mount((str(two),), only="x", member="table"),
+        )
+    )
+    assert raw.sizes() == {"one/table": 1, "one/images/a": 2, "two/table": 2, "x": 2}
+    assert (raw.read("one/table"), raw.read("two/table"), raw.has("table"), raw.has("one/one/table")) == (
+        b"1",
+        b"22",
+        False,
+        False,
+    )
+    assert raw.below("one/").sizes() == {"table": 1, "images/a": 2}
+    assert raw.below("one/").read("images/a") == b"11"
+    assert raw.below("three/").sizes() == {}
+    assert RawFiles.of_folder(tmp_path).below("one/").sizes() == {"table": 1, "images/a": 2}
+
+
 def test_of_two_mounts_that_hold_a_path_the_first_counts(tmp_path: Path) -> None:
     one, two = tree(tmp_path / "one", a=b"1"), tree(tmp_path / "two", a=b"22", b=b"22")
     raw = RawFiles((Mount((str(one),)), Mount((str(two),))))

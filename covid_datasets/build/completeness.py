@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from covid_datasets.build.parts import Share
 from covid_datasets.card import Card
 from covid_datasets.errors import IncompleteSourceError
 from covid_datasets.schema import Notice
 
-LOSSES = ("missing file", "damaged file", "empty file", "changed or damaged", "undecodable (poor)")
+LOSSES = ("missing file", "missing pictures", "damaged file", "empty file", "changed or damaged", "undecodable (poor)")
 """Kinds of notices that mean that an image of the source is not in the dataset though it should be."""
 TABLE_LOSSES = ("file not served", "resource not usable")
 """The same for the files of a table, which no record may name."""
 SHOWN = 20
 
 
-def check_complete(card: Card, inputs: Mapping[str, Any], kept: int, notices: Sequence[Notice]) -> bool:
+def check_complete(
+    card: Card, inputs: Mapping[str, Any], kept: int, notices: Sequence[Notice], parts: Sequence[Share] = ()
+) -> bool:
     """Tell whether a build is incomplete; fail where it is and nobody allowed that.
 
     Raises:
@@ -25,8 +28,9 @@ def check_complete(card: Card, inputs: Mapping[str, Any], kept: int, notices: Se
     version = card.version(inputs["version"])[1]
     table = bool(card.columns_of(inputs["config"]))
     lost = [notice for notice in notices if notice.kind in (*LOSSES, *(TABLE_LOSSES if table else ()))]
-    expected = version.images if version.images and is_whole(card, inputs["config"]) else kept + len(lost)
-    short = max(len(lost), expected - kept)
+    count = sum(notice.count for notice in lost)
+    expected = version.images if version.images and is_whole(card, inputs["config"]) else kept + count
+    short = max(count, expected - kept)
     if kept and short <= version.tolerance * expected:
         return False
     if kept and inputs["allow_missing"]:
@@ -36,10 +40,12 @@ def check_complete(card: Card, inputs: Mapping[str, Any], kept: int, notices: Se
         f"{card.id}@{inputs['version']}: {short:,} of {expected:,} {unit} are missing or damaged; "
         f"the catalog tolerates {version.tolerance:.1%}"
     )
+    lost = [notice for notice in lost if notice.where not in {part.name for part in parts}]
+    shares = ["Its parts:", *(f"  {part}" for part in parts)] if parts else []
     lines = [f"  {notice.where}: {notice.kind}: {notice.what}" for notice in lost[:SHOWN]]
     more = [f"  … and {len(lost) - SHOWN:,} more"] if len(lost) > SHOWN else []
     hint = "To build what is there, marked incomplete: allow_missing=True, or --allow-missing." if kept else ""
-    raise IncompleteSourceError("\n".join([title, *lines, *more, hint]).rstrip())
+    raise IncompleteSourceError("\n".join([title, *shares, *lines, *more, hint]).rstrip())
 
 
 def compare(card: Card, build: Mapping[str, Any]) -> list[str]:

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from covid_datasets.build.completeness import check_complete
 from covid_datasets.build.finish import finish
 from covid_datasets.build.inputs import declared_inputs, folder_signature, key_of
 from covid_datasets.build.memory import PeakMemory
@@ -106,7 +107,11 @@ def _build(
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     with workers as pool:
         columns = card.columns_of(inputs["config"])
-        plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, shard_bytes, table=bool(columns))
+        resources = card.resources_of(inputs["version"], inputs["config"])
+        records = builder.records(obtained.raw)
+        plan = make_plan(card.id, records, obtained.raw, shard_bytes, resources, table=bool(columns))
+        if plan.parts:  # whoever forgot a part is told before its pictures are missed, not after all others are read
+            check_complete(card, inputs, plan.rows, plan.notices, plan.parts)
         with telling(work):
             pieces = _work_folder(work, plan)
         _check_room(work, plan)

@@ -44,7 +44,7 @@ def finish(
     notices = [*plan.notices, *told]
     notices += _told(obtained, {notice.where for notice in notices}) + _several_labels(index)
     counts: list[int] = index.table.column("rows").to_pylist()
-    incomplete = check_complete(card, inputs, sum(counts), notices)
+    incomplete = check_complete(card, inputs, sum(counts), notices, plan.parts)
 
     columns = card.columns_of(inputs["config"])
     splits = (
@@ -72,7 +72,7 @@ def finish(
             split: sum(count for count, of in zip(counts, splits, strict=True) if of == split) for split in named
         },
         "labels": dict(sorted(labels.items())),
-        "dropped": sum(notice.dropped for notice in notices),
+        "dropped": sum(notice.count for notice in notices if notice.dropped),
         "incomplete": incomplete,
         "verify": inputs["verify"],
         "columns": dict(columns),
@@ -82,12 +82,13 @@ def finish(
     if card.official_split:
         audits.append(_audit(card.id, "official", index.strings("official_split"), index))
     quality = Counter(grade for grade in index.strings("quality") if grade)
-    report = write_report(card, build, obtained.origins, notices, quality, audits, compare(card, build))
+    report = write_report(card, build, obtained.origins, plan.parts, notices, quality, audits, compare(card, build))
     (final / REPORT_FILE).write_text(report, encoding="utf-8")
     manifest = {
         "build": build | usage(),
         "inputs": inputs,
         "origins": [asdict(origin) for origin in obtained.origins],
+        "parts": [asdict(part) for part in plan.parts],
         "comparison": compare(card, build),
         "groups": len(set(index.groups)),
         "audits": [audit.to_json() for audit in audits],
@@ -125,7 +126,8 @@ def _told(obtained: Obtained, told: set[str]) -> list[Notice]:
     """Turn what the survey of the raw files found into notices, unless a record told of the same file."""
     found = [Notice("extra file", path, "belongs to no resource of the catalog") for path in obtained.extra]
     found += [Notice("resource not usable", where, why) for where, why in obtained.unusable.items()]
-    found += [Notice("part not present", name, f"to get it: {how}") for name, how in obtained.absent.items()]
+    untold = {name: how for name, how in obtained.absent.items() if name not in told}
+    found += [Notice("part not present", name, f"to get it: {how}") for name, how in untold.items()]
     absent = [path for path in obtained.missing if path not in told]
     return found + [Notice("file not served", path, "expected by the catalog, but in no copy") for path in absent]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from functools import lru_cache
 from importlib import util
 from pathlib import Path
@@ -31,7 +32,7 @@ def declared_inputs(card: Card, version: str, config: str, verify: str) -> dict[
             repr((card.version(version)[1], card.resources_of(version, config), card.config(config)[1]))
         ),
         **({"columns": dict(columns)} if columns else {}),
-        "builder": _file_digest(builder_path(card.id)),
+        "builder": _builder_digest(card.id),
         "taxonomy": _file_digest(catalog_folder() / "_taxonomy.toml"),
         "identities": _file_digest(catalog_folder() / "identities" / f"{card.id}.tsv"),
         "splits": _file_digest(catalog_folder() / "splits" / f"{card.id}.csv"),
@@ -65,6 +66,17 @@ def builder_path(dataset: str) -> Path:
     if spec is None or spec.origin is None:
         raise CatalogError(f"{dataset}: expected the builder builders/{dataset}.py, found nothing")
     return Path(spec.origin)
+
+
+def _builder_digest(dataset: str) -> str:
+    """Digest a builder together with those that it imports: that is how a source composed of others reads its parts."""
+    texts: dict[str, str] = {}
+    waiting = [dataset]
+    while waiting:
+        if (name := waiting.pop()) not in texts:
+            texts[name] = builder_path(name).read_text(encoding="utf-8")
+            waiting += re.findall(r"(?m)^from covid_datasets\.builders import (\w+)$", texts[name])
+    return _text_digest("".join(texts[name] for name in sorted(texts)))
 
 
 def _file_digest(path: Path) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ def write_piece(task: Task) -> Done:
 
 def write_piece_index(folder: Path, number: int, index: list[dict[str, Any]], notices: Sequence[Notice]) -> None:
     """Mark a piece as finished, with the notices of its worker."""
-    told = {"notices": json.dumps([[note.kind, note.where, note.what, note.dropped] for note in notices])}
+    told = {"notices": json.dumps([astuple(note) for note in notices])}
     # Not forced to the disk: if a power cut takes it, the piece counts as unfinished and is written again.
     with AtomicArrow(index_path(folder, number), INDEX_SCHEMA.with_metadata(told), durable=False) as sink:
         sink.write(index)
@@ -276,7 +276,7 @@ def read_piece_index(folder: Path, number: int) -> tuple[pa.Table, list[Notice]]
     with pa.memory_map(str(index_path(folder, number))) as source:
         table = pa.ipc.open_stream(source).read_all()
     told = json.loads((table.schema.metadata or {}).get(b"notices", b"[]"))
-    return table, [Notice(kind, where, what, dropped) for kind, where, what, dropped in told]
+    return table, [Notice(*values) for values in told]
 
 
 def is_finished(folder: Path, number: int) -> bool:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from covid_datasets.build.parts import Share, Tally
+from covid_datasets.card import Resource
 from covid_datasets.catalog import catalog_folder
 from covid_datasets.errors import CatalogError, InvalidRecordError
 from covid_datasets.fetch.raw import RawFiles
@@ -52,6 +54,7 @@ class Plan:
     rows: int
     bytes: int
     digest: str
+    parts: tuple[Share, ...] = ()
 
     def without_records(self) -> Plan:
         """Return the pieces without their rows: all that is needed once they are written."""
@@ -63,10 +66,16 @@ def make_plan(
     found: Iterable[Record | Notice],
     raw: RawFiles,
     shard_bytes: int | None = None,
+    resources: Sequence[Resource] = (),
     *,
     table: bool = False,
 ) -> Plan:
-    """Enumerate a builder's records and lay them out; the rows of a table are nobody's, so all are in one split."""
+    """Enumerate a builder's records and lay them out.
+
+    What the parts among the ``resources`` lack is told part by part. The rows of a table are nobody's, so all are in
+    one split.
+    """
+    tally = Tally(resources)
     records: list[Record] = []
     sizes: list[int] = []
     notices: list[Notice] = []
@@ -79,8 +88,11 @@ def make_plan(
         record = _with_identity(dataset, item, identities)
         _validate(dataset, record, table)
         size = _size(present, record)
+        path = record.content.path if record.content else record.sample_id
+        of_part = tally.add(path, there=size is not None)
+        if size is None and of_part:
+            continue
         if size is None:
-            path = record.content.path if record.content else record.sample_id
             notices.append(
                 Notice("missing file", path, "listed by the source, but the file is not there", dropped=True)
             )
@@ -92,7 +104,9 @@ def make_plan(
     records, sizes = [records[row] for row in order], [sizes[row] for row in order]
     splits = [TABLE_SPLIT] * len(records) if table else planned_splits(dataset, records)
     pieces = _cut(records, sizes, splits, shard_bytes)
-    return Plan(dataset, pieces, tuple(notices), len(records), sum(sizes), _digest(records, pieces))
+    notices += tally.notices()
+    digest = _digest(records, pieces)
+    return Plan(dataset, pieces, tuple(notices), len(records), sum(sizes), digest, tally.shares())
 
 
 def full_patient_id(dataset: str, record: Record) -> str:

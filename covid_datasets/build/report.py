@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from covid_datasets.build.parts import Share
 from covid_datasets.card import Card
 from covid_datasets.fetch.obtain import Origin
 from covid_datasets.schema import Notice
@@ -18,6 +19,7 @@ def write_report(
     card: Card,
     build: dict[str, Any],
     origins: Sequence[Origin],
+    shares: Sequence[Share],
     notices: Sequence[Notice],
     quality: Counter[str],
     audits: Sequence[AuditReport],
@@ -39,6 +41,8 @@ def write_report(
     if comparison:
         parts.append("## Against the catalog\n\n" + "\n".join(f"- {line}" for line in comparison) + "\n")
     parts.append(_origins(origins))
+    if shares:
+        parts.append("## Parts\n\n" + "\n".join(f"- {share}" for share in shares) + "\n")
     parts.append(_notices(notices))
     if audits:
         parts.append("## Splits, audited\n\n" + "\n".join(f"```text\n{audit}\n```" for audit in audits) + "\n")
@@ -70,11 +74,11 @@ def _notices(notices: Sequence[Notice]) -> str:
     parts = ["## Notices\n"]
     for dropped, title in ((True, "Dropped"), (False, "Kept, but told")):
         chosen = [notice for notice in notices if notice.dropped == dropped]
-        for kind, count in Counter(notice.kind for notice in chosen).most_common():
-            parts.append(f"### {title}: {kind} ({count:,})\n")
+        for kind in [kind for kind, _ in Counter(notice.kind for notice in chosen).most_common()]:
             listed = [notice for notice in chosen if notice.kind == kind]
+            parts.append(f"### {title}: {kind} ({sum(notice.count for notice in listed):,})\n")
             parts += [f"- `{notice.where}`: {notice.what}" for notice in listed[:SHOWN]]
-            if count > SHOWN:
-                parts.append(f"- … and {count - SHOWN:,} more, all in manifest.json")
+            if len(listed) > SHOWN:
+                parts.append(f"- … and {len(listed) - SHOWN:,} more, all in manifest.json")
             parts.append("")
     return "\n".join(parts)

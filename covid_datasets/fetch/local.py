@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -104,24 +105,33 @@ def _find_archive(places: dict[Location, list[str]], resource: Resource) -> Moun
         for location, members in places.items():
             if copy.root and _members(members, copy):
                 return mount_archive(location, copy, resource)
+    if resource.folder:
+        named = {
+            (len(location), root, location)
+            for location, members in places.items()
+            for member in members
+            for root in _roots(member)
+            if f"/{root}".endswith(f"/{resource.folder}")
+        }
+        return Mount(min(named)[2], min(named)[1], folder=resource.folder) if named else None
     outermost = next(iter(places))
     return Mount(outermost) if places[outermost] else None
 
 
 def _find_folder(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
     """Find the folder in which most files are as its layout expects; the shallowest one of several."""
-    globs = tuple(pattern.glob for pattern in resource.files)
+    globs, may_be = tuple(pattern.glob for pattern in resource.files), _places_for(places, resource)
     votes: Counter[tuple[Location, str]] = Counter(
         (location, root)
         for location, members in places.items()
         for member in members
         for root in _roots(member)
-        if matches(member[len(root) :], globs)
+        if may_be(location, root) and matches(member[len(root) :], globs)
     )
     if not votes:
         return None
     (location, root), _ = min(votes.items(), key=lambda item: (-item[1], len(item[0][0]), item[0]))
-    return Mount(location, root, globs=globs)
+    return Mount(location, root, globs=globs, folder=resource.folder)
 
 
 _FIND = {"none": _find_file, "folder": _find_folder}
@@ -138,7 +148,7 @@ def mount_archive(location: Location, copy: Copy, resource: Resource) -> Mount:
     """
     names = open_archive(location).names()
     root = copy.root if resource.manifest or any(name.startswith(copy.root) for name in names) else ""
-    return Mount(location, root, tuple(copy.rename.items()), resource.manifest)
+    return Mount(location, root, tuple(copy.rename.items()), resource.manifest, folder=resource.folder)
 
 
 def archive_names(copy: Copy) -> list[str]:
@@ -157,18 +167,37 @@ def archive_names(copy: Copy) -> list[str]:
 def _find_by_manifest(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
     """Find the place and the root folder under which most files of the manifest are."""
     renames = {tuple(copy.rename.items()): copy for copy in resource.copies}
+    may_be = _places_for(places, resource)
     votes: Counter[tuple[Location, str, tuple[tuple[str, str], ...]]] = Counter()
     for rename in sorted(renames, key=len):
         wanted = {Mount((), rename=rename).spelled(path) for path in read_manifest(resource.manifest)}
         for location, members in places.items():
             for member in members:
                 for root in _roots(member):
-                    if member[len(root) :] in wanted:
+                    if member[len(root) :] in wanted and may_be(location, root):
                         votes[location, root, rename] += 1
     if not votes:
         return None
     (location, root, rename), _ = min(votes.items(), key=lambda item: (-item[1], len(item[0][2]), item[0][:2]))
-    return Mount(location, root, rename, resource.manifest)
+    return Mount(location, root, rename, resource.manifest, folder=resource.folder)
+
+
+def _places_for(places: dict[Location, list[str]], resource: Resource) -> Callable[[Location, str], bool]:
+    """Tell which places may hold a resource; one of several parts, whose files have like names, says so in its own.
+
+    Its name is that of the part's folder, or what its download is called, packed or unpacked.
+    """
+    top = PurePosixPath(next(iter(places))[0])
+    names = {resource.folder.strip("/")}
+    for copy in resource.copies:
+        names |= {*archive_names(copy), copy.root.strip("/")}
+
+    @cache  # for each folder, not for each file
+    def may_be(location: Location, root: str) -> bool:
+        inside = PurePosixPath(location[0]).relative_to(top).parts
+        return not resource.folder or not names.isdisjoint((top.name, *inside, *location[1:], *root.split("/")))
+
+    return may_be
 
 
 def _roots(member: str) -> list[str]:

@@ -85,7 +85,8 @@ def obtain(
     extra = local.extra
     raw = RawFiles(tuple(mounts.values()), version, config, dict(card.config(config)[1].options))
     missing, wrong = _survey(resources, mounts)
-    lost = len(missing) + len(wrong)
+    # What an optional part lacks may not be needed; the build counts what is, see `covid_datasets.build.parts`.
+    lost = sum(map(len, _survey([resource for resource in resources if not resource.optional], mounts)))
     if lost and not allow_missing and lost > card.version(version)[1].tolerance * _count(resources):
         damaged = [*wrong, *(f"{where}: {why}" for where, why in unusable.items())]
         place = "the copies that could be reached" if data_dir is None else f"data_dir {data_dir}"
@@ -151,10 +152,12 @@ def _absent(resource: Resource, mount: Mount | None) -> list[str]:
 
 def _missing(resource: Resource, present: Mapping[str, int]) -> list[str]:
     if resource.archive == "folder" and present:
-        return absent(resource.files, present)
+        lacking = absent(resource.files, (path.removeprefix(resource.folder) for path in present))
+        return [resource.folder + path for path in lacking]
     if not resource.manifest:
         return [] if present else [resource.path or resource.name]
-    return [path for path in read_manifest(resource.manifest) if path not in present]
+    expected = (resource.folder + path for path in read_manifest(resource.manifest))
+    return [path for path in expected if path not in present]
 
 
 def _count(resources: Sequence[Resource]) -> int:
@@ -172,9 +175,9 @@ def _survey(resources: Sequence[Resource], mounts: dict[str, Mount]) -> tuple[li
         missing += _missing(resource, present)
         identities = read_manifest(resource.manifest) if resource.manifest else {}
         for path, identity in identities.items():
-            size = present.get(path)
+            size = present.get(resource.folder + path)
             if size is not None and identity.size is not None and size != identity.size:
-                wrong.append(f"{path}: expected {identity.size:,} bytes, found {size:,}")
+                wrong.append(f"{resource.folder}{path}: expected {identity.size:,} bytes, found {size:,}")
     return missing, wrong
 
 
@@ -207,13 +210,14 @@ def expected_tree(card: Card, version: str | None = None, config: str | None = N
             continue
         if resource.archive == "folder":
             lines += [
-                f"    {pattern.glob}   ({pattern.what}{'; needed' if pattern.required else ''})"
+                f"    {resource.folder}{pattern.glob}   ({pattern.what}{'; needed' if pattern.required else ''})"
                 for pattern in resource.files
             ]
             continue
         held = f"{len(read_manifest(resource.manifest)):,} files" if resource.manifest else "its files"
         name = archive_names(resource.copies[0])[-1] if resource.copies else f"{resource.name}.{resource.archive}"
-        lines.append(f"    {name}   (untouched, or unpacked: {held})")
+        where = f"unpacked into {resource.folder}" if resource.folder else "unpacked"
+        lines.append(f"    {name}   (untouched, or {where}: {held})")
     lines += [f"    … and {len(resources) - SHOWN:,} more"] if len(resources) > SHOWN else []
     return "\n".join(lines)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from covid_datasets.errors import DamagedFileError, NotThereError
@@ -18,7 +18,7 @@ from covid_datasets.fetch.manifest import Identity, read_manifest
 class Mount:
     """Where the files of one resource are.
 
-    The canonical path ``p`` is the member ``root + p`` at ``location``, with names spelled as this copy spells
+    The canonical path ``folder + p`` is the member ``root + p`` at ``location``, with names spelled as this copy spells
     them (``rename``). A ``manifest`` says which files there are to be; ``only`` is the one path of a plain file;
     ``globs`` are the files that belong to a folder which was filled by hand.
     """
@@ -30,11 +30,13 @@ class Mount:
     only: str = ""
     member: str = ""
     globs: tuple[str, ...] = ()
+    folder: str = ""
 
     def spelled(self, path: str) -> str:
         """Name the member that holds ``path`` in this copy."""
         if self.only:
             return self.member
+        path = path.removeprefix(self.folder)
         for old, new in self.rename:
             path = path.replace(old, new)
         return self.root + path
@@ -43,9 +45,12 @@ class Mount:
         """Return the size of a file, ``None`` where it is not here."""
         if self.only and path != self.only:
             return None
-        if self.manifest and path not in read_manifest(self.manifest):
+        inner = path.removeprefix(self.folder)
+        if not path.startswith(self.folder):
             return None
-        if self.globs and not matches(path, self.globs):
+        if self.manifest and inner not in read_manifest(self.manifest):
+            return None
+        if self.globs and not matches(inner, self.globs):
             return None
         return open_archive(self.location).size(self.spelled(path))
 
@@ -54,12 +59,33 @@ class Mount:
         if self.only:
             size = self.size(self.only)
             return {} if size is None else {self.only: size}
-        inside = open_archive(self.location).sizes()
+        inside = self._members()
         if self.manifest:
-            spelled = {path: self.spelled(path) for path in read_manifest(self.manifest)}
-            return {path: inside[name] for path, name in spelled.items() if name in inside}
+            named = {path: self.spelled(self.folder + path) for path in read_manifest(self.manifest)}
+            return {self.folder + path: inside[name] for path, name in named.items() if name in inside}
         here = {name.removeprefix(self.root): size for name, size in inside.items() if name.startswith(self.root)}
-        return {path: size for path, size in here.items() if not self.globs or matches(path, self.globs)}
+        return {self.folder + path: size for path, size in here.items() if not self.globs or matches(path, self.globs)}
+
+    def identity(self, path: str) -> Identity | None:
+        """Return what the manifest says that this file must be."""
+        if not self.manifest or not path.startswith(self.folder):
+            return None
+        return read_manifest(self.manifest).get(path.removeprefix(self.folder))
+
+    def below(self, folder: str) -> Mount | None:
+        """Return the same files, named as seen from a folder; ``None`` where nothing of it is here."""
+        if self.folder.startswith(folder):
+            return replace(self, folder=self.folder.removeprefix(folder))
+        if self.folder or self.manifest or self.only or self.globs:
+            return None
+        return replace(self, root=self.root + folder)
+
+    def _members(self) -> Mapping[str, int]:
+        """List the members under the root; of a folder on a disk only that part, as it may hold many other mounts."""
+        below = os.path.join(self.location[0], self.root)
+        if len(self.location) > 1 or not self.root.endswith("/") or not os.path.isdir(below):
+            return open_archive(self.location).sizes()
+        return {self.root + name: size for name, size in open_archive((below,)).sizes().items()}
 
     def expected(self) -> list[str]:
         """List the canonical paths that are to be here; without a manifest, those that are."""
@@ -137,10 +163,12 @@ class RawFiles:
 
     def identity(self, path: str) -> Identity | None:
         """Return what a manifest says that this file must be."""
-        for mount in self.mounts:
-            if mount.manifest and (identity := read_manifest(mount.manifest).get(path)):
-                return identity
-        return None
+        return next((identity for mount in self.mounts if (identity := mount.identity(path))), None)
+
+    def below(self, folder: str) -> RawFiles:
+        """Return one part ("cohen/") of a source that is composed of others, as that other source's own tree."""
+        inside = (mount.below(folder) for mount in self.mounts)
+        return replace(self, mounts=tuple(mount for mount in inside if mount is not None))
 
     def _mount(self, path: str) -> Mount | None:
         return next((mount for mount in self.mounts if mount.size(path) is not None), None)

@@ -43,10 +43,11 @@ def stream_raw(
     obtained = obtain(card, version, chosen, settings, data_dir=data_dir, allow_missing=allow_missing)
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     columns = card.columns_of(chosen)
+    resources = card.resources_of(version, chosen)
     records = builder.records(obtained.raw)
-    plan = make_plan(card.id, records, obtained.raw, STREAM_PIECE_BYTES, table=bool(columns))
+    plan = make_plan(card.id, records, obtained.raw, STREAM_PIECE_BYTES, resources, table=bool(columns))
     inputs = {"version": version, "config": chosen, "allow_missing": allow_missing}
-    if check_complete(card, inputs, plan.rows, plan.notices):
+    if check_complete(card, inputs, plan.rows, plan.notices, plan.parts):
         warnings.warn(f"{card.id}@{version} is INCOMPLETE: {plan.rows:,} rows are there", stacklevel=4)
     tasks = [Task(card.id, piece, obtained.raw, "", verify, columns) for piece in plan.pieces]
     features = Features.from_dict(features_dict(columns))
