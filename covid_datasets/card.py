@@ -91,12 +91,13 @@ class Resource:
     fetch it: ``steps`` say how its user does.
     ``manifest`` names a file in ``catalogs/manifests/`` with the identity of each file inside.
     A ``folder`` is filled by hand, and ``files`` are what belongs there.
+    A ``bucket`` holds series of files in folders; ``listing`` names a file in ``catalogs/listings/`` that says which.
     Without an ``optional`` resource there is a dataset too, of fewer rows.
     """
 
     name: str
     copies: tuple[Copy, ...] = ()
-    archive: Literal["none", "zip", "tar", "folder"] = "none"
+    archive: Literal["none", "zip", "tar", "folder", "bucket"] = "none"
     files: tuple[Pattern, ...] = ()
     optional: bool = False
     steps: tuple[str, ...] = ()
@@ -105,6 +106,7 @@ class Resource:
     sha256: str = ""
     md5: str = ""
     manifest: str = ""
+    listing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

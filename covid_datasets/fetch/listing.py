@@ -1,7 +1,7 @@
 """Listings of series in a public bucket: which there are, whose they are, how many files and bytes each has.
 
-``catalogs/listings/<id>.tsv`` is an extract of the index of Imaging Data Commons, so that nobody needs the index, which is
-fifty times as large as the whole library. With the extra ``idc`` an extract is made anew::
+``catalogs/listings/<id>.tsv`` is an extract of the index of Imaging Data Commons, so that nobody needs the index,
+which is far larger than this library. With the extra ``idc`` an extract is made anew::
 
     python -m covid_datasets.fetch.listing COLLECTION catalogs/listings/<id>.tsv
 """

@@ -10,15 +10,19 @@ from pathlib import Path
 from covid_datasets.card import Card, Copy, Resource
 from covid_datasets.catalog import load_card, split_name
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
+from covid_datasets.fetch.bucket import fetch_bucket
 from covid_datasets.fetch.download import Download, locate_all
 from covid_datasets.fetch.layout import absent
+from covid_datasets.fetch.listing import read_listing
 from covid_datasets.fetch.local import Local, archive_names, mount_local, shown
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.mirror import Mirrored, write_mirror
 from covid_datasets.fetch.raw import Mount, RawFiles
+from covid_datasets.fetch.series import SeriesMount, by_folder, difference
 from covid_datasets.settings import Settings
 
 SHOWN = 20
+BUCKET_PROOF = "recorded on first download; number of files and bytes of each series as listed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +68,16 @@ def obtain(
     local = Local({}, [], {}) if data_dir is None else mount_local(Path(data_dir), resources)
     mounts, unusable = dict(local.mounts), dict(local.damaged)
     origins = [Origin(name, shown(mount.location), "", _proof(mount)) for name, mount in mounts.items()]
-    if data_dir is None or by_hand:  # what is open completes what its user has to bring
-        wanted = [resource for resource in resources if resource.copies and resource.name not in mounts]
+    if data_dir is None or (by_hand and mounts):  # what is open completes what its user has to bring
+        lacking = [resource for resource in resources if resource.copies and resource.name not in mounts]
+        wanted = [resource for resource in lacking if resource.archive != "bucket"]
         located, unreachable = _located(wanted, settings, allow_missing=allow_missing)
+        for resource in (resource for resource in lacking if resource.archive == "bucket"):
+            told = unreachable.setdefault if allow_missing else None
+            series, digest = fetch_bucket(resource, settings, on_error=told)
+            if series.folders:
+                mounts[resource.name] = series
+            origins.append(Origin(resource.name, resource.copies[0].url, digest, BUCKET_PROOF))
         if unreachable and not located and not mounts:
             raise next(iter(unreachable.values()))
         unusable |= {name: str(unreachable[name]) for name in sorted(unreachable)}
@@ -87,8 +98,8 @@ def obtain(
     if lost and not allow_missing and lost > card.version(version)[1].tolerance * _count(resources):
         damaged = [*wrong, *(f"{where}: {why}" for where, why in unusable.items())]
         raise IncompleteSourceError(incomplete_text(card, version, missing, damaged, extra, data_dir))
-    lacking = {resource.name: how_to_get(resource) for resource in resources if resource.name not in mounts}
-    return Obtained(raw, tuple(origins), tuple(missing), tuple(extra), unusable, lacking)
+    to_get = {resource.name: how_to_get(resource) for resource in resources if resource.name not in mounts}
+    return Obtained(raw, tuple(origins), tuple(missing), tuple(extra), unusable, to_get)
 
 
 def _needs_hands(card: Card, settings: Settings) -> bool:
@@ -127,7 +138,7 @@ def make_mirror(
     )
 
 
-def _proof(mount: Mount) -> str:
+def _proof(mount: Mount | SeriesMount) -> str:
     return "content manifest" if mount.manifest else "given by the user"
 
 
@@ -142,23 +153,32 @@ def _mount(resource: Resource, download: Download, copy: Copy) -> Mount:
     return Mount((str(download.path),), copy.root, tuple(copy.rename.items()), resource.manifest)
 
 
-def _absent(resource: Resource, mount: Mount | None) -> list[str]:
+def _absent(resource: Resource, mount: Mount | SeriesMount | None) -> list[str]:
     return _missing(resource, {} if mount is None else mount.sizes())
 
 
 def _missing(resource: Resource, present: Mapping[str, int]) -> list[str]:
     if resource.archive == "folder" and present:
         return absent(resource.files, present)
+    if resource.archive == "bucket":
+        here = {path.partition("/")[0] for path in present}
+        return [folder for folder in read_listing(resource.listing) if folder not in here]
     if not resource.manifest:
         return [] if present else [resource.path or resource.name]
     return [path for path in read_manifest(resource.manifest) if path not in present]
 
 
 def _count(resources: Sequence[Resource]) -> int:
-    return sum(len(read_manifest(resource.manifest)) if resource.manifest else 1 for resource in resources)
+    """Count the files that there should be; of a bucket the series."""
+    listed = {
+        resource.name: len(read_listing(resource.listing) if resource.listing else read_manifest(resource.manifest))
+        for resource in resources
+        if resource.listing or resource.manifest
+    }
+    return sum(listed.get(resource.name, 1) for resource in resources)
 
 
-def _survey(resources: Sequence[Resource], mounts: dict[str, Mount]) -> tuple[list[str], list[str]]:
+def _survey(resources: Sequence[Resource], mounts: Mapping[str, Mount | SeriesMount]) -> tuple[list[str], list[str]]:
     """List missing files, and files whose size alone shows that they are not the right ones."""
     missing, wrong = [], []
     for resource in resources:
@@ -172,7 +192,20 @@ def _survey(resources: Sequence[Resource], mounts: dict[str, Mount]) -> tuple[li
             size = present.get(path)
             if size is not None and identity.size is not None and size != identity.size:
                 wrong.append(f"{path}: expected {identity.size:,} bytes, found {size:,}")
+        if resource.archive == "bucket":
+            wrong += _other_series(resource, present)
     return missing, wrong
+
+
+def _other_series(resource: Resource, present: Mapping[str, int]) -> list[str]:
+    """List series whose number or bytes of files alone show that they are not whole."""
+    wrong = []
+    listing = read_listing(resource.listing)
+    for folder, names in by_folder(present).items():
+        series = listing[folder.rstrip("/")]
+        if what := difference(series, {name: present[folder + name] for name in names}):
+            wrong.append(f"{series.folder} (series {series.series}): {what}")
+    return wrong
 
 
 def how_to_get(resource: Resource) -> str:
@@ -198,6 +231,12 @@ def expected_tree(card: Card, version: str | None = None) -> str:
     for resource in card.resources_of(version):
         if resource.archive == "none":
             lines.append(f"    {resource.path}")
+            continue
+        if resource.archive == "bucket":
+            count = len(read_listing(resource.listing))
+            lines.append(
+                f"    {'{series}'}/*.dcm   ({count:,} series, each in a folder of its own, of any name or depth)"
+            )
             continue
         if resource.archive == "folder":
             lines += [

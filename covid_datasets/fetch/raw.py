@@ -12,6 +12,7 @@ from covid_datasets.errors import DamagedFileError, NotThereError
 from covid_datasets.fetch.archives import Location, open_archive
 from covid_datasets.fetch.layout import matches
 from covid_datasets.fetch.manifest import Identity, read_manifest
+from covid_datasets.fetch.series import SeriesMount
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,10 @@ class Mount:
     only: str = ""
     member: str = ""
     globs: tuple[str, ...] = ()
+
+    def place_of(self, path: str) -> tuple[Location, str]:
+        """Tell where a file lies: the folder or archive, and its name inside."""
+        return self.location, self.spelled(path)
 
     def spelled(self, path: str) -> str:
         """Name the member that holds ``path`` in this copy."""
@@ -70,7 +75,7 @@ class Mount:
 class RawFiles:
     """Every raw file of one version of a source; small enough to send to any worker."""
 
-    mounts: tuple[Mount, ...]
+    mounts: tuple[Mount | SeriesMount, ...]
     version: str = ""
     config: str = "default"
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
@@ -133,7 +138,7 @@ class RawFiles:
                 return identity
         return None
 
-    def _mount(self, path: str) -> Mount | None:
+    def _mount(self, path: str) -> Mount | SeriesMount | None:
         return next((mount for mount in self.mounts if mount.size(path) is not None), None)
 
     def _absent(self, path: str) -> NotThereError:
