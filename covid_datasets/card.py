@@ -160,6 +160,15 @@ class Defect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Overlap:
+    """People or pictures that another source shows too, and the evidence for it; ``source`` need not be in here."""
+
+    source: str
+    what: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
     """Everything known about one source."""
 
@@ -180,6 +189,7 @@ class Card:
     configs: Mapping[str, Config] = field(default_factory=lambda: {"default": Config(summary="All images.")})
     official_split: OfficialSplit | None = None
     defects: tuple[Defect, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
 

@@ -47,6 +47,7 @@ def page(card: Card) -> str:
         _configs(card),
         _official_split(card),
         _defects(card),
+        _overlaps(card),
         _features(card),
         _citations(card),
     )
@@ -257,6 +258,17 @@ def _defects(card: Card) -> Iterator[str]:
     yield from ("## Known defects", "")
     rows = [(d.id, d.what, d.evidence, f"`{d.flag}`" if d.flag else "") for d in card.defects]
     yield from _table(("defect", "what", "evidence", "flag on its rows"), rows)
+
+
+def _overlaps(card: Card) -> Iterator[str]:
+    if not card.overlaps:
+        return
+    known = catalog.names()
+    yield from ("## Overlaps", "")
+    rows = [
+        (f"[`{o.source}`]({o.source}.md)" if o.source in known else o.source, o.what, o.evidence) for o in card.overlaps
+    ]
+    yield from _table(("with", "what", "evidence"), rows)
 
 
 def _features(card: Card) -> Iterator[str]:

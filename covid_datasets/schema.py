@@ -226,7 +226,7 @@ COLUMNS: dict[str, Any] = {
     "depth": "int32",
     "pixel_mode": "string",
     "sha256": "string",
-    "pixel_sha256": "string",
+    "pixel_hash": "string",
     "phash": "string",
     "quality": "string",
     "quality_reasons": ["string"],

@@ -193,7 +193,7 @@ def test_bytes_only_is_another_build_without_pixels(built: Built, tmp_path: Path
     plain = build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1, verify="bytes")
     assert plain.fingerprint != built.fingerprint
     row = table_of(plain).to_pylist()[0]
-    assert [row[name] for name in ("width", "pixel_sha256", "phash", "quality")] == [None] * 4
+    assert [row[name] for name in ("width", "pixel_hash", "phash", "quality")] == [None] * 4
     assert row["sha256"] == hashlib.sha256(row["image"]["bytes"]).hexdigest()
 
 

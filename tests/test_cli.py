@@ -236,7 +236,7 @@ def test_splits_as_csv(cache: str, capsys: Capture) -> None:
     output = capsys.readouterr()
     rows = list(csv.DictReader(io.StringIO(output.out)))
     assert len(rows) == covid_datasets.find_build("phantom", "small", cache_dir=cache).rows
-    assert rows[0].keys() >= {"sample_id", "patient_id", "group", "split", "label", "sha256", "pixel_sha256", "phash"}
+    assert rows[0].keys() >= {"sample_id", "patient_id", "group", "split", "label", "sha256", "pixel_hash", "phash"}
     assert {row["split"] for row in rows} == {"train", "test"}
     assert "fold-1-of-3" in output.err
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from functools import lru_cache
 from importlib import util
 from pathlib import Path
@@ -48,9 +49,9 @@ def folder_signature(data_dir: Path) -> str:
 
     if not data_dir.exists():
         raise NotThereError(f"data_dir {data_dir}: expected a folder or an archive, found nothing")
-    files = [data_dir] if data_dir.is_file() else [data_dir / name for name in open_archive((str(data_dir),)).names()]
-    listed = [(str(file.relative_to(data_dir)), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return _text_digest(repr(listed))
+    names = [""] if data_dir.is_file() else open_archive((str(data_dir),)).names()
+    found = [(name, os.stat(f"{data_dir}/{name}" if name else data_dir)) for name in names]
+    return _text_digest(repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]))
 
 
 @lru_cache(maxsize=128)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import xxhash
 from PIL import Image
 
 from covid_datasets.build.quality import grade, reasons_against
@@ -35,7 +35,7 @@ class Measured:
     spacing: tuple[float, ...] | None = None
     value_range: str | None = None
     pixel_mode: str | None = None
-    pixel_sha256: str | None = None
+    pixel_hash: str | None = None
     phash: str | None = None
     thumb: bytes | None = None
     quality: str | None = None
@@ -69,7 +69,7 @@ def measure_image(image: Image.Image, sha256: str, path: str) -> Measured:
         width=grey.width,
         height=grey.height,
         pixel_mode=mode,
-        pixel_sha256=pixel_hash(grey),
+        pixel_hash=pixel_hash(grey),
         phash=perceptual_hash(np.asarray(small)),
         thumb=thumb.tobytes(),
         quality=grade(reasons),
@@ -121,9 +121,12 @@ def window(values: np.ndarray) -> np.ndarray:
 
 
 def pixel_hash(grey: Image.Image) -> str:
-    """Hash the size and the grey values of a picture, strip by strip, so that a large one is not copied whole."""
+    """Hash the size and the grey values of a picture, strip by strip, so that a large one is not copied whole.
+
+    Tells pictures apart, twenty times as fast as SHA-256, which vouches for the bytes that they were decoded from.
+    """
     width, height = grey.size
-    digest = hashlib.sha256(b"%dx%d:" % (width, height))
+    digest = xxhash.xxh3_128(b"%dx%d:" % (width, height))
     rows = max(1, STRIP_BYTES // width)
     for top in range(0, height, rows):
         strip = grey if rows >= height else grey.crop((0, top, width, min(top + rows, height)))

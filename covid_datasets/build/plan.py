@@ -39,6 +39,7 @@ class Piece:
     number: int
     split: str
     rows: tuple[tuple[int, Record], ...]
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,12 +189,12 @@ def _cut(
             if splits[row] != split:
                 continue
             if rows and held + sizes[row] > limit:
-                pieces.append(Piece(len(pieces), split, tuple(rows)))
+                pieces.append(Piece(len(pieces), split, tuple(rows), held))
                 rows, held = [], 0
             rows.append((row, record))
             held += sizes[row]
         if rows:
-            pieces.append(Piece(len(pieces), split, tuple(rows)))
+            pieces.append(Piece(len(pieces), split, tuple(rows), held))
     return tuple(pieces)
 
 

@@ -79,7 +79,7 @@ def _collect(tasks: Sequence[Task], executor: Executor, display: Display) -> Non
         return
     folder = Path(tasks[0].folder)
     # Large pieces first: a short one at the end leaves no worker waiting for long.
-    futures = [executor.submit(write_piece, task) for task in sorted(tasks, key=lambda task: -len(task.piece.rows))]
+    futures = [executor.submit(write_piece, task) for task in sorted(tasks, key=lambda task: -task.piece.bytes)]
     try:
         for future in as_completed(futures):
             with telling(folder):

@@ -15,7 +15,7 @@ from covid_datasets.splits.publish import as_csv
 from covid_datasets.splits.publish import propose_splits as propose
 from covid_datasets.splits.schemes import scheme_splits
 
-COLUMNS = ("sample_id", "patient_id", "group", "split", "label", "sha256", "pixel_sha256", "phash")
+COLUMNS = ("sample_id", "patient_id", "group", "split", "label", "sha256", "pixel_hash", "phash")
 
 
 def load_splits(

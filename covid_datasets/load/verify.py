@@ -127,8 +127,8 @@ def _check(batch: pa.RecordBatch, wanted: dict[str, str], pixels: bool) -> _Chec
             total += data.size
             if (sha256 := hashlib.sha256(data).hexdigest()) != row["sha256"]:
                 problems.append(f"{sample}: {kind}: expected sha256 {row['sha256']}, found {sha256}")
-            elif pixels and kind == "image" and row["pixel_sha256"] is not None:
-                problems += _check_pixels(sample, data.to_pybytes(), row["pixel_sha256"])
+            elif pixels and kind == "image" and row["pixel_hash"] is not None:
+                problems += _check_pixels(sample, data.to_pybytes(), row["pixel_hash"])
         digests[sample] = row_digest(
             row | {kind: paths[kind][number] and {"path": paths[kind][number]} for kind in CONTENT}
         )

@@ -48,7 +48,7 @@ class Index:
             *links_by_key("patient", self.strings("patient_id")),
             *links_by_ties(ties),
             *links_by_key("same bytes", self._telling("sha256")),
-            *links_by_key("same pixels", self._telling("pixel_sha256")),
+            *links_by_key("same pixels", self._telling("pixel_hash")),
             *near_duplicates(self.strings("phash"), lambda row: thumbs[row].as_py()),
         ]
 
