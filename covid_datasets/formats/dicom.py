@@ -121,7 +121,8 @@ def _rescaled(stored: np.ndarray, slope: float, intercept: float, path: str) -> 
     exact = slope == 1 and intercept.is_integer() and _LOW <= intercept <= _HIGH and min(ends) >= _LOW
     if exact and stored.max() <= _HIGH:
         values: np.ndarray = stored.astype(np.int16) + np.int16(intercept)
-        return np.maximum(values, np.int16(AIR), out=values)
+        np.maximum(values, np.int16(AIR), out=values)
+        return values
     scaled = stored.astype(np.float64) * slope + intercept
     rounded: np.ndarray = np.rint(np.maximum(scaled, AIR)).astype(np.int16)
     return rounded
