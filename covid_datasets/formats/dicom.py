@@ -19,6 +19,7 @@ CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 AIR = -1024
 """What is darker than air in Hounsfield units is padding around the scan."""
 _JPEG_LOSSLESS = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
+_DEFLATED = "1.2.840.10008.1.2.1.99"
 _JPEG_BEGIN, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _MAX_SIDE = 1 << 14
 _LOW, _HIGH = -(1 << 15), (1 << 15) - 1
@@ -58,7 +59,7 @@ class Header:
 
 
 def read_header(data: bytes, path: str) -> Header:
-    """Read what a file says about its image, without its pixels."""
+    """Read what a file says about its image, without its pixels; a header that just stops is an error."""
     found = _read(data, path, stop_before_pixels=True)
     try:
         spacing = _numbers(found, "PixelSpacing", 2)
@@ -203,10 +204,16 @@ def _read(data: bytes, path: str, *, stop_before_pixels: bool) -> Any:
     need("pydicom")
     import pydicom
 
+    stream = io.BytesIO(data)
     try:
-        return pydicom.dcmread(io.BytesIO(data), stop_before_pixels=stop_before_pixels)
+        found = pydicom.dcmread(stream, stop_before_pixels=stop_before_pixels)
+        image = found.get("SOPClassUID", CT_IMAGE) == CT_IMAGE
+        inflated = found.file_meta.get("TransferSyntaxUID") == _DEFLATED
     except Exception as error:  # pydicom lets through whatever its parsers raise
         raise _damaged(path, data, f"none: {error}") from error
+    if stop_before_pixels and image and not inflated and stream.tell() >= len(data):
+        raise _damaged(path, data, "no pixels; the file is cut short")
+    return found
 
 
 def _several(value: Any) -> list[Any]:
