@@ -1,4 +1,4 @@
-"""A public bucket over HTTP: listed page by page, each file fetched, counted against the listing, and kept for offline."""
+"""A public bucket over HTTP: listed page by page, each file fetched, counted, and kept for offline."""
 
 from __future__ import annotations
 
@@ -89,14 +89,15 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
 def row(folder: str, files: dict[str, bytes], count: int | None = None) -> dict[str, str]:
     held = [data for key, data in files.items() if key.startswith(folder)]
     own = {
-        "crdc_series_uuid": folder, "PatientID": "P", "StudyInstanceUID": "1.2", "SeriesInstanceUID": f"1.2.{folder[0]}",
+        "crdc_series_uuid": folder, "PatientID": "P", "StudyInstanceUID": "1.2",
+        "SeriesInstanceUID": f"1.2.{folder[0]}",
         "instanceCount": str(count or len(held)), "series_size_MB": f"{sum(map(len, held)) / 1e6:.6f}",
     }  # fmt: skip
     return dict.fromkeys(listing.COLUMNS, "") | own
 
 
 def expect(bucket: Bucket, *rows: dict[str, str]) -> None:
-    write_listing(rows, listing.catalog_folder() / "listings" / LISTING)
+    write_listing(rows, bucket.server.folder.parent / "catalog" / "listings" / LISTING)
     read_listing.cache_clear()
 
 
@@ -141,7 +142,9 @@ def test_a_file_that_stays_cut_is_an_error(bucket: Bucket, tmp_path: Path) -> No
 
 def test_a_file_of_another_size_than_listed_is_an_error(bucket: Bucket, tmp_path: Path) -> None:
     bucket.server.behaviours[f"/{FOLDERS[0]}/3.dcm"] = Behaviour(body=b"short")
-    with pytest.raises(ChangedUpstreamError, match="3.dcm: expected 3,861 bytes .published in the catalog., the host offers 5"):
+    with pytest.raises(
+        ChangedUpstreamError, match="3.dcm: expected 3,861 bytes .published in the catalog., the host offers 5"
+    ):
         bucket.fetch(tmp_path)
 
 

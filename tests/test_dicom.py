@@ -72,7 +72,8 @@ def test_padding_is_air() -> None:
 
 @pytest.mark.parametrize("tag", ["RescaleSlope", "RescaleIntercept"])
 def test_no_slope_is_no_hounsfield_unit(tag: str) -> None:
-    data = ct(SLICE, **{tag: None})
+    without: dict[str, Any] = {tag: None}
+    data = ct(SLICE, **without)
     assert getattr(read_header(data, "a.dcm"), tag.removeprefix("Rescale").lower()) is None
     with pytest.raises(DamagedFileError, match="a.dcm: expected RescaleSlope and RescaleIntercept, found none"):
         read_hounsfield(data, "a.dcm")

@@ -37,9 +37,9 @@ def at(place: float, number: int | None = None, **tags: Any) -> bytes:
 
 
 def parts(
-    files: dict[str, bytes], outlines: dict[str, tuple[Polygon, ...]] | None = None, **wanted: str
+    files: dict[str, bytes], outlines: dict[str, tuple[Polygon, ...]] | None = None, series: str = "", patient: str = ""
 ) -> tuple[list[Part], list[Notice]]:
-    found = list(series_parts(Files(files), sorted(files), Wanted("S", **wanted), outlines))
+    found = list(series_parts(Files(files), sorted(files), Wanted("S", series, patient), outlines))
     return [item for item in found if isinstance(item, Part)], [item for item in found if isinstance(item, Notice)]
 
 
@@ -89,7 +89,9 @@ def test_uneven_slices_within_bounds_are_no_gap() -> None:
 
 
 def test_an_equal_double_is_dropped() -> None:
-    files = {f"{place}.dcm": at(place) for place in range(3)} | {"1b.dcm": at(1, SOPInstanceUID="9.9", InstanceNumber=999)}
+    files = {f"{place}.dcm": at(place) for place in range(3)} | {
+        "1b.dcm": at(1, SOPInstanceUID="9.9", InstanceNumber=999)
+    }
     found, notices = parts(files)
     assert heights(found) == [0, 1, 2]
     assert [(notice.kind, notice.where, notice.dropped) for notice in notices] == [("duplicate slice", "1b.dcm", True)]
@@ -166,7 +168,8 @@ def test_outlines_become_a_mask() -> None:
     found, notices = parts(files, {"7.1": (drawn,), "7.9": (drawn,)})
     assert [set(part.masks) for part in found] == [set(), {"infection"}, set()]
     mask = found[1].masks["infection"]
-    assert (mask.dtype, mask.shape, int(mask.sum())) == (np.uint8, (SIDE, SIDE), 8)
+    assert mask.dtype == np.uint8
+    assert (mask.shape, int(mask.sum())) == ((SIDE, SIDE), 8)
     assert mask[3, 2] == mask[4, 5] == 1, "a vertex is a column, then a row"
     assert [(notice.kind, notice.dropped) for notice in notices] == [("outline without an image", True)]
 
