@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
-from covid_datasets.card import Copy, Resource
+from covid_datasets.card import Copy, Resource, Version
+from covid_datasets.catalog import load_card
 from covid_datasets.errors import (
     CatalogError,
     ChangedUpstreamError,
@@ -23,6 +24,7 @@ from covid_datasets.errors import (
 from covid_datasets.fetch import listing
 from covid_datasets.fetch.bucket import fetch_bucket, list_url, parse_page
 from covid_datasets.fetch.listing import read_listing, write_listing
+from covid_datasets.fetch.mirror import read_sums, write_mirror
 from covid_datasets.fetch.part import Limits
 from covid_datasets.fetch.places import place
 from covid_datasets.fetch.series import SeriesMount
@@ -222,6 +224,28 @@ def test_a_mirror_that_is_a_folder_is_its_own_list(bucket: Bucket, tmp_path: Pat
         bucket.fetch(tmp_path / "cache", mirror=str(mirror))
     path.write_bytes(b"x" * len(data))
     assert bucket.fetch(tmp_path / "cache", mirror=str(mirror))[1] != digest
+
+
+def test_a_mirror_that_we_make_serves_by_folder_and_by_web(bucket: Bucket, tmp_path: Path) -> None:
+    card = replace(
+        load_card("phantom"),
+        resources=(bucket.resource,),
+        versions={"1": Version(resources=("images",))},
+        default_version="1",
+    )
+    made = write_mirror([(card, None)], tmp_path / "mirror", Settings(tmp_path / "cache"), limits=QUICK)
+    assert len(made) == 10 + 6, "each file, and each page of each list"
+    assert len(read_sums(tmp_path / "mirror")) == 16
+    digest = bucket.fetch(tmp_path / "cache")[1]
+    asked = len(bucket.server.requests)
+    by_folder = bucket.fetch(tmp_path / "other", mirror=str(tmp_path / "mirror"))[0]
+    with serve(tmp_path / "mirror") as web:
+        by_web, same = bucket.fetch(tmp_path / "other", mirror=web.url(""))
+        assert by_web.sizes() == by_folder.sizes() == {key: len(data) for key, data in bucket.files.items()}
+    assert same == digest
+    assert len(bucket.server.requests) == asked, "the bucket itself was not asked"
+    again = write_mirror([(card, None)], tmp_path / "mirror", Settings(tmp_path / "cache"), limits=QUICK)
+    assert {found.action for found in again} == {"kept"}
 
 
 @pytest.mark.parametrize(

@@ -233,6 +233,8 @@ def test_there_is_no_file_of_no_source() -> None:
         assert {path.stem for path in (catalog_folder() / folder).glob("*.*")} <= known
     used = {resource.manifest for name in known for resource in load_card(name).resources}
     assert {path.name for path in (catalog_folder() / "manifests").glob("*.tsv")} <= used
+    listed = {resource.listing for name in known for resource in load_card(name).resources}
+    assert {path.name for path in (catalog_folder() / "listings").glob("*.tsv")} <= listed
 
 
 # --- the records ---------------------------------------------------------------------------------------------------
