@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from covid_datasets.errors import CovidDatasetsError as CovidDatasetsError
     from covid_datasets.fetch.obtain import make_mirror as make_mirror
     from covid_datasets.load.dataset import load_dataset as load_dataset
+    from covid_datasets.load.overlaps import overlaps as overlaps
     from covid_datasets.load.splits import audit as audit
     from covid_datasets.load.splits import load_splits as load_splits
     from covid_datasets.load.splits import propose_splits as propose_splits
@@ -45,6 +46,7 @@ _HOMES = {
     "load_dataset": "covid_datasets.load.dataset",
     "load_splits": "covid_datasets.load.splits",
     "make_mirror": "covid_datasets.fetch.obtain",
+    "overlaps": "covid_datasets.load.overlaps",
     "propose_splits": "covid_datasets.load.splits",
     "verify": "covid_datasets.load.verify",
 }

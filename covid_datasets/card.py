@@ -125,9 +125,13 @@ class Version:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """A named way to build a source; ``options`` reach the builder as ``raw.options``."""
+    """A named way to build a source; ``options`` reach the builder as ``raw.options``.
+
+    A config that is a ``part`` leaves samples of the source out on purpose, and does not name each of them.
+    """
 
     summary: str
+    part: bool = False
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
 
 

@@ -32,6 +32,10 @@ CLINICAL = {
     "leukocytes_per_nl": "float64",
     "neutrophils_per_nl": "float64",
     "lymphocytes_per_nl": "float64",
+    "crp_mg_per_l": "float64",
+    "d_dimer_mg_per_l": "float64",
+    "ldh_u_per_l": "float64",
+    "pco2_mmhg": "float64",
 }
 """Clinical values with their types; the unit is in the name."""
 
@@ -155,6 +159,7 @@ class Record:
     doi: str | None = None
     series: str | None = None
     part_index: int | None = None
+    seconds: float | None = None
     position: tuple[float, ...] | None = None
     orientation: tuple[float, ...] | None = None
     spacing: tuple[float, ...] | None = None
@@ -185,7 +190,8 @@ class Notice:
 
 # Column name -> type, in stored order. "image", "nifti", "video" and "label" are Hugging Face features; see
 # covid_datasets.features. Positions and spacings are in millimetres, from patient right to left, front to back and
-# feet to head (the LPS axes of DICOM); an orientation is the direction of a row, then of a column.
+# feet to head (the LPS axes of DICOM); an orientation is the direction of a row, then of a column. Seconds are those
+# since the first frame of a video.
 COLUMNS: dict[str, Any] = {
     "dataset": "string",
     "sample_id": "string",
@@ -217,6 +223,7 @@ COLUMNS: dict[str, Any] = {
     "caption": "string",
     "series_id": "string",
     "part_index": "int32",
+    "seconds": "float64",
     "position": ["float64"],
     "orientation": ["float64"],
     "spacing": ["float64"],

@@ -40,7 +40,7 @@ class SmallSources:
     """Small raw trees under ``root``, written and built when they are first asked for."""
 
     root: Path
-    built: dict[tuple[str, str], Built] = field(default_factory=dict)
+    built: dict[tuple[str, str, str | None], Built] = field(default_factory=dict)
 
     @property
     def catalog(self) -> Path:
@@ -59,17 +59,26 @@ class SmallSources:
             self._write(name, folder)
         return folder / form
 
-    def build(self, name: str, form: str = "unpacked") -> Built:
+    def build(self, name: str, form: str = "unpacked", config: str | None = None) -> Built:
         """Build a source from one of the forms of its tree, once."""
-        if (name, form) not in self.built:
+        if (name, form, config) not in self.built:
             cache = self.cache if form == "unpacked" else self.root / f"cache-{form}"
-            self.built[name, form] = self.build_anew(name, form, cache)
-        return self.built[name, form]
+            self.built[name, form, config] = self.build_anew(name, form, cache, config=config)
+        return self.built[name, form, config]
 
-    def build_anew(self, name: str, form: str, cache: Path, *, num_proc: int = 1, allow_missing: bool = True) -> Built:
+    def build_anew(
+        self,
+        name: str,
+        form: str,
+        cache: Path,
+        *,
+        config: str | None = None,
+        num_proc: int = 1,
+        allow_missing: bool = True,
+    ) -> Built:
         """Build a source into another cache; shards are tiny, so that several workers have something to do."""
         with self.in_use():
-            config = smallest_config(load_card(name))
+            config = config or small_configs(load_card(name))[0]
             tree = self.tree(name, form)
             if form != "served":
                 return build_dataset(
@@ -125,9 +134,9 @@ def source_module(name: str) -> ModuleType:
     return importlib.import_module(f"tests.sources.{name}")
 
 
-def smallest_config(card: Card) -> str | None:
-    """Name the config that is there for tests, where a source has one."""
-    return "small" if "small" in card.configs else None
+def small_configs(card: Card) -> list[str]:
+    """Name the configs that tests build: the one that is there for tests, where a source has one, else all."""
+    return ["small"] if "small" in card.configs else list(card.configs)
 
 
 def served_copy(resource: Resource, served: Path) -> tuple[Copy, Path]:

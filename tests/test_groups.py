@@ -14,7 +14,15 @@ from PIL import Image, ImageEnhance
 
 from covid_datasets.build.measure import Measured, measure
 from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.splits.groups import Link, components, links_by_key, links_by_ties, near_duplicates
+from covid_datasets.splits.groups import (
+    Link,
+    central_square,
+    components,
+    correlation,
+    links_by_key,
+    links_by_ties,
+    near_duplicates,
+)
 
 COUNT = 14
 pairs = st.lists(st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1)), max_size=20)
@@ -119,6 +127,28 @@ def test_blocks_do_not_change_what_is_found(monkeypatch: pytest.MonkeyPatch) -> 
     whole = found_pairs(twelve())
     monkeypatch.setattr("covid_datasets.splits.groups._BLOCK_PAIRS", 30)
     assert found_pairs(twelve()) == whole
+
+
+@pytest.mark.parametrize(("size", "box"), [((640, 320), (160, 0, 480, 320)), ((300, 400), (0, 50, 300, 350))])
+def test_the_square_of_a_thumbnail_is_the_thumbnail_of_the_square(
+    size: tuple[int, int], box: tuple[int, int, int, int]
+) -> None:
+    image = image_of(1, "CXR").resize(size)
+    whole, square = measured(image), measured(image.crop(box))
+    assert square.square_phash is None, "a square picture is its own central square"
+    assert whole.square_phash is not None
+    assert near_duplicates([whole.square_phash, square.phash], lambda row: square.thumb or b"") != []
+    cut = central_square(whole.thumb or b"", size[0] / size[1])
+    assert correlation(cut, square.thumb or b"") > 0.98
+
+
+def test_rows_of_one_side_are_not_compared() -> None:
+    images = twelve()
+    phashes, sides = [each.phash for each in images], ["a" if number < 6 else "b" for number in range(12)]
+    links = near_duplicates(phashes, lambda row: images[row].thumb or b"", sides)
+    found = {(link.first, link.second) for link in links}
+    assert found == {(first, second) for first, second in found_pairs(images) if sides[first] != sides[second]}
+    assert found < found_pairs(images)
 
 
 def test_rows_without_pixels_and_flat_pictures_link_nothing() -> None:

@@ -97,7 +97,7 @@ def test_the_installed_identities_name_samples_of_their_source(path: Path) -> No
     card = load_card(path.stem)
     names = {
         member.rsplit("/", 1)[-1]
-        for resource in card.resources_of()
+        for resource in card.resources  # a sample may be in an older version only
         if resource.manifest
         for member in read_manifest(resource.manifest)
     }

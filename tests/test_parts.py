@@ -18,7 +18,7 @@ from covid_datasets import build_dataset, load_dataset, verify
 from covid_datasets.build.result import Built
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.formats.encode import encode, is_hounsfield
+from covid_datasets.formats.encode import decode_hounsfield, encode, is_hounsfield
 from covid_datasets.load.rows import decode_array
 from covid_datasets.schema import Notice, Part, Parts, Record
 from covid_datasets.splits.index import Index
@@ -32,6 +32,18 @@ def test_hounsfield_units_come_back(values: np.ndarray) -> None:
     back = decode_array(encode(values))
     assert back.dtype == np.int16
     assert np.array_equal(back, values)
+    assert back.flags.writeable
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(encode(values)))), values), "Pillow reads the same"
+
+
+@given(arrays.arrays(np.int16, SIDES), st.integers(0, 133), st.integers(0, 255))
+def test_only_what_was_written_here_is_read_without_pillow(values: np.ndarray, place: int, byte: int) -> None:
+    data = bytearray(encode(values))
+    data[place] = byte
+    if bytes(data) != encode(values):
+        assert decode_hounsfield(bytes(data)) is None
+    assert decode_hounsfield(encode(values)[:-1]) is None
+    assert decode_hounsfield(encode(values) + b"x") is None
 
 
 @given(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from covid_datasets.build.measure import MAX_PIXELS, measure
-from covid_datasets.build.quality import POOR, THRESHOLDS, grade
+from covid_datasets.build.quality import POOR, THRESHOLDS, grade, reasons_against_volume
 from tests.sources import chest
 
 Pixels = NDArray[np.uint8]
@@ -100,6 +100,20 @@ def test_each_reason_begins_at_its_threshold(
     assert reason not in reasons(within())
 
 
+# The same of volumes: depth, how many slices are blank, smallest and largest value.
+VOLUME_EDGES = [
+    ("few slices", (T.few_slices - 1, 0, -1000.0, 400.0), (T.few_slices, 0, -1000.0, 400.0)),
+    ("blank slices", (100, int(T.blank_slices * 100) + 1, -1000.0, 400.0), (100, 9, -1000.0, 400.0)),
+]
+Told = tuple[int, int, float, float]
+
+
+@pytest.mark.parametrize(("reason", "beyond", "within"), VOLUME_EDGES)
+def test_each_reason_against_a_volume_begins_at_its_threshold(reason: str, beyond: Told, within: Told) -> None:
+    assert reasons_against_volume(*beyond) == [reason]
+    assert reasons_against_volume(*within) == []
+
+
 def test_name_and_content_disagree() -> None:
     picture = scene()
     assert reasons(encoded(picture, "JPEG"), "a/film.PNG") == ("name says .png, content is JPEG",)
@@ -131,7 +145,7 @@ def test_the_documentation_has_every_threshold() -> None:
     assert {name: float(value) for _, name, value in rows} == {
         name: float(value) for name, value in asdict(THRESHOLDS).items()
     }
-    assert {reason for reason, _, _ in rows} == {reason for reason, _, _ in EDGES}
+    assert {reason for reason, _, _ in rows} == {edge[0] for edge in (*EDGES, *VOLUME_EDGES)}
     assert f"{MAX_PIXELS:,} pixels" in text
     for reason in POOR:
         assert f"`{reason}`" in text

@@ -1,16 +1,17 @@
-"""This library as a contender of the peer benchmark: W1, W2 and W7."""
+"""This library as a contender of the peer benchmark: W1, W2, W6 and W7."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from peerbench.api import Contender, NotApplicable, Record
+from peerbench.api import SEED, SLICE_BATCH, Contender, NotApplicable, Record
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
 
 
 class CovidDatasets(Contender):
@@ -50,6 +51,48 @@ class CovidDatasets(Contender):
         return image
 
 
+class SliceBatches:
+    """Batches of rows in a fixed shuffled order."""
+
+    def __init__(self, rows: Sequence[dict[str, np.ndarray]]) -> None:
+        import numpy as np
+
+        self._rows = rows
+        self._order = np.random.default_rng(SEED).permutation(len(rows)).tolist()
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        import torch
+
+        for start in range(0, len(self._order), SLICE_BATCH):
+            batch = [torch.from_numpy(self._rows[row]["image"]) for row in self._order[start : start + SLICE_BATCH]]
+            yield torch.stack(batch).to(torch.float32)
+
+
+class Default(CovidDatasets):
+    """The default, and volumes, for which threads, hashes and frameworks change nothing."""
+
+    def build_volumes(self, files: Sequence[Path], out: Path) -> None:
+        """W6: the slices of the volumes, laid out as a source whose builder we have."""
+        import covid_datasets
+
+        folder = out / "raw" / "CT-0"
+        folder.mkdir(parents=True)
+        for number, file in enumerate(files, start=1):
+            (folder / f"study_{number:04}.nii.gz").symlink_to(file.resolve())
+        covid_datasets.build_dataset(
+            "mosmed", "slices", data_dir=out / "raw", cache_dir=out, verify=self.verify_mode, allow_missing=True
+        )
+
+    def slice_loader(self, prepared: Path) -> Iterable[torch.Tensor]:
+        """W6: shuffled batches of float32 slices."""
+        import covid_datasets
+
+        rows = covid_datasets.load_dataset(
+            "mosmed", "slices", split="all", framework="numpy", cache_dir=prepared, allow_missing=True
+        )
+        return SliceBatches(rows)
+
+
 class Threads(CovidDatasets):
     """The same on threads."""
 
@@ -79,4 +122,4 @@ class HuggingFaceForm(CovidDatasets):
         return np.asarray(super().first_sample(prepared))
 
 
-CONTENDERS = {"": CovidDatasets, "threads": Threads, "bytes": Bytes, "hf": HuggingFaceForm}
+CONTENDERS = {"": Default, "threads": Threads, "bytes": Bytes, "hf": HuggingFaceForm}

@@ -14,7 +14,7 @@ from covid_datasets.card import Card
 from covid_datasets.catalog import catalog_folder
 from covid_datasets.errors import CatalogError, NotThereError
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the engine stores something else from the same inputs; older builds are then built again."""
 
 

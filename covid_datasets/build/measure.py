@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -26,7 +26,10 @@ FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the pixels or voxels say; all but ``sha256`` is ``None`` where they were not asked for or do not say."""
+    """What the pixels or voxels say; all but ``sha256`` is ``None`` where they were not asked for or do not say.
+
+    ``square_phash`` is the hash of the central square, ``None`` where that is the whole.
+    """
 
     sha256: str
     width: int | None = None
@@ -37,6 +40,7 @@ class Measured:
     pixel_mode: str | None = None
     pixel_hash: str | None = None
     phash: str | None = None
+    square_phash: str | None = None
     thumb: bytes | None = None
     quality: str | None = None
     quality_reasons: tuple[str, ...] | None = None
@@ -71,10 +75,33 @@ def measure_image(image: Image.Image, sha256: str, path: str) -> Measured:
         pixel_mode=mode,
         pixel_hash=pixel_hash(grey),
         phash=perceptual_hash(np.asarray(small)),
+        square_phash=None if grey.width == grey.height else perceptual_hash(_central_square(reduced)),
         thumb=thumb.tobytes(),
         quality=grade(reasons),
         quality_reasons=tuple(reasons),
     )
+
+
+def _central_square(reduced: Image.Image) -> np.ndarray:
+    """Cut out what a copy holds whose maker wanted all pictures square, as a thumbnail."""
+    width, height = reduced.size
+    side = min(width, height)
+    left, top = (width - side) / 2, (height - side) / 2
+    box = (left, top, left + side, top + side)
+    return np.asarray(reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR, box=box))
+
+
+def measure_pixels(pixels: np.ndarray, sha256: str, path: str) -> Measured:
+    """Measure what `covid_datasets.formats.encode.encode` was given, without decoding what it gave.
+
+    >>> from covid_datasets.formats.encode import encode
+    >>> air = np.full((80, 80), -1000, np.int16)
+    >>> measure_pixels(air, "", "a.tiff") == measure(encode(air), "", "a.tiff")
+    True
+    """
+    if pixels.dtype != np.int16:
+        return measure_image(Image.fromarray(pixels), sha256, path)
+    return replace(measure_image(Image.fromarray(window(pixels)), sha256, path), pixel_mode="I")
 
 
 def decode(data: bytes) -> Image.Image:

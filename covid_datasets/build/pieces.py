@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from covid_datasets.build.columnar import record_batch
-from covid_datasets.build.measure import Measured, UndecodableError, measure
+from covid_datasets.build.measure import Measured, UndecodableError, measure, measure_pixels
 from covid_datasets.build.plan import Piece
 from covid_datasets.build.result import Verify
 from covid_datasets.build.rows import INDEX_SCHEMA, index_row, stored_row
@@ -106,7 +106,7 @@ def piece_rows(task: Task) -> Iterator[Row | Notice]:
             continue
         try:
             data, measured = _content(task, record)
-            masks, lost = _masks(task.raw, record)
+            masks, lost = _masks(task, record, data)
         except _DroppedError as dropped:
             yield dropped.notice
             continue
@@ -130,7 +130,7 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
             data = encode(part.pixels)
             encoded = {name: encode(mask) for name, mask in part.masks.items()}
             sha256 = hashlib.sha256(data).hexdigest()
-            measured = Measured(sha256) if task.verify == "bytes" else measure(data, sha256, image.path)
+            measured = Measured(sha256) if task.verify == "bytes" else measure_pixels(part.pixels, sha256, image.path)
             row = stored_row(task.dataset, own, data, encoded, measured)
             size = len(data) + sum(map(len, encoded.values()))
             # Above the lungs and below them slices are blank, and so the same in everybody.
@@ -202,17 +202,23 @@ def _check_identity(raw: RawFiles, path: str, data: bytes, sha256: str) -> None:
         raise _DroppedError(Notice("changed or damaged", path, f"{wrong} ({len(data):,} bytes)", dropped=True))
 
 
-def _masks(raw: RawFiles, record: Record) -> tuple[dict[str, bytes], list[Notice]]:
-    """Read the masks; one that is missing or damaged is told, and its image stays."""
-    found, lost = {}, []
+def _masks(task: Task, record: Record, image: bytes) -> tuple[dict[str, bytes], list[Notice]]:
+    """Read the masks; one that is missing, damaged or not on the voxels of its image is told, and the image stays."""
+    found: dict[str, bytes] = {}
+    lost: list[Notice] = []
     for name, reference in sorted({**record.masks, **record.volume_masks}.items()):
         try:
-            data = _read(raw, reference, "damaged mask")
+            data = _read(task.raw, reference, "damaged mask")
             if isinstance(reference, File):
-                _check_identity(raw, reference.path, data, hashlib.sha256(data).hexdigest())
+                _check_identity(task.raw, reference.path, data, hashlib.sha256(data).hexdigest())
+            if record.volume is not None and name in record.volume_masks and task.verify == "full":
+                from covid_datasets.formats.masks import check_mask  # an extra, of which most sources need nothing
+
+                lost += check_mask(image, record.volume.path, data, reference.path)
             found[name] = data
-        except _DroppedError as dropped:
-            lost.append(Notice("mask not usable", reference.path, dropped.notice.what))
+        except (_DroppedError, DamagedFileError) as error:
+            what = error.notice.what if isinstance(error, _DroppedError) else str(error)
+            lost.append(Notice("mask not usable", reference.path, what))
     return found, lost
 
 

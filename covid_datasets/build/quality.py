@@ -42,6 +42,10 @@ class Thresholds:
     """Share of coloured pixels above this: questionable (marks drawn on it, or no radiograph at all)."""
     aspect: float = 3.0
     """Longer side over shorter above this: questionable (a strip or a composite)."""
+    few_slices: int = 10
+    """A volume of fewer slices: questionable. Whole chests, however thinned out, have more."""
+    blank_slices: float = 0.10
+    """Share of slices of a single value above this: questionable. They were cut off, or the end of the file is lost."""
 
 
 THRESHOLDS = Thresholds()
@@ -100,6 +104,29 @@ def reasons_against(
     extension = PurePosixPath(path).suffix.lower()
     if extension and image.format in _EXTENSIONS and extension not in _EXTENSIONS[image.format]:
         found.append(f"name says {extension}, content is {image.format}")
+    return found
+
+
+def reasons_against_volume(depth: int, blank: int, low: float, high: float) -> list[str]:
+    """List what speaks against a volume, beyond what its middle slice says.
+
+    Args:
+        depth: How many slices it has.
+        blank: How many of them hold a single value.
+        low: Its smallest value.
+        high: Its largest value.
+
+    >>> reasons_against_volume(40, 0, -1024.0, 1500.0), reasons_against_volume(3, 2, 0.0, 255.0)
+    ([], ['few slices', 'blank slices', 'grey levels, no Hounsfield units'])
+    """
+    limits = THRESHOLDS
+    found = []
+    if depth < limits.few_slices:
+        found.append("few slices")
+    if blank > limits.blank_slices * depth:
+        found.append("blank slices")
+    if low >= 0 and high <= 255:
+        found.append("grey levels, no Hounsfield units")
     return found
 
 

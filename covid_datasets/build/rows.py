@@ -31,6 +31,8 @@ INDEX_SCHEMA = pa.schema(
         ("blank", pa.bool_()),
         ("pixel_hash", pa.string()),
         ("phash", pa.string()),
+        ("square_phash", pa.string()),
+        ("aspect", pa.float64()),
         ("thumb", pa.binary()),
         ("row_sha256", pa.string()),
     ]
@@ -72,6 +74,7 @@ def stored_row(
         "caption": record.caption,
         "series_id": f"{dataset}/{record.series}" if record.series is not None else None,
         "part_index": record.part_index,
+        "seconds": record.seconds,
         "position": _numbers(record.position),
         "orientation": _numbers(record.orientation),
         "spacing": _numbers(record.spacing or measured.spacing),
@@ -129,6 +132,8 @@ def index_row(
         "blank": blank,
         "pixel_hash": measured.pixel_hash,
         "phash": measured.phash if typical else None,
+        "square_phash": measured.square_phash if typical else None,
+        "aspect": measured.width / measured.height if measured.width and measured.height else None,
         "thumb": measured.thumb if typical else None,
         "row_sha256": row_digest(row),
     }

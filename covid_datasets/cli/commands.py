@@ -7,6 +7,7 @@ import sys
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import covid_datasets as api
@@ -15,6 +16,7 @@ from covid_datasets.cli.show import counts_text, print_json, print_markdown, pri
 from covid_datasets.errors import IntegrityError
 from covid_datasets.progress import amount
 
+OVERLAP = ("first", "second", "kind", "proven", "first_label", "second_label", "evidence")
 LISTED = ("id", "title", "modalities", "images", "patients", "access", "versions")
 
 
@@ -106,6 +108,26 @@ def run_splits(arguments: Namespace) -> int:
     return 0
 
 
+def run_overlaps(arguments: Namespace) -> int:
+    """List, and on request publish, what sources have in common."""
+    rows = api.overlaps(arguments.ids, cache_dir=arguments.cache_dir).to_pylist()
+    gained: Mapping[Path, int] = {}
+    if arguments.publish is not None:
+        from covid_datasets.splits.publish import publish_ties
+
+        gained = publish_ties(rows, arguments.publish)
+    if arguments.json:
+        print_json({"overlaps": rows, "published": gained})
+        return 0
+    if rows:
+        print_table(rows, OVERLAP)
+        print()
+    print(overlap_text(rows))
+    for path, count in gained.items():
+        print(f"{path}: {count:,} lines added")
+    return 0
+
+
 def run_verify(arguments: Namespace) -> int:
     """Check a finished build."""
     report = api.verify(arguments.id, pixels=arguments.pixels, config=arguments.config, cache_dir=arguments.cache_dir)
@@ -165,6 +187,19 @@ def run_new(arguments: Namespace) -> int:
         print(path)
     print(f"\nNext: fill in every FILL-IN, then: pytest tests/test_conformance.py -k {arguments.id}")
     return 0
+
+
+def overlap_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Sum up overlaps: how many pairs, of how many people, with how many contradictory labels."""
+    pairs = {(row["first"], row["second"]): row for row in rows if row["proven"]}.values()
+    people = {row["first_patient"] for row in pairs} | {row["second_patient"] for row in pairs}
+    labels = [(row["first_label"], row["second_label"]) for row in pairs]
+    differ = sum(None not in both and both[0] != both[1] for both in labels)
+    alone = len({(row["first"], row["second"]) for row in rows}) - len(pairs)
+    return (
+        f"{len(pairs):,} proven pairs of {len(people):,} patient ids, {differ:,} with different labels; "
+        f"{alone:,} pairs of which only the name says so"
+    )
 
 
 def print_facts(facts: Mapping[str, object]) -> None:

@@ -88,6 +88,17 @@ def _add_looking(add: Adder) -> None:
     form.add_argument("--csv", action="store_true", help="print one line per sample; the audit goes to standard error")
     form.add_argument("--propose", action="store_true", help="print the file to publish as catalogs/splits/ID.csv")
 
+    command = add(
+        "overlaps",
+        "list what built sources have in common, with the evidence",
+        "covid-datasets overlaps cohen hannover",
+    )
+    command.add_argument("ids", metavar="ID", nargs="+", help="two or more built sources, as in `build`")
+    command.add_argument(
+        "--publish", metavar="DIR", help="add what is proven to catalogs/identities/ of this checkout of covid_datasets"
+    )
+    _add_cache_dir(command)
+
 
 def _add_building(add: Adder) -> None:
     command = add("build", "download, check and prepare a source", "covid-datasets build cohen@2020-06-22 --num-proc 4")

@@ -100,11 +100,11 @@ def _find_archive(places: dict[Location, list[str]], resource: Resource) -> Moun
     for copy in resource.copies:
         for name in archive_names(copy):
             for location in places:
-                if len(location) > 0 and PurePosixPath(location[-1]).name == name and _members(places[location], copy):
-                    return _mount(location, copy, copy.root, resource)
+                if PurePosixPath(location[-1]).name == name and places[location]:
+                    return mount_archive(location, copy, resource)
         for location, members in places.items():
             if copy.root and _members(members, copy):
-                return _mount(location, copy, copy.root, resource)
+                return mount_archive(location, copy, resource)
     outermost = next(iter(places))
     return Mount(outermost) if places[outermost] else None
 
@@ -140,7 +140,13 @@ def _members(members: list[str], copy: Copy) -> bool:
     return any(member.startswith(copy.root) for member in members)
 
 
-def _mount(location: Location, copy: Copy, root: str, resource: Resource) -> Mount:
+def mount_archive(location: Location, copy: Copy, resource: Resource) -> Mount:
+    """Mount a copy of a resource; without its root folder where whoever packed it left that away.
+
+    A manifest proves which file is which. Where there is none, nobody may have seen the inside of the archive before.
+    """
+    names = open_archive(location).names()
+    root = copy.root if resource.manifest or any(name.startswith(copy.root) for name in names) else ""
     return Mount(location, root, tuple(copy.rename.items()), resource.manifest)
 
 

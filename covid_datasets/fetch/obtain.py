@@ -14,7 +14,7 @@ from covid_datasets.fetch.bucket import fetch_bucket
 from covid_datasets.fetch.download import Download, locate_all
 from covid_datasets.fetch.layout import absent
 from covid_datasets.fetch.listing import read_listing
-from covid_datasets.fetch.local import Local, archive_names, mount_local, shown
+from covid_datasets.fetch.local import Local, archive_names, mount_archive, mount_local, shown
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.mirror import Mirrored, write_mirror
 from covid_datasets.fetch.raw import Mount, RawFiles
@@ -150,7 +150,7 @@ def _whole(resource: Resource) -> Callable[[Download, Copy], bool]:
 def _mount(resource: Resource, download: Download, copy: Copy) -> Mount:
     if resource.archive == "none":
         return Mount((str(download.path.parent),), only=resource.path, member=download.path.name)
-    return Mount((str(download.path),), copy.root, tuple(copy.rename.items()), resource.manifest)
+    return mount_archive((str(download.path),), copy, resource)
 
 
 def _absent(resource: Resource, mount: Mount | SeriesMount | None) -> list[str]:

@@ -66,6 +66,10 @@ class Mount:
         here = {name.removeprefix(self.root): size for name, size in inside.items() if name.startswith(self.root)}
         return {path: size for path, size in here.items() if not self.globs or matches(path, self.globs)}
 
+    def expected(self) -> list[str]:
+        """List the canonical paths that are to be here; without a manifest, those that are."""
+        return list(read_manifest(self.manifest)) if self.manifest else list(self.sizes())
+
     def read(self, path: str) -> bytes:
         """Return the bytes of a file that is here."""
         return open_archive(self.location).read(self.spelled(path))
@@ -102,6 +106,11 @@ class RawFiles:
     def paths(self, pattern: str = "*") -> list[str]:
         """List the files whose path matches, sorted; ``*`` crosses folders."""
         return sorted(path for path in self.sizes() if fnmatch.fnmatchcase(path, pattern))
+
+    def expected(self, pattern: str = "*") -> list[str]:
+        """List the files that a whole copy has and whose path matches, also those that this copy lacks."""
+        found = {path for mount in self.mounts for path in mount.expected()}
+        return sorted(path for path in found if fnmatch.fnmatchcase(path, pattern))
 
     def has(self, path: str) -> bool:
         """Tell whether a file is there."""

@@ -53,6 +53,10 @@ class SeriesMount:
             found |= {f"{folder}/{name}": size for name, size in listed[location].get(inside, ())}
         return found
 
+    def expected(self) -> list[str]:
+        """List the canonical paths that are here: a listing counts the files of a series and does not name them."""
+        return list(self.sizes())
+
     def read(self, path: str) -> bytes:
         """Return the bytes of a file that is here."""
         found = self.place_of(path)

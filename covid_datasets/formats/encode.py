@@ -11,6 +11,7 @@ from PIL import Image
 _SHORT, _LONG = 3, 4
 _SIGNED = 2
 """Types of TIFF fields, and the sample format of signed integers."""
+_HEADER_BYTES = 8 + 2 + 10 * 12 + 4
 
 
 def encode(pixels: np.ndarray) -> bytes:
@@ -41,21 +42,37 @@ def is_hounsfield(image: Image.Image) -> bool:
     return image.mode == "I" and getattr(image, "tag_v2", {}).get(339) == (_SIGNED,)
 
 
+def decode_hounsfield(data: bytes) -> np.ndarray | None:
+    """Return the values of a TIFF that `encode` wrote, as fast as memory copies; ``None`` for any other file.
+
+    >>> decode_hounsfield(encode(np.array([[-1024, 40]], np.int16))), decode_hounsfield(b"II*")
+    (array([[-1024,    40]], dtype=int16), None)
+    """
+    if len(data) < _HEADER_BYTES:
+        return None
+    width, height = struct.unpack_from("<I8xI", data, 18)
+    if data[:_HEADER_BYTES] != _header(height, width) or len(data) != _HEADER_BYTES + 2 * height * width:
+        return None
+    return np.frombuffer(data, "<i2", offset=_HEADER_BYTES).reshape(height, width).astype(np.int16)
+
+
 def _tiff(pixels: np.ndarray) -> bytes:
     """Write the one kind of TIFF that we need: a header of fixed size, then the values, as fast as memory copies."""
-    height, width = pixels.shape
+    return b"".join((_header(*pixels.shape), np.ascontiguousarray(pixels, "<i2").data))
+
+
+def _header(height: int, width: int) -> bytes:
     entries = (
         (256, _LONG, width),
         (257, _LONG, height),
         (258, _SHORT, 16),  # bits
         (259, _SHORT, 1),  # no compression
         (262, _SHORT, 1),  # larger is brighter
-        (273, _LONG, 8 + 2 + 10 * 12 + 4),  # where the values begin
+        (273, _LONG, _HEADER_BYTES),  # where the values begin
         (277, _SHORT, 1),  # channels
         (278, _LONG, height),  # rows in the only strip
-        (279, _LONG, 2 * pixels.size),
+        (279, _LONG, 2 * height * width % (1 << 32)),
         (339, _SHORT, _SIGNED),
     )
     fields = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
-    header = struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + fields + bytes(4)
-    return header + pixels.astype("<i2", copy=False).tobytes()
+    return struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + fields + bytes(4)

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from covid_datasets.formats.encode import is_hounsfield
+from covid_datasets.formats.encode import decode_hounsfield, is_hounsfield
 from covid_datasets.load.selection import Part
 from covid_datasets.load.tables import open_table
 
@@ -80,6 +80,8 @@ def _volume(stored: dict[str, Any] | None) -> np.ndarray | None:
 
 def decode_array(data: bytes) -> np.ndarray:
     """Decode an encoded image to an array; palette images become what they look like, Hounsfield units int16."""
+    if (values := decode_hounsfield(data)) is not None:
+        return values
     image = Image.open(io.BytesIO(data))
     if is_hounsfield(image):
         return np.asarray(image).astype(np.int16)

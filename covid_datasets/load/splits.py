@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import pyarrow as pa
 
@@ -36,14 +37,24 @@ def load_splits(
 
 
 def audit(
-    name: str,
+    name: str | Sequence[str],
     scheme: str = "patient",
     *,
     config: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> AuditReport:
-    """Check whether a split of a finished build keeps patients, articles and pictures apart."""
-    return audit_build(find_build(name, config, cache_dir=cache_dir), scheme)
+    """Check whether a split of a finished build keeps patients, articles and pictures apart.
+
+    Of a list of names, the joint split is checked that ``load_dataset`` gives for the same list.
+    """
+    names = [name] if isinstance(name, str) else list(name)
+    builds = [find_build(each, config, cache_dir=cache_dir) for each in names]
+    if len(builds) == 1:
+        return audit_build(builds[0], scheme)
+    index, datasets = Index.join([built.path for built in builds]), [built.id for built in builds]
+    splits = scheme_splits(index, datasets, scheme)
+    samples, labels = index.texts("sample_id"), index.strings("label")
+    return audit_links(", ".join(datasets), scheme, splits, samples, labels, index.links)
 
 
 def propose_splits(name: str, *, config: str | None = None, cache_dir: str | os.PathLike[str] | None = None) -> str:

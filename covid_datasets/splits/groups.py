@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -71,18 +72,22 @@ def links_by_ties(ties: Sequence[Sequence[str]]) -> list[Link]:
     return found
 
 
-def near_duplicates(phashes: Sequence[str | None], thumb: Callable[[int], bytes]) -> list[Link]:
+def near_duplicates(
+    phashes: Sequence[str | None], thumb: Callable[[int], bytes], apart: Sequence[str] | None = None
+) -> list[Link]:
     """Find pairs of rows that show the same picture, re-encoded, resized or slightly cropped.
 
     Every pair is compared: candidates by the distance of their perceptual hashes, in blocks, then by the
     correlation of their thumbnails.
     Thumbnails are asked for row by row, so that not all of them are in memory at once.
+    Of rows with one value in ``apart`` no pair is compared.
     """
     rows = np.asarray([row for row, phash in enumerate(phashes) if phash], dtype=np.int64)
     if rows.size < 2:
         return []
     packed = b"".join(bytes.fromhex(phashes[row] or "") for row in rows)
     hashes = np.frombuffer(packed, dtype=np.uint64).reshape(rows.size, -1)
+    sides = None if apart is None else np.unique(np.asarray(apart)[rows], return_inverse=True)[1]
     step = max(1, _BLOCK_PAIRS // rows.size)
     found = []
     for start in range(0, rows.size, step):
@@ -90,17 +95,39 @@ def near_duplicates(phashes: Sequence[str | None], thumb: Callable[[int], bytes]
         distance = np.zeros((len(block), rows.size - start), dtype=np.uint16)
         for word in range(hashes.shape[1]):
             distance += np.bitwise_count(block[:, word, None] ^ hashes[None, start:, word])
-        for one, other in np.argwhere(distance <= MAX_DISTANCE):
+        close = distance <= MAX_DISTANCE
+        if sides is not None:
+            close &= sides[start : start + step, None] != sides[None, start:]
+        for one, other in np.argwhere(close):
             if other > one:
                 first, second = int(rows[start + one]), int(rows[start + other])
-                likeness = _correlation(thumb(first), thumb(second))
+                likeness = correlation(thumb(first), thumb(second))
                 if likeness >= MIN_CORRELATION:
                     key = f"distance {distance[one, other]} of 256, correlation {likeness:.3f}"
                     found.append(Link("near-duplicate", first, second, key))
     return found
 
 
-def _correlation(first: bytes, second: bytes) -> float:
+def central_square(thumb: bytes, aspect: float) -> bytes:
+    """Cut the central square out of a thumbnail that was squeezed from a picture with this width by height."""
+    whole = np.frombuffer(thumb, dtype=np.uint8).astype(np.float64)
+    side = math.isqrt(whole.size)
+    image = whole.reshape(side, side) if aspect < 1 else whole.reshape(side, side).T
+    share = min(aspect, 1 / aspect)
+    places = (np.arange(side) + 0.5) * share + side * (1 - share) / 2 - 0.5
+    above = np.clip(np.floor(places).astype(np.int64), 0, side - 2)
+    weight = (places - above)[:, None]
+    cut = image[above] * (1 - weight) + image[above + 1] * weight
+    square: bytes = np.rint(cut if aspect < 1 else cut.T).astype(np.uint8).tobytes()
+    return square
+
+
+def correlation(first: bytes, second: bytes) -> float:
+    """Correlate two thumbnails; 0 where one of them is flat.
+
+    >>> correlation(bytes(range(0, 100, 10)), bytes(range(100, 200, 10)))
+    1.0
+    """
     one = np.frombuffer(first, dtype=np.uint8).astype(np.float64)
     other = np.frombuffer(second, dtype=np.uint8).astype(np.float64)
     one, other = one - one.mean(), other - other.mean()

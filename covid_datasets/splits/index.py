@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
 
-from covid_datasets.splits.groups import Link, components, links_by_key, links_by_ties, near_duplicates
+from covid_datasets.splits.groups import Link, central_square, components, links_by_key, links_by_ties, near_duplicates
 
 INDEX_FILE = "index.arrow"
 
@@ -24,6 +25,11 @@ class Index:
         """Map the index of a finished build."""
         with pa.memory_map(str(build / INDEX_FILE)) as source:
             return cls(pa.ipc.open_file(source).read_all())
+
+    @classmethod
+    def join(cls, builds: Sequence[Path]) -> Index:
+        """Map the indices of several builds as one, without a copy."""
+        return cls(pa.concat_tables([cls.read(build).table for build in builds]))
 
     def column(self, name: str) -> list[object]:
         """Return a column as Python values."""
@@ -42,17 +48,53 @@ class Index:
     @cached_property
     def links(self) -> list[Link]:
         """All evidence that rows belong together, metadata first, pixels last."""
-        ties: list[list[str]] = self.table.column("ties").to_pylist()
-        thumbs = self.table.column("thumb")
         return [
             *links_by_key("patient", self.strings("patient_id")),
-            *links_by_ties(ties),
-            *links_by_key("same bytes", self._telling("sha256")),
-            *links_by_key("same pixels", self._telling("pixel_hash")),
-            *near_duplicates(self.strings("phash"), lambda row: thumbs[row].as_py()),
+            *links_by_ties(self.ties),
+            *links_by_key("same bytes", self.telling("sha256")),
+            *links_by_key("same pixels", self.telling("pixel_hash")),
+            *self.near_links(),
         ]
 
-    def _telling(self, name: str) -> list[str | None]:
+    @cached_property
+    def ties(self) -> list[list[str]]:
+        """The ties of each row."""
+        values: list[list[str]] = self.table.column("ties").to_pylist()
+        return values
+
+    def near_links(self, apart: Sequence[str] | None = None) -> list[Link]:
+        """Find pictures that look the same, whole or in their central squares: many copies were made square first."""
+        phashes, squares = self.strings("phash"), self.strings("square_phash")
+        found = near_duplicates(phashes, self.thumb, apart)
+        if any(squares):
+            cut = [square or whole for square, whole in zip(squares, phashes, strict=True)]
+            known = {(link.first, link.second) for link in found}
+            found += [
+                replace(link, key=f"central squares: {link.key}")
+                for link in near_duplicates(cut, self._square, apart)
+                if (link.first, link.second) not in known
+            ]
+        return found
+
+    def thumb(self, row: int) -> bytes:
+        """Return the thumbnail of a row; empty where there is none."""
+        return self._thumbs[row].as_py() or b""
+
+    def _square(self, row: int) -> bytes:
+        aspect = self._aspects[row]
+        return central_square(self.thumb(row), aspect) if aspect not in (None, 1.0) else self.thumb(row)
+
+    @cached_property
+    def _thumbs(self) -> pa.ChunkedArray:
+        return self.table.column("thumb")
+
+    @cached_property
+    def _aspects(self) -> list[float | None]:
+        values: list[float | None] = self.table.column("aspect").to_pylist()
+        return values
+
+    def telling(self, name: str) -> list[str | None]:
+        """Return a column of hashes, without those that prove nothing because the picture is blank."""
         return [None if blank else key for key, blank in zip(self.strings(name), self.column("blank"), strict=True)]
 
     @cached_property

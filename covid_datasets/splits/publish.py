@@ -1,12 +1,22 @@
-"""Propose a split to publish in ``catalogs/splits/``: groups whole, shares and strata as near to the aim as can be."""
+"""What is found once and published in the catalog: splits, and the ties between sources.
+
+Splits go to ``catalogs/splits/``: groups whole, shares and strata as near to the aim as can be. Ties go to
+``catalogs/identities/``.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+from covid_datasets.errors import NotThereError
 from covid_datasets.splits.assign import SALT, SHARES, SPLITS, hash_fraction
+from covid_datasets.splits.groups import Link, components
 from covid_datasets.splits.index import Index
+
+IDENTITIES_HEADER = "sample_id\ttie\tflag\tevidence\n"
 
 
 def propose_splits(index: Index, published: Mapping[str, str]) -> dict[str, str]:
@@ -49,3 +59,50 @@ def as_csv(splits: Mapping[str, str]) -> str:
     """
     lines = [f"{patient.split('/', 1)[1]},{split}" for patient, split in sorted(splits.items())]
     return "\n".join(["patient_id,split", *lines]) + "\n"
+
+
+def propose_ties(found: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    r"""Return, for each source, the lines to add to ``catalogs/identities/``, given the rows of `overlaps`.
+
+    Pictures that are proven to be one share the tie ``picture:<the first of their samples>``. Pairs that have a tie
+    already, and pairs of which only the name says so, get none.
+
+    >>> row = {"first": "a/1.png", "second": "b/1.jpg", "kind": "same bytes", "proven": True, "evidence": "sha256 00"}
+    >>> propose_ties([row])["b"]
+    ['1.jpg\tpicture:a/1.png\t\tshows what a/1.png shows: same bytes (sha256 00)']
+    """
+    tied = {(row["first"], row["second"]) for row in found if row["kind"] == "tie"}
+    evidence: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in found:
+        if row["proven"] and (pair := (row["first"], row["second"])) not in tied:
+            evidence[pair].append(f"{row['kind']} ({row['evidence']})")
+    samples = sorted({sample for pair in evidence for sample in pair})
+    place = {sample: number for number, sample in enumerate(samples)}
+    groups = components(len(samples), [Link("tie", place[one], place[other], "") for one, other in evidence])
+    lines: dict[str, set[str]] = defaultdict(set)
+    for (first, second), why in sorted(evidence.items()):
+        tie = f"picture:{samples[groups[place[first]]]}"
+        for sample, other in ((first, second), (second, first)):
+            source, name = sample.split("/", 1)
+            lines[source].add(f"{name}\t{tie}\t\tshows what {other} shows: {'; '.join(sorted(why))}")
+    return {source: sorted(added) for source, added in sorted(lines.items())}
+
+
+def publish_ties(found: Sequence[Mapping[str, Any]], checkout: str | Path) -> dict[Path, int]:
+    """Add proposed ties to the files of a checkout of this project; returns how many lines each file gained.
+
+    A sample that has a tie keeps its line and its evidence, so doing it again changes nothing.
+    """
+    folder = Path(checkout) / "catalogs" / "identities"
+    if not folder.is_dir():
+        raise NotThereError(f"{folder}: expected a checkout of covid_datasets, found no such folder; name its root")
+    gained = {}
+    for source, proposed in propose_ties(found).items():
+        path = folder / f"{source}.tsv"
+        lines = path.read_text(encoding="utf-8").splitlines()[1:] if path.exists() else []
+        known = {tuple(line.split("\t")[:2]) for line in lines}
+        added = [line for line in proposed if tuple(line.split("\t")[:2]) not in known]
+        text = IDENTITIES_HEADER + "".join(f"{line}\n" for line in sorted([*lines, *added]))
+        path.write_text(text, encoding="utf-8", newline="")
+        gained[path] = len(added)
+    return gained

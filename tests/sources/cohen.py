@@ -64,6 +64,7 @@ ROWS: list[dict[str, str]] = [
      "filename": "radiopaedia_org_covid-19-pneumonia-7_85703_0-dcm.nii.gz"},
 ]  # fmt: skip
 STRAY = "FAFA-A1BF-49A8-A1D3-66FAFA41B7345D.jpg"
+NAMES = [*dict.fromkeys(row["filename"] for row in ROWS if "folder" not in row), STRAY]
 MASKED = ("ARDSSevere", "000001-24")
 SCORED = {"ARDSSevere.png": (8.0, 6.0), "000001-24.jpg": (2.7, 2.0)}
 
@@ -78,12 +79,8 @@ def write_unpacked(folder: Path) -> None:
         for row in ROWS:
             usual = {"view": "PA", "modality": "X-ray", "folder": "images"} | row
             table.writerow([usual.get(name, "") for name in HEADER])
-    for number, name in enumerate([*dict.fromkeys(row["filename"] for row in ROWS if "folder" not in row), STRAY]):
-        # A file called .jpg that really is PNG, a palette, and an ordinary mixture.
-        kind = "PNG" if name.lower().endswith(".png") or name == "000016.jpg" else "JPEG"
-        mode = "P" if name == "fig-b.PNG" else ("RGB", "L")[number % 2]
-        data = chest(number, modality="CXR", mode=mode, kind=kind, size=(256 + number, 240))
-        (folder / "images" / name).write_bytes(data)
+    for number, name in enumerate(NAMES):
+        (folder / "images" / name).write_bytes(film(name))
         if (stem := Path(name).stem) in MASKED:
             _mask(256 + number).save(folder / "annotations/lungVAE-masks" / f"{stem}_mask.png")
     scores = ["## COVID-19 Pneumonia Severity Scores (Mean of 3 expert raters),,", "## License: CC BY-SA,,"]
@@ -92,6 +89,15 @@ def write_unpacked(folder: Path) -> None:
         "\n".join(scores) + "\n", encoding="utf-8", newline=""
     )
     (folder / "volumes/DOWNLOAD.md").write_text("https://academictorrents.com/\n", encoding="utf-8")
+
+
+def film(name: str) -> bytes:
+    """Draw a picture; among them are a file called .jpg that really is PNG, a palette, and Hannover's square copy."""
+    number = NAMES.index(name)
+    kind = "PNG" if name.lower().endswith(".png") or name == "000016.jpg" else "JPEG"
+    mode = "P" if name == "fig-b.PNG" else ("RGB", "L")[number % 2]
+    size = (240, 240) if name == "b343e657.jpg" else (256 + number, 240)
+    return chest(number, modality="CXR", mode=mode, kind=kind, size=size)
 
 
 def _mask(width: int) -> Image.Image:

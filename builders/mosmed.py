@@ -1,0 +1,113 @@
+"""MosMedData COVID19_1110 (Moscow): thinned-out chest CT volumes graded CT-0 to CT-4, some with masks of infection.
+
+Over a hundred lines because registry, folders and file names each say a part, and whatever they disagree on is told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from covid_datasets.fetch.raw import RawFiles
+from covid_datasets.fetch.tables import read_xlsx
+from covid_datasets.formats.slices import axial_slices
+from covid_datasets.schema import File, Notice, Parts, Record
+
+_REGISTRY, _SHEET = "dataset_registry.xlsx", "MosMedData COVID19_1110"
+_COLUMNS = ("study_id", "category", "study_file", "mask_file")
+_STUDY = re.compile(r"(?:.*/)?(CT-\d)/(study_\d+)\.nii(?:\.gz)?")
+_MASK = re.compile(r"(?:.*/)?masks/(study_\d+)_mask\.nii(?:\.gz)?")
+# The README says "normal lung tissue, no CT-signs of viral pneumonia" and that nobody was graded by a PCR test.
+_LABELS = {"CT-0": "no_finding"} | dict.fromkeys(("CT-1", "CT-2", "CT-3", "CT-4"), "viral_pneumonia")
+_PAPERS = {_REGISTRY, "LICENSE", "README_EN.md", "README_RU.md", "README_EN.pdf", "README_RU.pdf"}
+_EXPANSION = {True: 1.2, False: 1.0}
+"""46,411 slices of half a megabyte come from about 21 GB that are compressed."""
+
+Row = Mapping[str, str]
+
+
+def records(raw: RawFiles) -> Iterator[Record | Notice]:
+    """Yield a record for each study that is there or that the registry names, by its number."""
+    rows: dict[str, Row] = {}
+    files: dict[str, str] = {}
+    masks: dict[str, str] = {}
+    yield from _files(raw, files, masks)
+    yield from _registry(raw, rows)
+    for study in sorted(rows.keys() | files.keys()):
+        yield from _study(raw, study, rows.get(study), files.get(study), masks.pop(study, None))
+    for path in masks.values():
+        yield Notice("mask without a study", path, "neither a volume nor a row of the registry is its", dropped=True)
+
+
+def _study(raw: RawFiles, study: str, row: Row | None, path: str | None, mask: str | None) -> Iterator[Record | Notice]:
+    folder = path.split("/")[-2] if path else ""
+    if row is None:
+        yield Notice("file not in the table", path or study, f"no row of the registry; its folder says {folder}")
+    category = (row["category"] if row else folder).strip()
+    where = path or (row["study_file"].strip().lstrip("/") if row else "")
+    if folder and category != folder:
+        yield Notice("category contradicts the folder", where, f"{category!r} of the registry is kept, not {folder}")
+    if category not in _LABELS:
+        yield Notice("unknown category", where, f"expected CT-0 to CT-4, found {category!r}; kept without a label")
+    listed = row["mask_file"].strip().lstrip("/") if row else ""
+    if listed and mask is None:
+        yield Notice("mask missing", listed, f"listed for {study}, but the file is not there; the volume is kept")
+    elif mask and row and not listed:
+        yield Notice("mask not in the table", mask, f"the registry lists none for {study}; used, as its name says")
+    shared: dict[str, Any] = {
+        "sample_id": study,
+        "modality": "CT",
+        "patient": study,
+        "study": study,
+        "series": study,
+        "label": _LABELS.get(category),
+        "label_raw": category,
+        "severity": category if category in _LABELS else None,
+        "flags": () if category in _LABELS else ("unknown_finding",),
+        "location": "Moscow, Russia",
+        "country": "Russia",
+        "source_row": row or {},
+    }
+    if not raw.options.get("slices", False):
+        infection = {"infection": File(mask)} if mask else {}
+        yield Record(volume=File(where), volume_masks=infection, **shared)
+        return
+    drawn = (("infection", mask),) if mask else ()
+    paths = (where, mask) if mask else (where,)
+    parts = Parts(where, axial_slices, (where, drawn), paths, _EXPANSION[where.endswith(".gz")])
+    yield Record(image=parts, view="axial", value_range="signed 16-bit, as stored; read as Hounsfield units", **shared)
+
+
+def _files(raw: RawFiles, files: dict[str, str], masks: dict[str, str]) -> Iterator[Notice]:
+    """Find volumes and masks under whatever folder the user unpacked them into."""
+    for path in sorted(raw.sizes(), reverse=True):  # .nii.gz, the publisher's, before .nii
+        if match := _STUDY.fullmatch(path):
+            found, study = files, match[2]
+        elif match := _MASK.fullmatch(path):
+            found, study = masks, match[1]
+        else:
+            if path.rpartition("/")[2] not in _PAPERS:
+                yield Notice("extra file", path, "neither a study, nor a mask, nor a paper of the source")
+            continue
+        if found.setdefault(study, path) != path:
+            yield Notice("file twice", path, f"{found[study]} is used", dropped=True)
+
+
+def _registry(raw: RawFiles, rows: dict[str, Row]) -> Iterator[Notice]:
+    path = min((path for path in raw.sizes() if path.rpartition("/")[2] == _REGISTRY), key=len, default="")
+    if not path:
+        yield Notice("table missing", _REGISTRY, "the folders say the categories, the names which mask is whose")
+        return
+    table = read_xlsx(raw, path, required=_COLUMNS, sheet=_SHEET)
+    yield from table.notices
+    for row in table.rows:
+        match = _STUDY.fullmatch(row["study_file"].strip()) or re.fullmatch(r"(.*)(study_\d+)", row["study_id"].strip())
+        if match is None:
+            yield Notice(
+                "row of no study", f"{path} {row['study_id']}", f"no file has such a name: {row}", dropped=True
+            )
+        elif rows.setdefault(match[2], row) is not row:
+            yield Notice(
+                "row listed twice", f"{path} {match[2]}", f"the first is kept, this is not: {row}", dropped=True
+            )

@@ -1,0 +1,81 @@
+"""Volumes turned to the usual radiological display, without a calculation on their voxels.
+
+Turned slices are axial and go from the feet up; in each, rows go from the patient's right (on the left of the picture)
+to the left, and columns from the front (above) to the back. Axes are swapped and reversed, never resampled: an oblique
+volume keeps its angles, and the new affine says them.
+"""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import numpy as np
+
+SKEWED = 1e-3
+"""Two axes are not perpendicular where the cosine of their angle is larger."""
+_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+"""From the axes of NIfTI (to the right, front, head) to those of DICOM (to the left, back, head)."""
+
+
+def turned(voxels: np.ndarray, affine: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Turn (slice, row, column) to display, as a view, with its affine from (column, row, slice) to LPS millimetres.
+
+    Of the 48 ways to swap and reverse axes the one that is nearest to the axes of the patient is taken. Without an
+    affine nobody knows left from right: the voxels stay as they are.
+
+    >>> turned(np.arange(4).reshape(1, 2, 2), np.diag([1.0, 1.0, 1.0, 1.0]))[0].tolist()
+    [[[3, 2], [1, 0]]]
+    """
+    if affine is None:
+        return voxels, None
+    patient = _LPS @ affine
+    cosines = _cosines(patient)
+    # Rounded, so that of two ways that are equally good every machine takes the same one.
+    ways = {way: round(sum(abs(cosines[to, way[to]]) for to in range(3)), 6) for way in permutations(range(3))}
+    way = max(ways, key=lambda one: ways[one])
+    view = voxels.transpose([2 - way[2 - axis] for axis in range(3)])
+    change = np.zeros((4, 4))
+    change[3, 3] = 1.0
+    for to, source in enumerate(way):
+        backwards = cosines[to, source] < 0
+        change[source, to] = -1.0 if backwards else 1.0
+        if backwards:
+            change[source, 3] = voxels.shape[2 - source] - 1
+            view = np.flip(view, 2 - to)
+    return view, patient @ change
+
+
+def position(affine: np.ndarray, number: int) -> tuple[float, ...]:
+    """Place the middle of the first pixel of a slice; ``affine`` is that of `turned`."""
+    return _rounded(affine[:3, 2] * number + affine[:3, 3])
+
+
+def orientation(affine: np.ndarray) -> tuple[float, ...]:
+    """Give the direction of a row and of a column, three cosines each; ``affine`` is that of `turned`."""
+    return _rounded(_cosines(affine)[:, :2].T.ravel())
+
+
+def spacing(affine: np.ndarray) -> tuple[float, ...]:
+    """Give the size of a voxel along a row, along a column and across slices, in millimetres."""
+    return _rounded(_sides(affine))
+
+
+def perpendicular(affine: np.ndarray) -> bool:
+    """Tell whether the axes of a volume are at right angles."""
+    cosines = _cosines(affine)
+    return bool(np.abs(cosines.T @ cosines - np.eye(3)).max() <= SKEWED)
+
+
+def _sides(affine: np.ndarray) -> np.ndarray:
+    sides: np.ndarray = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    return sides
+
+
+def _cosines(affine: np.ndarray) -> np.ndarray:
+    cosines: np.ndarray = affine[:3, :3] / _sides(affine)
+    return cosines
+
+
+def _rounded(values: np.ndarray) -> tuple[float, ...]:
+    """Round to a nanometre, so that the last bit of a sum is not in a fingerprint; there is no minus zero."""
+    return tuple(round(float(value), 6) + 0.0 for value in values)
