@@ -23,6 +23,8 @@ _NAMED = {"cov": "COVID-19", "pne": "Bacterial pneumonia", "reg": "regular", "vi
 _SEX: Mapping[str, Sex] = {"m": "M", "w": "F"}
 _UNKNOWN = {"", "nd", "n/A", "N.A.", "None"}
 _STILLS = (".jpg", ".jpeg", ".png")
+_SET = re.compile(r"_northumbria_(\d+_set\d+)_")
+"""Recordings of one set; one of them goes on where another, of another patient id, ends."""
 _FOLDS = 5
 _EXPANSION = 3.0
 """The frames of all videos as PNG have 2.4 times the bytes of the videos."""
@@ -120,21 +122,25 @@ def _record(path: PurePosixPath, row: Row, fold: str | None, raw: RawFiles) -> I
     origin = value.get("URL (Video Name)", "")
     hertz, most = float(raw.options.get("hertz", 0)), int(raw.options.get("most", 0))
     parts = Parts(where, frames, (where, hertz, most), (where,), _EXPANSION) if hertz and not still else None
-    patient = value.get("Patient ID / Name")
+    patient, location = value.get("Patient ID / Name"), origin.partition("contributed by ")[2].partition(",")[0] or None
+    if location:
+        flags.append("patient_doubtful")
     # Two ids of one article's stills: the publishers' issue #3 calls them images of a single patient.
     article = f"article:{doi.group()}" if doi and still else "" if patient else "file not in the table"
+    recorded = _SET.search(name)
+    ties = (article, f"set:{recorded[1]}" if recorded else "")
     yield Record(
         sample_id=name,
         image=File(where) if still else parts,
         video=None if still or parts else File(where),
         modality="US",
         patient=patient,
-        ties=(article,) if article else (),
+        ties=tuple(filter(None, ties)),
         label=label,
         label_raw=value.get("Label"),
         sex=_SEX.get(value.get("Gender", "")),
         age=float(age) if age else None,
-        location=origin.partition("contributed by ")[2] or None,
+        location=location,
         license=value["License"].replace(" -", "-") if "License" in value else None,
         source_url=origin.split()[0] if origin.startswith("http") else None,
         doi=doi.group() if doi else None,

@@ -91,7 +91,7 @@ def _downloads(folder: Path) -> Iterator[CacheEntry]:
     owners = {
         f"/{place(copy.url)}": source
         for source in catalog.names()
-        for resource in catalog.load_card(source).resources
+        for resource in catalog.load_card(source).all_resources()
         for copy in resource.copies
     }
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from typing import Literal
 
 from covid_datasets.errors import UnknownVersionError
 
 Modality = Literal["CT", "CXR", "US"]
 Permission = Literal["yes", "no", "per-image", "unknown"]
+ColumnType = Literal["string", "bool", "int32", "int64", "float64", "date32", "timestamp[s]"]
+"""What a column of a table may hold: single values, with Arrow's names for their types."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +96,8 @@ class Resource:
     A ``folder`` is filled by hand, and ``files`` are what belongs there.
     A ``bucket`` holds series of files in folders; ``listing`` names a file in ``catalogs/listings/`` that says which.
     Without an ``optional`` resource there is a dataset too, of fewer rows.
+    ``days``, a first and a last one, make it a template of one plain file a day, whose path and URLs hold the day in
+    the fields of ``strftime``: ``daily/%m-%d-%Y.csv``.
     """
 
     name: str
@@ -107,6 +112,24 @@ class Resource:
     md5: str = ""
     manifest: str = ""
     listing: str = ""
+    days: tuple[str, ...] = ()
+
+    def expanded(self) -> tuple[Resource, ...]:
+        """List the plain resources: this one itself, or one a day.
+
+        >>> copies = (Copy(url="https://example.org/%m-%d-%Y.csv"),)
+        >>> daily = Resource(name="daily", copies=copies, path="%m-%d-%Y.csv", days=("2020-02-28", "2020-03-01"))
+        >>> [resource.path for resource in daily.expanded()]
+        ['02-28-2020.csv', '02-29-2020.csv', '03-01-2020.csv']
+        """
+        if not self.days:
+            return (self,)
+        first, last = map(date.fromisoformat, self.days)
+        return tuple(self._of(first + timedelta(number)) for number in range((last - first).days + 1))
+
+    def _of(self, day: date) -> Resource:
+        copies = tuple(replace(copy, url=day.strftime(copy.url)) for copy in self.copies)
+        return replace(self, name=f"{self.name}-{day}", path=day.strftime(self.path), copies=copies, days=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +151,14 @@ class Config:
     """A named way to build a source; ``options`` reach the builder as ``raw.options``.
 
     A config that is a ``part`` leaves samples of the source out on purpose, and does not name each of them.
+    ``resources`` and ``columns`` are given where they are not those of the version and of the card.
     """
 
     summary: str
     part: bool = False
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
+    resources: tuple[str, ...] = ()
+    columns: Mapping[str, ColumnType] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +200,7 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """Everything known about one source."""
+    """Everything known about one source; one with ``columns`` is a table without images, and has only these."""
 
     id: str
     title: str
@@ -195,6 +221,7 @@ class Card:
     defects: tuple[Defect, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, ColumnType] = field(default_factory=dict)
     digest: str = ""
 
     def version(self, name: str | None = None) -> tuple[str, Version]:
@@ -213,7 +240,18 @@ class Card:
             raise UnknownVersionError(f"{self.id} has no config {chosen!r}; it has: {known}")
         return chosen, self.configs[chosen]
 
-    def resources_of(self, version: str | None = None) -> tuple[Resource, ...]:
-        """List the resources that make up a version."""
-        wanted = self.version(version)[1].resources
-        return tuple(resource for resource in self.resources if resource.name in wanted)
+    def columns_of(self, config: str | None = None) -> Mapping[str, ColumnType]:
+        """Return the columns of a table; empty where the source has images, whose columns are `schema.COLUMNS`."""
+        return self.config(config)[1].columns or self.columns
+
+    def all_resources(self) -> tuple[Resource, ...]:
+        """List the resources of all versions and configs."""
+        return tuple(plain for resource in self.resources for plain in resource.expanded())
+
+    def resources_of(self, version: str | None = None, config: str | None = None) -> tuple[Resource, ...]:
+        """List the resources that a config of a version is built from; without a config, those of all configs."""
+        chosen = self.version(version)[1]
+        configs = self.configs.values() if config is None else [self.config(config)[1]]
+        wanted = {name for each in configs for name in each.resources or chosen.resources}
+        named = [resource for resource in self.resources if resource.name in wanted]
+        return tuple(plain for resource in named for plain in resource.expanded())

@@ -122,7 +122,7 @@ def read_card(path: Path) -> Card:
 def _check_references(card: Card, path: Path) -> None:
     """Check what types cannot say: names that point at each other, ranges, hashes, archive shapes."""
     for key in ("title", "modalities", "citations", "versions", "configs"):
-        if not getattr(card, key):
+        if not getattr(card, key) and not (key == "modalities" and card.columns):
             raise CatalogError(f"{path}: key {key!r}: expected at least one, found none")
     known = [resource.name for resource in card.resources]
     if len(set(known)) != len(known):
@@ -135,6 +135,14 @@ def _check_references(card: Card, path: Path) -> None:
             raise CatalogError(f"{path}: key {key!r}: expected names that can be folders, found {wrong}")
     for name, version in card.versions.items():
         _check_version(version, known, f"{path}: key 'versions.{name}")
+    for name, config in card.configs.items():
+        if lost := sorted(set(config.resources) - set(known)):
+            raise CatalogError(f"{path}: key 'configs.{name}.resources': expected names of {known}, found {lost}")
+        if config.columns and not card.columns:
+            raise CatalogError(
+                f"{path}: key 'configs.{name}.columns': expected in a table, whose card has [columns], found "
+                f"{', '.join(config.columns)}"
+            )
     if card.access.kind != "open" and not card.access.steps:
         raise CatalogError(f"{path}: key 'access.steps': expected the exact steps of {card.access.kind!r}, found none")
     for resource in card.resources:
@@ -197,8 +205,29 @@ def _check_resource(resource: Resource, path: Path) -> None:
         value = getattr(resource, key)
         if value and not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
             raise CatalogError(f"{where}: key {key!r}: expected {digits} hexadecimal digits, found {value!r}")
+    if resource.days:
+        _check_days(resource, where)
     if resource.manifest and not (path.parent / "manifests" / resource.manifest).is_file():
         raise CatalogError(f"{where}: key 'manifest': expected a file in manifests/, found {resource.manifest!r}")
+
+
+def _check_days(resource: Resource, where: str) -> None:
+    """Check a template of one file a day."""
+    days = resource.days
+    if len(days) != 2 or not all(map(_is_date, days)) or days[0] > days[1]:
+        raise CatalogError(f"{where}: key 'days': expected a first and a last day as 2020-12-31, found {list(days)}")
+    if resource.size or resource.sha256 or resource.md5 or resource.manifest or resource.archive != "none":
+        raise CatalogError(f"{where}: key 'days': expected plain files without size and hash, found one of these")
+    plain = resource.expanded()
+    for spelled in (
+        [each.path for each in plain],
+        *zip(*([copy.url for copy in each.copies] for each in plain), strict=True),
+    ):
+        if len(set(spelled)) < len(plain):
+            raise CatalogError(
+                f"{where}: expected a path and URLs of its own for each day, by fields like %Y-%m-%d, found "
+                f"{spelled[0]!r} for several"
+            )
 
 
 def _unknown(name: str) -> str:

@@ -1,12 +1,12 @@
-"""The harmonised columns as an Arrow schema that Hugging Face ``datasets`` reads as Image and ClassLabel.
+"""The columns of a build as an Arrow schema that Hugging Face ``datasets`` reads as Image and ClassLabel.
 
-Written by hand from `schema.COLUMNS`, so that a build needs pyarrow and nothing heavier.
+Written by hand from `schema.COLUMNS`, or the columns of a table, so that a build needs pyarrow and nothing heavier.
 """
 
 from __future__ import annotations
 
 import json
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
@@ -43,18 +43,18 @@ def _feature(kind: Any) -> dict[str, Any]:
     return {"dtype": kind, "_type": "Value"}
 
 
-@lru_cache(maxsize=1)
-def features_dict() -> dict[str, Any]:
-    """Return the features in the form of ``datasets.Features.to_dict()``."""
-    return {name: _feature(kind) for name, kind in COLUMNS.items()}
+def features_dict(columns: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the features in the form of ``datasets.Features.to_dict()``; ``columns`` are those of a table."""
+    return {name: _feature(kind) for name, kind in (columns or COLUMNS).items()}
 
 
-@lru_cache(maxsize=1)
-def arrow_schema() -> pa.Schema:
+def arrow_schema(columns: Mapping[str, Any] | None = None) -> pa.Schema:
     """Return the stored schema, with the features in its metadata as ``datasets`` writes them.
 
     >>> arrow_schema().field("label").type
     DataType(int64)
+    >>> arrow_schema({"date": "date32", "deaths": "int64"}).field("date").type
+    DataType(date32[day])
     """
-    fields = [pa.field(name, _arrow(kind)) for name, kind in COLUMNS.items()]
-    return pa.schema(fields, {"huggingface": json.dumps({"info": {"features": features_dict()}})})
+    fields = [pa.field(name, _arrow(kind)) for name, kind in (columns or COLUMNS).items()]
+    return pa.schema(fields, {"huggingface": json.dumps({"info": {"features": features_dict(columns)}})})

@@ -49,6 +49,7 @@ modalities = ["CXR"]
 task = "FILL-IN"
 homepage = "FILL-IN"
 default_version = "FILL-IN"
+# A table without images has modalities = [] and its own columns, say date = "date32", under [columns]; see Rows.
 
 [licence]
 spdx = ""

@@ -48,6 +48,7 @@ def page(card: Card) -> str:
         _official_split(card),
         _defects(card),
         _overlaps(card),
+        _columns(card),
         _features(card),
         _citations(card),
     )
@@ -60,7 +61,7 @@ def index(cards: Iterable[Card]) -> str:
         (
             f"[`{card.id}`]({card.id}.md)",
             card.title,
-            ", ".join(card.modalities),
+            _modalities(card),
             *_counts(card),
             card.access.kind,
             _spdx(card),
@@ -125,13 +126,13 @@ def _head(card: Card) -> Iterator[str]:
         ("", ""),
         [
             ("Id", f"`{card.id}`"),
-            ("Modalities", ", ".join(card.modalities)),
+            ("Modalities", _modalities(card)),
             ("Task", card.task),
             ("Homepage", card.homepage or "none"),
             ("Also known as", ", ".join(card.seed_names) or "nothing else"),
             ("Access", _access_text(card)),
             ("Licence", _spdx(card)),
-            ("Patients", KNOWN[card.patients.known]),
+            ("Patients", "none: rows are no people" if card.columns else KNOWN[card.patients.known]),
         ],
     )
     yield from (
@@ -151,13 +152,14 @@ def _contents(card: Card) -> Iterator[str]:
             f"`{name}`{' (default)' if name == card.default_version else ''}",
             version.date or "undated",
             _number(version.images),
-            _number(version.patients),
+            _patient_count(card, version),
             f"{version.tolerance:.1%}",
             f"`{version.commit[:12]}`" if version.commit else "",
         )
         for name, version in card.versions.items()
     ]
-    yield from _table(("version", "date", "images", "patients", "may be missing", "commit"), rows)
+    columns = ("version", "date", "rows" if card.columns else "images", "patients", "may be missing", "commit")
+    yield from _table(columns, rows)
     for name, version in card.versions.items():
         yield from _version_notes(name, version)
 
@@ -171,7 +173,8 @@ def _version_notes(name: str, version: Version) -> Iterator[str]:
 
 
 def _patients(card: Card) -> Iterator[str]:
-    yield from ("## Patients", "", f"Who the patient is: **{KNOWN[card.patients.known]}**. {card.patients.how}")
+    known = "" if card.columns else f"Who the patient is: **{KNOWN[card.patients.known]}**. "
+    yield from ("## Patients", "", f"{known}{card.patients.how}")
     yield from _warning(card.patients.warning)
 
 
@@ -218,6 +221,8 @@ def _kind(resource: Resource) -> str:
         series = read_listing(resource.listing).values()
         files, size = sum(one.files for one in series), sum(one.bytes for one in series)
         return f"{len(series):,} series in a public bucket, {files:,} files, {size:,} bytes"
+    if resource.days:
+        return f"a file each day, `{resource.path}`, from {resource.days[0]} to {resource.days[1]}"
     return f"file `{resource.path}`" if resource.archive == "none" else f"{resource.archive} archive"
 
 
@@ -271,6 +276,20 @@ def _overlaps(card: Card) -> Iterator[str]:
     yield from _table(("with", "what", "evidence"), rows)
 
 
+def _columns(card: Card) -> Iterator[str]:
+    if not card.columns:
+        return
+    yield from ("## Columns", "", "A table without images: these columns are all it has, in one split, `train`.")
+    for name in card.configs:
+        yield from ("", f"Config `{name}`:", "")
+        columns = card.columns_of(name)
+        yield from _table(("column", "type"), [(f"`{column}`", kind) for column, kind in columns.items()])
+
+
+def _modalities(card: Card) -> str:
+    return ", ".join(card.modalities) or "none, a table"
+
+
 def _features(card: Card) -> Iterator[str]:
     if not card.features:
         return
@@ -291,11 +310,15 @@ def _warning(text: str) -> Iterator[str]:
 
 def _counts(card: Card) -> tuple[str, str]:
     _, version = card.version()
-    return _number(version.images), _number(version.patients)
+    return _number(version.images), _patient_count(card, version)
 
 
 def _spdx(card: Card) -> str:
     return card.licence.spdx or "no standard licence"
+
+
+def _patient_count(card: Card, version: Version) -> str:
+    return "none" if card.columns else _number(version.patients)
 
 
 def _number(count: int | None) -> str:

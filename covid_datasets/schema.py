@@ -1,5 +1,7 @@
 """The harmonised sample: what a builder yields (`Record`) and what a build stores (`COLUMNS`).
 
+A source without images is a table: its card declares the columns, and its records hold `Rows`.
+
 Unknown is ``None``, never a made-up value.
 """
 
@@ -13,6 +15,7 @@ from covid_datasets.card import Modality
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
 View = Literal["PA", "AP", "AP supine", "AP erect", "lateral", "axial", "coronal", "sagittal"]
 Sex = Literal["F", "M"]
@@ -42,6 +45,10 @@ CLINICAL = {
 
 class RawReader(Protocol):
     """What a reference needs to find its bytes."""
+
+    def has(self, path: str) -> bool:
+        """Tell whether a raw file is there."""
+        ...
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a raw file."""
@@ -119,12 +126,33 @@ class Parts:
     expansion: float = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Reference to raw files that hold rows of a table, read in a worker: all of one place, or of one day.
+
+    ``function`` gets the raw files and ``arguments`` and yields rows as a mapping from the columns of the card to
+    their values, or as an Arrow table of these columns, and a notice for everything odd. A column that is no list has
+    its one value in every row; one that is not given is null. A `DamagedFileError` drops the whole record.
+
+    Attributes:
+        path: What the record is called in reports: a file, or a place.
+        files: The raw files that it reads.
+        bytes: About how many bytes the rows take when stored; so many as the files have, where it is not given.
+    """
+
+    path: str
+    function: Callable[..., Iterator[Mapping[str, Any] | pa.Table | Notice]]
+    arguments: tuple[Any, ...] = ()
+    files: tuple[str, ...] = ()
+    bytes: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One sample as its builder describes it: harmonised fields and references to bytes, no pixels.
 
     A sample is an ``image``, a ``volume`` (NIfTI) or a ``video``; where ``image`` is `Parts`, the record describes all
-    samples that come of it.
+    samples that come of it. A record of a table has nothing but its id and ``rows``.
 
     ``patient`` is the source's own id for the person, ``None`` where it does not say. ``ties`` are further
     keys ("article:10.1148/x", "figure:...") that two rows share when they may show one person; rows that
@@ -135,6 +163,7 @@ class Record:
     image: Reference | Parts | None = None
     volume: Reference | None = None
     video: Reference | None = None
+    rows: Rows | None = None
     modality: Modality | None = None
     patient: str | None = None
     study: str | None = None
@@ -170,9 +199,9 @@ class Record:
     source_row: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def content(self) -> Reference | Parts | None:
-        """The reference to what the sample shows, whichever kind it is."""
-        return self.image or self.volume or self.video
+    def content(self) -> Reference | Parts | Rows | None:
+        """The reference to what the sample shows or holds, whichever kind it is."""
+        return self.image or self.volume or self.video or self.rows
 
 
 @dataclass(frozen=True, slots=True)

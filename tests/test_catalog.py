@@ -44,6 +44,9 @@ def test_a_good_card(tmp_path: Path) -> None:
         card.versions["2"] = card.versions["1"]  # type: ignore[index]
 
 
+DAILY, DAYS = 'path = "%d.csv"\n', 'days = ["2020-01-22", "2020-01-23"]'
+CONFIG = '[configs.a]\nsummary = ""\n'
+
 # What is changed in the good card, and the key, what is expected and what is found as the error must say them.
 WRONG = [
     ('title = "Tiny"\nsummary', "summary", "key 'title': expected a value (it is required in Card), found 'nothing'"),
@@ -88,6 +91,14 @@ WRONG = [
     ('"tiny.tsv"', '"gone.tsv"', "resource 'files': key 'manifest': expected a file in manifests/, found 'gone.tsv'"),
     ('url = "https://first.org/files.zip"', "", "key 'resources[0].copies[0].url': expected a value"),
     ('{ "%" = "_" }', '{ "%" = 1 }', "key 'resources[0].copies[1].rename.%': expected text, found 1"),
+    ('archive = "zip"', f'{DAILY}days = ["2020-01-22"]', "key 'days': expected a first and a last day as 2020-12-31"),
+    ('archive = "zip"', f'{DAILY}days = ["2020-03-02", "2020-03-01"]', "key 'days': expected a first and a last day"),
+    ('archive = "zip"', f'{DAILY}days = ["2020-01-22", "2020-02-30"]', "key 'days': expected a first and a last day"),
+    ('archive = "zip"', f'{DAILY}{DAYS}', "key 'days': expected plain files without size and hash"),
+    ('archive = "zip"\nmanifest = "tiny.tsv"', f'{DAILY}{DAYS}', "by fields like %Y-%m-%d, found 'https://first"),
+    ("[versions.1]", f'{CONFIG}resources = ["b"]\n[versions.1]', "'configs.a.resources': expected names of"),
+    ("[versions.1]", f'{CONFIG}columns = {{ b = "bool" }}\n[versions.1]', "'configs.a.columns': expected in a table"),
+    ("[versions.1]", '[columns]\nday = "date"\n[versions.1]', "key 'columns.day': expected one of string, bool, int32"),
     ("[patients]", "[[patients]]", "key 'patients': expected a table, found [{"),
 ]  # fmt: skip
 
@@ -164,7 +175,8 @@ def test_installed_cards(name: str) -> None:
     for version in card.versions.values():
         assert set(version.labels) <= set(label_names())
         assert sum(version.labels.values()) <= (version.images or 0)
-    used = {resource for version in card.versions.values() for resource in version.resources}
+    used = {name for version in card.versions.values() for name in version.resources}
+    used |= {name for config in card.configs.values() for name in config.resources}
     assert used == {resource.name for resource in card.resources}
     for citation in card.citations:
         assert citation.bibtex().startswith(

@@ -82,3 +82,10 @@ def test_a_batch_that_is_too_large_for_offsets_is_told() -> None:
 
     with pytest.raises(OverflowError, match="does not fit one Arrow array; the limit is 2 GiB"):
         arrow_array([Large()], pa.binary())
+
+
+def test_a_negative_zero_stays_one() -> None:
+    """Directions of slices have them, and a row that does not come back as it was would not verify."""
+    schema = pa.schema([("orientation", pa.list_(pa.float64())), ("age", pa.float64())])
+    (row,) = record_batch([{"orientation": [1.0, -0.0], "age": -0.0}], schema).to_pylist()
+    assert repr(row) == "{'orientation': [1.0, -0.0], 'age': -0.0}"

@@ -49,16 +49,18 @@ ROOT = Path(__file__).resolve().parent.parent
 LONGEST_BUILDER = 300
 """Lines of a builder; a longer one does what the engine should do."""
 HEAVY = {"torch", "tensorflow", "jax", "datasets", "pandas", "scipy", "skimage", "cv2", "monai", "SimpleITK", "nibabel"}
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".dcm", ".nii", ".nii.gz")
-PICTURES += (".gif", ".mp4", ".mov", ".avi", ".mpeg")
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".dcm", ".nii", ".nii.gz")
+PICTURES = (*IMAGES, ".gif", ".mp4", ".mov", ".avi", ".mpeg")
 ENGINE_FLAGS = {"unknown_finding"}
 """Flags that mean the same in every source; all others are explained by a defect of the card."""
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is INCOMPLETE")
+TABLES = [name for name in names() if load_card(name).columns]
 every_source = pytest.mark.parametrize("name", names())
-every_build = pytest.mark.parametrize(
-    ("name", "config"), [(name, config) for name in names() for config in small_configs(load_card(name))]
-)
+BUILDS = [(name, config) for name in names() for config in small_configs(load_card(name))]
+every_build = pytest.mark.parametrize(("name", "config"), BUILDS)
+every_image_build = pytest.mark.parametrize(("name", "config"), [each for each in BUILDS if each[0] not in TABLES])
+every_table = pytest.mark.parametrize("name", TABLES)
 
 
 @pytest.fixture
@@ -144,7 +146,7 @@ def test_the_engine_does_not_know_its_name(name: str) -> None:
 def test_the_card_says_what_it_is(card: Card) -> None:
     assert card.title.strip()
     assert len(card.summary.split()) >= 5, "expected one or two sentences"
-    assert card.modalities
+    assert bool(card.modalities) != bool(card.columns), "expected modalities, or the columns of a table"
     assert card.task.strip()
     assert card.homepage.startswith("https://") or not card.resources, "only what is made on the spot has no homepage"
 
@@ -193,8 +195,9 @@ def test_the_card_says_how_to_get_it(card: Card) -> None:
 
 @every_source
 def test_resources_are_pinned_or_said_not_to_be(card: Card) -> None:
-    used = {resource for version in card.versions.values() for resource in version.resources}
-    assert used == {resource.name for resource in card.resources}, "every resource belongs to a version"
+    used = {name for version in card.versions.values() for name in version.resources}
+    used |= {name for config in card.configs.values() for name in config.resources}
+    assert used == {resource.name for resource in card.resources}, "every resource belongs to a version or a config"
     for resource in card.resources:
         if resource.manifest:
             assert len(read_manifest(resource.manifest)) > 0, resource.manifest
@@ -215,7 +218,7 @@ def test_what_the_card_expects_fits_together(card: Card) -> None:
         assert version.images is None or version.patients is None or version.patients <= version.images
         assert 0 <= version.tolerance < 0.5
     assert all(config.summary.strip() for config in card.configs.values())
-    assert set(card.features) <= set(COLUMNS)
+    assert set(card.features) <= ({column for name in card.configs for column in card.columns_of(name)} or set(COLUMNS))
     assert len({defect.id for defect in card.defects}) == len(card.defects)
     assert all(defect.what.strip() and defect.evidence.strip() for defect in card.defects)
 
@@ -336,7 +339,7 @@ def test_a_part_of_the_source_is_marked_incomplete(
         small.build_anew(name, "unpacked", tmp_path, config=config, allow_missing=False)
 
 
-@every_build
+@every_image_build
 def test_nothing_is_lost_silently(name: str, built: Built, found: list[Record | Notice], small: SmallSources) -> None:
     notices = built.manifest()["notices"]
     records = {item.sample_id: item for item in found if isinstance(item, Record)}
@@ -362,7 +365,7 @@ def test_nothing_is_lost_silently(name: str, built: Built, found: list[Record | 
     assert all(notice["where"] in built.report() for notice in notices[:10])
 
 
-@every_build
+@every_image_build
 def test_ids_are_global(name: str, built: Built) -> None:
     rows = table(built).select(["dataset", "sample_id", "patient_id", "study_id"]).to_pylist()
     assert len({row["sample_id"] for row in rows}) == len(rows) == built.rows
@@ -374,7 +377,7 @@ def test_ids_are_global(name: str, built: Built) -> None:
     assert len({row["patient_id"] for row in rows}) == built.patients
 
 
-@every_build
+@every_image_build
 def test_unknown_patients_are_not_one_each(built: Built) -> None:
     """Unknown people are in groups that can be defended; an id for each picture would only look patient-disjoint."""
     rows = table(built).select(["sample_id", "patient_id", "patient_known"]).to_pylist()
@@ -382,13 +385,13 @@ def test_unknown_patients_are_not_one_each(built: Built) -> None:
         assert row["patient_known"] or row["patient_id"] != row["sample_id"], row
 
 
-@every_build
+@every_image_build
 def test_the_card_and_the_rows_agree_on_who_is_known(card: Card, built: Built) -> None:
     known = set(table(built).column("patient_known").to_pylist())
     assert known <= {"all": {True}, "some": {True, False}, "none": {False}}[card.patients.known]
 
 
-@every_build
+@every_image_build
 def test_patients_never_straddle_splits(built: Built) -> None:
     report = audit_build(built, "patient")
     assert not report.leaks, str(report)
@@ -399,7 +402,7 @@ def test_patients_never_straddle_splits(built: Built) -> None:
     assert {patient for patient, splits in places.items() if len(splits) > 1} == set()
 
 
-@every_build
+@every_image_build
 def test_the_official_split_is_audited(card: Card, built: Built) -> None:
     schemes = [audit["scheme"] for audit in built.manifest()["audits"]]
     assert schemes == (["patient", "official"] if card.official_split else ["patient"])
@@ -407,14 +410,14 @@ def test_the_official_split_is_audited(card: Card, built: Built) -> None:
         assert set(audit_build(built, "official").rows) == set(card.official_split.names)
 
 
-@every_build
+@every_image_build
 def test_labels_are_of_the_taxonomy(built: Built) -> None:
     labels = {label for label in table(built).column("label").to_pylist() if label is not None}
     assert labels <= set(range(len(label_names())))
     assert set(built.labels) <= {*label_names(), "unlabelled"}
 
 
-@every_build
+@every_image_build
 def test_columns_are_those_of_all_sources(built: Built) -> None:
     datasets = pytest.importorskip("datasets")
     opened = datasets.load_from_disk(str(built.path))
@@ -429,7 +432,7 @@ def test_columns_are_those_of_all_sources(built: Built) -> None:
             assert row["video"] is None or row["video"]["bytes"], "the bytes of a video"
 
 
-@every_build
+@every_image_build
 def test_what_a_sample_shows_is_the_original_bytes(name: str, built: Built, small: SmallSources) -> None:
     raw = RawFiles.of_folder(small.tree(name))
     for row in table(built).select([*CONTENT, "sha256"]).to_pylist():
@@ -438,7 +441,7 @@ def test_what_a_sample_shows_is_the_original_bytes(name: str, built: Built, smal
             assert not raw.has(shown["path"]) or raw.read(shown["path"]) == shown["bytes"]
 
 
-@every_build
+@every_image_build
 def test_the_quality_of_every_image_is_known(built: Built) -> None:
     columns = ["sample_id", "sha256", "quality", "quality_reasons", "width", "height", "pixel_hash", "phash"]
     for row in table(built).select(columns).to_pylist():
@@ -457,7 +460,7 @@ def test_a_finished_build_verifies(built: Built) -> None:
     assert report.rows == built.rows
 
 
-@every_build
+@every_image_build
 def test_what_is_loaded_travels(name: str, built: Built, small: SmallSources) -> None:
     """Builds and rows go to workers by pickle."""
     assert pickle.loads(pickle.dumps(built)) == built
@@ -469,16 +472,50 @@ def test_what_is_loaded_travels(name: str, built: Built, small: SmallSources) ->
     assert len(copy) == built.rows
 
 
+@every_table
+def test_a_table_has_the_columns_of_its_card(name: str, card: Card, built: Built) -> None:
+    datasets = pytest.importorskip("datasets")
+    opened = datasets.load_from_disk(str(built.path))
+    assert {split: part.num_rows for split, part in opened.items()} == dict(built.splits) == {"train": built.rows}
+    assert built.columns == card.columns_of(built.config)
+    assert opened["train"].features == datasets.Features.from_dict(features_dict(built.columns))
+    assert [str(kind) for kind in table(built).schema.types] == [
+        str(kind) for kind in opened["train"].data.schema.types
+    ]
+
+
+@every_table
+def test_no_record_of_a_table_is_lost_silently(name: str, built: Built, found: list[Record | Notice]) -> None:
+    notices = built.manifest()["notices"]
+    index = Index.read(built.path)
+    records = {f"{name}/{item.sample_id}" for item in found if isinstance(item, Record)}
+    lost = records - set(index.texts("sample_id"))
+    assert set(index.texts("sample_id")) <= records
+    assert len(lost) <= built.dropped == sum(notice["dropped"] for notice in notices)
+    assert sum(index.table.column("rows").to_pylist()) == built.rows == table(built).num_rows
+    assert all(notice["where"] in built.report() for notice in notices[:10])
+
+
+@every_table
+def test_rows_of_a_table_travel(name: str, built: Built, small: SmallSources) -> None:
+    assert pickle.loads(pickle.dumps(built)) == built
+    rows = load_dataset(
+        name, built.config, split="all", framework="numpy", cache_dir=small.cache, allow_missing=True, offline=True
+    )
+    assert list(pickle.loads(pickle.dumps(rows))) == list(rows) == table(built).to_pylist()
+
+
 def test_all_sources_load_as_one(small: SmallSources) -> None:
     pytest.importorskip("datasets")
-    for name in names():
+    images = sorted({*names()} - {*TABLES})
+    for name in images:
         small.build(name)
-    loaded = load_dataset(names(), cache_dir=small.cache, allow_missing=True)
+    loaded = load_dataset(images, cache_dir=small.cache, allow_missing=True)
     people = {split: set(part["patient_id"]) for split, part in loaded.items()}
     for split, part in loaded.items():
         assert list(part.features) == list(COLUMNS)
         assert not any(people[split] & people[other] for other in people if other != split)
-    assert {dataset for part in loaded.values() for dataset in part["dataset"]} == set(names())
+    assert {dataset for part in loaded.values() for dataset in part["dataset"]} == set(images)
 
 
 def table(built: Built) -> pa.Table:

@@ -33,6 +33,9 @@ LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 class Files(dict[str, bytes]):
+    def has(self, path: str) -> bool:
+        return path in self
+
     def read(self, path: str) -> bytes:
         return self[path]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import shutil
@@ -21,7 +22,7 @@ from covid_datasets.build.pieces import Task, piece_rows
 from covid_datasets.build.plan import make_plan
 from covid_datasets.build.result import Built
 from covid_datasets.catalog import load_card
-from covid_datasets.errors import ColumnMissingError, IncompleteSourceError
+from covid_datasets.errors import ColumnMissingError, IncompleteSourceError, MissingExtraError
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.raw import Mount, RawFiles
 from covid_datasets.load.splits import audit_build
@@ -95,10 +96,12 @@ def test_cells_are_harmonised(tree: Path) -> None:
     atlas = found["Cov-Atlas-Day+1.gif"]
     assert (atlas.source_url, atlas.flags) == ("http://www.thepocusatlas.com/covid19", ("healthy_contradicts_label",))
     assert atlas.source_row["Fever"] == "1"
-    assert found["Cov-Atlas-Day+2.gif"].age is found["Cov-Atlas-Day+2.gif"].sex is None
+    assert (found["Cov-Atlas-Day+2.gif"].age, found["Cov-Atlas-Day+2.gif"].sex) == (None, None)
     article = found["Cov_denault_proposedUS_vid1.mov"]
     assert (article.doi, article.age) == ("10.1007/s12630-020-01704-6", None)
-    assert found["Pneu_northumbria_0409_set5_vid2.avi"].location == "Northumbria Specialist Emergency Care Hospital"
+    hospital = found["Pneu_northumbria_0409_set5_vid2.avi"]
+    assert hospital.location == "Northumbria Specialist Emergency Care Hospital"
+    assert (hospital.flags, hospital.ties) == (("patient_doubtful",), ("set:0409_set5",))
     assert found["Vir_or_Pneu_prospective_file4.mp4"].flags == ("label_uncertain",)
     assert found["Vir_or_Pneu_prospective_file4.mp4"].label == "viral_pneumonia"
     assert Counter(notice.kind for notice in notices) == {
@@ -350,6 +353,12 @@ def test_a_video_that_is_not_whole_is_dropped_and_told(
     assert len({sample.split("/")[0] for sample in rows}) == len(source.FILES) - 1
 
 
+def test_without_the_library_for_videos(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("covid_datasets.extras.find_spec", lambda module: None)
+    with pytest.raises(MissingExtraError, match=r"covid_datasets\[video\]"):
+        rows_of(tree)
+
+
 def test_a_gif_of_one_frame(tree: Path) -> None:
     path = tree / "pocus_videos/convex/Cov-Atlas-Day+2.gif"
     path.write_bytes(source.clip(50, "gif", count=1))
@@ -427,13 +436,13 @@ def test_an_odd_cell_is_told_and_the_file_is_kept(column: str, cell: str, kind: 
     rows = source.table([*source.FILES, *source.ELSEWHERE])
     rows[2][column] = cell
     with (tree / TABLE).open("w", encoding="utf-8", newline="") as lines:
-        out = source.csv.DictWriter(lines, source.HEADER)
+        out = csv.DictWriter(lines, source.HEADER)
         out.writeheader()
         out.writerows(rows)
     found, notices = found_in(tree)
     record = found["Cov-Atlas-Day+2.gif"]
     assert kind in {notice.kind for notice in notices if notice.where == "pocus_videos/convex/Cov-Atlas-Day+2.gif"}
-    assert record.age is record.sex is None or column not in ("Age", "Gender")
+    assert (record.age, record.sex) == (None, None) or column not in ("Age", "Gender")
     assert (record.label, "unknown_finding" in record.flags) == {
         "Covid or so": (None, True), "regular": ("no_finding", False),
     }.get(cell, ("covid19", False))  # fmt: skip
@@ -471,7 +480,7 @@ def test_the_real_table() -> None:
     assert Counter(record.label for record in found) == dict(version.labels)
     assert sum(isinstance(record.image, Parts) for record in found) == 135
     assert Counter(flag for record in found for flag in record.flags) == {
-        "healthy_contradicts_label": 6, "label_uncertain": 1,
+        "healthy_contradicts_label": 6, "label_uncertain": 1, "patient_doubtful": 70,
     }  # fmt: skip
     people: dict[str | None, set[str]] = {}
     for record in found:

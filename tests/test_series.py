@@ -27,6 +27,9 @@ class Files:
     def read(self, path: str) -> bytes:
         return self.files[path]
 
+    def has(self, path: str) -> bool:
+        return path in self.files
+
 
 def pixels(number: int) -> np.ndarray:
     return np.random.default_rng(number).integers(-1000, 400, (SIDE, SIDE)).astype(np.int16)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from covid_datasets.errors import ColumnMissingError, CovidDatasetsError, DamagedFileError, IncompleteSourceError
 from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.fetch.tables import Table, read_csv, read_xlsx
+from covid_datasets.fetch.tables import Table, read_csv, read_xlsx, scan_csv
 
 
 class OneFile:
@@ -174,3 +174,20 @@ def test_an_xlsx_bomb_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("covid_datasets.fetch.tables.MAX_WORKBOOK_BYTES", 1000)
     with pytest.raises(DamagedFileError, match="at most 1000 bytes"):
         read_xlsx(OneFile(workbook(("a",))), "table", required=())
+
+
+def test_a_scan_gives_rows_with_their_lines_and_only_the_wanted_ones() -> None:
+    data = b'a,b,c\n1,2,3\n\n"4\n4",5,6\n7,8\nx\n9,10,11\n'
+    scan = scan_csv(OneFile(data), "table", required=("a", "b"))
+    assert list(scan.rows) == [(2, ["1", "2", "3"]), (4, ["4\n4", "5", "6"]), (8, ["9", "10", "11"])]
+    assert [notice.where for notice in scan.notices] == ["table line 6", "table line 7"]
+    wanted = scan_csv(OneFile(data), "table", required=("a", "b"), lines={4, 8})
+    assert list(wanted.rows) == [(4, ["4\n4", "5", "6"]), (8, ["9", "10", "11"])]
+    assert wanted.names == ["a", "b", "c"]
+
+
+def test_many_columns_are_named_quickly_and_twins_apart() -> None:
+    header = ",".join(f"day {number % 9_000}" for number in range(10_000))
+    scan = scan_csv(OneFile(f"{header}\n".encode()), "table", required=())
+    assert len(set(scan.names)) == 10_000
+    assert scan.names[9_500] == "day 500 (column 9500)"

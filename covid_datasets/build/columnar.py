@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence, Sized
+from datetime import datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-_NUMPY = {"double": "float64", "float": "float32"}
+EPOCH = datetime(1970, 1, 1)
+_SECOND = timedelta(seconds=1)
+_NUMPY = {"double": "float64", "float": "float32", "date32[day]": "int32", "timestamp[s]": "int64"}
 """Arrow's names of types that NumPy calls otherwise."""
 
 
@@ -28,7 +31,7 @@ def record_batch(rows: Sequence[dict[str, Any]], schema: pa.Schema) -> pa.Record
 
 
 def arrow_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
-    """Make an array of texts, bytes, numbers, truth values, lists or structs; ``None`` is null."""
+    """Make an array of texts, bytes, numbers, truth values, days, times, lists or structs; ``None`` is null."""
     # A batch has few rows and many columns, so plain Python is quicker here than NumPy and its set-up.
     here = [value is not None for value in values]
     nulls = here.count(False)
@@ -49,7 +52,12 @@ def arrow_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         return pa.Array.from_buffers(kind, len(values), [valid, _offsets(data), pa.py_buffer(b"".join(data))], nulls)
     if pa.types.is_boolean(kind):
         return pa.Array.from_buffers(kind, len(values), [valid, _bits([bool(value) for value in values])], nulls)
-    numbers = np.array([value or 0 for value in values], dtype=_NUMPY.get(str(kind), str(kind)))
+    if pa.types.is_date32(kind):
+        values = [None if value is None else value.toordinal() - EPOCH.toordinal() for value in values]
+    elif pa.types.is_timestamp(kind):
+        values = [None if value is None else (value - EPOCH) // _SECOND for value in values]
+    plain = [0 if value is None else value for value in values]  # not "or": that would make 0.0 of -0.0
+    numbers = np.array(plain, dtype=_NUMPY.get(str(kind), str(kind)))
     return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(numbers)], nulls)
 
 

@@ -11,6 +11,8 @@ from covid_datasets.schema import Notice
 
 LOSSES = ("missing file", "damaged file", "empty file", "changed or damaged", "undecodable (poor)")
 """Kinds of notices that mean that an image of the source is not in the dataset though it should be."""
+TABLE_LOSSES = ("file not served", "resource not usable")
+"""The same for the files of a table, which no record may name."""
 SHOWN = 20
 
 
@@ -21,15 +23,17 @@ def check_complete(card: Card, inputs: Mapping[str, Any], kept: int, notices: Se
         IncompleteSourceError: More is lost than the catalog tolerates, or nothing is left; lists what and why.
     """
     version = card.version(inputs["version"])[1]
-    lost = [notice for notice in notices if notice.kind in LOSSES]
+    table = bool(card.columns_of(inputs["config"]))
+    lost = [notice for notice in notices if notice.kind in (*LOSSES, *(TABLE_LOSSES if table else ()))]
     expected = version.images if version.images and is_whole(card, inputs["config"]) else kept + len(lost)
     short = max(len(lost), expected - kept)
     if kept and short <= version.tolerance * expected:
         return False
     if kept and inputs["allow_missing"]:
         return True
+    unit = "rows or files" if table else "images"
     title = (
-        f"{card.id}@{inputs['version']}: {short:,} of {expected:,} images are missing or damaged; "
+        f"{card.id}@{inputs['version']}: {short:,} of {expected:,} {unit} are missing or damaged; "
         f"the catalog tolerates {version.tolerance:.1%}"
     )
     lines = [f"  {notice.where}: {notice.kind}: {notice.what}" for notice in lost[:SHOWN]]

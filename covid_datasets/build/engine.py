@@ -105,11 +105,12 @@ def _build(
 ) -> None:
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     with workers as pool:
-        plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, shard_bytes)
+        columns = card.columns_of(inputs["config"])
+        plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, shard_bytes, table=bool(columns))
         with telling(work):
             pieces = _work_folder(work, plan)
         _check_room(work, plan)
-        tasks = [Task(card.id, piece, obtained.raw, str(pieces), inputs["verify"]) for piece in plan.pieces]
+        tasks = [Task(card.id, piece, obtained.raw, str(pieces), inputs["verify"], columns) for piece in plan.pieces]
         with progress(f"Building {card.id}", total_bytes=plan.bytes) as display:
             display.add("build", plan.bytes)
             run_tasks(tasks, pool, display)

@@ -22,9 +22,10 @@ from covid_datasets.build.result import MANIFEST_FILE, REPORT_FILE
 from covid_datasets.build.rows import INDEX_SCHEMA
 from covid_datasets.build.settle import lay_out, write_splits
 from covid_datasets.card import Card
+from covid_datasets.features import arrow_schema
 from covid_datasets.fetch.obtain import Obtained
 from covid_datasets.schema import Notice
-from covid_datasets.splits.assign import SPLITS, assign, published_splits
+from covid_datasets.splits.assign import SPLITS, TABLE_SPLIT, assign, published_splits
 from covid_datasets.splits.audit import AuditReport, audit_links
 from covid_datasets.splits.index import INDEX_FILE, Index
 
@@ -42,32 +43,42 @@ def finish(
     index, planned, told = _read_pieces(plan, pieces)
     notices = [*plan.notices, *told]
     notices += _told(obtained, {notice.where for notice in notices}) + _several_labels(index)
-    incomplete = check_complete(card, inputs, index.table.num_rows, notices)
+    counts: list[int] = index.table.column("rows").to_pylist()
+    incomplete = check_complete(card, inputs, sum(counts), notices)
 
-    splits = assign(index.groups, index.texts("patient_id"), published_splits(card.id))
+    columns = card.columns_of(inputs["config"])
+    splits = (
+        [TABLE_SPLIT] * len(counts)
+        if columns
+        else assign(index.groups, index.texts("patient_id"), published_splits(card.id))
+    )
     rows: list[int] = index.table.column("row").to_pylist()
     layout = lay_out(planned, dict(zip(rows, splits, strict=True)))
-    files = write_splits(layout, pieces, planned, final)
+    named = (TABLE_SPLIT,) if columns else SPLITS
+    files = write_splits(layout, pieces, planned, final, named, arrow_schema(columns))
     position = {row: place for place, row in enumerate(rows)}
     _write_index(index, splits, [position[row] for row in layout.order()], final)
 
     digests = dict(zip(index.texts("sample_id"), zip(index.texts("row_sha256"), splits, strict=True), strict=True))
-    labels = Counter(label or "unlabelled" for label in index.strings("label"))
+    labels = Counter(label or "unlabelled" for label in index.strings("label") if not columns)
     build = {
         "id": card.id,
         "version": inputs["version"],
         "config": inputs["config"],
         "fingerprint": fingerprint_of(digests),
-        "rows": len(rows),
-        "patients": len(set(index.texts("patient_id"))),
-        "splits": {split: splits.count(split) for split in SPLITS},
+        "rows": sum(counts),
+        "patients": len(set(index.strings("patient_id")) - {None}),
+        "splits": {
+            split: sum(count for count, of in zip(counts, splits, strict=True) if of == split) for split in named
+        },
         "labels": dict(sorted(labels.items())),
         "dropped": sum(notice.dropped for notice in notices),
         "incomplete": incomplete,
         "verify": inputs["verify"],
+        "columns": dict(columns),
     }
     write_huggingface(card, build, files, final)
-    audits = [_audit(card.id, "patient", splits, index)]
+    audits = [] if columns else [_audit(card.id, "patient", splits, index)]
     if card.official_split:
         audits.append(_audit(card.id, "official", index.strings("official_split"), index))
     quality = Counter(grade for grade in index.strings("quality") if grade)
@@ -116,7 +127,7 @@ def _told(obtained: Obtained, told: set[str]) -> list[Notice]:
     found += [Notice("resource not usable", where, why) for where, why in obtained.unusable.items()]
     found += [Notice("part not present", name, f"to get it: {how}") for name, how in obtained.absent.items()]
     absent = [path for path in obtained.missing if path not in told]
-    return found + [Notice("file not served", path, "in the content manifest, but in no copy") for path in absent]
+    return found + [Notice("file not served", path, "expected by the catalog, but in no copy") for path in absent]
 
 
 def _several_labels(index: Index) -> list[Notice]:

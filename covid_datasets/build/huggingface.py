@@ -11,13 +11,12 @@ from typing import Any
 
 from covid_datasets.card import Card
 from covid_datasets.features import features_dict
-from covid_datasets.splits.assign import SPLITS
 
 
 def write_huggingface(card: Card, build: Mapping[str, Any], files: Mapping[str, list[str]], folder: Path) -> None:
     """Describe the splits, their files and their features."""
-    write_json(folder / "dataset_dict.json", {"splits": list(SPLITS)})
-    for split in SPLITS:
+    write_json(folder / "dataset_dict.json", {"splits": list(files)})
+    for split in files:
         info = {
             "dataset_name": card.id,
             "config_name": build["config"],
@@ -25,7 +24,7 @@ def write_huggingface(card: Card, build: Mapping[str, Any], files: Mapping[str, 
             "homepage": card.homepage,
             "license": card.licence.spdx or card.licence.terms,
             "citation": "\n\n".join(citation.bibtex() for citation in card.citations),
-            "features": features_dict(),
+            "features": features_dict(build["columns"]),
             "splits": {split: {"name": split, "num_examples": build["splits"][split], "dataset_name": card.id}},
         }
         state: dict[str, Any] = {

@@ -20,13 +20,17 @@ FORMAT = 3
 
 def declared_inputs(card: Card, version: str, config: str, verify: str) -> dict[str, Any]:
     """List what is known before any raw file is seen."""
+    columns = card.columns_of(config)
     return {
         "format": FORMAT,
         "dataset": card.id,
         "version": version,
         "config": config,
         "verify": verify,
-        "card": _text_digest(repr((card.version(version)[1], card.resources_of(version), card.config(config)[1]))),
+        "card": _text_digest(
+            repr((card.version(version)[1], card.resources_of(version, config), card.config(config)[1]))
+        ),
+        **({"columns": dict(columns)} if columns else {}),
         "builder": _file_digest(builder_path(card.id)),
         "taxonomy": _file_digest(catalog_folder() / "_taxonomy.toml"),
         "identities": _file_digest(catalog_folder() / "identities" / f"{card.id}.tsv"),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from covid_datasets.errors import DamagedFileError, IntegrityError, NotThereErro
 from covid_datasets.features import arrow_schema
 from covid_datasets.fetch.raw import RawFiles
 from covid_datasets.formats.encode import encode, extension
-from covid_datasets.schema import File, Notice, Parts, Record
+from covid_datasets.schema import File, Notice, Parts, Record, Rows
 
 BATCH_BYTES = 4 << 20
 """Rows are handed to Arrow in batches of this size: with the largest image, the memory of a worker."""
@@ -34,13 +34,14 @@ Row = tuple[dict[str, Any], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One piece of work, small enough to send to any process or machine."""
+    """One piece of work, small enough to send to any process or machine; ``columns`` are those of a table."""
 
     dataset: str
     piece: Piece
     raw: RawFiles
     folder: str
     verify: Verify
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +92,16 @@ def write_piece(task: Task) -> Done:
                 total, held, rows = total + held, 0, []
         sink.write(rows)
         total += held
+    write_piece_index(folder, task.piece.number, index, notices)
+    return Done(task.piece.number, total)
+
+
+def write_piece_index(folder: Path, number: int, index: list[dict[str, Any]], notices: Sequence[Notice]) -> None:
+    """Mark a piece as finished, with the notices of its worker."""
     told = {"notices": json.dumps([[note.kind, note.where, note.what, note.dropped] for note in notices])}
     # Not forced to the disk: if a power cut takes it, the piece counts as unfinished and is written again.
-    with AtomicArrow(index_path(folder, task.piece.number), INDEX_SCHEMA.with_metadata(told), durable=False) as sink:
+    with AtomicArrow(index_path(folder, number), INDEX_SCHEMA.with_metadata(told), durable=False) as sink:
         sink.write(index)
-    return Done(task.piece.number, total)
 
 
 def piece_rows(task: Task) -> Iterator[Row | Notice]:
@@ -120,7 +126,7 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
     """Yield the rows of all parts of a record, whose files are read once."""
     count = 0
     try:
-        for part in parts.function(_CheckedFiles(task.raw), *parts.arguments):
+        for part in parts.function(CheckedFiles(task.raw), *parts.arguments):
             if isinstance(part, Notice):
                 yield part
                 continue
@@ -145,11 +151,15 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
         yield Notice("damaged file", parts.path, f"{error}{kept}", dropped=True)
 
 
-class _CheckedFiles:
-    """The raw files as a function of parts sees them: what it reads is what the manifest says, or an error."""
+class CheckedFiles:
+    """The raw files as a function of parts or rows sees them: what it reads is what the manifest says, or an error."""
 
     def __init__(self, raw: RawFiles) -> None:
         self._raw = raw
+
+    def has(self, path: str) -> bool:
+        """Tell whether a raw file is there."""
+        return self._raw.has(path)
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a raw file that is whole, else raise a `DamagedFileError`."""
@@ -164,7 +174,7 @@ class _CheckedFiles:
 
 def _content(task: Task, record: Record) -> tuple[bytes, Measured]:
     reference = record.content
-    if reference is None or isinstance(reference, Parts):
+    if reference is None or isinstance(reference, Parts | Rows):
         return b"", Measured(sha256="")
     data = _read(task.raw, reference, "damaged file")
     sha256 = hashlib.sha256(data).hexdigest()

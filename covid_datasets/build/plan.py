@@ -17,8 +17,8 @@ from typing import Any
 from covid_datasets.catalog import catalog_folder
 from covid_datasets.errors import CatalogError, InvalidRecordError
 from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.schema import CLINICAL, MASKS, File, Notice, Parts, Record
-from covid_datasets.splits.assign import SPLITS, assign, published_splits
+from covid_datasets.schema import CLINICAL, MASKS, File, Notice, Parts, Record, Rows
+from covid_datasets.splits.assign import SPLITS, TABLE_SPLIT, assign, published_splits
 from covid_datasets.splits.groups import components, links_by_key, links_by_ties
 from covid_datasets.taxonomy import label_names
 
@@ -60,8 +60,15 @@ class Plan:
         return replace(self, pieces=tuple(replace(piece, rows=()) for piece in self.pieces))
 
 
-def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, shard_bytes: int | None = None) -> Plan:
-    """Enumerate a builder's records and lay them out."""
+def make_plan(
+    dataset: str,
+    found: Iterable[Record | Notice],
+    raw: RawFiles,
+    shard_bytes: int | None = None,
+    *,
+    table: bool = False,
+) -> Plan:
+    """Enumerate a builder's records and lay them out; the rows of a table are nobody's, so all are in one split."""
     records: list[Record] = []
     sizes: list[int] = []
     notices: list[Notice] = []
@@ -72,7 +79,7 @@ def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, sha
             notices.append(item)
             continue
         record = _with_identity(dataset, item, identities)
-        _validate(dataset, record)
+        _validate(dataset, record, table)
         size = _size(present, record)
         if size is None:
             path = record.content.path if record.content else record.sample_id
@@ -85,7 +92,7 @@ def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, sha
     _check_unique(dataset, records)
     order = sorted(range(len(records)), key=lambda row: records[row].sample_id)
     records, sizes = [records[row] for row in order], [sizes[row] for row in order]
-    splits = planned_splits(dataset, records)
+    splits = [TABLE_SPLIT] * len(records) if table else planned_splits(dataset, records)
     pieces = _cut(records, sizes, splits, shard_bytes)
     return Plan(dataset, pieces, tuple(notices), len(records), sum(sizes), _digest(records, pieces))
 
@@ -142,12 +149,18 @@ def _size(present: Mapping[str, int], record: Record) -> int | None:
     if isinstance(content, Parts):
         sizes = [present.get(path) for path in content.files]
         return None if None in sizes else int(sum(filter(None, sizes)) * content.expansion)
+    if isinstance(content, Rows):
+        sizes = [present.get(path) for path in content.files]
+        return None if None in sizes else sum(filter(None, sizes)) if content.bytes is None else content.bytes
     return 0 if content is None else ASSUMED_BYTES
 
 
-def _validate(dataset: str, record: Record) -> None:
+def _validate(dataset: str, record: Record, table: bool) -> None:
     problems = []
-    if record.patient is None and not record.ties:
+    if (record.rows is not None) != table:
+        wanted = "rows, because the card has [columns]" if table else "an image, because the card has no [columns]"
+        problems.append(f"rows: expected {wanted}, found {record.rows and record.rows.path}")
+    if record.patient is None and not record.ties and not table:
         problems.append(
             "patient: unknown, so ties must hold the narrowest group that is known (article, folder, study)"
         )
@@ -211,9 +224,8 @@ def _digest(records: Sequence[Record], pieces: Sequence[Piece]) -> str:
     return digest.hexdigest()
 
 
-_PLAIN = operator.attrgetter(
-    *(item.name for item in fields(Record) if item.name not in ("image", "volume", "video", "masks", "volume_masks"))
-)
+_REFERENCES = {"image", "volume", "video", "rows", "masks", "volume_masks"}
+_PLAIN = operator.attrgetter(*(item.name for item in fields(Record) if item.name not in _REFERENCES))
 
 
 def _said(record: Record) -> tuple[Any, ...]:

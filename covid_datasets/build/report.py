@@ -27,19 +27,21 @@ def write_report(
     parts = [f"# {card.title} (`{card.id}@{build['version']}`, config `{build['config']}`)\n"]
     if build["incomplete"]:
         parts.append("**INCOMPLETE: built from less than the whole source, because that was asked for.**\n")
+    people = "" if build["columns"] else f"{build['patients']:,} patients or groups, "
     parts.append(
-        f"{build['rows']:,} rows, {build['patients']:,} patients or groups, {build['dropped']:,} dropped. "
-        f"Fingerprint `{build['fingerprint']}`.\n"
+        f"{build['rows']:,} rows, {people}{build['dropped']:,} dropped. Fingerprint `{build['fingerprint']}`.\n"
     )
     parts.append(_table("Splits", build["splits"]))
-    parts.append(_table("Labels", build["labels"]))
+    if build["labels"]:
+        parts.append(_table("Labels", build["labels"]))
     if quality:
         parts.append(_table("Quality", dict(sorted(quality.items()))))
     if comparison:
         parts.append("## Against the catalog\n\n" + "\n".join(f"- {line}" for line in comparison) + "\n")
     parts.append(_origins(origins))
     parts.append(_notices(notices))
-    parts.append("## Splits, audited\n\n" + "\n".join(f"```text\n{audit}\n```" for audit in audits) + "\n")
+    if audits:
+        parts.append("## Splits, audited\n\n" + "\n".join(f"```text\n{audit}\n```" for audit in audits) + "\n")
     if card.patients.warning:
         parts.append(f"## Patients\n\n{card.patients.how}\n\n**{card.patients.warning}**\n")
     return "\n".join(parts)

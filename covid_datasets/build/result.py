@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,10 @@ REPORT_FILE = "report.md"
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A finished build. ``path`` is the folder that ``datasets.load_from_disk`` opens."""
+    """A finished build. ``path`` is the folder that ``datasets.load_from_disk`` opens.
+
+    ``columns`` are those of a table; it is empty where the source has images, whose columns are `schema.COLUMNS`.
+    """
 
     id: str
     version: str
@@ -32,6 +35,7 @@ class Built:
     peak_rss_mb: float
     incomplete: bool
     verify: str
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Built:

@@ -35,6 +35,7 @@ INDEX_SCHEMA = pa.schema(
         ("aspect", pa.float64()),
         ("thumb", pa.binary()),
         ("row_sha256", pa.string()),
+        ("rows", pa.int64()),
     ]
 )
 
@@ -136,6 +137,7 @@ def index_row(
         "aspect": measured.width / measured.height if measured.width and measured.height else None,
         "thumb": measured.thumb if typical else None,
         "row_sha256": row_digest(row),
+        "rows": 1,
     }
 
 

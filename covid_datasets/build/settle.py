@@ -63,12 +63,17 @@ def lay_out(pieces: Sequence[tuple[str, list[int]]], split_of: dict[int, str]) -
 
 
 def write_splits(
-    layout: Layout, work: Path, pieces: Sequence[tuple[str, list[int]]], target: Path
+    layout: Layout,
+    work: Path,
+    pieces: Sequence[tuple[str, list[int]]],
+    target: Path,
+    splits: Sequence[str] = SPLITS,
+    schema: pa.Schema | None = None,
 ) -> dict[str, list[str]]:
     """Link or write the files of every split; returns their names by split."""
     place = {row: (number, offset) for number, (_, rows) in enumerate(pieces) for offset, row in enumerate(rows)}
     names: dict[str, list[str]] = {}
-    for split in SPLITS:
+    for split in splits:
         folder = target / split
         folder.mkdir(parents=True)
         files = layout.files[split] or [(None, [])]
@@ -77,7 +82,7 @@ def write_splits(
             if piece is not None:
                 _link(data_path(work, piece), folder / name)
             else:
-                _rewrite(rows, place, work, folder / name)
+                _rewrite(rows, place, work, folder / name, schema or arrow_schema())
     return names
 
 
@@ -89,8 +94,8 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _rewrite(rows: list[int], place: dict[int, tuple[int, int]], work: Path, path: Path) -> None:
-    with AtomicArrow(path, arrow_schema()) as sink:
+def _rewrite(rows: list[int], place: dict[int, tuple[int, int]], work: Path, path: Path, schema: pa.Schema) -> None:
+    with AtomicArrow(path, schema) as sink:
         run: list[pa.RecordBatch] = []
         held = 0
         tables: dict[int, pa.Table] = {}

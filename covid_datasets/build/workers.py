@@ -13,7 +13,8 @@ from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, Th
 from contextlib import contextmanager
 from pathlib import Path
 
-from covid_datasets.build.pieces import Task, is_finished, write_piece
+from covid_datasets.build.pieces import Done, Task, is_finished, write_piece
+from covid_datasets.build.tabular import write_tables
 from covid_datasets.errors import BuildError, CovidDatasetsError, NoSpaceError, UsageError
 from covid_datasets.progress import Display
 
@@ -71,7 +72,12 @@ def run_tasks(tasks: Sequence[Task], pool: Executor | None, display: Display) ->
     else:
         for task in left:
             with telling(Path(task.folder)):
-                display.advance("build", write_piece(task).bytes)
+                display.advance("build", write(task).bytes)
+
+
+def write(task: Task) -> Done:
+    """Write one piece, of samples or of rows of a table."""
+    return write_tables(task) if task.columns else write_piece(task)
 
 
 def _collect(tasks: Sequence[Task], executor: Executor, display: Display) -> None:
@@ -79,7 +85,7 @@ def _collect(tasks: Sequence[Task], executor: Executor, display: Display) -> Non
         return
     folder = Path(tasks[0].folder)
     # Large pieces first: a short one at the end leaves no worker waiting for long.
-    futures = [executor.submit(write_piece, task) for task in sorted(tasks, key=lambda task: -task.piece.bytes)]
+    futures = [executor.submit(write, task) for task in sorted(tasks, key=lambda task: -task.piece.bytes)]
     try:
         for future in as_completed(futures):
             with telling(folder):

@@ -59,12 +59,13 @@ def run_build(arguments: Namespace) -> int:
         print_json(built.to_json())
         return 0
     incomplete = "  INCOMPLETE: files of the source are missing" if built.incomplete else ""
+    people = "" if built.columns else f" of {built.patients:,} patients"
     print_facts(
         {
             "dataset": f"{built.id}@{built.version} ({built.config}){incomplete}",
-            "rows": f"{built.rows:,} of {built.patients:,} patients; {built.dropped:,} dropped",
+            "rows": f"{built.rows:,}{people}; {built.dropped:,} dropped",
             "splits": counts_text(built.splits),
-            "labels": counts_text(built.labels),
+            **({"columns": ", ".join(built.columns)} if built.columns else {"labels": counts_text(built.labels)}),
             "fingerprint": built.fingerprint,
             "path": built.path,
             "report": built.path / REPORT_FILE,

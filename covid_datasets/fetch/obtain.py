@@ -61,12 +61,14 @@ def obtain(
     allow_missing: bool = False,
 ) -> Obtained:
     """Get the raw files of a version, from ``data_dir`` where given, else from the source's copies in order."""
-    resources = card.resources_of(version)
+    resources = card.resources_of(version, config)
     by_hand = [resource for resource in resources if not resource.copies]
     if data_dir is None and (_needs_hands(card, settings) or any(not resource.optional for resource in by_hand)):
-        raise AccessRequired(access_text(card, version))
-    local = Local({}, [], {}) if data_dir is None else mount_local(Path(data_dir), resources)
-    mounts, unusable = dict(local.mounts), dict(local.damaged)
+        raise AccessRequired(access_text(card, version, config))
+    local = Local({}, [], {}) if data_dir is None else mount_local(Path(data_dir), card.resources_of(version))
+    # A file of another config is not an extra one.
+    mounts = {each.name: local.mounts[each.name] for each in resources if each.name in local.mounts}
+    unusable = dict(local.damaged)
     origins = [Origin(name, shown(mount.location), "", _proof(mount)) for name, mount in mounts.items()]
     if data_dir is None or (by_hand and mounts):  # what is open completes what its user has to bring
         lacking = [resource for resource in resources if resource.copies and resource.name not in mounts]
@@ -97,7 +99,8 @@ def obtain(
     lost = len(missing) + len(wrong)
     if lost and not allow_missing and lost > card.version(version)[1].tolerance * _count(resources):
         damaged = [*wrong, *(f"{where}: {why}" for where, why in unusable.items())]
-        raise IncompleteSourceError(incomplete_text(card, version, missing, damaged, extra, data_dir))
+        place = "the copies that could be reached" if data_dir is None else f"data_dir {data_dir}"
+        raise IncompleteSourceError(incomplete_text(card, version, config, missing, damaged, extra, place))
     to_get = {resource.name: how_to_get(resource) for resource in resources if resource.name not in mounts}
     return Obtained(raw, tuple(origins), tuple(missing), tuple(extra), unusable, to_get)
 
@@ -214,21 +217,24 @@ def how_to_get(resource: Resource) -> str:
     return "; ".join([*resource.steps, *(f"it is served at {place}" for place in places[:1])])
 
 
-def access_text(card: Card, version: str | None = None) -> str:
+def access_text(card: Card, version: str | None = None, config: str | None = None) -> str:
     """Say how to get a source that nothing can download for its user."""
-    given = card.access.steps or tuple(how_to_get(part) for part in card.resources_of(version) if not part.copies)
+    given = card.access.steps or tuple(
+        how_to_get(part) for part in card.resources_of(version, config) if not part.copies
+    )
     steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(given, start=1))
     return (
         f"{card.id}: access is by {card.access.kind}; no program may fetch it for you.\n{steps}\n"
         f"Then: covid-datasets build {card.id} --data-dir FOLDER\n"
-        f"The folder should hold:\n{expected_tree(card, version)}"
+        f"The folder should hold:\n{expected_tree(card, version, config)}"
     )
 
 
-def expected_tree(card: Card, version: str | None = None) -> str:
+def expected_tree(card: Card, version: str | None = None, config: str | None = None) -> str:
     """Draw the folder that ``data_dir`` should be: each archive as served, or its unpacked files."""
     lines = ["  FOLDER/"]
-    for resource in card.resources_of(version):
+    resources = card.resources_of(version, config)
+    for resource in resources[:SHOWN]:
         if resource.archive == "none":
             lines.append(f"    {resource.path}")
             continue
@@ -247,27 +253,29 @@ def expected_tree(card: Card, version: str | None = None) -> str:
         held = f"{len(read_manifest(resource.manifest)):,} files" if resource.manifest else "its files"
         name = archive_names(resource.copies[0])[-1] if resource.copies else f"{resource.name}.{resource.archive}"
         lines.append(f"    {name}   (untouched, or unpacked: {held})")
+    lines += [f"    … and {len(resources) - SHOWN:,} more"] if len(resources) > SHOWN else []
     return "\n".join(lines)
 
 
 def incomplete_text(
     card: Card,
     version: str,
+    config: str,
     missing: list[str],
     damaged: list[str],
     extra: list[str],
-    data_dir: str | os.PathLike[str] | None,
+    place: str,
 ) -> str:
     """List what is missing, damaged and extra, and what to do."""
-    place = f"data_dir {data_dir}" if data_dir is not None else "the copies that could be reached"
+    count = _count(card.resources_of(version, config))
     parts = [
-        f"{card.id}@{version}: {len(missing):,} of {_count(card.resources_of(version)):,} files are missing in {place}"
+        f"{card.id}@{version}: {len(missing):,} of {count:,} files are missing in {place}"
         + (f", {len(damaged):,} are damaged." if damaged else ".")
     ]
     for title, items in (("Missing", missing), ("Damaged", damaged), ("Not expected", extra)):
         if items:
             more = [f"  … and {len(items) - SHOWN:,} more"] if len(items) > SHOWN else []
             parts.append("\n".join([f"{title}:", *(f"  {item}" for item in items[:SHOWN]), *more]))
-    parts.append(f"Expected:\n{expected_tree(card, version)}")
+    parts.append(f"Expected:\n{expected_tree(card, version, config)}")
     parts.append("To build what is there, marked incomplete: allow_missing=True, or --allow-missing.")
     return "\n".join(parts)

@@ -9,7 +9,7 @@ import csv
 import difflib
 import io
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
@@ -44,6 +44,19 @@ class Table:
     notices: list[Notice] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A table whose rows are made when asked for, so that a wide one is never in memory as text cells.
+
+    ``rows`` are the number of a row's first line and its cells, one for each of ``names``; ``notices`` are complete
+    once the last row was taken.
+    """
+
+    names: list[str]
+    rows: Iterator[tuple[int, list[str]]]
+    notices: list[Notice]
+
+
 def read_csv(
     raw: Raw,
     path: str,
@@ -58,15 +71,35 @@ def read_csv(
     A row with cells missing or left over is reported and dropped; what follows it is read as usual, also when
     the cause is a quotation mark that never closes. Cells under nameless columns are kept as ``"unnamed <n>"``.
     """
+    scan = scan_csv(raw, path, required=required, rename=rename, comment=comment, delimiter=delimiter)
+    rows = [dict(zip(scan.names, cells, strict=True)) for _, cells in scan.rows]
+    return Table(rows, scan.notices)
+
+
+def scan_csv(
+    raw: Raw,
+    path: str,
+    *,
+    required: Sequence[str],
+    rename: Mapping[str, str] = _NO_RENAME,
+    comment: str = "",
+    delimiter: str = ",",
+    lines: Collection[int] | None = None,
+) -> Scan:
+    """Read a CSV file row by row, as `read_csv` does; with ``lines``, only the rows that begin in these lines."""
     text, notices = _decode(_bytes(raw, path), path)
     numbered = list(enumerate(io.StringIO(text, newline=""), start=1))
     while comment and numbered and numbered[0][1].startswith(comment):
         del numbered[0]
-    cells = _parse(numbered, delimiter, path, notices)
-    header = next(cells, None)
+    cells = _parse(numbered, delimiter, path, notices, lines)
+    _, header = next(cells, (0, None))
     if header is None:
         raise DamagedFileError(f"{path}: expected a table, found no header line")
-    return _table(path, header, cells, required, rename, notices)
+    names = _names(header, rename)
+    _require(path, names, required)
+    count = len(names)
+    rows = ((number, [*row[:count], *[""] * (count - len(row))]) for number, row in cells)
+    return Scan(names, rows, notices)
 
 
 def read_xlsx(
@@ -118,13 +151,20 @@ def _decode(data: bytes, path: str) -> tuple[str, list[Notice]]:
 
 
 def _parse(
-    numbered: Sequence[tuple[int, str]], delimiter: str, path: str, notices: list[Notice]
-) -> Iterator[list[str]]:
+    numbered: Sequence[tuple[int, str]],
+    delimiter: str,
+    path: str,
+    notices: list[Notice],
+    lines: Collection[int] | None = None,
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the header, then each row that fits it. Of a row that does not, only the first line is given up."""
     header: list[str] = []
     start = 0
     while start < len(numbered):
         number = numbered[start][0]
+        if header and lines is not None and number not in lines:
+            start += 1
+            continue
         cells, used, broken = _next_row(numbered, start, delimiter)
         if not broken and not _fits(cells, header):
             broken = f"expected {len(header)} cells, found {len(cells)} in {cells[:3]}"
@@ -135,7 +175,7 @@ def _parse(
         start += used
         if any(cell.strip() for cell in cells):
             header = header or cells
-            yield cells
+            yield number, cells
 
 
 def _next_row(numbered: Sequence[tuple[int, str]], start: int, delimiter: str) -> tuple[list[str], int, str]:
@@ -184,9 +224,11 @@ def _table(
 
 def _names(header: Sequence[str], rename: Mapping[str, str]) -> list[str]:
     names: list[str] = []
+    seen: set[str] = set()  # quick to look up: some tables have a column a day
     for index, cell in enumerate(header):
         name = rename.get(cell.strip(), cell.strip()) or f"unnamed {index}"
-        names.append(f"{name} (column {index})" if name in names else name)
+        names.append(f"{name} (column {index})" if name in seen else name)
+        seen.add(name)
     return names
 
 

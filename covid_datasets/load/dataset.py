@@ -10,7 +10,7 @@ from typing import Any
 
 from covid_datasets.build.find import find_build
 from covid_datasets.build.result import Built, Verify
-from covid_datasets.catalog import split_name
+from covid_datasets.catalog import load_card, split_name
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import need
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
@@ -63,7 +63,8 @@ def load_dataset(
         allow_missing: Accept less than the whole source; what comes back is marked incomplete.
         mirror: A folder or URL that answers for every source.
         offline: Never open a socket.
-        **view: Keep rows by column: ``modality="CXR"``, ``quality=["good", "questionable"]``, ``label="covid19"``.
+        **view: Keep rows by column: ``modality="CXR"``, ``quality=["good", "questionable"]``, ``label="covid19"``;
+            of a table by its own: ``country="Italy"``, ``date=["2020-03-01", "2020-04-01"]``.
 
     >>> rows = load_dataset("phantom", "small", split="train", framework="numpy", cache_dir=getfixture("tmp_path"))
     >>> rows[0]["image"].dtype
@@ -84,6 +85,7 @@ def load_dataset(
         raise UsageError(f"streaming: expected with framework='hf', found framework={framework!r}")
     # What can be wrong with the call is said now, and not after a build that may take hours.
     need(*_NEEDS[framework])
+    _check_tables(names, config, framework=framework, scheme=scheme, license=license)
     known = split_names(scheme)
     if split is not None and known:
         parse_split(split, dict.fromkeys(known, 0))
@@ -112,6 +114,29 @@ def load_dataset(
         return make(selection.part(split))
     parts = {name: make(selection.whole(name)) for name in selection.splits}
     return as_dict(framework, streaming, parts)
+
+
+def _check_tables(names: Sequence[str], config: str | None, *, framework: str, scheme: str, license: Any) -> None:
+    """Refuse what only images can do, or only they can not, before anything is built."""
+    cards = [load_card(split_name(name)[0]) for name in names]
+    tables = [card for card in cards if card.columns_of(config if len(cards) == 1 else None)]
+    if not tables:
+        return
+    table = f"{tables[0].id} is a table without images"
+    if len(cards) > 1:
+        raise UsageError(f"{table}, with columns of its own: expected it alone, found a list: {', '.join(names)}")
+    if framework == "torch":
+        raise UsageError(
+            f"{table}: its texts and dates make no tensors. Use framework='hf', 'numpy' or 'pandas', and take from "
+            "that the columns of numbers"
+        )
+    if scheme != "patient":
+        raise UsageError(f"{table} and patients: expected no scheme, found {scheme!r}; split it by date or place")
+    if license is not None:
+        raise UsageError(
+            f"{table}: one licence is for all its rows ({tables[0].licence.spdx or 'see its card'}); expected none to "
+            f"filter by, found {license!r}"
+        )
 
 
 def _is_built(name: str, config: str | None, cache_dir: str | os.PathLike[str] | None, options: dict[str, Any]) -> bool:

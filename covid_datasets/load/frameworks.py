@@ -11,7 +11,6 @@ from covid_datasets.build.result import Built
 from covid_datasets.extras import need
 from covid_datasets.load.rows import NumpyRows
 from covid_datasets.load.selection import Part
-from covid_datasets.splits.assign import SPLITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +26,7 @@ def as_huggingface(parts: Sequence[Part]) -> Dataset:
     chosen = []
     for build, wanted in parts:
         stored = load_from_disk(str(build.path))
-        whole = concatenate_datasets([stored[split] for split in SPLITS])
+        whole = concatenate_datasets([stored[split] for split in build.splits])
         contiguous = (
             len(wanted) > 0
             and int(wanted[-1]) - int(wanted[0]) + 1 == len(wanted)
@@ -65,15 +64,16 @@ def as_numpy(parts: Sequence[Part]) -> NumpyRows:
 
 
 def as_pandas(parts: Sequence[Part]) -> pd.DataFrame:
-    """Return a data frame; images stay encoded, labels become categories."""
+    """Return a data frame; images stay encoded, labels become categories, dates datetime64."""
     need("pandas")
     import pandas as pd
 
     from covid_datasets.taxonomy import label_names
 
-    frame: pd.DataFrame = as_numpy(parts).table().to_pandas()
-    codes = frame["label"].fillna(-1).astype(int)
-    frame["label"] = pd.Categorical.from_codes(codes.to_numpy(), categories=list(label_names()))
+    frame: pd.DataFrame = as_numpy(parts).table().to_pandas(date_as_object=False)
+    if not parts[0][0].columns:
+        codes = frame["label"].fillna(-1).astype(int)
+        frame["label"] = pd.Categorical.from_codes(codes.to_numpy(), categories=list(label_names()))
     return frame
 
 

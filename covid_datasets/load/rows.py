@@ -44,7 +44,8 @@ class NumpyRows(Sequence[dict[str, Any]]):
         number = int(np.searchsorted(self._ends, position, side="right"))
         build, rows = self._parts[number]
         within = position - (int(self._ends[number - 1]) if number else 0)
-        return decoded(open_table(build).slice(int(rows[within]), 1).to_pylist()[0])
+        row: dict[str, Any] = open_table(build).slice(int(rows[within]), 1).to_pylist()[0]
+        return row if build.columns else decoded(row)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Go through all rows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -64,7 +65,7 @@ class Selection:
 def stored_splits(build: Built) -> dict[str, Rows]:
     """List the rows of the default splits, which are stored one after the other."""
     found, start = {}, 0
-    for split in SPLITS:
+    for split in build.splits:
         found[split] = np.arange(start, start + build.splits[split])
         start += build.splits[split]
     return found
@@ -93,16 +94,18 @@ def narrow(selection: Selection, view: Mapping[str, Any], licence: Any) -> Selec
     """Keep the rows whose columns have the wanted values: ``modality="CT"``, ``quality=["good", "questionable"]``."""
     if not view and licence is None:
         return selection
-    usable = [name for name, kind in COLUMNS.items() if isinstance(kind, str) and name not in CONTENT]
+    columns = selection.builds[0].columns
+    usable = list(columns) or [name for name, kind in COLUMNS.items() if isinstance(kind, str) and name not in CONTENT]
     if unknown := sorted(set(view) - set(usable)):
         raise UsageError(f"view {unknown[0]!r}: expected a column with single values ({', '.join(usable)})")
     tables = [open_table(build) for build in selection.builds]
-    _check_licence(tables, licence)
+    if licence is not None:
+        _check_licence(tables, licence)
     masks = []
     for table in tables:
         mask = np.ones(table.num_rows, dtype=bool)
         for name, wanted in view.items():
-            mask &= np.asarray(_matches(table, name, wanted))
+            mask &= np.asarray(_equals(table, name, wanted) if columns else _matches(table, name, wanted))
         if licence is not None:
             mask &= np.asarray([permitted(text, licence) for text in table.column("license").to_pylist()], dtype=bool)
         masks.append(mask)
@@ -124,6 +127,21 @@ def _matches(table: pa.Table, name: str, wanted: Any) -> list[bool]:
     return [value in choices for value in values]
 
 
+def _equals(table: pa.Table, name: str, wanted: Any) -> list[bool]:
+    """Tell which rows of a table hold one of the wanted values; a value of another type is a slip, and an error."""
+    import pyarrow.compute as pc  # here, so that loading without a filter does without it
+
+    kind = table.schema.field(name).type
+    dates = pa.types.is_date(kind)
+    try:
+        choices = [date.fromisoformat(each) if dates and isinstance(each, str) else each for each in _choices(wanted)]
+        values = pa.array(choices, kind)
+    except (ValueError, TypeError) as error:  # Arrow's own are among them
+        raise UsageError(f"{name}={wanted!r}: expected values of type {kind}, found others ({error})") from error
+    found: list[bool] = pc.is_in(table.column(name), value_set=values).to_pylist()
+    return found
+
+
 def _choices(wanted: Any) -> list[Any]:
     return list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
 
@@ -131,7 +149,7 @@ def _choices(wanted: Any) -> list[Any]:
 def _check_licence(tables: Sequence[pa.Table], licence: Any) -> None:
     """Refuse a licence that is no permission and no text of these datasets: a slip would give no rows at all."""
     known = {text for table in tables for text in table.column("license").unique().to_pylist() if text}
-    for choice in [] if licence is None else _choices(licence):
+    for choice in _choices(licence):
         if choice not in PERMISSIONS and choice not in known:
             texts = ", ".join(map(repr, sorted(known))) or "none"
             raise UsageError(f"license {choice!r}: expected {', '.join(PERMISSIONS)} or a text found here: {texts}")

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from covid_datasets.build.find import find_build
 from covid_datasets.build.result import Built
-from covid_datasets.splits.assign import published_splits
+from covid_datasets.errors import UsageError
+from covid_datasets.splits.assign import TABLE_SPLIT, published_splits
 from covid_datasets.splits.audit import AuditReport, audit_links
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.publish import as_csv
@@ -27,7 +28,7 @@ def load_splits(
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> pa.Table:
     """Return one row per sample of a finished build: its split under a scheme, and hashes that anyone can check."""
-    built = find_build(name, config, cache_dir=cache_dir)
+    built = _with_patients(find_build(name, config, cache_dir=cache_dir))
     index = Index.read(built.path)
     table = index.table
     if scheme != "patient":
@@ -59,12 +60,22 @@ def audit(
 
 def propose_splits(name: str, *, config: str | None = None, cache_dir: str | os.PathLike[str] | None = None) -> str:
     """Return the text of ``catalogs/splits/<id>.csv`` to publish for a finished build; published patients stay."""
-    built = find_build(name, config, cache_dir=cache_dir)
+    built = _with_patients(find_build(name, config, cache_dir=cache_dir))
     return as_csv(propose(Index.read(built.path), published_splits(built.id)))
+
+
+def _with_patients(built: Built) -> Built:
+    if built.columns:
+        raise UsageError(
+            f"{built.id} is a table without images and patients: all its rows are in the split {TABLE_SPLIT!r}, so "
+            "there is nothing to audit; split it by date or place"
+        )
+    return built
 
 
 def audit_build(built: Built, scheme: str) -> AuditReport:
     """Check a scheme of a build against all evidence in its index."""
+    _with_patients(built)
     index = Index.read(built.path)
     splits = index.strings("split") if scheme == "patient" else scheme_splits(index, [built.id], scheme)
     return audit_links(built.id, scheme, splits, index.texts("sample_id"), index.strings("label"), index.links)

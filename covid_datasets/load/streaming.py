@@ -11,13 +11,14 @@ from covid_datasets.build.completeness import check_complete
 from covid_datasets.build.pieces import Task, piece_rows
 from covid_datasets.build.plan import make_plan
 from covid_datasets.build.result import Verify
+from covid_datasets.build.tabular import table_rows
 from covid_datasets.catalog import load_card, split_name
 from covid_datasets.extras import need
 from covid_datasets.features import features_dict
 from covid_datasets.fetch.obtain import obtain
 from covid_datasets.schema import Notice
 from covid_datasets.settings import Settings
-from covid_datasets.splits.assign import SPLITS
+from covid_datasets.splits.assign import SPLITS, TABLE_SPLIT
 
 if TYPE_CHECKING:
     from datasets import IterableDatasetDict
@@ -41,26 +42,28 @@ def stream_raw(
     version, chosen = card.version(wanted)[0], card.config(config)[0]
     obtained = obtain(card, version, chosen, settings, data_dir=data_dir, allow_missing=allow_missing)
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
-    plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, STREAM_PIECE_BYTES)
+    columns = card.columns_of(chosen)
+    records = builder.records(obtained.raw)
+    plan = make_plan(card.id, records, obtained.raw, STREAM_PIECE_BYTES, table=bool(columns))
     inputs = {"version": version, "config": chosen, "allow_missing": allow_missing}
     if check_complete(card, inputs, plan.rows, plan.notices):
         warnings.warn(f"{card.id}@{version} is INCOMPLETE: {plan.rows:,} rows are there", stacklevel=4)
-    tasks = [Task(card.id, piece, obtained.raw, "", verify) for piece in plan.pieces]
-    features = Features.from_dict(features_dict())
+    tasks = [Task(card.id, piece, obtained.raw, "", verify, columns) for piece in plan.pieces]
+    features = Features.from_dict(features_dict(columns))
     return IterableDatasetDict(
         {
             split: IterableDataset.from_generator(
                 _rows, features=features, gen_kwargs={"tasks": [task for task in tasks if task.piece.split == split]}
             )
-            for split in SPLITS
+            for split in ((TABLE_SPLIT,) if columns else SPLITS)
         }
     )
 
 
 def _rows(tasks: list[Task]) -> Iterator[dict[str, Any]]:
     for task in tasks:
-        for item in piece_rows(task):
+        for item in table_rows(task) if task.columns else piece_rows(task):
             if not isinstance(item, Notice):
-                yield item[0]
+                yield item if isinstance(item, dict) else item[0]
             elif item.dropped:  # a build would count it and hold it against the tolerance; a stream can only tell
                 warnings.warn(f"left out: {item.where}: {item.kind}: {item.what}", stacklevel=2)

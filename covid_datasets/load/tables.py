@@ -9,7 +9,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from covid_datasets.build.result import Built
-from covid_datasets.splits.assign import SPLITS
 
 
 def split_files(build: Path, split: str) -> list[Path]:
@@ -20,10 +19,10 @@ def split_files(build: Path, split: str) -> list[Path]:
 
 def open_table(build: Built) -> pa.Table:
     """Map all rows of a build: train, validation, test, one after the other."""
-    return _open(build.path)
+    return _open(build.path, tuple(build.splits))
 
 
 @lru_cache(maxsize=8)
-def _open(path: Path) -> pa.Table:
-    files = [file for split in SPLITS for file in split_files(path, split)]
+def _open(path: Path, splits: tuple[str, ...]) -> pa.Table:
+    files = [file for split in splits for file in split_files(path, split)]
     return pa.concat_tables([pa.ipc.open_stream(pa.memory_map(str(file))).read_all() for file in files])

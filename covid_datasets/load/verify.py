@@ -19,8 +19,10 @@ from covid_datasets.build.finish import fingerprint_of
 from covid_datasets.build.measure import UndecodableError, decode, pixel_hash, to_grey
 from covid_datasets.build.result import MANIFEST_FILE, Built
 from covid_datasets.build.rows import CONTENT, row_digest
+from covid_datasets.build.tabular import table_digest
 from covid_datasets.build.workers import usable_cores
 from covid_datasets.errors import DamagedFileError
+from covid_datasets.features import arrow_schema
 from covid_datasets.load.tables import split_files
 from covid_datasets.splits.assign import SPLITS
 from covid_datasets.splits.index import INDEX_FILE, Index
@@ -67,8 +69,12 @@ def verify(
     )
     with _whole(built.path, built.path / INDEX_FILE):
         index = Index.read(built.path)
+    if built.columns:
+        problems, size = _check_table(built, index)
+        seconds = time.perf_counter() - started
+        return VerifyReport(built.id, built.path, built.rows, size, pixels, seconds, tuple(problems))
     wanted = dict(zip(index.texts("sample_id"), index.texts("row_sha256"), strict=True))
-    problems: list[str] = []
+    problems = []
     rows = total = 0
     found: dict[str, tuple[str, str]] = {}
     with ThreadPoolExecutor(usable_cores()) as pool:
@@ -100,6 +106,26 @@ def _batches(build: Path, split: str) -> Iterator[pa.RecordBatch]:
             for batch in batches:
                 batch.validate(full=True)  # offsets that point outside of the file would end this process
                 yield batch
+
+
+def _check_table(built: Built, index: Index) -> tuple[list[str], int]:
+    """Digest the rows of each record of a table, which are stored one record after the other."""
+    batches = [batch for split in built.splits for batch in _batches(built.path, split)]
+    table = pa.Table.from_batches(batches, batches[0].schema if batches else arrow_schema(built.columns))
+    counts: list[int] = index.table.column("rows").to_pylist()
+    names, splits = index.texts("sample_id"), index.texts("split")
+    problems, found, start = [], {}, 0
+    for name, split, count, wanted in zip(names, splits, counts, index.texts("row_sha256"), strict=True):
+        digest = table_digest(table.slice(start, count))
+        found[name] = (digest, split)
+        start += count
+        if digest != wanted:
+            problems.append(f"{name}: rows: expected digest {wanted}, found {digest}")
+    if table.num_rows != start:
+        problems.append(f"rows: expected {start:,}, found {table.num_rows:,}")
+    if not problems and fingerprint_of(found) != built.fingerprint:
+        problems.append(f"fingerprint: expected {built.fingerprint}, found {fingerprint_of(found)}")
+    return problems, table.nbytes
 
 
 @contextmanager

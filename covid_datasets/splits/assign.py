@@ -11,6 +11,8 @@ from covid_datasets.catalog import catalog_folder
 from covid_datasets.errors import CatalogError
 
 SPLITS = ("train", "validation", "test")
+TABLE_SPLIT = "train"
+"""The one split of a source without images: its rows are places and days, and no people to keep apart."""
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 SALT = "covid_datasets/patient/1"
 """Changing the salt moves every patient that is not in a published file; it never changes."""

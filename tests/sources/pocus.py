@@ -41,7 +41,7 @@ FILES: list[tuple[str, str, str, str, dict[str, str]]] = [
     ("videos/convex/Reg-Atlas-lungcurtain.gif", REG, "37", NC, {}),
     ("videos/convex/Reg_Avi_lung-sliding.MP4", REG, "160", NC, {"A-lines": "1"}),
     ("videos/convex/Reg_liftl_case3_clip2.mp4", REG, "7", SA, {}),
-    ("videos/convex/Reg_northumbria_1009_vid3.avi", REG, "213", NC, {"URL (Video Name)": NORTHUMBRIA}),
+    ("videos/convex/Reg_northumbria_1009_vid3.avi", REG, "213", NC, {"URL (Video Name)": f"{NORTHUMBRIA}, healthy 1.avi"}),
     ("videos/convex/Reg_pat1Image_132943.mpeg", REG, "4", BY, {
         "URL (Video Name)": "charlotte", "Gender": "w", "Age": "27", "Area according to DEGUM": "3",
         "Preconditions / Comments about patient": "Lotte"}),
