@@ -94,6 +94,7 @@ class Resource:
     fetch it: ``steps`` say how its user does.
     ``manifest`` names a file in ``catalogs/manifests/`` with the identity of each file inside.
     A ``folder`` is filled by hand, and ``files`` are what belongs there.
+    A ``bucket`` holds series of files in folders; ``listing`` names a file in ``catalogs/listings/`` that says which.
     Without an ``optional`` resource there is a dataset too, of fewer rows.
     ``days``, a first and a last one, make it a template of one plain file a day, whose path and URLs hold the day in
     the fields of ``strftime``: ``daily/%m-%d-%Y.csv``.
@@ -102,7 +103,7 @@ class Resource:
 
     name: str
     copies: tuple[Copy, ...] = ()
-    archive: Literal["none", "zip", "tar", "folder"] = "none"
+    archive: Literal["none", "zip", "tar", "folder", "bucket"] = "none"
     files: tuple[Pattern, ...] = ()
     optional: bool = False
     steps: tuple[str, ...] = ()
@@ -112,6 +113,7 @@ class Resource:
     sha256: str = ""
     md5: str = ""
     manifest: str = ""
+    listing: str = ""
     days: tuple[str, ...] = ()
 
     def expanded(self) -> tuple[Resource, ...]:
@@ -150,10 +152,12 @@ class Version:
 class Config:
     """A named way to build a source; ``options`` reach the builder as ``raw.options``.
 
+    A config that is a ``part`` leaves samples of the source out on purpose, and does not name each of them.
     ``resources`` and ``columns`` are given where they are not those of the version and of the card.
     """
 
     summary: str
+    part: bool = False
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
     resources: tuple[str, ...] = ()
     columns: Mapping[str, ColumnType] = field(default_factory=dict)

@@ -183,6 +183,15 @@ def _check_resource(resource: Resource, path: Path) -> None:
         )
     if resource.archive == "folder" and resource.copies:
         raise CatalogError(f"{where}: key 'copies': expected none for a folder that is filled by hand")
+    if (resource.archive == "bucket") != bool(resource.listing):
+        raise CatalogError(
+            f"{where}: key 'listing': expected for buckets and only there, found {resource.listing!r} "
+            f"with archive = {resource.archive!r}"
+        )
+    if resource.listing and not (path.parent / "listings" / resource.listing).is_file():
+        raise CatalogError(f"{where}: key 'listing': expected a file in listings/, found {resource.listing!r}")
+    if resource.archive == "bucket" and [copy.url.endswith("/") for copy in resource.copies] != [True]:
+        raise CatalogError(f"{where}: key 'copies': expected one, the root of a bucket, with a slash at its end")
     if (resource.archive == "none") != bool(resource.path):
         raise CatalogError(
             f"{where}: key 'path': expected for plain files and only there, found {resource.path!r} "

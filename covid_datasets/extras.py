@@ -10,6 +10,7 @@ EXTRAS = {
     "av": "video",
     "datasets": "hf",
     "gdcm": "dicom",
+    "idc_index_data": "idc",
     "isal": "volumes",
     "nibabel": "volumes",
     "pandas": "pandas",

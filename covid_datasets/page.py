@@ -12,6 +12,7 @@ from pathlib import Path
 
 from covid_datasets import catalog
 from covid_datasets.card import Card, Permission, Resource, Version
+from covid_datasets.fetch.listing import read_listing
 
 GENERATED = "<!-- Generated from the catalog by `python -m covid_datasets.page`; edit the TOML instead. -->"
 KNOWN = {
@@ -218,6 +219,10 @@ def _resources(card: Card) -> Iterator[str]:
 def _kind(resource: Resource) -> str:
     if resource.archive == "folder":
         return "a folder that you fill by hand"
+    if resource.archive == "bucket":
+        series = read_listing(resource.listing).values()
+        files, size = sum(one.files for one in series), sum(one.bytes for one in series)
+        return f"{len(series):,} series in a public bucket, {files:,} files, {size:,} bytes"
     if resource.days:
         return f"a file each day, `{resource.path}`, from {resource.days[0]} to {resource.days[1]}"
     return f"file `{resource.path}`" if resource.archive == "none" else f"{resource.archive} archive"
@@ -229,6 +234,11 @@ def _identity(resource: Resource) -> str:
         f"md5 `{resource.md5}`" if resource.md5 else "",
         f"each file checked against `catalogs/manifests/{resource.manifest}`" if resource.manifest else "",
     ]
+    if resource.listing:
+        return (
+            f"number and bytes of the files of each series checked against `catalogs/listings/{resource.listing}`, "
+            "no hash published, recorded on first download"
+        )
     return ", ".join(filter(None, parts)) or "no hash published, recorded on first download"
 
 

@@ -25,6 +25,7 @@ from covid_datasets.card import Card, Copy, Resource
 from covid_datasets.catalog import catalog_folder, load_card
 from covid_datasets.fetch.archives import open_archive
 from covid_datasets.fetch.layout import matches
+from covid_datasets.fetch.listing import read_listing, write_listing
 from covid_datasets.fetch.local import archive_names
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.places import place
@@ -99,12 +100,12 @@ class SmallSources:
             write_catalog(self.catalog)
         real = catalogs.__path__
         catalogs.__path__ = [str(self.catalog)]
-        read_manifest.cache_clear()
+        forget()
         try:
             yield
         finally:
             catalogs.__path__ = real
-            read_manifest.cache_clear()
+            forget()
 
     def _write(self, name: str, folder: Path) -> None:
         source = source_module(name)
@@ -112,11 +113,17 @@ class SmallSources:
         source.write_archives(folder / "served")
         with self.in_use():
             card = load_card(name)
+            if hasattr(source, "write_packed"):  # whose untouched downloads are many files, or are fetched by hand
+                (folder / "packed").mkdir(parents=True, exist_ok=True)
+                source.write_packed(folder / "packed")
             wanted = {each.name: each for config in small_configs(card) for each in card.resources_of(config=config)}
             for resource in wanted.values():
+                if resource.listing:
+                    write_listing_of(self.catalog / "listings" / resource.listing, folder / "unpacked")
                 if not resource.copies:
                     for form in ("packed", "by_hand"):
                         copy_by_hand(resource, folder / "unpacked", folder / form)
+                if resource.listing or not resource.copies:
                     continue
                 copy, path = served_copy(resource, folder / "served")
                 kept = folder / "packed" / (resource.path or archive_names(copy)[-1])
@@ -125,7 +132,7 @@ class SmallSources:
                 if resource.manifest:
                     write_manifest(self.catalog / "manifests" / resource.manifest, path, copy)
             (folder / "packed").mkdir(exist_ok=True)
-            read_manifest.cache_clear()
+            forget()
 
 
 def source_module(name: str) -> ModuleType:
@@ -165,6 +172,22 @@ def write_catalog(folder: Path) -> None:
     for path in folder.glob("*.toml"):
         text = re.sub(r"(?m)^(size|sha256|md5) = .*\n", "", path.read_text(encoding="utf-8"))
         path.write_text(text, encoding="utf-8")
+
+
+def forget() -> None:
+    """Drop what is remembered of a catalog by name only."""
+    read_manifest.cache_clear()
+    read_listing.cache_clear()
+
+
+def write_listing_of(path: Path, tree: Path) -> None:
+    """Write a listing that expects the series of a small tree and no others."""
+    rows = []
+    for series in read_listing(path.name).values():
+        sizes = [file.stat().st_size for file in (tree / series.folder).glob("*.dcm")]
+        if sizes:
+            rows.append({**series.row, "instanceCount": str(len(sizes)), "series_size_MB": f"{sum(sizes) / 1e6:.6f}"})
+    write_listing(rows, path)
 
 
 def write_manifest(path: Path, archive: Path, copy: Copy) -> None:

@@ -69,3 +69,4 @@ def test_data_is_found() -> None:
 
     assert (catalog_folder() / "phantom.toml").exists()
     assert (catalog_folder() / "manifests").is_dir()
+    assert (catalog_folder() / "listings").is_dir()

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import operator
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from covid_datasets.build.parts import Share, Tally
 from covid_datasets.card import Resource
@@ -231,8 +233,16 @@ def _digest(records: Sequence[Record], pieces: Sequence[Piece]) -> str:
     for piece in pieces:
         digest.update(f"{piece.split}:{','.join(str(row) for row, _ in piece.rows)}\n".encode())
     for record in records:  # references to functions have no stable text, so they count by their path
-        masks = {name: File(mask.path) for name, mask in record.masks.items()}
-        masks3 = {name: File(mask.path) for name, mask in record.volume_masks.items()}
-        described = replace(record, image=None, volume=None, video=None, rows=None, masks=masks, volume_masks=masks3)
-        digest.update(f"{record.content and record.content.path} {described}\n".encode())
+        masks = [(name, mask.path) for name, mask in (*record.masks.items(), *record.volume_masks.items())]
+        digest.update(f"{record.content and record.content.path} {masks} {_said(record)}\n".encode())
     return digest.hexdigest()
+
+
+_REFERENCES = {"image", "volume", "video", "rows", "masks", "volume_masks"}
+_PLAIN = operator.attrgetter(*(item.name for item in fields(Record) if item.name not in _REFERENCES))
+
+
+def _said(record: Record) -> tuple[Any, ...]:
+    """Give what a record says without its references; for half a million records much quicker than their own text."""
+    said: tuple[Any, ...] = _PLAIN(record)
+    return said

@@ -15,6 +15,7 @@ from covid_datasets.fetch.archives import Location, is_archive, open_archive
 from covid_datasets.fetch.layout import matches
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.raw import Mount
+from covid_datasets.fetch.series import SeriesMount, find_series
 
 MAX_DEPTH = 3
 """Archives inside archives inside archives; nothing in this field goes deeper."""
@@ -30,7 +31,7 @@ class Local:
         damaged: Archives that cannot be listed, and why.
     """
 
-    mounts: dict[str, Mount]
+    mounts: dict[str, Mount | SeriesMount]
     extra: list[str]
     damaged: dict[str, str]
 
@@ -41,7 +42,7 @@ def mount_local(data_dir: Path, resources: tuple[Resource, ...]) -> Local:
         raise NotThereError(f"data_dir {data_dir}: expected a folder or an archive, found nothing")
     damaged: dict[Location, str] = {}
     places = _places((str(data_dir.absolute()),), damaged)
-    mounts = {}
+    mounts: dict[str, Mount | SeriesMount] = {}
     for resource in resources:
         found = _FIND.get(resource.archive, _find_archive)(places, resource)
         if found is not None:
@@ -134,7 +135,15 @@ def _find_folder(places: dict[Location, list[str]], resource: Resource) -> Mount
     return Mount(location, root, globs=globs, folder=resource.folder)
 
 
-_FIND = {"none": _find_file, "folder": _find_folder}
+def _find_series(places: dict[Location, list[str]], resource: Resource) -> SeriesMount | None:
+    return find_series(places, resource.listing)
+
+
+_FIND: dict[str, Callable[[dict[Location, list[str]], Resource], Mount | SeriesMount | None]] = {
+    "none": _find_file,
+    "folder": _find_folder,
+    "bucket": _find_series,
+}
 
 
 def _members(members: list[str], copy: Copy) -> bool:
@@ -206,10 +215,13 @@ def _roots(member: str) -> list[str]:
     return ["".join(part + "/" for part in parts[:depth]) for depth in range(len(parts))]
 
 
-def _extra(places: dict[Location, list[str]], mounts: dict[str, Mount], damaged: Mapping[Location, str]) -> list[str]:
+def _extra(
+    places: dict[Location, list[str]], mounts: dict[str, Mount | SeriesMount], damaged: Mapping[Location, str]
+) -> list[str]:
     """List the files that belong to no resource; archives that were read or are damaged are told elsewhere."""
-    used = {mount.location[:depth] for mount in mounts.values() for depth in range(1, len(mount.location) + 1)}
-    known = {(mount.location, mount.spelled(path)) for mount in mounts.values() for path in mount.sizes()}
+    known = {mount.place_of(path) for mount in mounts.values() for path in mount.sizes()}
+    locations = {mount.location for mount in mounts.values()} | {found[0] for found in known if found}
+    used = {location[:depth] for location in locations for depth in range(1, len(location) + 1)}
     return sorted(
         shown(_inside(location, member))
         for location, members in places.items()

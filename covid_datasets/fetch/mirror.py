@@ -12,7 +12,9 @@ from typing import Literal
 
 from covid_datasets.card import Card, Copy, Resource
 from covid_datasets.errors import CacheError, ChangedUpstreamError, NoSpaceError, UsageError
+from covid_datasets.fetch.bucket import bring_series
 from covid_datasets.fetch.download import Accept, Download, locate_all
+from covid_datasets.fetch.listing import read_listing
 from covid_datasets.fetch.part import Limits, check_space, hash_file, make_folder
 from covid_datasets.fetch.places import local_path, place, redacted
 from covid_datasets.settings import Settings
@@ -58,14 +60,19 @@ def write_mirror(
     sums = read_sums(folder)
     results: list[Mirrored] = []
     for card, version in cards_and_versions:
-        present = {r.name: found for r in card.resources_of(version) if (found := _present(card, r, folder, sums))}
-        lacking = [resource for resource in card.resources_of(version) if resource.name not in present]
+        fetchable = [resource for resource in card.resources_of(version) if resource.copies]
+        single = [resource for resource in fetchable if resource.archive != "bucket"]
+        present = {r.name: found for r in single if (found := _present(card, r, folder, sums))}
+        lacking = [resource for resource in single if resource.name not in present]
         chosen = accept(card, version) if accept else None
         located = locate_all(lacking, settings, accept=chosen, limits=limits, title=f"Mirroring {card.id}")
-        for resource in card.resources_of(version):
-            found = present.get(resource.name) or _store(card, resource, *located[resource.name], folder)
-            sums[found.path.relative_to(folder).as_posix()] = found.sha256
-            results.append(found)
+        for resource in fetchable:
+            if resource.archive == "bucket":
+                stored = _store_bucket(card, resource, settings, folder, sums, limits)
+            else:
+                stored = [present.get(resource.name) or _store(card, resource, *located[resource.name], folder)]
+            sums |= {found.path.relative_to(folder).as_posix(): found.sha256 for found in stored}
+            results += stored
         _write_sums(folder, sums)
     return results
 
@@ -105,6 +112,18 @@ def _present(card: Card, resource: Resource, folder: Path, sums: dict[str, str])
         if same and resource.size in (None, found.size):
             return Mirrored(card.id, resource.name, redacted(copy.url), path, found.size, found.sha256, "kept")
     return None
+
+
+def _store_bucket(
+    card: Card, resource: Resource, settings: Settings, folder: Path, sums: dict[str, str], limits: Limits | None
+) -> list[Mirrored]:
+    """Store every series of a bucket with its list, so that the mirror works as a folder and behind any web server."""
+    stored = []
+    for brought in bring_series(resource, read_listing(resource.listing).values(), settings, limits=limits):
+        for url, download in (*brought.pages, *brought.files):
+            only = Resource(name=resource.name, copies=(Copy(url=url),), path=place(url), sha256=download.sha256)
+            stored.append(_present(card, only, folder, sums) or _store(card, only, download, only.copies[0], folder))
+    return stored
 
 
 def _store(card: Card, resource: Resource, download: Download, copy: Copy, folder: Path) -> Mirrored:

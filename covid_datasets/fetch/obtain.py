@@ -10,15 +10,19 @@ from pathlib import Path
 from covid_datasets.card import Card, Copy, Resource
 from covid_datasets.catalog import load_card, split_name
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
+from covid_datasets.fetch.bucket import fetch_bucket
 from covid_datasets.fetch.download import Download, locate_all
 from covid_datasets.fetch.layout import absent
+from covid_datasets.fetch.listing import read_listing
 from covid_datasets.fetch.local import Local, archive_names, mount_archive, mount_local, shown
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.mirror import Mirrored, write_mirror
 from covid_datasets.fetch.raw import Mount, RawFiles
+from covid_datasets.fetch.series import SeriesMount, by_folder, difference
 from covid_datasets.settings import Settings
 
 SHOWN = 20
+BUCKET_PROOF = "recorded on first download; number of files and bytes of each series as listed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +70,16 @@ def obtain(
     mounts = {each.name: local.mounts[each.name] for each in resources if each.name in local.mounts}
     unusable = dict(local.damaged)
     origins = [Origin(name, shown(mount.location), "", _proof(mount)) for name, mount in mounts.items()]
-    if data_dir is None or by_hand:  # what is open completes what its user has to bring
-        wanted = [resource for resource in resources if resource.copies and resource.name not in mounts]
+    if data_dir is None or (by_hand and mounts):  # what is open completes what its user has to bring
+        lacking = [resource for resource in resources if resource.copies and resource.name not in mounts]
+        wanted = [resource for resource in lacking if resource.archive != "bucket"]
         located, unreachable = _located(wanted, settings, allow_missing=allow_missing)
+        for resource in (resource for resource in lacking if resource.archive == "bucket"):
+            told = unreachable.setdefault if allow_missing else None
+            series, digest = fetch_bucket(resource, settings, on_error=told)
+            if series.folders:
+                mounts[resource.name] = series
+            origins.append(Origin(resource.name, resource.copies[0].url, digest, BUCKET_PROOF))
         if unreachable and not located and not mounts:
             raise next(iter(unreachable.values()))
         unusable |= {name: str(unreachable[name]) for name in sorted(unreachable)}
@@ -91,8 +102,8 @@ def obtain(
         damaged = [*wrong, *(f"{where}: {why}" for where, why in unusable.items())]
         place = "the copies that could be reached" if data_dir is None else f"data_dir {data_dir}"
         raise IncompleteSourceError(incomplete_text(card, version, config, missing, damaged, extra, place))
-    lacking = {resource.name: how_to_get(resource) for resource in resources if resource.name not in mounts}
-    return Obtained(raw, tuple(origins), tuple(missing), tuple(extra), unusable, lacking)
+    to_get = {resource.name: how_to_get(resource) for resource in resources if resource.name not in mounts}
+    return Obtained(raw, tuple(origins), tuple(missing), tuple(extra), unusable, to_get)
 
 
 def _needs_hands(card: Card, settings: Settings) -> bool:
@@ -131,7 +142,7 @@ def make_mirror(
     )
 
 
-def _proof(mount: Mount) -> str:
+def _proof(mount: Mount | SeriesMount) -> str:
     return "content manifest" if mount.manifest else "given by the user"
 
 
@@ -146,7 +157,7 @@ def _mount(resource: Resource, download: Download, copy: Copy) -> Mount:
     return mount_archive((str(download.path),), copy, resource)
 
 
-def _absent(resource: Resource, mount: Mount | None) -> list[str]:
+def _absent(resource: Resource, mount: Mount | SeriesMount | None) -> list[str]:
     return _missing(resource, {} if mount is None else mount.sizes())
 
 
@@ -154,6 +165,9 @@ def _missing(resource: Resource, present: Mapping[str, int]) -> list[str]:
     if resource.archive == "folder" and present:
         lacking = absent(resource.files, (path.removeprefix(resource.folder) for path in present))
         return [resource.folder + path for path in lacking]
+    if resource.archive == "bucket":
+        here = {path.partition("/")[0] for path in present}
+        return [folder for folder in read_listing(resource.listing) if folder not in here]
     if not resource.manifest:
         return [] if present else [resource.path or resource.name]
     expected = (resource.folder + path for path in read_manifest(resource.manifest))
@@ -161,10 +175,16 @@ def _missing(resource: Resource, present: Mapping[str, int]) -> list[str]:
 
 
 def _count(resources: Sequence[Resource]) -> int:
-    return sum(len(read_manifest(resource.manifest)) if resource.manifest else 1 for resource in resources)
+    """Count the files that there should be; of a bucket the series."""
+    listed = {
+        resource.name: len(read_listing(resource.listing) if resource.listing else read_manifest(resource.manifest))
+        for resource in resources
+        if resource.listing or resource.manifest
+    }
+    return sum(listed.get(resource.name, 1) for resource in resources)
 
 
-def _survey(resources: Sequence[Resource], mounts: dict[str, Mount]) -> tuple[list[str], list[str]]:
+def _survey(resources: Sequence[Resource], mounts: Mapping[str, Mount | SeriesMount]) -> tuple[list[str], list[str]]:
     """List missing files, and files whose size alone shows that they are not the right ones."""
     missing, wrong = [], []
     for resource in resources:
@@ -178,7 +198,20 @@ def _survey(resources: Sequence[Resource], mounts: dict[str, Mount]) -> tuple[li
             size = present.get(resource.folder + path)
             if size is not None and identity.size is not None and size != identity.size:
                 wrong.append(f"{resource.folder}{path}: expected {identity.size:,} bytes, found {size:,}")
+        if resource.archive == "bucket":
+            wrong += _other_series(resource, present)
     return missing, wrong
+
+
+def _other_series(resource: Resource, present: Mapping[str, int]) -> list[str]:
+    """List series whose number or bytes of files alone show that they are not whole."""
+    wrong = []
+    listing = read_listing(resource.listing)
+    for folder, names in by_folder(present).items():
+        series = listing[folder.rstrip("/")]
+        if what := difference(series, {name: present[folder + name] for name in names}):
+            wrong.append(f"{series.folder} (series {series.series}): {what}")
+    return wrong
 
 
 def how_to_get(resource: Resource) -> str:
@@ -207,6 +240,12 @@ def expected_tree(card: Card, version: str | None = None, config: str | None = N
     for resource in resources[:SHOWN]:
         if resource.archive == "none":
             lines.append(f"    {resource.path}")
+            continue
+        if resource.archive == "bucket":
+            count = len(read_listing(resource.listing))
+            lines.append(
+                f"    {'{series}'}/*.dcm   ({count:,} series, each in a folder of its own, of any name or depth)"
+            )
             continue
         if resource.archive == "folder":
             lines += [

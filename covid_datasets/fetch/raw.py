@@ -12,6 +12,7 @@ from covid_datasets.errors import DamagedFileError, NotThereError
 from covid_datasets.fetch.archives import Location, open_archive
 from covid_datasets.fetch.layout import matches
 from covid_datasets.fetch.manifest import Identity, read_manifest
+from covid_datasets.fetch.series import SeriesMount
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,10 @@ class Mount:
     member: str = ""
     globs: tuple[str, ...] = ()
     folder: str = ""
+
+    def place_of(self, path: str) -> tuple[Location, str]:
+        """Tell where a file lies: the folder or archive, and its name inside."""
+        return self.location, self.spelled(path)
 
     def spelled(self, path: str) -> str:
         """Name the member that holds ``path`` in this copy."""
@@ -89,7 +94,7 @@ class Mount:
 
     def expected(self) -> list[str]:
         """List the canonical paths that are to be here; without a manifest, those that are."""
-        return list(read_manifest(self.manifest)) if self.manifest else list(self.sizes())
+        return [self.folder + path for path in read_manifest(self.manifest)] if self.manifest else list(self.sizes())
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file that is here."""
@@ -100,7 +105,7 @@ class Mount:
 class RawFiles:
     """Every raw file of one version of a source; small enough to send to any worker."""
 
-    mounts: tuple[Mount, ...]
+    mounts: tuple[Mount | SeriesMount, ...]
     version: str = ""
     config: str = "default"
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
@@ -170,7 +175,7 @@ class RawFiles:
         inside = (mount.below(folder) for mount in self.mounts)
         return replace(self, mounts=tuple(mount for mount in inside if mount is not None))
 
-    def _mount(self, path: str) -> Mount | None:
+    def _mount(self, path: str) -> Mount | SeriesMount | None:
         return next((mount for mount in self.mounts if mount.size(path) is not None), None)
 
     def _absent(self, path: str) -> NotThereError:
