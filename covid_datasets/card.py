@@ -74,13 +74,15 @@ class Copy:
 class Pattern:
     """Files that belong to a folder which users fill by hand.
 
-    In ``glob``, ``*`` stands for any text without a slash, and ``{case}`` for a name that must be the same wherever
-    it is used: a ``required`` file is needed once for each of them.
+    In ``glob``, ``*`` stands for any text without a slash, ``(jpg|png)`` for one of some texts, and ``{case}`` for a
+    name (``{case:number}``: digits) that must be the same wherever it is used: a ``required`` file is needed once for
+    each of them. ``example`` shows what is in a file that users write themselves.
     """
 
     glob: str
     what: str
     required: bool = False
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

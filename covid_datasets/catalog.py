@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from covid_datasets.card import Card, Modality, Resource, Version
 from covid_datasets.errors import CatalogError, UnknownDatasetError
+from covid_datasets.fetch.layout import problem_of
 from covid_datasets.typed import read_typed
 
 if TYPE_CHECKING:
@@ -173,6 +174,9 @@ def _check_resource(resource: Resource, path: Path) -> None:
             f"{where}: key 'files': expected for folders and only there, found {len(resource.files)} "
             f"with archive = {resource.archive!r}"
         )
+    for pattern in resource.files:
+        if problem := problem_of(pattern.glob):
+            raise CatalogError(f"{where}: key 'files.glob': expected {problem}, found {pattern.glob!r}")
     if resource.archive == "folder" and resource.copies:
         raise CatalogError(f"{where}: key 'copies': expected none for a folder that is filled by hand")
     if (resource.archive == "none") != bool(resource.path):

@@ -75,7 +75,7 @@ WRONG = [
     ('["files"]', '["files"]\nimages = -1', "key 'versions.1.images': expected 0 or more, found -1"),
     ('["files"]', '["files"]\nlabels = { covid19 = -1 }', "versions.1.labels.covid19': expected 0 or more, found -1"),
     ('["files"]', '["files"]\nlabels = ["covid19"]', "key 'versions.1.labels': expected a table, found ['covid19']"),
-    ('archive = "zip"', 'archive = "rar"', "key 'resources[0].archive': expected one of none, zip, tar, folder, found 'rar'"),
+    ('archive = "zip"', 'archive = "rar"', "[0].archive': expected one of none, zip, tar, folder, found 'rar'"),
     ('archive = "zip"', 'archive = "zip"\npath = "a"', "resource 'files': key 'path': expected for plain files"),
     ('archive = "zip"', "", "resource 'files': key 'path': expected for plain files and only there, found ''"),
     ('archive = "zip"', 'path = "../a"', "key 'path': expected a path inside the source, found '../a'"),

@@ -42,7 +42,7 @@ def finish(
     index, planned, told = _read_pieces(plan, pieces)
     notices = [*plan.notices, *told]
     notices += _told(obtained, {notice.where for notice in notices}) + _several_labels(index)
-    incomplete = check_complete(card, inputs, index.table.num_rows, notices)
+    incomplete = check_complete(card, inputs, index.table.num_rows, notices) or obtained.incomplete
 
     splits = assign(index.groups, index.texts("patient_id"), published_splits(card.id))
     rows: list[int] = index.table.column("row").to_pylist()

@@ -45,10 +45,14 @@ def key_of(inputs: dict[str, Any]) -> str:
 def folder_signature(data_dir: Path) -> str:
     """Digest names, sizes and times of a user's own files, so that changed files are built anew."""
     from covid_datasets.fetch.archives import open_archive
+    from covid_datasets.fetch.layout import is_litter
 
     if not data_dir.exists():
         raise NotThereError(f"data_dir {data_dir}: expected a folder or an archive, found nothing")
-    files = [data_dir] if data_dir.is_file() else [data_dir / name for name in open_archive((str(data_dir),)).names()]
+    names = (
+        [] if data_dir.is_file() else [name for name in open_archive((str(data_dir),)).names() if not is_litter(name)]
+    )
+    files = [data_dir] if data_dir.is_file() else [data_dir / name for name in names]
     listed = [(str(file.relative_to(data_dir)), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     return _text_digest(repr(listed))
 

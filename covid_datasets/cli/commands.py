@@ -40,6 +40,16 @@ def run_info(arguments: Namespace) -> int:
     return 0
 
 
+def run_check(arguments: Namespace) -> int:
+    """Hold a folder against what a source should hold."""
+    found = api.check(arguments.id, arguments.data_dir)
+    if arguments.json:
+        print_json(found.to_json())
+    else:
+        print(found)
+    return 0 if found.ok else IntegrityError.exit_code
+
+
 def run_build(arguments: Namespace) -> int:
     """Build a source and sum up what came out."""
     built = api.build_dataset(

@@ -90,6 +90,14 @@ def _add_looking(add: Adder) -> None:
 
 
 def _add_building(add: Adder) -> None:
+    command = add(
+        "check",
+        "list what your own copy of a source lacks, without building",
+        "covid-datasets check covid_ct --data-dir ~/Downloads/covid",
+    )
+    command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default version")
+    _add_data_dir(command, required=True)
+
     command = add("build", "download, check and prepare a source", "covid-datasets build cohen@2020-06-22 --num-proc 4")
     _add_build_name(command)
     _add_data_dir(command)
@@ -140,8 +148,8 @@ def _add_cache_dir(command: ArgumentParser) -> None:
     command.add_argument("--cache-dir", metavar="DIR", help="cache folder (default: COVID_DATASETS_CACHE)")
 
 
-def _add_data_dir(command: ArgumentParser) -> None:
-    command.add_argument("--data-dir", metavar="DIR", help="your own copy of the raw files")
+def _add_data_dir(command: ArgumentParser, *, required: bool = False) -> None:
+    command.add_argument("--data-dir", metavar="DIR", required=required, help="your own copy of the raw files")
 
 
 def _positive(text: str) -> int:

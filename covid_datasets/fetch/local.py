@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from covid_datasets.card import Copy, Resource
 from covid_datasets.errors import DamagedFileError, NotThereError
 from covid_datasets.fetch.archives import Location, is_archive, open_archive
-from covid_datasets.fetch.layout import matches
+from covid_datasets.fetch.layout import is_litter, matches
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.raw import Mount
 
@@ -27,11 +27,13 @@ class Local:
         mounts: Where each resource is, by its name; one that is not there at all has none.
         extra: Files that belong to no resource.
         damaged: Archives that cannot be listed, and why.
+        above: The folder above, where that seems to be what was meant; else empty.
     """
 
     mounts: dict[str, Mount]
     extra: list[str]
     damaged: dict[str, str]
+    above: str = ""
 
 
 def mount_local(data_dir: Path, resources: tuple[Resource, ...]) -> Local:
@@ -46,7 +48,9 @@ def mount_local(data_dir: Path, resources: tuple[Resource, ...]) -> Local:
         if found is not None:
             mounts[resource.name] = found
     named = {shown(location): why for location, why in damaged.items()}
-    return Local(mounts, _extra(places, mounts, damaged), named)
+    lost = [resource for resource in resources if resource.files and resource.name not in mounts]
+    above = data_dir.absolute().parent if any(_is_part(data_dir, places, resource) for resource in lost) else ""
+    return Local(mounts, _extra(places, mounts, damaged), named, str(above))
 
 
 def shown(location: Location) -> str:
@@ -57,7 +61,7 @@ def shown(location: Location) -> str:
 def _places(location: Location, damaged: dict[Location, str], depth: int = 0) -> dict[Location, list[str]]:
     """List the files of a folder or archive and of every archive inside; damaged ones are told, evil ones refused."""
     try:
-        listed = list(open_archive(location).names())
+        listed = [name for name in open_archive(location).names() if not is_litter(name)]
     except DamagedFileError as error:
         if not depth:
             raise
@@ -109,7 +113,7 @@ def _find_archive(places: dict[Location, list[str]], resource: Resource) -> Moun
 
 
 def _find_folder(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
-    """Find the folder in which most files are as its layout expects; the shallowest one of several."""
+    """Find the folder in which most files are as its layout expects; of equal ones the shallowest."""
     globs = tuple(pattern.glob for pattern in resource.files)
     votes: Counter[tuple[Location, str]] = Counter(
         (location, root)
@@ -120,8 +124,16 @@ def _find_folder(places: dict[Location, list[str]], resource: Resource) -> Mount
     )
     if not votes:
         return None
-    (location, root), _ = min(votes.items(), key=lambda item: (-item[1], len(item[0][0]), item[0]))
+    (location, root), _ = min(
+        votes.items(), key=lambda item: (-item[1], len(item[0][0]), item[0][1].count("/"), item[0])
+    )
     return Mount(location, root, globs=globs)
+
+
+def _is_part(data_dir: Path, places: dict[Location, list[str]], resource: Resource) -> bool:
+    """Tell whether somebody named one of the folders inside of the one that was asked for."""
+    globs, name = [pattern.glob for pattern in resource.files], data_dir.absolute().name
+    return any(matches(f"{name}/{member}", globs) for member in next(iter(places.values()), []))
 
 
 _FIND = {"none": _find_file, "folder": _find_folder}

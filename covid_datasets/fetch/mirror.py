@@ -41,7 +41,7 @@ def write_mirror(
     accept: Callable[[Card, str | None], Accept | Mapping[str, Accept] | None] | None = None,
     limits: Limits | None = None,
 ) -> list[Mirrored]:
-    """Put every resource of some versions into ``destination`` as ``<host>/<path>``, verified, with a SHA256SUMS.
+    """Put every resource that has an address into ``destination`` as ``<host>/<path>``, verified, with a SHA256SUMS.
 
     Each resource is stored under the URL of the copy that it came from; whoever uses the mirror tries the copies in
     the same order and so arrives there. What is in the mirror and right is not fetched again.
@@ -58,11 +58,12 @@ def write_mirror(
     sums = read_sums(folder)
     results: list[Mirrored] = []
     for card, version in cards_and_versions:
-        present = {r.name: found for r in card.resources_of(version) if (found := _present(card, r, folder, sums))}
-        lacking = [resource for resource in card.resources_of(version) if resource.name not in present]
+        served = [resource for resource in card.resources_of(version) if resource.copies]
+        present = {r.name: found for r in served if (found := _present(card, r, folder, sums))}
+        lacking = [resource for resource in served if resource.name not in present]
         chosen = accept(card, version) if accept else None
         located = locate_all(lacking, settings, accept=chosen, limits=limits, title=f"Mirroring {card.id}")
-        for resource in card.resources_of(version):
+        for resource in served:
             found = present.get(resource.name) or _store(card, resource, *located[resource.name], folder)
             sums[found.path.relative_to(folder).as_posix()] = found.sha256
             results.append(found)

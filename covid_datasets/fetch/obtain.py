@@ -10,15 +10,13 @@ from pathlib import Path
 from covid_datasets.card import Card, Copy, Resource
 from covid_datasets.catalog import load_card, split_name
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
+from covid_datasets.fetch.access import access_text, how_to_get, incomplete_text
 from covid_datasets.fetch.download import Download, locate_all
-from covid_datasets.fetch.layout import absent
-from covid_datasets.fetch.local import Local, archive_names, mount_local, shown
-from covid_datasets.fetch.manifest import read_manifest
+from covid_datasets.fetch.local import Local, mount_local, shown
 from covid_datasets.fetch.mirror import Mirrored, write_mirror
 from covid_datasets.fetch.raw import Mount, RawFiles
+from covid_datasets.fetch.survey import missing_files, survey
 from covid_datasets.settings import Settings
-
-SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,8 @@ class Obtained:
     """The raw files of a source, where they came from, and what is not as the catalog says.
 
     ``missing`` and ``extra`` are files, ``unusable`` are whole archives and resources, with the reason, and ``absent``
-    are optional resources that are not there, with how to get them.
+    are optional resources that are not there, with how to get them. It is ``incomplete`` where more is lost than the
+    catalog tolerates, and somebody allowed that.
     """
 
     raw: RawFiles
@@ -45,6 +44,7 @@ class Obtained:
     extra: tuple[str, ...]
     unusable: Mapping[str, str]
     absent: Mapping[str, str] = field(default_factory=dict)
+    incomplete: bool = False
 
 
 def obtain(
@@ -59,7 +59,7 @@ def obtain(
     """Get the raw files of a version, from ``data_dir`` where given, else from the source's copies in order."""
     resources = card.resources_of(version)
     by_hand = [resource for resource in resources if not resource.copies]
-    if data_dir is None and (_needs_hands(card, settings) or any(not resource.optional for resource in by_hand)):
+    if data_dir is None and needs_hands(card, resources, settings):
         raise AccessRequired(access_text(card, version))
     local = Local({}, [], {}) if data_dir is None else mount_local(Path(data_dir), resources)
     mounts, unusable = dict(local.mounts), dict(local.damaged)
@@ -80,19 +80,23 @@ def obtain(
             for name, (download, _) in located.items()
         ]
     mounts = {resource.name: mounts[resource.name] for resource in resources if resource.name in mounts}
-    extra = local.extra
     raw = RawFiles(tuple(mounts.values()), version, config, dict(card.config(config)[1].options))
-    missing, wrong = _survey(resources, mounts)
-    lost = len(missing) + len(wrong)
-    if lost and not allow_missing and lost > card.version(version)[1].tolerance * _count(resources):
-        damaged = [*wrong, *(f"{where}: {why}" for where, why in unusable.items())]
-        raise IncompleteSourceError(incomplete_text(card, version, missing, damaged, extra, data_dir))
+    found = survey(resources, mounts)
+    short = found.is_short(card.version(version)[1].tolerance)
+    if short and not allow_missing:
+        place = f"data_dir {data_dir}" if data_dir is not None else "the copies that could be reached"
+        damaged = [*found.wrong, *(f"{where}: {why}" for where, why in unusable.items())]
+        raise IncompleteSourceError(
+            incomplete_text(card, version, place, found.expected, found.missing, damaged, local.extra, local.above)
+        )
     lacking = {resource.name: how_to_get(resource) for resource in resources if resource.name not in mounts}
-    return Obtained(raw, tuple(origins), tuple(missing), tuple(extra), unusable, lacking)
+    return Obtained(raw, tuple(origins), found.missing, tuple(local.extra), unusable, lacking, short)
 
 
-def _needs_hands(card: Card, settings: Settings) -> bool:
-    return card.access.kind not in ("open", "web") and not settings.mirror
+def needs_hands(card: Card, resources: Sequence[Resource], settings: Settings) -> bool:
+    """Tell whether something that is needed is not for a program to fetch, or has no address that one could read."""
+    kept_back = card.access.kind not in ("open", "web") and not settings.mirror
+    return kept_back or any(not (resource.copies or resource.optional) for resource in resources)
 
 
 def _located(
@@ -119,10 +123,15 @@ def make_mirror(
 ) -> list[Mirrored]:
     """Copy the raw files of sources ("cohen", "cohen@2020-06-22") into a folder that works as a mirror elsewhere."""
     wanted = [(load_card(identifier), version) for identifier, version in map(split_name, names)]
+    settings = Settings.resolve(cache_dir, mirror)
+    for card, version in wanted:
+        if needs_hands(card, card.resources_of(version), settings):
+            carried = "What you fetched by hand needs no mirror: carry the folder over, and use it there."
+            raise AccessRequired(f"{access_text(card, version)}\n{carried}")
     return write_mirror(
         wanted,
         Path(destination),
-        Settings.resolve(cache_dir, mirror),
+        settings,
         accept=lambda card, version: {resource.name: _whole(resource) for resource in card.resources_of(version)},
     )
 
@@ -133,102 +142,15 @@ def _proof(mount: Mount) -> str:
 
 def _whole(resource: Resource) -> Callable[[Download, Copy], bool]:
     """Accept a copy that holds every file of the manifest; a smaller one serves only where no copy is whole."""
-    return lambda download, copy: not _absent(resource, _mount(resource, download, copy))
+
+    def is_whole(download: Download, copy: Copy) -> bool:
+        mount = _mount(resource, download, copy)
+        return not missing_files(resource, mount, mount.sizes())
+
+    return is_whole
 
 
 def _mount(resource: Resource, download: Download, copy: Copy) -> Mount:
     if resource.archive == "none":
         return Mount((str(download.path.parent),), only=resource.path, member=download.path.name)
     return Mount((str(download.path),), copy.root, tuple(copy.rename.items()), resource.manifest)
-
-
-def _absent(resource: Resource, mount: Mount | None) -> list[str]:
-    return _missing(resource, {} if mount is None else mount.sizes())
-
-
-def _missing(resource: Resource, present: Mapping[str, int]) -> list[str]:
-    if resource.archive == "folder" and present:
-        return absent(resource.files, present)
-    if not resource.manifest:
-        return [] if present else [resource.path or resource.name]
-    return [path for path in read_manifest(resource.manifest) if path not in present]
-
-
-def _count(resources: Sequence[Resource]) -> int:
-    return sum(len(read_manifest(resource.manifest)) if resource.manifest else 1 for resource in resources)
-
-
-def _survey(resources: Sequence[Resource], mounts: dict[str, Mount]) -> tuple[list[str], list[str]]:
-    """List missing files, and files whose size alone shows that they are not the right ones."""
-    missing, wrong = [], []
-    for resource in resources:
-        mount = mounts.get(resource.name)
-        if mount is None and resource.optional:
-            continue  # told as a part that is not there, see `Obtained.absent`
-        present = {} if mount is None else mount.sizes()
-        missing += _missing(resource, present)
-        identities = read_manifest(resource.manifest) if resource.manifest else {}
-        for path, identity in identities.items():
-            size = present.get(path)
-            if size is not None and identity.size is not None and size != identity.size:
-                wrong.append(f"{path}: expected {identity.size:,} bytes, found {size:,}")
-    return missing, wrong
-
-
-def how_to_get(resource: Resource) -> str:
-    """Say in one line where a resource comes from."""
-    places = [f"<{copy.url}>" for copy in resource.copies]
-    return "; ".join([*resource.steps, *(f"it is served at {place}" for place in places[:1])])
-
-
-def access_text(card: Card, version: str | None = None) -> str:
-    """Say how to get a source that nothing can download for its user."""
-    given = card.access.steps or tuple(how_to_get(part) for part in card.resources_of(version) if not part.copies)
-    steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(given, start=1))
-    return (
-        f"{card.id}: access is by {card.access.kind}; no program may fetch it for you.\n{steps}\n"
-        f"Then: covid-datasets build {card.id} --data-dir FOLDER\n"
-        f"The folder should hold:\n{expected_tree(card, version)}"
-    )
-
-
-def expected_tree(card: Card, version: str | None = None) -> str:
-    """Draw the folder that ``data_dir`` should be: each archive as served, or its unpacked files."""
-    lines = ["  FOLDER/"]
-    for resource in card.resources_of(version):
-        if resource.archive == "none":
-            lines.append(f"    {resource.path}")
-            continue
-        if resource.archive == "folder":
-            lines += [
-                f"    {pattern.glob}   ({pattern.what}{'; needed' if pattern.required else ''})"
-                for pattern in resource.files
-            ]
-            continue
-        held = f"{len(read_manifest(resource.manifest)):,} files" if resource.manifest else "its files"
-        name = archive_names(resource.copies[0])[-1] if resource.copies else f"{resource.name}.{resource.archive}"
-        lines.append(f"    {name}   (untouched, or unpacked: {held})")
-    return "\n".join(lines)
-
-
-def incomplete_text(
-    card: Card,
-    version: str,
-    missing: list[str],
-    damaged: list[str],
-    extra: list[str],
-    data_dir: str | os.PathLike[str] | None,
-) -> str:
-    """List what is missing, damaged and extra, and what to do."""
-    place = f"data_dir {data_dir}" if data_dir is not None else "the copies that could be reached"
-    parts = [
-        f"{card.id}@{version}: {len(missing):,} of {_count(card.resources_of(version)):,} files are missing in {place}"
-        + (f", {len(damaged):,} are damaged." if damaged else ".")
-    ]
-    for title, items in (("Missing", missing), ("Damaged", damaged), ("Not expected", extra)):
-        if items:
-            more = [f"  … and {len(items) - SHOWN:,} more"] if len(items) > SHOWN else []
-            parts.append("\n".join([f"{title}:", *(f"  {item}" for item in items[:SHOWN]), *more]))
-    parts.append(f"Expected:\n{expected_tree(card, version)}")
-    parts.append("To build what is there, marked incomplete: allow_missing=True, or --allow-missing.")
-    return "\n".join(parts)

@@ -61,6 +61,12 @@ class Mount:
         here = {name.removeprefix(self.root): size for name, size in inside.items() if name.startswith(self.root)}
         return {path: size for path, size in here.items() if not self.globs or matches(path, self.globs)}
 
+    def beside(self) -> list[str]:
+        """List every path under the root, also of files that belong to nothing."""
+        return [
+            name.removeprefix(self.root) for name in open_archive(self.location).names() if name.startswith(self.root)
+        ]
+
     def read(self, path: str) -> bytes:
         """Return the bytes of a file that is here."""
         return open_archive(self.location).read(self.spelled(path))

@@ -43,7 +43,7 @@ def stream_raw(
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, STREAM_PIECE_BYTES)
     inputs = {"version": version, "config": chosen, "allow_missing": allow_missing}
-    if check_complete(card, inputs, plan.rows, plan.notices):
+    if check_complete(card, inputs, plan.rows, plan.notices) or obtained.incomplete:
         warnings.warn(f"{card.id}@{version} is INCOMPLETE: {plan.rows:,} rows are there", stacklevel=4)
     tasks = [Task(card.id, piece, obtained.raw, "", verify) for piece in plan.pieces]
     features = Features.from_dict(features_dict())

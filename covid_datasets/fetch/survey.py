@@ -1,0 +1,71 @@
+"""What is there against what should be there, by names and sizes alone: quick, and before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from covid_datasets.card import Resource
+from covid_datasets.fetch.layout import absent, readable
+from covid_datasets.fetch.manifest import read_manifest
+from covid_datasets.fetch.raw import Mount
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Files that are missing, files whose size alone shows that they are not the right ones, and how many there are."""
+
+    missing: tuple[str, ...]
+    wrong: tuple[str, ...]
+    expected: int
+
+    def is_short(self, tolerance: float) -> bool:
+        """Tell whether more is lost than a share of all files."""
+        return len(self.missing) + len(self.wrong) > tolerance * self.expected
+
+
+def survey(resources: Sequence[Resource], mounts: Mapping[str, Mount]) -> Survey:
+    """Look at the names and sizes of all files; optional resources that are not there at all are not missed."""
+    missing: list[str] = []
+    wrong: list[str] = []
+    expected = 0
+    for resource in resources:
+        mount = mounts.get(resource.name)
+        if mount is None and resource.optional:
+            continue  # told as a part that is not there, see `Obtained.absent`
+        present = {} if mount is None else mount.sizes()
+        lacking = missing_files(resource, mount, present)
+        missing += lacking
+        wrong += _wrong(resource, present)
+        expected += _count(resource, len(present) + len(lacking))
+    return Survey(tuple(missing), tuple(wrong), expected)
+
+
+def missing_files(resource: Resource, mount: Mount | None, present: Mapping[str, int]) -> list[str]:
+    """List the files of a resource that are not among those that are present."""
+    if resource.archive == "folder":
+        if mount is None:
+            return [f"{readable(pattern.glob)} ({pattern.what})" for pattern in resource.files if pattern.required]
+        return absent(resource.files, mount.beside())
+    if not resource.manifest:
+        return [] if present else [resource.path or resource.name]
+    return [path for path in read_manifest(resource.manifest) if path not in present]
+
+
+def _wrong(resource: Resource, present: Mapping[str, int]) -> list[str]:
+    identities = read_manifest(resource.manifest) if resource.manifest else {}
+    sizes = {path: identity.size for path, identity in identities.items() if identity.size is not None}
+    found = [
+        f"{path}: expected {size:,} bytes, found {present[path]:,}"
+        for path, size in sizes.items()
+        if present.get(path, size) != size
+    ]
+    if resource.archive in ("folder", "none"):  # each of these files counts; archives may hold empty ones by right
+        found += [f"{path}: expected content, found 0 bytes" for path, size in present.items() if not size]
+    return found
+
+
+def _count(resource: Resource, files: int) -> int:
+    if resource.archive == "folder":
+        return files
+    return len(read_manifest(resource.manifest)) if resource.manifest else 1
