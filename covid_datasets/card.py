@@ -133,11 +133,15 @@ class Config:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patients:
-    """How one person is told from another, and for how many rows that is known."""
+    """How one person is told from another, and for how many rows that is known.
+
+    ``page`` is a regular expression that finds the patient, its one group, in the address of a page of this source.
+    """
 
     known: Literal["all", "some", "none"]
     how: str
     warning: str = ""
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +165,10 @@ class Defect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """Everything known about one source."""
+    """Everything known about one source.
+
+    ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``.
+    """
 
     id: str
     title: str
@@ -180,6 +187,7 @@ class Card:
     configs: Mapping[str, Config] = field(default_factory=lambda: {"default": Config(summary="All images.")})
     official_split: OfficialSplit | None = None
     defects: tuple[Defect, ...] = ()
+    quotes: tuple[str, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
     digest: str = ""
 

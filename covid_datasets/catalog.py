@@ -134,6 +134,7 @@ def _check_references(card: Card, path: Path) -> None:
     for key, names_ in (("versions", card.versions), ("configs", card.configs)):
         if wrong := [name for name in names_ if not re.fullmatch(r"[A-Za-z0-9_][\w.+-]*", name, re.ASCII)]:
             raise CatalogError(f"{path}: key {key!r}: expected names that can be folders, found {wrong}")
+    _check_page(card.patients.page, f"{path}: key 'patients.page'")
     for name, version in card.versions.items():
         _check_version(version, known, f"{path}: key 'versions.{name}")
     if card.access.kind != "open" and not card.access.steps:
@@ -154,6 +155,15 @@ def _check_version(version: Version, known: list[str], where: str) -> None:
     for key, count in counts.items():
         if count is not None and count < 0:
             raise CatalogError(f"{where}.{key}': expected 0 or more, found {count}")
+
+
+def _check_page(page: str, where: str) -> None:
+    try:
+        groups = re.compile(page).groups if page else 1
+    except (re.error, RecursionError) as error:
+        raise CatalogError(f"{where}: expected a regular expression, found {page!r}: {error}") from error
+    if groups != 1:
+        raise CatalogError(f"{where}: expected one group, the patient, found {groups} in {page!r}")
 
 
 def _is_date(text: str) -> bool:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from covid_datasets import catalog
 from covid_datasets.card import Card, Permission, Resource, Version
+from covid_datasets.fetch.access import examples, expected_tree
+from covid_datasets.fetch.layout import readable
 
 GENERATED = "<!-- Generated from the catalog by `python -m covid_datasets.page`; edit the TOML instead. -->"
 KNOWN = {
@@ -23,7 +26,7 @@ ACCESS = {
     "open": "open: downloaded for you",
     "account": "needs an account",
     "request": "needs a request to its owners",
-    "web": "from web pages: downloaded for you, picture by picture",
+    "web": "from web pages: downloaded for you, file by file",
     "defunct": "no longer published",
 }
 ALLOWED: Mapping[Permission, str] = {
@@ -171,6 +174,9 @@ def _version_notes(name: str, version: Version) -> Iterator[str]:
 def _patients(card: Card) -> Iterator[str]:
     yield from ("## Patients", "", f"Who the patient is: **{KNOWN[card.patients.known]}**. {card.patients.how}")
     yield from _warning(card.patients.warning)
+    if card.quotes:
+        pages = ", ".join(f"`{name}`" for name in card.quotes)
+        yield from ("", f"Rows that quote a page of {pages} are kept together with that page's patient there.")
 
 
 def _licence(card: Card) -> Iterator[str]:
@@ -189,24 +195,37 @@ def _access(card: Card) -> Iterator[str]:
     if card.access.steps:
         yield ""
         yield from (f"{number}. {step}" for number, step in enumerate(card.access.steps, start=1))
-    if card.access.kind != "open":
-        yield from ("", f"Then: `covid-datasets build {card.id} --data-dir FOLDER`")
+    by_hand = [resource for resource in card.resources_of() if not resource.copies]
+    if card.access.kind == "open" and not by_hand:
+        return
+    if by_hand:
+        yield from ("", "Your folder is then:", "", "```text", textwrap.dedent(expected_tree(card)), "```")
+    for pattern in examples(card):
+        yield from ("", f"`{readable(pattern.glob)}`, for example:", "", "```text", pattern.example.rstrip(), "```")
+    yield from ("", f"To see what it lacks: `covid-datasets check {card.id} --data-dir FOLDER`")
+    yield from ("", f"Then: `covid-datasets build {card.id} --data-dir FOLDER`")
 
 
 def _access_text(card: Card) -> str:
-    return ACCESS[card.access.kind] if card.resources else "open: made on the spot, nothing is downloaded"
+    if not card.resources:
+        return "open: made on the spot, nothing is downloaded"
+    if not any(resource.copies for resource in card.resources) and card.access.kind == "web":
+        return "from web pages: you save them by hand"
+    return ACCESS[card.access.kind]
 
 
 def _resources(card: Card) -> Iterator[str]:
     if not card.resources:
         return
-    yield from ("## Files", "", "Copies are tried in order; every one must have the same content.")
+    yield "## Files"
+    if any(resource.copies for resource in card.resources):
+        yield from ("", "Copies are tried in order; every one must have the same content.")
     for resource in card.resources:
         size = "" if resource.size is None else f", {resource.size:,} bytes"
         yield from ("", f"**{resource.name}**: {_kind(resource)}{size}; {_identity(resource)}", "")
         yield from (f"{number}. <{copy.url}>" for number, copy in enumerate(resource.copies, start=1))
         yield from (f"- {step}" for step in resource.steps)
-        yield from (f"- `{pattern.glob}`: {pattern.what}" for pattern in resource.files)
+        yield from (f"- `{readable(pattern.glob)}`: {pattern.what}" for pattern in resource.files)
 
 
 def _kind(resource: Resource) -> str:
@@ -221,7 +240,8 @@ def _identity(resource: Resource) -> str:
         f"md5 `{resource.md5}`" if resource.md5 else "",
         f"each file checked against `catalogs/manifests/{resource.manifest}`" if resource.manifest else "",
     ]
-    return ", ".join(filter(None, parts)) or "no hash published, recorded on first download"
+    unknown = "no hash published" + (", recorded on first download" if resource.copies else "")
+    return ", ".join(filter(None, parts)) or unknown
 
 
 def _configs(card: Card) -> Iterator[str]:

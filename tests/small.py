@@ -28,6 +28,7 @@ from covid_datasets.fetch.local import archive_names
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.places import place
 from tests.server import serve
+from tests.sources import pack
 
 FORMS = ("unpacked", "packed", "served")
 """A folder as the publisher lays it out; one with the untouched downloads; what the publisher's host serves."""
@@ -98,10 +99,14 @@ class SmallSources:
     def _write(self, name: str, folder: Path) -> None:
         source = source_module(name)
         source.write_unpacked(folder / "unpacked")
-        source.write_archives(folder / "served")
         with self.in_use():
             card = load_card(name)
+            if "served" in forms_of(card):
+                source.write_archives(folder / "served")
             for resource in card.resources_of():
+                if resource.archive == "folder":
+                    pack(folder / "unpacked", folder / "packed" / f"{resource.name}.zip", "my cases/")
+                    continue
                 copy, path = served_copy(resource, folder / "served")
                 kept = folder / "packed" / (resource.path or archive_names(copy)[-1])
                 kept.parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +120,12 @@ class SmallSources:
 def source_module(name: str) -> ModuleType:
     """Import the module that writes a source's raw tree."""
     return importlib.import_module(f"tests.sources.{name}")
+
+
+def forms_of(card: Card) -> tuple[str, ...]:
+    """List the forms in which a user may have a source: one that is got by hand alone is served by nobody."""
+    by_hand = card.resources_of() and not any(resource.copies for resource in card.resources_of())
+    return tuple(form for form in FORMS if form != "served") if by_hand else FORMS
 
 
 def smallest_config(card: Card) -> str | None:

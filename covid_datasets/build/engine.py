@@ -17,6 +17,7 @@ from typing import Any
 from covid_datasets.build.finish import finish
 from covid_datasets.build.inputs import declared_inputs, folder_signature, key_of
 from covid_datasets.build.memory import PeakMemory
+from covid_datasets.build.pages import pages_of
 from covid_datasets.build.pieces import Task
 from covid_datasets.build.plan import Plan, make_plan
 from covid_datasets.build.result import MANIFEST_FILE, Built, Verify
@@ -105,7 +106,7 @@ def _build(
 ) -> None:
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     with workers as pool:
-        plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, shard_bytes)
+        plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, shard_bytes, pages_of(card))
         with telling(work):
             pieces = _work_folder(work, plan)
         _check_room(work, plan)

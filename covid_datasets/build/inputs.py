@@ -9,6 +9,7 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
+from covid_datasets.build.pages import pages_of
 from covid_datasets.card import Card
 from covid_datasets.catalog import catalog_folder
 from covid_datasets.errors import CatalogError, NotThereError
@@ -19,6 +20,7 @@ FORMAT = 2
 
 def declared_inputs(card: Card, version: str, config: str, verify: str) -> dict[str, Any]:
     """List what is known before any raw file is seen."""
+    pages = pages_of(card)
     return {
         "format": FORMAT,
         "dataset": card.id,
@@ -30,6 +32,7 @@ def declared_inputs(card: Card, version: str, config: str, verify: str) -> dict[
         "taxonomy": _file_digest(catalog_folder() / "_taxonomy.toml"),
         "identities": _file_digest(catalog_folder() / "identities" / f"{card.id}.tsv"),
         "splits": _file_digest(catalog_folder() / "splits" / f"{card.id}.csv"),
+        **({"pages": _text_digest(repr(sorted(pages.items())))} if pages else {}),
     }
 
 

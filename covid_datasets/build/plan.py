@@ -11,7 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
+from covid_datasets.build.pages import Pages, page_ties
 from covid_datasets.catalog import catalog_folder
 from covid_datasets.errors import CatalogError, InvalidRecordError
 from covid_datasets.fetch.raw import RawFiles
@@ -57,8 +59,14 @@ class Plan:
         return replace(self, pieces=tuple(replace(piece, rows=()) for piece in self.pieces))
 
 
-def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, shard_bytes: int | None = None) -> Plan:
-    """Enumerate a builder's records and lay them out."""
+def make_plan(
+    dataset: str,
+    found: Iterable[Record | Notice],
+    raw: RawFiles,
+    shard_bytes: int | None = None,
+    pages: Pages = MappingProxyType({}),
+) -> Plan:
+    """Enumerate a builder's records and lay them out; ``pages`` tie what was copied from another source's pages."""
     records: list[Record] = []
     sizes: list[int] = []
     notices: list[Notice] = []
@@ -68,7 +76,7 @@ def make_plan(dataset: str, found: Iterable[Record | Notice], raw: RawFiles, sha
         if isinstance(item, Notice):
             notices.append(item)
             continue
-        record = _with_identity(dataset, item, identities)
+        record = _with_identity(dataset, item, identities, pages)
         _validate(dataset, record)
         size = _size(present, record)
         if size is None:
@@ -118,17 +126,18 @@ def read_identities(dataset: str, folder: Path | None = None) -> Identities:
     return {sample: (tuple(ties[sample]), tuple(flags[sample])) for sample in sorted({*ties, *flags})}
 
 
-def _with_identity(dataset: str, record: Record, identities: Identities) -> Record:
+def _with_identity(dataset: str, record: Record, identities: Identities, pages: Pages) -> Record:
     """Add what is known from outside of the source, and make ties global.
 
-    The source's own ties hold within it. Proven ones hold across sources: that is how one picture in two sources
-    is known. A flag ``patient_unknown`` overrules an id that the source gave to several people on purpose.
+    The source's own ties hold within it. Proven ones and those by page hold across sources: that is how one picture in
+    two sources is known. A flag ``patient_unknown`` overrules an id that the source gave to several people on purpose.
     """
     proven, flags = identities.get(record.sample_id, ((), ()))
     study = (f"study:{record.study}",) if record.study is not None else ()
     own = tuple(f"{dataset}/{tie}" for tie in (*record.ties, *study))
     patient = None if "patient_unknown" in flags else record.patient
-    return replace(record, patient=patient, ties=(*proven, *own), flags=(*record.flags, *flags))
+    copied = page_ties(dataset, record, pages)
+    return replace(record, patient=patient, ties=(*proven, *own, *copied), flags=(*record.flags, *flags))
 
 
 def _size(present: Mapping[str, int], record: Record) -> int | None:

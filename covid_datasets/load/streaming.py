@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from covid_datasets.build.completeness import check_complete
+from covid_datasets.build.pages import pages_of
 from covid_datasets.build.pieces import Task, piece_rows
 from covid_datasets.build.plan import make_plan
 from covid_datasets.build.result import Verify
@@ -41,7 +42,7 @@ def stream_raw(
     version, chosen = card.version(wanted)[0], card.config(config)[0]
     obtained = obtain(card, version, chosen, settings, data_dir=data_dir, allow_missing=allow_missing)
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
-    plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, STREAM_PIECE_BYTES)
+    plan = make_plan(card.id, builder.records(obtained.raw), obtained.raw, STREAM_PIECE_BYTES, pages_of(card))
     inputs = {"version": version, "config": chosen, "allow_missing": allow_missing}
     if check_complete(card, inputs, plan.rows, plan.notices) or obtained.incomplete:
         warnings.warn(f"{card.id}@{version} is INCOMPLETE: {plan.rows:,} rows are there", stacklevel=4)
