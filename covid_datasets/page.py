@@ -140,9 +140,14 @@ def _head(card: Card) -> Iterator[str]:
         "```python",
         "from covid_datasets import load_dataset",
         "",
-        f'ds = load_dataset("{card.id}")',
+        f'ds = load_dataset("{card.id}"{_data_dir(card)})',
         "```",
     )
+
+
+def _data_dir(card: Card) -> str:
+    by_hand = card.resources and not any(resource.copies for resource in card.resources)
+    return ', data_dir="FOLDER"' if by_hand or card.access.kind in ("account", "request") else ""
 
 
 def _contents(card: Card) -> Iterator[str]:

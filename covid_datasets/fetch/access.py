@@ -59,22 +59,8 @@ def expected_tree(card: Card, version: str | None = None) -> str:
     """Draw the folder that ``data_dir`` should be: each archive as served, or its unpacked files."""
     resources = card.resources_of(version)
     by_hand = any(not resource.copies for resource in resources)
-    entries = [
-        (path, f"downloaded for you, or {note or 'your copy'}" if by_hand and resource.copies else note)
-        for resource in resources
-        for path, note in _entries(resource)
-    ]
-    lines, opened = ["  FOLDER/"], ""
-    for path, note in entries:
-        folder, _, name = path.rpartition("/")
-        shown = path
-        if any(pattern.glob for resource in resources for pattern in resource.files) and folder:
-            if folder != opened:
-                lines.append(f"    {folder}/")
-            shown = f"  {name}"
-        opened = folder
-        lines.append(f"    {shown}   ({note})" if note else f"    {shown}")
-    return "\n".join(lines)
+    lines = [line for part in resources for line in _drawn(part, fetched=by_hand and bool(part.copies))]
+    return "\n".join(["  FOLDER/", *(f"    {line}" for line in lines)])
 
 
 def listed(title: str, items: Sequence[str]) -> list[str]:
@@ -113,16 +99,30 @@ def above_text(folder: str) -> str:
     return f"This looks like a part of it: name the folder above, {folder}"
 
 
-def _entries(resource: Resource) -> Iterator[tuple[str, str]]:
-    if resource.archive == "none":
-        yield resource.path, ""
-    elif resource.archive == "folder":
-        for pattern in resource.files:
-            yield readable(pattern.glob), f"{'needed: ' if pattern.required else ''}{pattern.what}"
+def _drawn(resource: Resource, *, fetched: bool) -> Iterator[str]:
+    """Draw one resource; of a source that is got by hand, the parts with an address are ``fetched`` all the same."""
+    note = "downloaded for you where it is not there" if fetched else ""
+    if resource.archive == "folder":
+        yield from _drawn_folder(resource)
+    elif resource.archive == "none":
+        yield f"{resource.path}   ({note})" if note else resource.path
     else:
         held = f"{len(read_manifest(resource.manifest)):,} files" if resource.manifest else "its files"
         name = archive_names(resource.copies[0])[-1] if resource.copies else f"{resource.name}.{resource.archive}"
-        yield name, f"untouched, or unpacked: {held}"
+        yield f"{name}   ({', '.join(filter(None, ['untouched', f'or unpacked: {held}', note]))})"
+
+
+def _drawn_folder(resource: Resource) -> Iterator[str]:
+    """Draw what a user puts together: the files of one folder below each other."""
+    files = [(*readable(pattern.glob).rpartition("/")[::2], pattern) for pattern in resource.files]
+    width = max(len(name) for _, name, _ in files)
+    opened = ""
+    for folder, name, pattern in files:
+        if folder != opened:
+            yield f"{folder}/"
+        opened = folder
+        needed = "needed: " if pattern.required else ""
+        yield f"{'  ' if folder else ''}{name.ljust(width)}   ({needed}{pattern.what})"
 
 
 def examples(card: Card, version: str | None = None) -> list[Pattern]:

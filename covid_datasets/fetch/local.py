@@ -108,12 +108,29 @@ def _find_archive(places: dict[Location, list[str]], resource: Resource) -> Moun
         for location, members in places.items():
             if copy.root and _members(members, copy):
                 return _mount(location, copy, copy.root, resource)
+    if not resource.copies and (named := _find_named(places, resource)):
+        return named
     outermost = next(iter(places))
-    return Mount(outermost) if places[outermost] else None
+    return Mount(outermost) if places[outermost] and not resource.optional else None
+
+
+def _find_named(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
+    """Find an archive that was got by hand by the name that it was asked for under, packed or unpacked."""
+    for location in places:
+        if is_archive(location[-1]) and PurePosixPath(location[-1]).name.startswith(f"{resource.name}."):
+            return Mount(location)
+    folders = [
+        (root.count("/"), number, location, root)
+        for number, (location, members) in enumerate(places.items())
+        for member in members
+        for root in _roots(member)
+        if f"/{root}".endswith(f"/{resource.name}/")
+    ]
+    return Mount(*min(folders)[2:]) if folders else None
 
 
 def _find_folder(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
-    """Find the folder in which most files are as its layout expects; of equal ones the shallowest."""
+    """Find the folder in which most files are as its layout expects; of equal ones the shallowest, unpacked."""
     globs = tuple(pattern.glob for pattern in resource.files)
     votes: Counter[tuple[Location, str]] = Counter(
         (location, root)
@@ -124,8 +141,9 @@ def _find_folder(places: dict[Location, list[str]], resource: Resource) -> Mount
     )
     if not votes:
         return None
+    outermost_first = {location: number for number, location in enumerate(places)}
     (location, root), _ = min(
-        votes.items(), key=lambda item: (-item[1], len(item[0][0]), item[0][1].count("/"), item[0])
+        votes.items(), key=lambda item: (-item[1], outermost_first[item[0][0]], item[0][1].count("/"), item[0])
     )
     return Mount(location, root, globs=globs)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from covid_datasets.card import Resource
+from covid_datasets.fetch.archives import is_archive
 from covid_datasets.fetch.layout import absent, readable
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.raw import Mount
@@ -34,19 +35,26 @@ def survey(resources: Sequence[Resource], mounts: Mapping[str, Mount]) -> Survey
         if mount is None and resource.optional:
             continue  # told as a part that is not there, see `Obtained.absent`
         present = {} if mount is None else mount.sizes()
-        lacking = missing_files(resource, mount, present)
+        others = [other for name, other in mounts.items() if name != resource.name]
+        lacking = missing_files(resource, mount, present, others)
         missing += lacking
         wrong += _wrong(resource, present)
         expected += _count(resource, len(present) + len(lacking))
     return Survey(tuple(missing), tuple(wrong), expected)
 
 
-def missing_files(resource: Resource, mount: Mount | None, present: Mapping[str, int]) -> list[str]:
-    """List the files of a resource that are not among those that are present."""
+def missing_files(
+    resource: Resource, mount: Mount | None, present: Mapping[str, int], others: Sequence[Mount] = ()
+) -> list[str]:
+    """List the files of a resource that are not among those that are present; ``others`` lie in the same folder."""
     if resource.archive == "folder":
         if mount is None:
             return [f"{readable(pattern.glob)} ({pattern.what})" for pattern in resource.files if pattern.required]
-        return absent(resource.files, mount.beside())
+        taken = {other.spelled(path) for other in others if other.location == mount.location for path in other.sizes()}
+        return absent(
+            resource.files,
+            [path for path in mount.beside() if mount.spelled(path) not in taken and not is_archive(path)],
+        )
     if not resource.manifest:
         return [] if present else [resource.path or resource.name]
     return [path for path in read_manifest(resource.manifest) if path not in present]
