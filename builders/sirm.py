@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
 from covid_datasets.card import Modality
-from covid_datasets.errors import DamagedFileError
 from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.formats.notes import Note, read_note
+from covid_datasets.formats.cases import Case, read_cases
 from covid_datasets.schema import File, Notice, Record, Sex, View
 
-_PATH = re.compile(r"case-([0-9]+)/([^/.][^/]*)", re.IGNORECASE)
-_FIGURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff")
+_FOLDER = r"case-([0-9]+)"
 _HEADERS = ("url", "age", "sex", "date", "location")
 _SEX: Mapping[str, Sex] = {"F": "F", "M": "M"}
 _VIEWS: Mapping[str, View] = {"pa": "PA", "ap": "AP", "aps": "AP supine", "ll": "lateral"}
@@ -25,39 +22,24 @@ _MODALITIES: Mapping[str, Modality] = {
 
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
-    """Yield a record for each figure of each case, sorted by path."""
-    folders: dict[tuple[int, str], list[str]] = defaultdict(list)
-    for path in sorted(raw.sizes()):
-        if match := _PATH.fullmatch(path):
-            folders[int(match[1]), path.partition("/")[0]].append(path)
-    notes: dict[tuple[int, str], Note] = {}
-    for (case, folder), paths in sorted(folders.items()):
-        if others := [other for number, other in folders if number == case and other < folder]:
-            yield Notice("several folders of one case", folder, f"one patient with {', '.join(others)}")
-        text = next((path for path in paths if path.lower().endswith("/case.txt")), None)
-        try:
-            notes[case, folder] = read_note(raw.text(text), _HEADERS) if text else Note()
-        except DamagedFileError as error:
-            notes[case, folder] = Note()
-            yield Notice("text not usable", text or folder, str(error))
-        if not text:
-            yield Notice("text missing", f"{folder}/case.txt", "its figures are kept, without what a text would say")
-        if not any(map(_is_figure, paths)):
-            yield Notice("text without a figure", text or folder, "no picture, so no row", dropped=True)
-    for (case, folder), paths in sorted(folders.items()):
-        yield from _figures(case, folder, notes[case, folder], [path for path in paths if _is_figure(path)])
+    """Yield a record for each figure of each case, sorted by folder."""
+    for case in read_cases(raw, _FOLDER, _HEADERS):
+        if isinstance(case, Notice):
+            yield case
+        else:
+            yield from _figures(case)
 
 
-def _figures(case: int, folder: str, note: Note, paths: list[str]) -> Iterator[Record | Notice]:
-    where = f"{folder}/case.txt"
-    age, sex = _age(note.headers.get("age", "")), _SEX.get(note.headers.get("sex", "").upper())
+def _figures(case: Case) -> Iterator[Record | Notice]:
+    said, where = case.note.headers, f"{case.folder}/case.txt"
+    age, sex = _age(said.get("age", "")), _SEX.get(said.get("sex", "").upper())
     for name, value in (("age", age), ("sex", sex)):
-        if (given := note.headers.get(name)) and value is None:
+        if (given := said.get(name)) and value is None:
             yield Notice("unknown value", where, f"{name} is {given!r}; left unknown")
-    url, location = note.headers.get("url"), note.headers.get("location")
-    if (said := re.search(r"caso-([0-9]+)", url or "")) and int(said[1]) != case:
-        yield Notice("url of another case", where, f"{url} in the folder of case {case}; kept, and tied to both")
-    for path in paths:
+    url, location = said.get("url"), said.get("location")
+    if (other := re.search(r"caso-0*([0-9]+)", url or "")) and other[1] != case.id:
+        yield Notice("url of another case", where, f"{url} in the folder of case {case.id}; kept, and tied to both")
+    for path in case.figures:
         modality, view = _shown(path)
         if modality is None:
             yield Notice("modality not stated", path, "the name does not say which one; it is null")
@@ -65,7 +47,7 @@ def _figures(case: int, folder: str, note: Note, paths: list[str]) -> Iterator[R
             sample_id=path,
             image=File(path),
             modality=modality,
-            patient=str(case),
+            patient=case.id,
             view=view,
             label="covid19",
             label_raw="COVID-19",
@@ -73,16 +55,12 @@ def _figures(case: int, folder: str, note: Note, paths: list[str]) -> Iterator[R
             age=age,
             location=location,
             country=location.rsplit(",", 1)[-1].strip() or None if location else None,
-            date=note.headers.get("date"),
+            date=said.get("date"),
             source_url=url,
-            value_range="8-bit, windowed before publication",
-            caption=note.text or None,
-            source_row={"folder": folder, **note.headers},
+            value_range="windowed before publication",
+            caption=case.note.text or None,
+            source_row={"folder": case.folder, **said},
         )
-
-
-def _is_figure(path: str) -> bool:
-    return path.lower().endswith(_FIGURES)
 
 
 def _age(text: str) -> float | None:

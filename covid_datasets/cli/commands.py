@@ -167,7 +167,7 @@ def run_new(arguments: Namespace) -> int:
     """Write the skeleton of a source."""
     from covid_datasets.newsource import write_skeleton
 
-    written = write_skeleton(arguments.id, arguments.checkout)
+    written = write_skeleton(arguments.id, arguments.checkout, by_hand=arguments.by_hand)
     if arguments.json:
         print_json({"id": arguments.id, "written": written})
         return 0

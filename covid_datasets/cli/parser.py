@@ -136,6 +136,7 @@ def _add_housekeeping(add: Adder) -> None:
     command = add("new", "write the skeleton of a new source", "covid-datasets new my_source")
     command.add_argument("id", metavar="ID", help="lower-case letters, digits and _; starts with a letter")
     command.add_argument("--checkout", metavar="DIR", default=".", help="checkout of covid_datasets (default: here)")
+    command.add_argument("--by-hand", action="store_true", help="of a source that users save case by case")
 
 
 def _add_build_name(command: ArgumentParser) -> None:
