@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from covid_datasets.catalog import list_datasets as list_datasets
     from covid_datasets.errors import AccessRequired as AccessRequired
     from covid_datasets.errors import CovidDatasetsError as CovidDatasetsError
+    from covid_datasets.fetch.check import Check as Check
+    from covid_datasets.fetch.check import check as check
     from covid_datasets.fetch.obtain import make_mirror as make_mirror
     from covid_datasets.load.dataset import load_dataset as load_dataset
     from covid_datasets.load.overlaps import overlaps as overlaps
@@ -35,10 +37,12 @@ _HOMES = {
     "AccessRequired": "covid_datasets.errors",
     "Built": "covid_datasets.build.result",
     "Card": "covid_datasets.card",
+    "Check": "covid_datasets.fetch.check",
     "CovidDatasetsError": "covid_datasets.errors",
     "audit": "covid_datasets.load.splits",
     "build_dataset": "covid_datasets.build.engine",
     "cache_contents": "covid_datasets.cache",
+    "check": "covid_datasets.fetch.check",
     "clean_cache": "covid_datasets.cache",
     "find_build": "covid_datasets.build.find",
     "info": "covid_datasets.catalog",

@@ -77,13 +77,15 @@ class Copy:
 class Pattern:
     """Files that belong to a folder which users fill by hand.
 
-    In ``glob``, ``*`` stands for any text without a slash, and ``{case}`` for a name that must be the same wherever
-    it is used: a ``required`` file is needed once for each of them.
+    In ``glob``, ``*`` stands for any text without a slash, ``(jpg|png)`` for one of some texts, and ``{case}`` for a
+    name (``{case:number}``: digits) that must be the same wherever it is used: a ``required`` file is needed once for
+    each of them. ``example`` shows what is in a file that users write themselves.
     """
 
     glob: str
     what: str
     required: bool = False
+    example: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,11 +167,15 @@ class Config:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patients:
-    """How one person is told from another, and for how many rows that is known."""
+    """How one person is told from another, and for how many rows that is known.
+
+    ``page`` is a regular expression that finds the patient, its one group, in the address of a page of this source.
+    """
 
     known: Literal["all", "some", "none"]
     how: str
     warning: str = ""
+    page: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +208,10 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """Everything known about one source; one with ``columns`` is a table without images, and has only these."""
+    """Everything known about one source; one with ``columns`` is a table without images, and has only these.
+
+    ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``.
+    """
 
     id: str
     title: str
@@ -222,6 +231,7 @@ class Card:
     official_split: OfficialSplit | None = None
     defects: tuple[Defect, ...] = ()
     overlaps: tuple[Overlap, ...] = ()
+    quotes: tuple[str, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
     digest: str = ""

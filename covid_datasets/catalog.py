@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from covid_datasets.card import Card, Modality, Resource, Version
 from covid_datasets.errors import CatalogError, UnknownDatasetError
+from covid_datasets.fetch.layout import problem_of
 from covid_datasets.typed import read_typed
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def _check_references(card: Card, path: Path) -> None:
     for key, names_ in (("versions", card.versions), ("configs", card.configs)):
         if wrong := [name for name in names_ if not re.fullmatch(r"[A-Za-z0-9_][\w.+-]*", name, re.ASCII)]:
             raise CatalogError(f"{path}: key {key!r}: expected names that can be folders, found {wrong}")
+    _check_page(card.patients.page, f"{path}: key 'patients.page'")
     for name, version in card.versions.items():
         _check_version(version, known, f"{path}: key 'versions.{name}")
     for name, config in card.configs.items():
@@ -163,6 +165,15 @@ def _check_version(version: Version, known: list[str], where: str) -> None:
             raise CatalogError(f"{where}.{key}': expected 0 or more, found {count}")
 
 
+def _check_page(page: str, where: str) -> None:
+    try:
+        groups = re.compile(page).groups if page else 1
+    except (re.error, RecursionError) as error:
+        raise CatalogError(f"{where}: expected a regular expression, found {page!r}: {error}") from error
+    if groups != 1:
+        raise CatalogError(f"{where}: expected one group, the patient, found {groups} in {page!r}")
+
+
 def _is_date(text: str) -> bool:
     from datetime import date
 
@@ -181,6 +192,9 @@ def _check_resource(resource: Resource, path: Path) -> None:
             f"{where}: key 'files': expected for folders and only there, found {len(resource.files)} "
             f"with archive = {resource.archive!r}"
         )
+    for pattern in resource.files:
+        if problem := problem_of(pattern.glob):
+            raise CatalogError(f"{where}: key 'files.glob': expected {problem}, found {pattern.glob!r}")
     if resource.archive == "folder" and resource.copies:
         raise CatalogError(f"{where}: key 'copies': expected none for a folder that is filled by hand")
     if (resource.archive == "bucket") != bool(resource.listing):

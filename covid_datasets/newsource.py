@@ -110,13 +110,84 @@ def write_archives(folder: Path) -> None:
 write = write_unpacked
 '''
 
+BUILDER_BY_HAND = '''\
+"""FILL-IN: the source, of which users save case by case, in one or two sentences."""
 
-def write_skeleton(name: str, checkout: str | Path = ".") -> list[Path]:
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from covid_datasets.fetch.raw import RawFiles
+from covid_datasets.formats.cases import read_cases
+from covid_datasets.schema import File, Notice, Record
+
+
+def records(raw: RawFiles) -> Iterator[Record | Notice]:
+    """Yield one record per figure. FILL-IN: what names and notes of this source say."""
+    for case in read_cases(raw, r"case-([0-9]+)", headers=["url"]):
+        if isinstance(case, Notice):
+            yield case
+            continue
+        for path in case.figures:
+            yield Record(
+                sample_id=path,
+                image=File(path),
+                modality="CXR",
+                patient=case.id,
+                caption=case.note.text or None,
+                source_url=case.note.headers.get("url"),
+                source_row={"folder": case.folder, **case.note.headers},
+            )
+'''
+
+RESOURCE_BY_HAND = """\
+[[resources]]
+name = "cases"
+archive = "folder"
+steps = ["FILL-IN: how one case is saved."]
+
+[[resources.files]]
+glob = "case-{case:number}/case.txt"
+what = "the text of the page"
+required = true
+example = "url: FILL-IN\\n\\nFILL-IN: the text."
+
+[[resources.files]]
+glob = "case-{case:number}/*.(jpg|jpeg|png|webp|gif|tif|tiff)"
+what = "its figures, as saved; one at least"
+required = true
+"""
+
+TREE_BY_HAND = '''\
+"""Cases of @ID@ as users save them. FILL-IN: names and dirty values as the publisher has them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.sources import chest
+
+
+def write_unpacked(folder: Path) -> None:
+    """Write a small look-alike of the folder."""
+    for number in range(1, 5):
+        case = folder / f"case-{number}"
+        case.mkdir(parents=True)
+        (case / "case.txt").write_text("url: https://example.org/FILL-IN\\n\\nA text.\\n", encoding="utf-8")
+        (case / "figure-1.png").write_bytes(chest(number, modality="CXR"))
+
+
+write = write_unpacked
+'''
+
+
+def write_skeleton(name: str, checkout: str | Path = ".", *, by_hand: bool = False) -> list[Path]:
     """Write the files of a new source into a checkout; none of them may exist yet.
 
     Args:
         name: Id of the source: its module, its TOML file and its pages are called so.
         checkout: Folder that holds ``builders/``, ``catalogs/`` and ``tests/``.
+        by_hand: Whether its users save it case by case, because nothing may download it.
 
     Returns:
         The files that were written.
@@ -124,7 +195,7 @@ def write_skeleton(name: str, checkout: str | Path = ".") -> list[Path]:
     Raises:
         UsageError: The name cannot be an id, a file is there already, or this is no checkout.
     """
-    files = skeleton(name)
+    files = skeleton(name, by_hand=by_hand)
     root = Path(checkout)
     if lost := [folder for folder in ("builders", "catalogs", "tests") if not (root / folder).is_dir()]:
         raise UsageError(
@@ -140,7 +211,7 @@ def write_skeleton(name: str, checkout: str | Path = ".") -> list[Path]:
     return [root / path for path in files]
 
 
-def skeleton(name: str) -> dict[str, str]:
+def skeleton(name: str, *, by_hand: bool = False) -> dict[str, str]:
     """Return path and text of each file of a new source.
 
     >>> list(skeleton("my_source"))
@@ -148,10 +219,14 @@ def skeleton(name: str) -> dict[str, str]:
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         raise UsageError(f"{name!r} cannot be an id: expected lower-case letters, digits and _, a letter first")
+    card, resource = CARD.split("[[resources]]")[0], "[[resources]]" + CARD.split("[[resources]]")[1]
+    if by_hand:
+        card = card.replace('kind = "open"', 'kind = "web"\nsteps = ["FILL-IN: what to do, one step each."]')
+        card, resource = card.replace('resources = ["images"]', 'resources = ["cases"]'), RESOURCE_BY_HAND
     return {
-        f"builders/{name}.py": BUILDER,
-        f"catalogs/{name}.toml": CARD,
-        f"tests/sources/{name}.py": TREE.replace("@ID@", name),
+        f"builders/{name}.py": BUILDER_BY_HAND if by_hand else BUILDER,
+        f"catalogs/{name}.toml": card + resource,
+        f"tests/sources/{name}.py": (TREE_BY_HAND if by_hand else TREE).replace("@ID@", name),
     }
 
 

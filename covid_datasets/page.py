@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from covid_datasets import catalog
 from covid_datasets.card import Card, Permission, Resource, Version
+from covid_datasets.fetch.access import examples, expected_tree
+from covid_datasets.fetch.layout import readable
 from covid_datasets.fetch.listing import read_listing
 
 GENERATED = "<!-- Generated from the catalog by `python -m covid_datasets.page`; edit the TOML instead. -->"
@@ -24,7 +27,7 @@ ACCESS = {
     "open": "open: downloaded for you",
     "account": "needs an account",
     "request": "needs a request to its owners",
-    "web": "from web pages: downloaded for you, picture by picture",
+    "web": "from web pages: downloaded for you, file by file",
     "defunct": "no longer published",
 }
 ALLOWED: Mapping[Permission, str] = {
@@ -140,9 +143,14 @@ def _head(card: Card) -> Iterator[str]:
         "```python",
         "from covid_datasets import load_dataset",
         "",
-        f'ds = load_dataset("{card.id}")',
+        f'ds = load_dataset("{card.id}"{_data_dir(card)})',
         "```",
     )
+
+
+def _data_dir(card: Card) -> str:
+    by_hand = card.resources and not any(resource.copies for resource in card.resources)
+    return ', data_dir="FOLDER"' if by_hand or card.access.kind in ("account", "request") else ""
 
 
 def _contents(card: Card) -> Iterator[str]:
@@ -176,6 +184,9 @@ def _patients(card: Card) -> Iterator[str]:
     known = "" if card.columns else f"Who the patient is: **{KNOWN[card.patients.known]}**. "
     yield from ("## Patients", "", f"{known}{card.patients.how}")
     yield from _warning(card.patients.warning)
+    if card.quotes:
+        pages = ", ".join(f"`{name}`" for name in card.quotes)
+        yield from ("", f"Rows that quote a page of {pages} are kept together with that page's patient there.")
 
 
 def _licence(card: Card) -> Iterator[str]:
@@ -194,18 +205,31 @@ def _access(card: Card) -> Iterator[str]:
     if card.access.steps:
         yield ""
         yield from (f"{number}. {step}" for number, step in enumerate(card.access.steps, start=1))
-    if card.access.kind != "open":
-        yield from ("", f"Then: `covid-datasets build {card.id} --data-dir FOLDER`")
+    by_hand = [resource for resource in card.resources_of() if not resource.copies]
+    if card.access.kind == "open" and not by_hand:
+        return
+    if by_hand:
+        yield from ("", "Your folder is then:", "", "```text", textwrap.dedent(expected_tree(card)), "```")
+    for pattern in examples(card):
+        yield from ("", f"`{readable(pattern.glob)}`, for example:", "", "```text", pattern.example.rstrip(), "```")
+    yield from ("", f"To see what it lacks: `covid-datasets check {card.id} --data-dir FOLDER`")
+    yield from ("", f"Then: `covid-datasets build {card.id} --data-dir FOLDER`")
 
 
 def _access_text(card: Card) -> str:
-    return ACCESS[card.access.kind] if card.resources else "open: made on the spot, nothing is downloaded"
+    if not card.resources:
+        return "open: made on the spot, nothing is downloaded"
+    if not any(resource.copies for resource in card.resources) and card.access.kind == "web":
+        return "from web pages: you save them by hand"
+    return ACCESS[card.access.kind]
 
 
 def _resources(card: Card) -> Iterator[str]:
     if not card.resources:
         return
-    yield from ("## Files", "", "Copies are tried in order; every one must have the same content.")
+    yield "## Files"
+    if any(resource.copies for resource in card.resources):
+        yield from ("", "Copies are tried in order; every one must have the same content.")
     for resource in card.resources:
         size = "" if resource.size is None else f", {resource.size:,} bytes"
         place = f", its files in `{resource.folder}`" if resource.folder else ""
@@ -213,7 +237,7 @@ def _resources(card: Card) -> Iterator[str]:
         yield from ("", f"**{resource.name}**: {_kind(resource)}{size}{place}; {_identity(resource)}{less}", "")
         yield from (f"{number}. <{copy.url}>" for number, copy in enumerate(resource.copies, start=1))
         yield from (f"- {step}" for step in resource.steps)
-        yield from (f"- `{resource.folder}{pattern.glob}`: {pattern.what}" for pattern in resource.files)
+        yield from (f"- `{resource.folder}{readable(pattern.glob)}`: {pattern.what}" for pattern in resource.files)
 
 
 def _kind(resource: Resource) -> str:
@@ -239,7 +263,8 @@ def _identity(resource: Resource) -> str:
             f"number and bytes of the files of each series checked against `catalogs/listings/{resource.listing}`, "
             "no hash published, recorded on first download"
         )
-    return ", ".join(filter(None, parts)) or "no hash published, recorded on first download"
+    unknown = "no hash published" + (", recorded on first download" if resource.copies else "")
+    return ", ".join(filter(None, parts)) or unknown
 
 
 def _configs(card: Card) -> Iterator[str]:

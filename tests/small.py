@@ -30,6 +30,7 @@ from covid_datasets.fetch.local import archive_names
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.places import place
 from tests.server import serve
+from tests.sources import pack
 
 FORMS = ("unpacked", "packed", "served")
 """A folder as the publisher lays it out; one with the untouched downloads; what the publisher's host serves."""
@@ -110,9 +111,10 @@ class SmallSources:
     def _write(self, name: str, folder: Path) -> None:
         source = source_module(name)
         source.write_unpacked(folder / "unpacked")
-        source.write_archives(folder / "served")
         with self.in_use():
             card = load_card(name)
+            if "served" in forms_of(card):
+                source.write_archives(folder / "served")
             if hasattr(source, "write_packed"):  # whose untouched downloads are many files, or are fetched by hand
                 (folder / "packed").mkdir(parents=True, exist_ok=True)
                 source.write_packed(folder / "packed")
@@ -120,7 +122,9 @@ class SmallSources:
             for resource in wanted.values():
                 if resource.listing:
                     write_listing_of(self.catalog / "listings" / resource.listing, folder / "unpacked")
-                if not resource.copies:
+                if resource.archive == "folder" and "served" not in forms_of(card):
+                    pack(folder / "unpacked", folder / "packed" / f"{resource.name}.zip", "my cases/")
+                elif not resource.copies:
                     for form in ("packed", "by_hand"):
                         copy_by_hand(resource, folder / "unpacked", folder / form)
                 if resource.listing or not resource.copies:
@@ -146,6 +150,12 @@ def small_configs(card: Card) -> list[str]:
     Of a table only the first: another one may be a thousand downloads.
     """
     return ["small"] if "small" in card.configs else list(card.configs)[: 1 if card.columns else None]
+
+
+def forms_of(card: Card) -> tuple[str, ...]:
+    """List the forms in which a user may have a source: one that is got by hand alone is served by nobody."""
+    by_hand = card.resources_of() and not any(resource.copies for resource in card.resources_of())
+    return tuple(form for form in FORMS if form != "served") if by_hand else FORMS
 
 
 def copy_by_hand(resource: Resource, tree: Path, folder: Path) -> None:

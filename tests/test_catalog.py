@@ -112,6 +112,28 @@ def test_each_error_names_file_key_expected_and_found(tmp_path: Path, old: str, 
     assert error.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        ("[]", "key 'files': expected for folders and only there, found 0"),
+        ('[{ glob = "/a", what = "a" }]', "key 'files.glob': expected a path inside the folder, found '/a'"),
+        ('[{ glob = "{a", what = "a" }]', "key 'files.glob': expected nothing but *, {name}"),
+        ('[{ glob = "a" }]', "key 'resources[0].files[0].what': expected a value"),
+    ],
+)
+def test_a_folder_by_hand_says_what_belongs_in_it(tmp_path: Path, files: str, said: str) -> None:
+    by_hand = f'[[resources]]\nname = "files"\narchive = "folder"\nsteps = ["Save it."]\nfiles = {files}\n'
+    text = GOOD[: GOOD.index("[[resources]]")] + by_hand
+    with pytest.raises(CatalogError) as error:
+        read(tmp_path, text)
+    assert said in str(error.value)
+    assert (
+        read(tmp_path, text.replace(f"files = {files}", 'files = [{ glob = "{a}/*.(b|c)", what = "a" }]'))
+        .resources[0]
+        .steps
+    )
+
+
 def test_two_resources_of_one_name(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"key 'resources': expected unique names, found \['files', 'files'\]"):
         read(tmp_path, GOOD + VERSION[VERSION.index("[[resources]]") :])

@@ -17,7 +17,7 @@ from covid_datasets.cli import main
 from covid_datasets.errors import CovidDatasetsError
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("list", "info", "build", "path", "splits", "overlaps", "verify", "mirror", "cache", "new")
+COMMANDS = ("list", "info", "check", "build", "path", "splits", "overlaps", "verify", "mirror", "cache", "new")
 SMALL = ("phantom", "--config", "small")
 Capture = pytest.CaptureFixture[str]
 

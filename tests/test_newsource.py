@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from covid_datasets.catalog import read_card
 from covid_datasets.cli import main
 from covid_datasets.errors import UsageError
+from covid_datasets.fetch.local import mount_local
 from covid_datasets.fetch.raw import RawFiles
+from covid_datasets.fetch.survey import survey
 from covid_datasets.newsource import PLACEHOLDER, placeholders, skeleton, write_skeleton
 
 
@@ -62,6 +64,26 @@ def test_skeleton_builder_reads_skeleton_tree(checkout: Path) -> None:
     records = list(builder["records"](raw))
     assert [record.patient for record in records] == ["p0", "p0", "p1", "p1"]
     assert all(raw.has(record.image.path) for record in records)
+
+
+def test_a_source_by_hand_starts_from_something_that_runs_too(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["new", "by_hand", "--by-hand", "--checkout", str(checkout)]) == 0
+    capsys.readouterr()
+    card = read_card(checkout / "catalogs" / "by_hand.toml")
+    assert [resource.archive for resource in card.resources] == ["folder"]
+    assert not card.resources[0].copies
+    assert {place.partition(":")[0] for place in placeholders("by_hand", checkout)} == set(skeleton("by_hand"))
+    modules: dict[str, dict[str, Any]] = {"builders": {}, "tests/sources": {}}
+    for folder, names in modules.items():
+        exec((checkout / folder / "by_hand.py").read_text(encoding="utf-8"), names)
+    modules["tests/sources"]["write_unpacked"](checkout / "raw")
+    mounts = mount_local(checkout / "raw", card.resources).mounts
+    assert survey(card.resources, mounts).missing == ()
+    records = list(modules["builders"]["records"](RawFiles(tuple(mounts.values()))))
+    assert [record.patient for record in records] == ["1", "2", "3", "4"]
+    assert {record.caption for record in records} == {"A text."}
 
 
 @pytest.mark.parametrize("path", ["builders/x.py", "catalogs/x.toml", "tests/sources/x.py"])

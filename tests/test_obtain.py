@@ -18,7 +18,8 @@ from covid_datasets.errors import (
     OfflineError,
     UnsafeArchiveError,
 )
-from covid_datasets.fetch.obtain import Obtained, expected_tree, make_mirror, obtain
+from covid_datasets.fetch.access import expected_tree
+from covid_datasets.fetch.obtain import Obtained, make_mirror, obtain
 from covid_datasets.settings import Settings
 from tests.sources import chest
 from tests.test_archives import zip_of
@@ -197,22 +198,39 @@ def test_offline_without_files_says_how_to_carry_them(monkeypatch: pytest.Monkey
 # --- access -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["account", "request", "defunct"])
-def test_access_is_asked_for_with_exact_steps(tmp_path: Path, kind: str) -> None:
+WHY = {
+    "account": "It needs an account of your own.",
+    "request": "Its owners give it on request.",
+    "defunct": "It is no longer published.",
+}
+
+
+@pytest.mark.parametrize(("kind", "why"), WHY.items(), ids=WHY)
+def test_access_is_asked_for_with_exact_steps(tmp_path: Path, kind: str, why: str) -> None:
     steps = '["Register at https://first.org.", "Sign the form, wait a day."]'
     rewrite_card('kind = "open"', f'kind = "{kind}"\nsteps = {steps}')
     with pytest.raises(AccessRequired) as error:
         build_dataset("tiny")
     assert error.value.exit_code == 3
     assert str(error.value) == (
-        f"tiny: access is by {kind}; no program may fetch it for you.\n"
+        f"tiny (Tiny): only you can fetch it. {why}\n"
+        "\n"
+        "Steps:\n"
         "  1. Register at https://first.org.\n"
         "  2. Sign the form, wait a day.\n"
-        "Then: covid-datasets build tiny --data-dir FOLDER\n"
-        "The folder should hold:\n"
+        "\n"
+        "Your folder is then:\n"
         "  FOLDER/\n"
-        "    files.zip   (untouched, or unpacked: 4 files)"
+        "    files.zip   (untouched, or unpacked: 4 files)\n"
+        "\n"
+        "Then type:\n"
+        "  covid-datasets check tiny --data-dir FOLDER   # lists what is missing; builds nothing\n"
+        "  covid-datasets build tiny --data-dir FOLDER\n"
+        'or, in Python: load_dataset("tiny", data_dir="FOLDER")\n'
+        "All that is known about it: covid-datasets info tiny"
     )
+    with pytest.raises(AccessRequired, match="carry the folder over"):
+        make_mirror(["tiny"], tmp_path / "made")
     serve(tmp_path / "mine", "files.zip", zip_of(FILES))
     assert build_dataset("tiny", data_dir=tmp_path / "mine").rows == 3
     # An institute's own mirror needs no account.

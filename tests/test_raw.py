@@ -89,6 +89,15 @@ def test_of_two_mounts_that_hold_a_path_the_first_counts(tmp_path: Path) -> None
     assert (raw.sizes(), raw.size("a"), raw.read("a"), raw.read("b")) == ({"a": 1, "b": 2}, 1, b"1", b"22")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_text_as_editors_of_windows_save_it(tmp_path: Path, encoding: str) -> None:
+    mark = "" if encoding == "utf-16" else "\ufeff"
+    raw = RawFiles.of_folder(tree(tmp_path, note=f"{mark}età’".encode(encoding)))
+    assert raw.text("note") == "età’"
+    (tmp_path / "note").write_bytes(b"\xff\xfea")
+    assert raw.text("note") == "\ufffd", "half a letter"
+
+
 def test_text_of_both_encodings(tmp_path: Path) -> None:
     raw = RawFiles.of_folder(tree(tmp_path, utf8="\ufeffé".encode(), windows="é’".encode("cp1252"), empty=b""))
     assert (raw.text("utf8"), raw.text("windows")) == ("é", "é’")

@@ -18,6 +18,7 @@ from covid_datasets.build.completeness import check_complete
 from covid_datasets.build.finish import finish
 from covid_datasets.build.inputs import declared_inputs, folder_signature, key_of
 from covid_datasets.build.memory import PeakMemory
+from covid_datasets.build.pages import pages_of
 from covid_datasets.build.pieces import Task
 from covid_datasets.build.plan import Plan, make_plan
 from covid_datasets.build.result import MANIFEST_FILE, Built, Verify
@@ -108,8 +109,8 @@ def _build(
     with workers as pool:
         columns = card.columns_of(inputs["config"])
         resources = card.resources_of(inputs["version"], inputs["config"])
-        records = builder.records(obtained.raw)
-        plan = make_plan(card.id, records, obtained.raw, shard_bytes, resources, table=bool(columns))
+        records, pages = builder.records(obtained.raw), pages_of(card)
+        plan = make_plan(card.id, records, obtained.raw, shard_bytes, resources, pages, table=bool(columns))
         if plan.parts:  # whoever forgot a part is told before its pictures are missed, not after all others are read
             check_complete(card, inputs, plan.rows, plan.notices, plan.parts)
         with telling(work):

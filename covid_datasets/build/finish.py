@@ -42,9 +42,9 @@ def finish(
     """Assemble the finished folder ``final`` from the pieces; ``usage`` tells seconds and memory at the end."""
     index, planned, told = _read_pieces(plan, pieces)
     notices = [*plan.notices, *told]
-    notices += _told(obtained, {notice.where for notice in notices}) + _several_labels(index)
+    notices += _told(obtained, {notice.where for notice in notices}) + _several_labels(index) + _shared_bytes(index)
     counts: list[int] = index.table.column("rows").to_pylist()
-    incomplete = check_complete(card, inputs, sum(counts), notices, plan.parts)
+    incomplete = check_complete(card, inputs, sum(counts), notices, plan.parts) or obtained.incomplete
 
     columns = card.columns_of(inputs["config"])
     splits = (
@@ -146,6 +146,18 @@ def _several_labels(index: Index) -> list[Notice]:
         )
         for patient, found in sorted(labels.items())
         if len(found) > 1
+    ]
+
+
+def _shared_bytes(index: Index) -> list[Notice]:
+    """Tell of files that several patients have: one of them is called wrong, or somebody was given two ids."""
+    samples, patients = index.texts("sample_id"), index.texts("patient_id")
+    return [
+        Notice(
+            "one file, several patients", samples[link.second], f"the same bytes as {samples[link.first]}; one group"
+        )
+        for link in index.links
+        if link.kind == "same bytes" and patients[link.first] != patients[link.second]
     ]
 
 

@@ -11,6 +11,7 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
+from covid_datasets.build.pages import pages_of
 from covid_datasets.card import Card
 from covid_datasets.catalog import catalog_folder
 from covid_datasets.errors import CatalogError, NotThereError
@@ -21,7 +22,7 @@ FORMAT = 3
 
 def declared_inputs(card: Card, version: str, config: str, verify: str) -> dict[str, Any]:
     """List what is known before any raw file is seen."""
-    columns = card.columns_of(config)
+    columns, pages = card.columns_of(config), pages_of(card)
     return {
         "format": FORMAT,
         "dataset": card.id,
@@ -36,6 +37,7 @@ def declared_inputs(card: Card, version: str, config: str, verify: str) -> dict[
         "taxonomy": _file_digest(catalog_folder() / "_taxonomy.toml"),
         "identities": _file_digest(catalog_folder() / "identities" / f"{card.id}.tsv"),
         "splits": _file_digest(catalog_folder() / "splits" / f"{card.id}.csv"),
+        **({"pages": _text_digest(repr(sorted(pages.items())))} if pages else {}),
     }
 
 
@@ -51,10 +53,12 @@ def key_of(inputs: dict[str, Any]) -> str:
 def folder_signature(data_dir: Path) -> str:
     """Digest names, sizes and times of a user's own files, so that changed files are built anew."""
     from covid_datasets.fetch.archives import open_archive
+    from covid_datasets.fetch.layout import is_litter
 
     if not data_dir.exists():
         raise NotThereError(f"data_dir {data_dir}: expected a folder or an archive, found nothing")
-    names = [""] if data_dir.is_file() else open_archive((str(data_dir),)).names()
+    inside = [""] if data_dir.is_file() else open_archive((str(data_dir),)).names()
+    names = [name for name in inside if not is_litter(name)]
     found = [(name, os.stat(f"{data_dir}/{name}" if name else data_dir)) for name in names]
     return _text_digest(repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]))
 

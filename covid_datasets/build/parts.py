@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from covid_datasets.card import Resource
-from covid_datasets.fetch.obtain import how_to_get
+from covid_datasets.fetch.access import how_to_get
 from covid_datasets.schema import Notice
 
 SHOWN = 3

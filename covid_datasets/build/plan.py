@@ -12,8 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+from covid_datasets.build.pages import Pages, page_ties
 from covid_datasets.build.parts import Share, Tally
 from covid_datasets.card import Resource
 from covid_datasets.catalog import catalog_folder
@@ -69,13 +71,14 @@ def make_plan(
     raw: RawFiles,
     shard_bytes: int | None = None,
     resources: Sequence[Resource] = (),
+    pages: Pages = MappingProxyType({}),
     *,
     table: bool = False,
 ) -> Plan:
     """Enumerate a builder's records and lay them out.
 
-    What the parts among the ``resources`` lack is told part by part. The rows of a table are nobody's, so all are in
-    one split.
+    What the parts among the ``resources`` lack is told part by part; ``pages`` tie what was copied from another
+    source's pages. The rows of a table are nobody's, so all are in one split.
     """
     tally = Tally(resources)
     records: list[Record] = []
@@ -87,7 +90,7 @@ def make_plan(
         if isinstance(item, Notice):
             notices.append(item)
             continue
-        record = _with_identity(dataset, item, identities)
+        record = _with_identity(dataset, item, identities, pages)
         _validate(dataset, record, table)
         size = _size(present, record)
         path = record.content.path if record.content else record.sample_id
@@ -142,17 +145,18 @@ def read_identities(dataset: str, folder: Path | None = None) -> Identities:
     return {sample: (tuple(ties[sample]), tuple(flags[sample])) for sample in sorted({*ties, *flags})}
 
 
-def _with_identity(dataset: str, record: Record, identities: Identities) -> Record:
+def _with_identity(dataset: str, record: Record, identities: Identities, pages: Pages) -> Record:
     """Add what is known from outside of the source, and make ties global.
 
-    The source's own ties hold within it. Proven ones hold across sources: that is how one picture in two sources
-    is known. A flag ``patient_unknown`` overrules an id that the source gave to several people on purpose.
+    The source's own ties hold within it. Proven ones and those by page hold across sources: that is how one picture in
+    two sources is known. A flag ``patient_unknown`` overrules an id that the source gave to several people on purpose.
     """
     proven, flags = identities.get(record.sample_id, ((), ()))
     study = (f"study:{record.study}",) if record.study is not None else ()
     own = tuple(f"{dataset}/{tie}" for tie in (*record.ties, *study))
     patient = None if "patient_unknown" in flags else record.patient
-    return replace(record, patient=patient, ties=(*proven, *own), flags=(*record.flags, *flags))
+    copied = page_ties(dataset, record, pages)
+    return replace(record, patient=patient, ties=(*proven, *own, *copied), flags=(*record.flags, *flags))
 
 
 def _size(present: Mapping[str, int], record: Record) -> int | None:

@@ -42,6 +42,16 @@ def run_info(arguments: Namespace) -> int:
     return 0
 
 
+def run_check(arguments: Namespace) -> int:
+    """Hold a folder against what a source should hold."""
+    found = api.check(arguments.id, arguments.data_dir, arguments.config)
+    if arguments.json:
+        print_json(found.to_json())
+    else:
+        print(found)
+    return 0 if found.ok else IntegrityError.exit_code
+
+
 def run_build(arguments: Namespace) -> int:
     """Build a source and sum up what came out."""
     built = api.build_dataset(
@@ -180,7 +190,7 @@ def run_new(arguments: Namespace) -> int:
     """Write the skeleton of a source."""
     from covid_datasets.newsource import write_skeleton
 
-    written = write_skeleton(arguments.id, arguments.checkout)
+    written = write_skeleton(arguments.id, arguments.checkout, by_hand=arguments.by_hand)
     if arguments.json:
         print_json({"id": arguments.id, "written": written})
         return 0

@@ -101,6 +101,15 @@ def _add_looking(add: Adder) -> None:
 
 
 def _add_building(add: Adder) -> None:
+    command = add(
+        "check",
+        "list what your own copy of a source lacks, without building",
+        "covid-datasets check covid_ct --data-dir ~/Downloads/covid",
+    )
+    command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default version")
+    command.add_argument("--config", metavar="NAME", help="config of the source (default: its first)")
+    _add_data_dir(command, required=True)
+
     command = add("build", "download, check and prepare a source", "covid-datasets build cohen@2020-06-22 --num-proc 4")
     _add_build_name(command)
     _add_data_dir(command)
@@ -139,6 +148,7 @@ def _add_housekeeping(add: Adder) -> None:
     command = add("new", "write the skeleton of a new source", "covid-datasets new my_source")
     command.add_argument("id", metavar="ID", help="lower-case letters, digits and _; starts with a letter")
     command.add_argument("--checkout", metavar="DIR", default=".", help="checkout of covid_datasets (default: here)")
+    command.add_argument("--by-hand", action="store_true", help="of a source that users save case by case")
 
 
 def _add_build_name(command: ArgumentParser) -> None:
@@ -151,8 +161,8 @@ def _add_cache_dir(command: ArgumentParser) -> None:
     command.add_argument("--cache-dir", metavar="DIR", help="cache folder (default: COVID_DATASETS_CACHE)")
 
 
-def _add_data_dir(command: ArgumentParser) -> None:
-    command.add_argument("--data-dir", metavar="DIR", help="your own copy of the raw files")
+def _add_data_dir(command: ArgumentParser, *, required: bool = False) -> None:
+    command.add_argument("--data-dir", metavar="DIR", required=required, help="your own copy of the raw files")
 
 
 def _positive(text: str) -> int:

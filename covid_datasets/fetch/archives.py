@@ -59,8 +59,8 @@ def is_archive(name: str) -> bool:
 def open_archive(location: Location) -> Archive:
     """Open a folder or an archive, or an archive inside others.
 
-    >>> sorted(open_archive((str(Path(__file__).parent),)).names())[:2]
-    ['__init__.py', 'archives.py']
+    >>> "archives.py" in open_archive((str(Path(__file__).parent),)).names()
+    True
     """
     try:
         found = os.stat(location[0])

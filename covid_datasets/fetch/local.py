@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from covid_datasets.card import Copy, Resource
 from covid_datasets.errors import DamagedFileError, NotThereError
 from covid_datasets.fetch.archives import Location, is_archive, open_archive
-from covid_datasets.fetch.layout import matches
+from covid_datasets.fetch.layout import is_litter, matches
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.raw import Mount
 from covid_datasets.fetch.series import SeriesMount, find_series
@@ -29,11 +29,13 @@ class Local:
         mounts: Where each resource is, by its name; one that is not there at all has none.
         extra: Files that belong to no resource.
         damaged: Archives that cannot be listed, and why.
+        above: The folder above, where that seems to be what was meant; else empty.
     """
 
     mounts: dict[str, Mount | SeriesMount]
     extra: list[str]
     damaged: dict[str, str]
+    above: str = ""
 
 
 def mount_local(data_dir: Path, resources: tuple[Resource, ...]) -> Local:
@@ -48,7 +50,9 @@ def mount_local(data_dir: Path, resources: tuple[Resource, ...]) -> Local:
         if found is not None:
             mounts[resource.name] = found
     named = {shown(location): why for location, why in damaged.items()}
-    return Local(mounts, _extra(places, mounts, damaged), named)
+    lost = [resource for resource in resources if resource.files and resource.name not in mounts]
+    above = data_dir.absolute().parent if any(_is_part(data_dir, places, resource) for resource in lost) else ""
+    return Local(mounts, _extra(places, mounts, damaged), named, str(above))
 
 
 def shown(location: Location) -> str:
@@ -59,7 +63,7 @@ def shown(location: Location) -> str:
 def _places(location: Location, damaged: dict[Location, str], depth: int = 0) -> dict[Location, list[str]]:
     """List the files of a folder or archive and of every archive inside; damaged ones are told, evil ones refused."""
     try:
-        listed = list(open_archive(location).names())
+        listed = [name for name in open_archive(location).names() if not is_litter(name)]
     except DamagedFileError as error:
         if not depth:
             raise
@@ -115,12 +119,29 @@ def _find_archive(places: dict[Location, list[str]], resource: Resource) -> Moun
             if f"/{root}".endswith(f"/{resource.folder}")
         }
         return Mount(min(named)[2], min(named)[1], folder=resource.folder) if named else None
+    if not resource.copies and (by_hand := _find_named(places, resource)):
+        return by_hand
     outermost = next(iter(places))
-    return Mount(outermost) if places[outermost] else None
+    return Mount(outermost) if places[outermost] and not resource.optional else None
+
+
+def _find_named(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
+    """Find an archive that was got by hand by the name that it was asked for under, packed or unpacked."""
+    for location in places:
+        if is_archive(location[-1]) and PurePosixPath(location[-1]).name.startswith(f"{resource.name}."):
+            return Mount(location)
+    folders = [
+        (root.count("/"), number, location, root)
+        for number, (location, members) in enumerate(places.items())
+        for member in members
+        for root in _roots(member)
+        if f"/{root}".endswith(f"/{resource.name}/")
+    ]
+    return Mount(*min(folders)[2:]) if folders else None
 
 
 def _find_folder(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
-    """Find the folder in which most files are as its layout expects; the shallowest one of several."""
+    """Find the folder in which most files are as its layout expects; of equal ones the shallowest, unpacked."""
     globs, may_be = tuple(pattern.glob for pattern in resource.files), _places_for(places, resource)
     votes: Counter[tuple[Location, str]] = Counter(
         (location, root)
@@ -131,8 +152,17 @@ def _find_folder(places: dict[Location, list[str]], resource: Resource) -> Mount
     )
     if not votes:
         return None
-    (location, root), _ = min(votes.items(), key=lambda item: (-item[1], len(item[0][0]), item[0]))
+    outermost_first = {location: number for number, location in enumerate(places)}
+    (location, root), _ = min(
+        votes.items(), key=lambda item: (-item[1], outermost_first[item[0][0]], item[0][1].count("/"), item[0])
+    )
     return Mount(location, root, globs=globs, folder=resource.folder)
+
+
+def _is_part(data_dir: Path, places: dict[Location, list[str]], resource: Resource) -> bool:
+    """Tell whether somebody named one of the folders inside of the one that was asked for."""
+    globs, name = [pattern.glob for pattern in resource.files], data_dir.absolute().name
+    return any(matches(f"{name}/{member}", globs) for member in next(iter(places.values()), []))
 
 
 def _find_series(places: dict[Location, list[str]], resource: Resource) -> SeriesMount | None:

@@ -43,7 +43,7 @@ def write_mirror(
     accept: Callable[[Card, str | None], Accept | Mapping[str, Accept] | None] | None = None,
     limits: Limits | None = None,
 ) -> list[Mirrored]:
-    """Put every resource of some versions into ``destination`` as ``<host>/<path>``, verified, with a SHA256SUMS.
+    """Put every resource that has an address into ``destination`` as ``<host>/<path>``, verified, with a SHA256SUMS.
 
     Each resource is stored under the URL of the copy that it came from; whoever uses the mirror tries the copies in
     the same order and so arrives there. What is in the mirror and right is not fetched again.

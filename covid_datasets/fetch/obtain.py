@@ -10,18 +10,16 @@ from pathlib import Path
 from covid_datasets.card import Card, Copy, Resource
 from covid_datasets.catalog import load_card, split_name
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
+from covid_datasets.fetch.access import access_text, how_to_get, incomplete_text
 from covid_datasets.fetch.bucket import fetch_bucket
 from covid_datasets.fetch.download import Download, locate_all
-from covid_datasets.fetch.layout import absent
-from covid_datasets.fetch.listing import read_listing
-from covid_datasets.fetch.local import Local, archive_names, mount_archive, mount_local, shown
-from covid_datasets.fetch.manifest import read_manifest
+from covid_datasets.fetch.local import Local, mount_archive, mount_local, shown
 from covid_datasets.fetch.mirror import Mirrored, write_mirror
 from covid_datasets.fetch.raw import Mount, RawFiles
-from covid_datasets.fetch.series import SeriesMount, by_folder, difference
+from covid_datasets.fetch.series import SeriesMount
+from covid_datasets.fetch.survey import missing_files, survey
 from covid_datasets.settings import Settings
 
-SHOWN = 20
 BUCKET_PROOF = "recorded on first download; number of files and bytes of each series as listed"
 
 
@@ -40,7 +38,8 @@ class Obtained:
     """The raw files of a source, where they came from, and what is not as the catalog says.
 
     ``missing`` and ``extra`` are files, ``unusable`` are whole archives and resources, with the reason, and ``absent``
-    are optional resources that are not there, with how to get them.
+    are optional resources that are not there, with how to get them. It is ``incomplete`` where more is lost than the
+    catalog tolerates, and somebody allowed that.
     """
 
     raw: RawFiles
@@ -49,6 +48,7 @@ class Obtained:
     extra: tuple[str, ...]
     unusable: Mapping[str, str]
     absent: Mapping[str, str] = field(default_factory=dict)
+    incomplete: bool = False
 
 
 def obtain(
@@ -63,7 +63,7 @@ def obtain(
     """Get the raw files of a version, from ``data_dir`` where given, else from the source's copies in order."""
     resources = card.resources_of(version, config)
     by_hand = [resource for resource in resources if not resource.copies]
-    if data_dir is None and (_needs_hands(card, settings) or any(not resource.optional for resource in by_hand)):
+    if data_dir is None and needs_hands(card, resources, settings):
         raise AccessRequired(access_text(card, version, config))
     local = Local({}, [], {}) if data_dir is None else mount_local(Path(data_dir), card.resources_of(version))
     # A file of another config is not an extra one.
@@ -93,21 +93,23 @@ def obtain(
             for name, (download, _) in located.items()
         ]
     mounts = {resource.name: mounts[resource.name] for resource in resources if resource.name in mounts}
-    extra = local.extra
     raw = RawFiles(tuple(mounts.values()), version, config, dict(card.config(config)[1].options))
-    missing, wrong = _survey(resources, mounts)
+    found = survey(resources, mounts)
     # What an optional part lacks may not be needed; the build counts what is, see `covid_datasets.build.parts`.
-    lost = sum(map(len, _survey([resource for resource in resources if not resource.optional], mounts)))
-    if lost and not allow_missing and lost > card.version(version)[1].tolerance * _count(resources):
-        damaged = [*wrong, *(f"{where}: {why}" for where, why in unusable.items())]
+    needed = survey([resource for resource in resources if not resource.optional], mounts)
+    short = needed.is_short(card.version(version)[1].tolerance)
+    if short and not allow_missing:
         place = "the copies that could be reached" if data_dir is None else f"data_dir {data_dir}"
-        raise IncompleteSourceError(incomplete_text(card, version, config, missing, damaged, extra, place))
+        damaged = [*found.wrong, *(f"{where}: {why}" for where, why in unusable.items())]
+        raise IncompleteSourceError(incomplete_text(card, version, config, found, damaged, local, place))
     to_get = {resource.name: how_to_get(resource) for resource in resources if resource.name not in mounts}
-    return Obtained(raw, tuple(origins), tuple(missing), tuple(extra), unusable, to_get)
+    return Obtained(raw, tuple(origins), found.missing, tuple(local.extra), unusable, to_get, short)
 
 
-def _needs_hands(card: Card, settings: Settings) -> bool:
-    return card.access.kind not in ("open", "web") and not settings.mirror
+def needs_hands(card: Card, resources: Sequence[Resource], settings: Settings) -> bool:
+    """Tell whether something that is needed is not for a program to fetch, or has no address that one could read."""
+    kept_back = card.access.kind not in ("open", "web") and not settings.mirror
+    return kept_back or any(not (resource.copies or resource.optional) for resource in resources)
 
 
 def _located(
@@ -134,10 +136,15 @@ def make_mirror(
 ) -> list[Mirrored]:
     """Copy the raw files of sources ("cohen", "cohen@2020-06-22") into a folder that works as a mirror elsewhere."""
     wanted = [(load_card(identifier), version) for identifier, version in map(split_name, names)]
+    settings = Settings.resolve(cache_dir, mirror)
+    for card, version in wanted:
+        if needs_hands(card, card.resources_of(version), settings):
+            carried = "What you fetched by hand needs no mirror: carry the folder over, and use it there."
+            raise AccessRequired(f"{access_text(card, version)}\n{carried}")
     return write_mirror(
         wanted,
         Path(destination),
-        Settings.resolve(cache_dir, mirror),
+        settings,
         accept=lambda card, version: {resource.name: _whole(resource) for resource in card.resources_of(version)},
     )
 
@@ -148,138 +155,15 @@ def _proof(mount: Mount | SeriesMount) -> str:
 
 def _whole(resource: Resource) -> Callable[[Download, Copy], bool]:
     """Accept a copy that holds every file of the manifest; a smaller one serves only where no copy is whole."""
-    return lambda download, copy: not _absent(resource, _mount(resource, download, copy))
+
+    def is_whole(download: Download, copy: Copy) -> bool:
+        mount = _mount(resource, download, copy)
+        return not missing_files(resource, mount, mount.sizes())
+
+    return is_whole
 
 
 def _mount(resource: Resource, download: Download, copy: Copy) -> Mount:
     if resource.archive == "none":
         return Mount((str(download.path.parent),), only=resource.path, member=download.path.name)
     return mount_archive((str(download.path),), copy, resource)
-
-
-def _absent(resource: Resource, mount: Mount | SeriesMount | None) -> list[str]:
-    return _missing(resource, {} if mount is None else mount.sizes())
-
-
-def _missing(resource: Resource, present: Mapping[str, int]) -> list[str]:
-    if resource.archive == "folder" and present:
-        lacking = absent(resource.files, (path.removeprefix(resource.folder) for path in present))
-        return [resource.folder + path for path in lacking]
-    if resource.archive == "bucket":
-        here = {path.partition("/")[0] for path in present}
-        return [folder for folder in read_listing(resource.listing) if folder not in here]
-    if not resource.manifest:
-        return [] if present else [resource.path or resource.name]
-    expected = (resource.folder + path for path in read_manifest(resource.manifest))
-    return [path for path in expected if path not in present]
-
-
-def _count(resources: Sequence[Resource]) -> int:
-    """Count the files that there should be; of a bucket the series."""
-    listed = {
-        resource.name: len(read_listing(resource.listing) if resource.listing else read_manifest(resource.manifest))
-        for resource in resources
-        if resource.listing or resource.manifest
-    }
-    return sum(listed.get(resource.name, 1) for resource in resources)
-
-
-def _survey(resources: Sequence[Resource], mounts: Mapping[str, Mount | SeriesMount]) -> tuple[list[str], list[str]]:
-    """List missing files, and files whose size alone shows that they are not the right ones."""
-    missing, wrong = [], []
-    for resource in resources:
-        mount = mounts.get(resource.name)
-        if mount is None and resource.optional:
-            continue  # told as a part that is not there, see `Obtained.absent`
-        present = {} if mount is None else mount.sizes()
-        missing += _missing(resource, present)
-        identities = read_manifest(resource.manifest) if resource.manifest else {}
-        for path, identity in identities.items():
-            size = present.get(resource.folder + path)
-            if size is not None and identity.size is not None and size != identity.size:
-                wrong.append(f"{resource.folder}{path}: expected {identity.size:,} bytes, found {size:,}")
-        if resource.archive == "bucket":
-            wrong += _other_series(resource, present)
-    return missing, wrong
-
-
-def _other_series(resource: Resource, present: Mapping[str, int]) -> list[str]:
-    """List series whose number or bytes of files alone show that they are not whole."""
-    wrong = []
-    listing = read_listing(resource.listing)
-    for folder, names in by_folder(present).items():
-        series = listing[folder.rstrip("/")]
-        if what := difference(series, {name: present[folder + name] for name in names}):
-            wrong.append(f"{series.folder} (series {series.series}): {what}")
-    return wrong
-
-
-def how_to_get(resource: Resource) -> str:
-    """Say in one line where a resource comes from."""
-    places = [f"<{copy.url}>" for copy in resource.copies]
-    return "; ".join([*resource.steps, *(f"it is served at {place}" for place in places[:1])])
-
-
-def access_text(card: Card, version: str | None = None, config: str | None = None) -> str:
-    """Say how to get a source that nothing can download for its user."""
-    given = card.access.steps or tuple(
-        how_to_get(part) for part in card.resources_of(version, config) if not part.copies
-    )
-    steps = "\n".join(f"  {number}. {step}" for number, step in enumerate(given, start=1))
-    return (
-        f"{card.id}: access is by {card.access.kind}; no program may fetch it for you.\n{steps}\n"
-        f"Then: covid-datasets build {card.id} --data-dir FOLDER\n"
-        f"The folder should hold:\n{expected_tree(card, version, config)}"
-    )
-
-
-def expected_tree(card: Card, version: str | None = None, config: str | None = None) -> str:
-    """Draw the folder that ``data_dir`` should be: each archive as served, or its unpacked files."""
-    lines = ["  FOLDER/"]
-    resources = card.resources_of(version, config)
-    for resource in resources[:SHOWN]:
-        if resource.archive == "none":
-            lines.append(f"    {resource.path}")
-            continue
-        if resource.archive == "bucket":
-            count = len(read_listing(resource.listing))
-            lines.append(
-                f"    {'{series}'}/*.dcm   ({count:,} series, each in a folder of its own, of any name or depth)"
-            )
-            continue
-        if resource.archive == "folder":
-            lines += [
-                f"    {resource.folder}{pattern.glob}   ({pattern.what}{'; needed' if pattern.required else ''})"
-                for pattern in resource.files
-            ]
-            continue
-        held = f"{len(read_manifest(resource.manifest)):,} files" if resource.manifest else "its files"
-        name = archive_names(resource.copies[0])[-1] if resource.copies else f"{resource.name}.{resource.archive}"
-        where = f"unpacked into {resource.folder}" if resource.folder else "unpacked"
-        lines.append(f"    {name}   (untouched, or {where}: {held})")
-    lines += [f"    … and {len(resources) - SHOWN:,} more"] if len(resources) > SHOWN else []
-    return "\n".join(lines)
-
-
-def incomplete_text(
-    card: Card,
-    version: str,
-    config: str,
-    missing: list[str],
-    damaged: list[str],
-    extra: list[str],
-    place: str,
-) -> str:
-    """List what is missing, damaged and extra, and what to do."""
-    count = _count(card.resources_of(version, config))
-    parts = [
-        f"{card.id}@{version}: {len(missing):,} of {count:,} files are missing in {place}"
-        + (f", {len(damaged):,} are damaged." if damaged else ".")
-    ]
-    for title, items in (("Missing", missing), ("Damaged", damaged), ("Not expected", extra)):
-        if items:
-            more = [f"  … and {len(items) - SHOWN:,} more"] if len(items) > SHOWN else []
-            parts.append("\n".join([f"{title}:", *(f"  {item}" for item in items[:SHOWN]), *more]))
-    parts.append(f"Expected:\n{expected_tree(card, version, config)}")
-    parts.append("To build what is there, marked incomplete: allow_missing=True, or --allow-missing.")
-    return "\n".join(parts)

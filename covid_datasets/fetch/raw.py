@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fnmatch
 import os
 from collections.abc import Mapping
@@ -96,6 +97,12 @@ class Mount:
         """List the canonical paths that are to be here; without a manifest, those that are."""
         return [self.folder + path for path in read_manifest(self.manifest)] if self.manifest else list(self.sizes())
 
+    def beside(self) -> list[str]:
+        """List every path under the root, also of files that belong to nothing."""
+        return [
+            name.removeprefix(self.root) for name in open_archive(self.location).names() if name.startswith(self.root)
+        ]
+
     def read(self, path: str) -> bytes:
         """Return the bytes of a file that is here."""
         return open_archive(self.location).read(self.spelled(path))
@@ -157,10 +164,15 @@ class RawFiles:
         return mount.read(path)
 
     def text(self, path: str) -> str:
-        """Decode a text file: UTF-8, else Windows-1252, the two that sources of this field use."""
+        """Decode a text file: UTF-8, else Windows-1252, the two that sources of this field use.
+
+        Texts that users write themselves may be UTF-16 as well, which says so with its first two bytes.
+        """
         data = self.read(path)
         if not data:
             raise DamagedFileError(f"{path}: expected text, found an empty file")
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return data.decode("utf-16", errors="replace")
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from covid_datasets.build.completeness import check_complete
+from covid_datasets.build.pages import pages_of
 from covid_datasets.build.pieces import Task, piece_rows
 from covid_datasets.build.plan import make_plan
 from covid_datasets.build.result import Verify
@@ -44,10 +45,10 @@ def stream_raw(
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     columns = card.columns_of(chosen)
     resources = card.resources_of(version, chosen)
-    records = builder.records(obtained.raw)
-    plan = make_plan(card.id, records, obtained.raw, STREAM_PIECE_BYTES, resources, table=bool(columns))
+    records, pages = builder.records(obtained.raw), pages_of(card)
+    plan = make_plan(card.id, records, obtained.raw, STREAM_PIECE_BYTES, resources, pages, table=bool(columns))
     inputs = {"version": version, "config": chosen, "allow_missing": allow_missing}
-    if check_complete(card, inputs, plan.rows, plan.notices, plan.parts):
+    if check_complete(card, inputs, plan.rows, plan.notices, plan.parts) or obtained.incomplete:
         warnings.warn(f"{card.id}@{version} is INCOMPLETE: {plan.rows:,} rows are there", stacklevel=4)
     tasks = [Task(card.id, piece, obtained.raw, "", verify, columns) for piece in plan.pieces]
     features = Features.from_dict(features_dict(columns))
