@@ -14,6 +14,7 @@ from covid_datasets.build.engine import build_dataset
 from covid_datasets.build.plan import read_identities
 from covid_datasets.catalog import catalog_folder, load_card
 from covid_datasets.errors import CatalogError
+from covid_datasets.fetch.listing import read_listing
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.splits.index import Index
 from tests.sources import chest
@@ -101,6 +102,8 @@ def test_the_installed_identities_name_samples_of_their_source(path: Path) -> No
         if resource.manifest
         for member in read_manifest(resource.manifest)
     }
+    listings = [resource.listing for resource in card.resources if resource.listing]
+    names |= {series.series for listing in listings for series in read_listing(listing).values()}
     found = read_identities(path.stem)
     assert set(found) <= names
     flags = {flag for _, flags in found.values() for flag in flags}

@@ -13,7 +13,9 @@ from functools import lru_cache
 
 from covid_datasets.card import Pattern
 
-_TOKEN = re.compile(r"(?P<star>\*)|\{(?P<name>[a-z]\w*)(?P<number>:number)?\}|\((?P<any>[^(){}*/|]*\|[^(){}*/]*)\)", re.ASCII)
+_TOKEN = re.compile(
+    r"(?P<star>\*)|\{(?P<name>[a-z]\w*)(?P<number>:number)?\}|\((?P<any>[^(){}*/|]*\|[^(){}*/]*)\)", re.ASCII
+)
 _LEFT_BEHIND = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini"}
 
 Groups = Mapping[str, str]
