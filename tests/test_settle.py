@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covid_datasets.build import settle
-from covid_datasets.build.pieces import AtomicArrow, data_path
+from covid_datasets.build.atomic import AtomicArrow
+from covid_datasets.build.pieces import data_path
 from covid_datasets.build.settle import lay_out, write_splits
 from covid_datasets.features import arrow_schema
 from covid_datasets.splits.assign import SPLITS

@@ -99,8 +99,7 @@ def _file(reference: Reference | Parts | None, data: bytes | None) -> dict[str, 
 
 
 def _numbers(values: tuple[float, ...] | None) -> list[float] | None:
-    # Arrow does not keep the sign of a zero everywhere; adding zero takes it away, so that a digest can be checked.
-    return None if values is None else [value + 0.0 for value in values]
+    return None if values is None else list(values)
 
 
 def index_row(

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from covid_datasets.build.pieces import BATCH_BYTES, AtomicArrow, data_path
+from covid_datasets.build.atomic import AtomicArrow
+from covid_datasets.build.pieces import BATCH_BYTES, data_path
 from covid_datasets.features import arrow_schema
 from covid_datasets.splits.assign import SPLITS
 

@@ -15,16 +15,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from covid_datasets.build.atomic import AtomicArrow
 from covid_datasets.build.columnar import arrow_array
-from covid_datasets.build.pieces import (
-    PARTS,
-    AtomicArrow,
-    CheckedFiles,
-    Done,
-    Task,
-    data_path,
-    write_piece_index,
-)
+from covid_datasets.build.contents import CheckedFiles
+from covid_datasets.build.pieces import PARTS, Done, Task, data_path, write_piece_index
 from covid_datasets.errors import DamagedFileError, InvalidRecordError
 from covid_datasets.features import arrow_schema
 from covid_datasets.schema import Notice, Record, Rows
