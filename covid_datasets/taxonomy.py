@@ -19,10 +19,11 @@ class UnknownFindingError(IntegrityError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One class: its id, the next wider one, and the raw spellings that mean it."""
+    """One class: its id, the next wider one, the one that it excludes, and the raw spellings that mean it."""
 
     id: str
     parent: str
+    excludes: str = ""
     synonyms: tuple[str, ...] = ()
 
 
@@ -41,6 +42,30 @@ def label_names() -> tuple[str, ...]:
     ('no_finding', 'covid19', 'not_covid19')
     """
     return tuple(finding.id for finding in load_taxonomy().classes)
+
+
+def agree(first: str, second: str) -> bool:
+    """Tell whether two classes can both be true of one picture: one is wider, or says only what it is not.
+
+    >>> agree("sars", "viral_pneumonia"), agree("sars", "not_covid19"), agree("covid19", "not_covid19")
+    (True, True, False)
+    """
+    one, other = _lineage(first), _lineage(second)
+    if first in other or second in one:
+        return True
+    excluded, also = (_findings()[each].excludes for each in (first, second))
+    return (bool(excluded) and excluded not in other) or (bool(also) and also not in one)
+
+
+def _lineage(name: str) -> tuple[str, ...]:
+    """List a class and all that are wider."""
+    parent = _findings()[name].parent
+    return (name, *_lineage(parent)) if parent else (name,)
+
+
+@lru_cache(maxsize=1)
+def _findings() -> Mapping[str, Finding]:
+    return {finding.id: finding for finding in load_taxonomy().classes}
 
 
 def classify(raw: str) -> str | None:
@@ -97,6 +122,10 @@ def read_taxonomy(path: Path) -> Taxonomy:
         if finding.id in before:
             raise CatalogError(f"{path}: key 'classes': expected unique ids, found {finding.id!r} twice")
         before.add(finding.id)
+        if finding.excludes and finding.excludes not in parents:
+            raise CatalogError(
+                f"{path}: class {finding.id!r}: key 'excludes': expected a class, found {finding.excludes!r}"
+            )
         seen, parent = {finding.id}, finding.parent
         while parent:
             if parent not in parents or parent in seen:

@@ -142,6 +142,8 @@ def to_grey(image: Image.Image) -> Image.Image:
 def window(values: np.ndarray) -> np.ndarray:
     """Turn Hounsfield units into 8-bit grey, in whole numbers, so that every machine gets the same ones."""
     low, high = WINDOW
+    if values.dtype.kind != "f" and values.dtype != np.int16:
+        values = values.astype(np.int64)  # the window does not fit into 8 bits, or below zero
     shown = np.clip(values, low, high).astype(np.int32) - low
     grey: np.ndarray = ((shown * 255 + (high - low) // 2) // (high - low)).astype(np.uint8)
     return grey

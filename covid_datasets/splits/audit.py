@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from covid_datasets.splits.groups import Kind, Link, components
+from covid_datasets.taxonomy import agree
 
 SHOWN = 5
 
@@ -78,13 +79,22 @@ def audit_links(
         if split is not None:
             sizes[split] = sizes.get(split, 0) + 1
     findings = tuple(_finding(kind, found, splits, names) for kind, found in by_kind.items())
-    pairs = (*by_kind["same bytes"], *by_kind["same pixels"], *by_kind["near-duplicate"])
-    contradictions = tuple(
-        f"{names[link.first]} ({labels[link.first]}) and {names[link.second]} ({labels[link.second]}): {link.kind}"
-        for link in pairs
-        if None not in (labels[link.first], labels[link.second]) and labels[link.first] != labels[link.second]
-    )
-    return AuditReport(dataset, scheme, dict(sorted(sizes.items())), findings, contradictions)
+    return AuditReport(dataset, scheme, dict(sorted(sizes.items())), findings, _contradictions(by_kind, names, labels))
+
+
+def _contradictions(
+    by_kind: Mapping[Kind, Sequence[Link]], names: Sequence[str], labels: Sequence[str | None]
+) -> tuple[str, ...]:
+    """Describe pairs of rows that show one picture and whose labels cannot both be true, each pair once."""
+    told: dict[tuple[int, int], str] = {}
+    pictures: tuple[Kind, ...] = ("same bytes", "same pixels", "near-duplicate")
+    for kind in pictures:
+        for link in by_kind[kind]:
+            first, second = labels[link.first], labels[link.second]
+            if first is not None and second is not None and not agree(first, second):
+                text = f"{names[link.first]} ({first}) and {names[link.second]} ({second}): {kind}"
+                told.setdefault((link.first, link.second), text)
+    return tuple(told.values())
 
 
 def _finding(kind: Kind, links: list[Link], splits: Sequence[str | None], names: Sequence[str]) -> Finding:
