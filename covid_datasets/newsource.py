@@ -118,7 +118,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.formats.cases import read_cases
+from covid_datasets.fetch.cases import read_cases
 from covid_datasets.schema import File, Notice, Record
 
 

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pytest
 
-from covid_datasets import page
+from covid_datasets import page, sections
 from covid_datasets.build.engine import build_dataset
 from covid_datasets.build.inputs import builder_path
 from covid_datasets.build.plan import read_identities
@@ -210,7 +210,7 @@ def test_resources_are_pinned_or_said_not_to_be(card: Card) -> None:
         if resource.manifest:
             assert len(read_manifest(resource.manifest)) > 0, resource.manifest
         if not (resource.sha256 or resource.md5 or resource.manifest):
-            assert "no hash published" in page.page(card)
+            assert "no hash published" in sections.page(card)
         if any(re.search(r"github\.com/[^/]+/[^/]+/archive/", copy.url) for copy in resource.copies):
             pinned = (resource.sha256, resource.md5, resource.size)
             assert not any(pinned), "GitHub packs its archives anew; no hash lasts"

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from covid_datasets.build.measure import MAX_PIXELS, Measured, UndecodableError, decode, measure, to_grey
+from covid_datasets.build.measure import Measured, UndecodableError, decode, measure, to_grey
+from covid_datasets.formats.encode import MAX_PIXELS
 from covid_datasets.splits.groups import MAX_DISTANCE
 from tests.sources import chest
 

@@ -18,11 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covid_datasets.build.measure import Measured, UndecodableError, measure, measure_pixels
+from covid_datasets.build.measure_volume import measure_volume
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.formats import nifti as reader
 from covid_datasets.formats.encode import encode
 from covid_datasets.formats.masks import check_mask, read_mask
-from covid_datasets.formats.nifti import hounsfield, measure_volume, read_header, read_volume
+from covid_datasets.formats.nifti import hounsfield, read_header, read_volume
 from covid_datasets.formats.orientation import perpendicular, turned
 from covid_datasets.formats.slices import axial_slices
 from covid_datasets.schema import Notice, Part

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covid_datasets.formats.notes import Note, read_note
+from covid_datasets.fetch.notes import Note, read_note
 
 NAMES = ("url", "age")
 LINES = st.sampled_from(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets import catalog, page
+from covid_datasets import catalog, page, sections
 from covid_datasets.card import Card
 from covid_datasets.catalog import read_card
 
@@ -123,7 +123,7 @@ def card(tmp_path: Path) -> Card:
     ],
 )
 def test_page_holds_every_fact(card: Card, fact: str) -> None:
-    assert fact in page.page(card)
+    assert fact in sections.page(card)
 
 
 def test_tables_stay_whole(card: Card) -> None:

@@ -13,8 +13,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from covid_datasets.build.measure import MAX_PIXELS, measure
+from covid_datasets.build.measure import measure
 from covid_datasets.build.quality import POOR, THRESHOLDS, grade, reasons_against_volume
+from covid_datasets.formats.encode import MAX_PIXELS
 from tests.sources import chest
 
 Pixels = NDArray[np.uint8]

@@ -11,8 +11,9 @@ import pytest
 import xxhash
 
 from covid_datasets.build.measure import UndecodableError
+from covid_datasets.build.measure_video import measure_video
 from covid_datasets.errors import DamagedFileError
-from covid_datasets.formats.video import frames, measure_video, pixels, sample
+from covid_datasets.formats.video import frames, pixels, sample
 from tests.sources.pocus import blobs, clip
 
 KINDS = ("gif", "mpeg", "avi", "mov", "mp4")

@@ -36,11 +36,13 @@ def read_content(raw: RawFiles, record: Record, verify: Verify) -> tuple[bytes, 
         return data, Measured(sha256)
     try:
         if record.volume is not None:
-            from covid_datasets.formats.nifti import measure_volume  # an extra, of which most sources need nothing
+            from covid_datasets.build.measure_volume import (
+                measure_volume,  # an extra, of which most sources need nothing
+            )
 
             return data, measure_volume(data, sha256, reference.path)
         if record.video is not None:
-            from covid_datasets.formats.video import measure_video
+            from covid_datasets.build.measure_video import measure_video
 
             return data, measure_video(data, sha256, reference.path)
         return data, measure(data, sha256, reference.path)

@@ -11,10 +11,8 @@ import xxhash
 from PIL import Image
 
 from covid_datasets.build.quality import grade, reasons_against
-from covid_datasets.formats.encode import is_hounsfield
+from covid_datasets.formats.encode import MAX_PIXELS, is_hounsfield
 
-MAX_PIXELS = 50_000_000
-"""Larger pictures are not decoded: the largest film of this field has 19 million pixels."""
 STRIP_BYTES = 1 << 18
 """Grey values hashed at once; fits the cache of a core."""
 THUMB = 64

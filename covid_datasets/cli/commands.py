@@ -32,7 +32,7 @@ def run_list(arguments: Namespace) -> int:
 
 def run_info(arguments: Namespace) -> int:
     """Show a card."""
-    from covid_datasets.page import page
+    from covid_datasets.sections import page
 
     card = api.info(arguments.id)
     if arguments.json:

@@ -8,6 +8,8 @@ import struct
 import numpy as np
 from PIL import Image
 
+MAX_PIXELS = 50_000_000
+"""Larger pictures are not decoded: the largest film of this field has 19 million pixels."""
 _SHORT, _LONG = 3, 4
 _SIGNED = 2
 """Types of TIFF fields, and the sample format of signed integers."""

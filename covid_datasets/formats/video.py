@@ -13,12 +13,10 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import xxhash
-from PIL import Image
 
-from covid_datasets.build.measure import MAX_PIXELS, Measured, UndecodableError, measure_image
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.extras import need
+from covid_datasets.formats.encode import MAX_PIXELS
 
 _PLANAR = frozenset(("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"))
 """Formats of 8-bit planes: brightness, then two of colour, which may have fewer rows and columns."""
@@ -105,19 +103,19 @@ def sample(data: bytes, path: str, *, hertz: float, most: int) -> list[Frame]:
 
 def pixels(frame: Frame) -> np.ndarray:
     """Show a frame: 8-bit grey (rows, columns) where nothing in it has a colour, else (rows, columns, 3)."""
-    if (planes := _planes(frame.decoded)) is None:
+    if (stored := planes(frame.decoded)) is None:
         shown: np.ndarray = frame.decoded.to_ndarray(format="rgb24")
         grey = np.array_equal(shown[..., 0], shown[..., 1]) and np.array_equal(shown[..., 1], shown[..., 2])
         return np.ascontiguousarray(shown[..., 0]) if grey else shown
     full = frame.decoded.color_range == _FULL_RANGE or frame.decoded.format.name.startswith("yuvj")
     luma, *weights = _tables(frame.decoded.colorspace == _BT709, full)
-    brightness = luma[planes[0]]
-    if all((plane == 128).all() for plane in planes[1:]):
+    brightness = luma[stored[0]]
+    if all((plane == 128).all() for plane in stored[1:]):
         return _eight_bits(brightness)
     rows, columns = brightness.shape
     blue, red = (
         plane.repeat(-(-rows // len(plane)), axis=0)[:rows].repeat(-(-columns // plane.shape[1]), axis=1)[:, :columns]
-        for plane in planes[1:]
+        for plane in stored[1:]
     )
     red_of_red, green_of_red, green_of_blue, blue_of_blue = weights
     return np.stack(
@@ -130,43 +128,7 @@ def pixels(frame: Frame) -> np.ndarray:
     )
 
 
-def measure_video(data: bytes, sha256: str, path: str) -> Measured:
-    """Decode and hash every frame.
-
-    Where pictures are compared, the last frame whose number is a power of two stands for the video: one from its
-    second half, known without decoding twice and without holding more than one.
-    """
-    digest = xxhash.xxh3_128()
-    shown: Frame | None = None
-    count = 0
-    try:
-        for frame in frames(data, path):
-            count = frame.number + 1
-            if count & frame.number == 0:
-                shown = frame
-            digest.update(f"{frame.decoded.format.name} {frame.decoded.width}x{frame.decoded.height}:".encode())
-            for plane in _planes(frame.decoded) or [frame.decoded.to_ndarray(format="rgb24")]:
-                digest.update(np.ascontiguousarray(plane).data)
-    except DamagedFileError as error:
-        raise UndecodableError(str(error)) from error
-    assert shown is not None, "a video without a frame is an error"
-    seen = measure_image(Image.fromarray(pixels(shown)), sha256, path)
-    return Measured(
-        sha256=sha256,
-        width=seen.width,
-        height=seen.height,
-        depth=count,
-        pixel_mode=shown.decoded.format.name,
-        pixel_hash=digest.hexdigest(),
-        phash=seen.phash,
-        square_phash=seen.square_phash,
-        thumb=seen.thumb,
-        quality=seen.quality,
-        quality_reasons=seen.quality_reasons,
-    )
-
-
-def _planes(decoded: Any) -> list[np.ndarray] | None:
+def planes(decoded: Any) -> list[np.ndarray] | None:
     """View the planes without their padding; ``None`` for a format that is not one of `_PLANAR`."""
     if decoded.format.name not in _PLANAR or any(plane.line_size <= 0 for plane in decoded.planes):
         return None

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from covid_datasets.errors import DamagedFileError
+from covid_datasets.fetch.notes import Note, read_note
 from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.formats.notes import Note, read_note
 from covid_datasets.schema import Notice
 
 FIGURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff")
