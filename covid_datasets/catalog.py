@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from covid_datasets.card import Card, Modality, Resource, Version
 from covid_datasets.errors import CatalogError, UnknownDatasetError
-from covid_datasets.fetch.layout import problem_of
+from covid_datasets.layout import problem_of
 from covid_datasets.typed import read_typed
 
 if TYPE_CHECKING:

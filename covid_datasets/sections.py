@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from covid_datasets import catalog
 from covid_datasets.card import Card, Permission, Resource, Version
 from covid_datasets.fetch.access import examples, expected_tree
-from covid_datasets.fetch.layout import readable
 from covid_datasets.fetch.listing import read_listing
+from covid_datasets.layout import readable
 
 KNOWN = {
     "all": "known for every row",

@@ -24,11 +24,11 @@ from covid_datasets.build.result import Built
 from covid_datasets.card import Card, Copy, Resource
 from covid_datasets.catalog import catalog_folder, load_card
 from covid_datasets.fetch.archives import open_archive
-from covid_datasets.fetch.layout import matches
 from covid_datasets.fetch.listing import read_listing, write_listing
 from covid_datasets.fetch.local import archive_names
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.places import place
+from covid_datasets.layout import matches
 from tests.server import serve
 from tests.sources import pack
 

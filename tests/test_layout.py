@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from covid_datasets.card import Pattern, Resource
 from covid_datasets.errors import DamagedFileError
-from covid_datasets.fetch.layout import absent, is_litter, matches, problem_of, readable
 from covid_datasets.fetch.local import Local, mount_local
 from covid_datasets.fetch.raw import Mount
 from covid_datasets.fetch.survey import Survey, survey
+from covid_datasets.layout import absent, is_litter, matches, problem_of, readable
 from tests.test_archives import tar_of, zip_of
 
 TEXT = Pattern(glob="case-{case:number}/case.txt", what="its text", required=True)

@@ -53,7 +53,7 @@ def key_of(inputs: dict[str, Any]) -> str:
 def folder_signature(data_dir: Path) -> str:
     """Digest names, sizes and times of a user's own files, so that changed files are built anew."""
     from covid_datasets.fetch.archives import open_archive
-    from covid_datasets.fetch.layout import is_litter
+    from covid_datasets.layout import is_litter
 
     if not data_dir.exists():
         raise NotThereError(f"data_dir {data_dir}: expected a folder or an archive, found nothing")

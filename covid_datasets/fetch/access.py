@@ -6,11 +6,11 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from covid_datasets.card import Card, Pattern, Resource
-from covid_datasets.fetch.layout import readable
 from covid_datasets.fetch.listing import read_listing
 from covid_datasets.fetch.local import Local, archive_names
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.survey import Survey
+from covid_datasets.layout import readable
 
 SHOWN = 20
 WIDTH = 96

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 from covid_datasets.card import Copy, Resource
 from covid_datasets.errors import DamagedFileError, NotThereError
 from covid_datasets.fetch.archives import Location, is_archive, open_archive
-from covid_datasets.fetch.layout import is_litter, matches
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.raw import Mount
 from covid_datasets.fetch.series import SeriesMount, find_series
+from covid_datasets.layout import is_litter, matches
 
 MAX_DEPTH = 3
 """Archives inside archives inside archives; nothing in this field goes deeper."""

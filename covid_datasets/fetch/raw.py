@@ -11,9 +11,9 @@ from pathlib import Path
 
 from covid_datasets.errors import DamagedFileError, NotThereError
 from covid_datasets.fetch.archives import Location, open_archive
-from covid_datasets.fetch.layout import matches
 from covid_datasets.fetch.manifest import Identity, read_manifest
 from covid_datasets.fetch.series import SeriesMount
+from covid_datasets.layout import matches
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from covid_datasets.card import Resource
 from covid_datasets.fetch.archives import is_archive
-from covid_datasets.fetch.layout import absent, readable
 from covid_datasets.fetch.listing import read_listing
 from covid_datasets.fetch.manifest import read_manifest
 from covid_datasets.fetch.raw import Mount
 from covid_datasets.fetch.series import SeriesMount, by_folder, difference
+from covid_datasets.layout import absent, readable
 
 
 @dataclass(frozen=True, slots=True)
