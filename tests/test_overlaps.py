@@ -12,13 +12,13 @@ import pyarrow as pa
 import pytest
 from PIL import Image, ImageEnhance
 
-from covid_datasets import audit, build_dataset, load_dataset, load_splits, overlaps
+from covid_datasets import audit, build_dataset, load_dataset, load_splits, overlaps, propose_splits
 from covid_datasets.build.measure import measure
 from covid_datasets.build.plan import read_identities
 from covid_datasets.build.rows import INDEX_SCHEMA
 from covid_datasets.cli import main
 from covid_datasets.errors import NotBuiltError, NotThereError, UsageError
-from covid_datasets.splits.assign import SALT, hash_fraction
+from covid_datasets.splits.assign import SALT, hash_fraction, published_splits
 from covid_datasets.splits.crops import crop_correlation
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.overlaps import Overlap, distinctive_name, find_overlaps
@@ -284,3 +284,18 @@ def test_the_command(small: SmallSources, tmp_path: Path, capsys: pytest.Capture
     assert answer["published"] == {}, "what has a tie already gets no other"
     assert main(["overlaps", "cohen", "--cache-dir", str(small.cache)]) == 2
     assert "UsageError: names: expected two or more" in capsys.readouterr().err
+
+
+def test_a_proposal_beside_another_source_follows_what_is_published_there(small: SmallSources) -> None:
+    for name in ("cohen", "hannover"):
+        small.build(name)
+    published = published_splits("cohen")
+    proposed = propose_splits("hannover", beside=["cohen"], cache_dir=small.cache)
+    rows = dict(line.split(",") for line in proposed.splitlines()[1:])
+    index = Index.join([small.build("cohen").path, small.build("hannover").path])
+    patients = index.texts("patient_id")
+    across = [link for link in index.links if patients[link.first][:5] != patients[link.second][:5]]
+    shared = {tuple(sorted((patients[link.first], patients[link.second]))) for link in across}
+    assert shared, "the small trees share a film"
+    for ours, theirs in shared:
+        assert rows[theirs.removeprefix("hannover/")] == published[ours]

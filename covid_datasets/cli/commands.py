@@ -99,7 +99,7 @@ def run_splits(arguments: Namespace) -> int:
     """Show the splits of a scheme and what the audit says of them."""
     place = {"config": arguments.config, "cache_dir": arguments.cache_dir}
     if arguments.propose:
-        print(api.propose_splits(arguments.id, **place), end="")
+        print(api.propose_splits(arguments.id, beside=arguments.beside, **place), end="")
         return 0
     rows = api.load_splits(arguments.id, arguments.scheme, **place).to_pylist()
     audit = api.audit(arguments.id, arguments.scheme, **place)

@@ -87,6 +87,9 @@ def _add_looking(add: Adder) -> None:
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print one line per sample; the audit goes to standard error")
     form.add_argument("--propose", action="store_true", help="print the file to publish as catalogs/splits/ID.csv")
+    command.add_argument(
+        "--beside", metavar="ID", nargs="+", default=[], help="with --propose: follow what is published of these"
+    )
 
     command = add(
         "overlaps",

@@ -58,10 +58,24 @@ def audit(
     return audit_links(", ".join(datasets), scheme, splits, samples, labels, index.links)
 
 
-def propose_splits(name: str, *, config: str | None = None, cache_dir: str | os.PathLike[str] | None = None) -> str:
-    """Return the text of ``catalogs/splits/<id>.csv`` to publish for a finished build; published patients stay."""
+def propose_splits(
+    name: str,
+    *,
+    beside: Sequence[str] = (),
+    config: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> str:
+    """Return the text of ``catalogs/splits/<id>.csv`` to publish for a finished build; published patients stay.
+
+    People and pictures that the sources ``beside`` show too go where these are published, so that also those who load
+    one source for training and another one for testing keep them apart.
+    """
     built = _with_patients(find_build(name, config, cache_dir=cache_dir))
-    return as_csv(propose(Index.read(built.path), published_splits(built.id)))
+    others = [_with_patients(find_build(each, cache_dir=cache_dir)) for each in beside]
+    index = Index.join([each.path for each in (built, *others)])
+    published = {patient: split for each in (built, *others) for patient, split in published_splits(each.id).items()}
+    proposed = propose(index, published)
+    return as_csv({patient: split for patient, split in proposed.items() if patient.startswith(f"{built.id}/")})
 
 
 def _with_patients(built: Built) -> Built:
