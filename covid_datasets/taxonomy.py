@@ -50,22 +50,11 @@ def agree(first: str, second: str) -> bool:
     >>> agree("sars", "viral_pneumonia"), agree("sars", "not_covid19"), agree("covid19", "not_covid19")
     (True, True, False)
     """
-    one, other = _lineage(first), _lineage(second)
+    one, other = (first, *ancestors(first)), (second, *ancestors(second))
     if first in other or second in one:
         return True
-    excluded, also = (_findings()[each].excludes for each in (first, second))
-    return (bool(excluded) and excluded not in other) or (bool(also) and also not in one)
-
-
-def _lineage(name: str) -> tuple[str, ...]:
-    """List a class and all that are wider."""
-    parent = _findings()[name].parent
-    return (name, *_lineage(parent)) if parent else (name,)
-
-
-@lru_cache(maxsize=1)
-def _findings() -> Mapping[str, Finding]:
-    return {finding.id: finding for finding in load_taxonomy().classes}
+    excludes = {finding.id: finding.excludes for finding in load_taxonomy().classes}
+    return any(excludes[label] and excludes[label] not in lineage for label, lineage in ((first, other), (second, one)))
 
 
 def classify(raw: str) -> str | None:
