@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 View = Literal["PA", "AP", "AP supine", "AP erect", "lateral", "axial", "coronal", "sagittal"]
 Sex = Literal["F", "M"]
 MASKS = ("lung", "infection")
+CONTENT = ("image", "volume", "video")
+"""Columns of which at most one holds what a sample shows."""
 
 CLINICAL = {
     "rt_pcr_positive": "bool",

@@ -28,7 +28,6 @@ from covid_datasets.build.engine import build_dataset
 from covid_datasets.build.inputs import builder_path
 from covid_datasets.build.plan import read_identities
 from covid_datasets.build.result import Built
-from covid_datasets.build.rows import CONTENT
 from covid_datasets.card import Card
 from covid_datasets.catalog import catalog_folder, load_card, names
 from covid_datasets.errors import AccessRequired, IncompleteSourceError
@@ -42,7 +41,7 @@ from covid_datasets.load.splits import audit_build
 from covid_datasets.load.tables import open_table
 from covid_datasets.load.verify import verify
 from covid_datasets.newsource import PLACEHOLDER, placeholders
-from covid_datasets.schema import COLUMNS, File, Notice, Parts, Record
+from covid_datasets.schema import COLUMNS, CONTENT, File, Notice, Parts, Record
 from covid_datasets.splits.assign import published_splits
 from covid_datasets.splits.index import Index
 from covid_datasets.taxonomy import label_names

@@ -10,11 +10,9 @@ import pyarrow as pa
 
 from covid_datasets.build.measure import Measured
 from covid_datasets.build.plan import full_patient_id
-from covid_datasets.schema import CLINICAL, MASKS, Parts, Record, Reference
+from covid_datasets.schema import CLINICAL, CONTENT, MASKS, Parts, Record, Reference
 from covid_datasets.taxonomy import label_names
 
-CONTENT = ("image", "volume", "video")
-"""Columns of which at most one holds what a sample shows."""
 INDEX_SCHEMA = pa.schema(
     [
         ("row", pa.int64()),

@@ -12,13 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from covid_datasets.build.result import Built
-from covid_datasets.build.rows import CONTENT
 from covid_datasets.card import Modality
 from covid_datasets.errors import UsageError
 from covid_datasets.load.licences import PERMISSIONS, permitted
 from covid_datasets.load.splitspec import parse_split
 from covid_datasets.load.tables import open_table
-from covid_datasets.schema import COLUMNS, Sex, View
+from covid_datasets.schema import COLUMNS, CONTENT, Sex, View
 from covid_datasets.splits.assign import SPLITS
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.schemes import scheme_splits
