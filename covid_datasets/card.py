@@ -156,9 +156,11 @@ class Config:
 
     A config that is a ``part`` leaves samples of the source out on purpose, and does not name each of them.
     ``resources`` and ``columns`` are given where they are not those of the version and of the card.
+    ``needs`` are the optional modules without which its files cannot be read.
     """
 
     summary: str
+    needs: tuple[str, ...] = ()
     part: bool = False
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
     resources: tuple[str, ...] = ()

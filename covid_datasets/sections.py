@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from covid_datasets import catalog
 from covid_datasets.card import Card, Permission, Resource, Version
+from covid_datasets.extras import EXTRAS
 from covid_datasets.fetch.access import examples, expected_tree
 from covid_datasets.fetch.listing import read_listing
 from covid_datasets.layout import readable
@@ -198,10 +199,15 @@ def _identity(resource: Resource) -> str:
 def _configs(card: Card) -> Iterator[str]:
     yield from ("## Configs", "")
     rows = [
-        (f"`{name}`", config.summary, ", ".join(f"{key} = {value}" for key, value in config.options.items()))
+        (
+            f"`{name}`",
+            config.summary,
+            ", ".join(f"{key} = {value}" for key, value in config.options.items()),
+            ", ".join(sorted({f"`{EXTRAS.get(module, module)}`" for module in config.needs})),
+        )
         for name, config in card.configs.items()
     ]
-    yield from table(("config", "what it is", "options"), rows)
+    yield from table(("config", "what it is", "options", "extra to install"), rows)
 
 
 def _official_split(card: Card) -> Iterator[str]:

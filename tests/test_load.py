@@ -7,15 +7,18 @@ import shutil
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from covid_datasets.build.engine import build_dataset
 from covid_datasets.build.find import find_build
-from covid_datasets.catalog import names
+from covid_datasets.catalog import load_card, names
 from covid_datasets.errors import (
     IncompleteSourceError,
+    MissingExtraError,
     NotBuiltError,
     OfflineError,
     UnknownDatasetError,
@@ -193,3 +196,12 @@ def test_a_wrong_split_or_scheme_is_told_before_anything_is_built(
     with pytest.raises((UsageError, UnknownVersionError), match="expected"):
         load_dataset("phantom", "small", split, scheme=scheme, cache_dir=tmp_path, framework="numpy")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_extra_is_told_before_anything_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = load_card("phantom")
+    lacking = replace(card, configs={"small": replace(card.configs["small"], needs=("no_such_module",))})
+    monkeypatch.setattr("covid_datasets.build.engine.load_card", lambda name: lacking)
+    with pytest.raises(MissingExtraError, match="no_such_module is not installed"):
+        build_dataset("phantom", "small", cache_dir=tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -26,6 +26,7 @@ from covid_datasets.build.workers import run_tasks, telling, worker_pool
 from covid_datasets.card import Card
 from covid_datasets.catalog import load_card, split_name
 from covid_datasets.errors import CacheError, NoSpaceError, UsageError
+from covid_datasets.extras import need
 from covid_datasets.fetch.obtain import Obtained, obtain
 from covid_datasets.lock import Lock
 from covid_datasets.progress import progress
@@ -76,6 +77,7 @@ def build_dataset(
     identifier, wanted = split_name(name)
     card = load_card(identifier)
     version, chosen = card.version(wanted)[0], card.config(config)[0]
+    need(*card.configs[chosen].needs)  # before hours of downloading
     settings = Settings.resolve(cache_dir, mirror, offline)
     obtained = obtain(card, version, chosen, settings, data_dir=data_dir, allow_missing=allow_missing)
     inputs = declared_inputs(card, version, chosen, verify)

@@ -41,6 +41,7 @@ def stream_raw(
     identifier, wanted = split_name(name)
     card = load_card(identifier)
     version, chosen = card.version(wanted)[0], card.config(config)[0]
+    need(*card.configs[chosen].needs)
     obtained = obtain(card, version, chosen, settings, data_dir=data_dir, allow_missing=allow_missing)
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     columns = card.columns_of(chosen)
