@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from covid_datasets.build.measure import UndecodableError, decode, pixel_hash, t
 from covid_datasets.build.result import MANIFEST_FILE, Built
 from covid_datasets.build.rows import row_digest
 from covid_datasets.build.tabular import table_digest
-from covid_datasets.build.workers import usable_cores
+from covid_datasets.build.workers import worker_pool
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.features import arrow_schema
 from covid_datasets.load.tables import split_files
@@ -78,13 +78,18 @@ def verify(
     problems = []
     rows = total = 0
     found: dict[str, tuple[str, str]] = {}
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        for split in SPLITS:
-            for checked in pool.map(lambda batch: _check(batch, wanted, pixels), _batches(built.path, split)):
-                problems += checked.problems
-                problems += [f"{sample}: found twice in the files" for sample in checked.digests if sample in found]
-                found |= {sample: (digest, split) for sample, digest in checked.digests.items()}
-                rows, total = rows + len(checked.digests), total + checked.bytes
+    files = [(split, file) for split in SPLITS for file in _files(built.path, split)]
+    with worker_pool(None, None) as pool:
+        each = map if pool is None else pool.map
+        for (split, _), checked in zip(files, each(partial(_check_file, built.path, pixels), files), strict=True):
+            problems += checked.problems
+            for sample, digest in checked.digests.items():
+                if sample in found:
+                    problems.append(f"{sample}: found twice in the files")
+                if digest != wanted.get(sample):
+                    problems.append(f"{sample}: row: expected digest {wanted.get(sample)}, found {digest}")
+                found[sample] = (digest, split)
+            rows, total = rows + len(checked.digests), total + checked.bytes
     problems += [f"{sample}: expected in the files, found nothing" for sample in sorted(set(wanted) - set(found))]
     if not problems and fingerprint_of(found) != built.fingerprint:
         problems.append(f"fingerprint: expected {built.fingerprint}, found {fingerprint_of(found)}")
@@ -98,9 +103,12 @@ class _Checked:
     problems: list[str]
 
 
-def _batches(build: Path, split: str) -> Iterator[pa.RecordBatch]:
+def _files(build: Path, split: str) -> list[Path]:
     with _whole(build, build / split / "state.json"):
-        files = split_files(build, split)
+        return split_files(build, split)
+
+
+def _batches(build: Path, files: Sequence[Path]) -> Iterator[pa.RecordBatch]:
     for file in files:
         with _whole(build, file):
             batches = pa.ipc.open_stream(pa.memory_map(str(file)))
@@ -111,7 +119,8 @@ def _batches(build: Path, split: str) -> Iterator[pa.RecordBatch]:
 
 def _check_table(built: Built, index: Index) -> tuple[list[str], int]:
     """Digest the rows of each record of a table, which are stored one record after the other."""
-    batches = [batch for split in built.splits for batch in _batches(built.path, split)]
+    files = [file for split in built.splits for file in _files(built.path, split)]
+    batches = list(_batches(built.path, files))
     table = pa.Table.from_batches(batches, batches[0].schema if batches else arrow_schema(built.columns))
     counts: list[int] = index.table.column("rows").to_pylist()
     names, splits = index.texts("sample_id"), index.texts("split")
@@ -140,7 +149,19 @@ def _whole(build: Path, file: Path) -> Iterator[None]:
         ) from error
 
 
-def _check(batch: pa.RecordBatch, wanted: dict[str, str], pixels: bool) -> _Checked:
+def _check_file(build: Path, pixels: bool, place: tuple[str, Path]) -> _Checked:
+    """Check the rows of one file, in a worker."""
+    whole = _Checked({}, 0, [])
+    for batch in _batches(build, [place[1]]):
+        found = _check(batch, pixels)
+        twice = [f"{sample}: found twice in the files" for sample in found.digests if sample in whole.digests]
+        whole = _Checked(
+            whole.digests | found.digests, whole.bytes + found.bytes, [*whole.problems, *found.problems, *twice]
+        )
+    return whole
+
+
+def _check(batch: pa.RecordBatch, pixels: bool) -> _Checked:
     fields = {kind: batch.column(kind).flatten() for kind in CONTENT}  # with what is null in their parents
     bytes_of = {kind: found[0] for kind, found in fields.items()}
     paths = {kind: found[1].to_pylist() for kind, found in fields.items()}
@@ -159,8 +180,6 @@ def _check(batch: pa.RecordBatch, wanted: dict[str, str], pixels: bool) -> _Chec
         digests[sample] = row_digest(
             row | {kind: paths[kind][number] and {"path": paths[kind][number]} for kind in CONTENT}
         )
-        if digests[sample] != wanted.get(sample):
-            problems.append(f"{sample}: row: expected digest {wanted.get(sample)}, found {digests[sample]}")
     return _Checked(digests, total, problems)
 
 
