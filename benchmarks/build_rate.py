@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from functools import partial
 from pathlib import Path
 
-from benchmarks.measuring import ROUNDS, in_process, in_turns, median, raw_files, show
+from benchmarks.measuring import in_process, in_turns, median, raw_files, real_sources, show
 
 DECODE = """
 import glob, io, json, sys, time
@@ -60,11 +59,7 @@ def copy(pattern: str) -> dict[str, float]:
 
 def main() -> None:
     """Measure both sources."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--covid-ct", type=Path)
-    parser.add_argument("--cohen", type=Path)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    options = parser.parse_args()
+    options = real_sources(__doc__)
     for source, folder, inside in (("covid_ct", options.covid_ct, "CT_*/*"), ("cohen", options.cohen, "images/*")):
         if folder is None:
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -75,10 +76,7 @@ def main() -> None:
         for kind, title in (("plain", "Explicit VR Little Endian"), ("jpeg", "JPEG Lossless")):
             folder = str(Path(name) / kind)
             results = in_turns(
-                {
-                    "ours": lambda folder=folder: in_process(OURS, folder),  # type: ignore[misc]
-                    "SimpleITK": lambda folder=folder: in_process(SIMPLEITK, folder),  # type: ignore[misc]
-                },
+                {"ours": partial(in_process, OURS, folder), "SimpleITK": partial(in_process, SIMPLEITK, folder)},
                 options.rounds,
             )
             print(f"{title}, {options.slices} slices")

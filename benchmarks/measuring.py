@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import subprocess
@@ -10,6 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 ROUNDS = 5
+
+
+def real_sources(what: str | None) -> argparse.Namespace:
+    """Read where the real sources are and how often to measure."""
+    parser = argparse.ArgumentParser(description=what)
+    parser.add_argument("--covid-ct", type=Path)
+    parser.add_argument("--cohen", type=Path)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    return parser.parse_args()
 
 
 def in_process(code: str, *arguments: str) -> dict[str, float]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from functools import partial
-from pathlib import Path
 
-from benchmarks.measuring import ROUNDS, in_process, in_turns, median, show
+from benchmarks.measuring import in_process, in_turns, median, real_sources, show
 
 OPEN = """
 import hashlib, io, json, sys, time
@@ -38,11 +36,7 @@ def main() -> None:
     """Measure both sources."""
     import covid_datasets
 
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--covid-ct", type=Path)
-    parser.add_argument("--cohen", type=Path)
-    parser.add_argument("--rounds", type=int, default=ROUNDS)
-    options = parser.parse_args()
+    options = real_sources(__doc__)
     for source, folder in (("covid_ct", options.covid_ct), ("cohen", options.cohen)):
         if folder is None:
             continue

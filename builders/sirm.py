@@ -33,7 +33,8 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
 def _figures(case: Case) -> Iterator[Record | Notice]:
     said, where = case.note.headers, f"{case.folder}/case.txt"
     age, sex = _age(said.get("age", "")), _SEX.get(said.get("sex", "").upper())
-    for name, value in (("age", age), ("sex", sex)):
+    day = _day(said.get("date", ""))
+    for name, value in (("age", age), ("sex", sex), ("date", day)):
         if (given := said.get(name)) and value is None:
             yield Notice("unknown value", where, f"{name} is {given!r}; left unknown")
     url, location = said.get("url"), said.get("location")
@@ -55,7 +56,7 @@ def _figures(case: Case) -> Iterator[Record | Notice]:
             age=age,
             location=location,
             country=location.rsplit(",", 1)[-1].strip() or None if location else None,
-            date=said.get("date"),
+            date=day,
             source_url=url,
             value_range="windowed before publication",
             caption=case.note.text or None,
@@ -67,6 +68,11 @@ def _age(text: str) -> float | None:
     text = text.replace(",", ".")
     years = float(text) if re.fullmatch(r"[0-9]{1,3}(\.[0-9]+)?", text) else None
     return years if years is not None and years <= 120 else None
+
+
+def _day(text: str) -> str | None:
+    """Take a day, or a month or year where the page says no more."""
+    return text if re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", text) else None
 
 
 def _shown(path: str) -> tuple[Modality | None, View | None]:

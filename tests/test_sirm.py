@@ -127,6 +127,18 @@ def test_two_folders_of_one_case_are_one_patient(cases: Path) -> None:
     assert ("several folders of one case", "case-85", "one patient with case-085") in notices_of(built)
 
 
+@pytest.mark.parametrize(
+    ("date", "known"),
+    [("2020-03-10", "2020-03-10"), ("2020-03", "2020-03"), ("2020-13-01", None), ("10 marzo", None)],
+)
+def test_a_date_that_is_none_is_unknown_and_told(cases: Path, date: str, known: str | None) -> None:
+    (cases / "case-86" / "case.txt").write_text(f"date: {date}\n\nIl testo.\n", encoding="utf-8")
+    built = build(cases)
+    assert rows_of(built)["case-86/CT-2.tif"]["date"] == known
+    told = ("unknown value", "case-86/case.txt", f"date is {date!r}; left unknown")
+    assert (told in notices_of(built)) == (known is None)
+
+
 def test_an_age_that_is_none_is_unknown_and_told(cases: Path) -> None:
     built = build(cases)
     row = rows_of(built)["case-13/HRCT 2.webp"]

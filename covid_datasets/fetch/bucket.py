@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from urllib.parse import quote, urlencode
 from xml.etree.ElementTree import Element, ParseError
 
@@ -20,8 +18,6 @@ from covid_datasets.errors import (
     ChangedUpstreamError,
     CovidDatasetsError,
     DamagedFileError,
-    DownloadError,
-    IntegrityError,
     MissingUpstreamError,
 )
 from covid_datasets.fetch.cached import Download, fetch, record_path
@@ -29,6 +25,7 @@ from covid_datasets.fetch.listing import Series, read_listing
 from covid_datasets.fetch.part import Limits, check_space
 from covid_datasets.fetch.places import local_path, mirrored, place
 from covid_datasets.fetch.series import SeriesMount
+from covid_datasets.fetch.together import Check, together
 from covid_datasets.progress import Display, progress
 from covid_datasets.settings import Settings
 
@@ -53,10 +50,6 @@ class Brought:
     series: Series
     pages: tuple[tuple[str, Download], ...]
     files: tuple[tuple[str, Download], ...]
-
-
-class _Cancelled(CovidDatasetsError):
-    """Another series failed, or the user stopped; what arrived is kept."""
 
 
 def fetch_bucket(
@@ -101,38 +94,18 @@ def bring_series(
     """Fetch series, several files at once, in the order in which they are listed."""
     root, wanted, limits = resource.copies[0].url, tuple(wanted), limits or Limits()
     _check_room(root, wanted, settings, limits)
-    stop = Event()
-
-    def check() -> None:
-        if stop.is_set():
-            raise _Cancelled("cancelled")
-
-    def one(series: Series, display: Display) -> Brought | None:
-        check()
-        try:
-            found = _bring(root, series, settings, limits, check)
-        except (DownloadError, IntegrityError) as error:
-            if on_error is None:
-                raise
-            on_error(series.folder, error)
-            return None
-        display.advance(resource.name, sum(download.size for _, download in found.files))
-        return found
-
     total = sum(series.bytes for series in wanted)
-    with progress("Downloading", total_bytes=total) as display, ThreadPoolExecutor(PARALLEL, "download") as pool:
+    with progress("Downloading", total_bytes=total) as display:
         display.add(resource.name, total)
-        futures = [pool.submit(one, series, display) for series in wanted]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            # After a failure, and also when the user presses Ctrl-C: let nobody go on downloading for nothing.
-            if not all(future.done() for future in futures) or any(future.exception() for future in futures):
-                stop.set()
-    errors = [error for future in futures if (error := future.exception())]
-    for error in sorted(errors, key=lambda error: isinstance(error, _Cancelled)):
-        raise error
-    return [found for future in futures if (found := future.result()) is not None]
+
+        def bring(series: Series, check: Check) -> Brought:
+            found = _bring(root, series, settings, limits, check)
+            display.advance(resource.name, sum(download.size for _, download in found.files))
+            return found
+
+        told = None if on_error is None else lambda series, error: on_error(series.folder, error)
+        found = together(wanted, bring, workers=PARALLEL, on_error=told)
+    return [one for one in found if one is not None]
 
 
 def _bring(root: str, series: Series, settings: Settings, limits: Limits, check: Callable[[], object]) -> Brought:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from covid_datasets.card import Copy, Resource
@@ -11,6 +10,7 @@ from covid_datasets.fetch.cached import Download as Download
 from covid_datasets.fetch.cached import fetch
 from covid_datasets.fetch.part import Limits, check_space
 from covid_datasets.fetch.places import place, redacted
+from covid_datasets.fetch.together import Check, together
 from covid_datasets.progress import Display, progress
 from covid_datasets.settings import Settings
 
@@ -18,10 +18,6 @@ Accept = Callable[[Download, Copy], bool]
 """Tells whether a downloaded copy holds what it should, such as every file of a manifest."""
 
 PARALLEL = 4
-
-
-class _Cancelled(CovidDatasetsError):
-    """Another resource failed, or the user stopped; what arrived is kept."""
 
 
 def locate(
@@ -82,39 +78,15 @@ def locate_all(
         limits: Patience of the network.
         title: Heads the display.
     """
-    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-
     _check_space_for_all(resources, settings, limits or Limits())
-    stop = threading.Event()
+    with progress(title) as display:
 
-    def check() -> None:
-        if stop.is_set():
-            raise _Cancelled("cancelled")
-
-    def one(resource: Resource, display: Display) -> tuple[Download, Copy] | None:
-        check()
-        chosen = accept.get(resource.name) if isinstance(accept, Mapping) else accept
-        try:
+        def bring(resource: Resource, check: Check) -> tuple[Download, Copy]:
+            chosen = accept.get(resource.name) if isinstance(accept, Mapping) else accept
             return locate(resource, settings, display, accept=chosen, limits=limits, check=check)
-        except (DownloadError, IntegrityError, MissingExtraError) as error:
-            if on_error is None:
-                raise
-            on_error(resource, error)
-            return None
 
-    with progress(title) as display, ThreadPoolExecutor(PARALLEL, "download") as pool:
-        futures = [pool.submit(one, resource, display) for resource in resources]
-        try:
-            wait(futures, return_when=FIRST_EXCEPTION)
-        finally:
-            # After a failure, and also when the user presses Ctrl-C: let nobody go on downloading for nothing.
-            if not all(future.done() for future in futures) or any(future.exception() for future in futures):
-                stop.set()
-    errors = [error for future in futures if (error := future.exception())]
-    for error in sorted(errors, key=lambda error: isinstance(error, _Cancelled)):
-        raise error
-    located = {resource.name: future.result() for resource, future in zip(resources, futures, strict=True)}
-    return {name: found for name, found in located.items() if found is not None}
+        found = together(resources, bring, workers=PARALLEL, on_error=on_error)
+    return {resource.name: one for resource, one in zip(resources, found, strict=True) if one is not None}
 
 
 def _check_space_for_all(resources: Sequence[Resource], settings: Settings, limits: Limits) -> None:

@@ -96,7 +96,7 @@ def read_hounsfield(data: bytes, path: str) -> np.ndarray:
         slope, intercept = _number(found, "RescaleSlope"), _number(found, "RescaleIntercept")
         padding = found.get("PixelPaddingValue")
         padded = None if padding is None else int(padding) & 0xFFFF
-    except Exception as error:
+    except Exception as error:  # as above: these values are parsed here
         raise _damaged(path, data, f"an unreadable header: {error}") from error
     if slope is None or intercept is None:
         raise DamagedFileError(f"{path}: expected RescaleSlope and RescaleIntercept, found none: no Hounsfield units")
