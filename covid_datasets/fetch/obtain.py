@@ -72,26 +72,12 @@ def obtain(
     origins = [Origin(name, shown(mount.location), "", _proof(mount)) for name, mount in mounts.items()]
     if data_dir is None or (by_hand and mounts):  # what is open completes what its user has to bring
         lacking = [resource for resource in resources if resource.copies and resource.name not in mounts]
-        wanted = [resource for resource in lacking if resource.archive != "bucket"]
-        located, unreachable = _located(wanted, settings, allow_missing=allow_missing)
-        for resource in (resource for resource in lacking if resource.archive == "bucket"):
-            told = unreachable.setdefault if allow_missing else None
-            series, digest = fetch_bucket(resource, settings, on_error=told)
-            if series.folders:
-                mounts[resource.name] = series
-            origins.append(Origin(resource.name, resource.copies[0].url, digest, BUCKET_PROOF))
-        if unreachable and not located and not mounts:
-            raise next(iter(unreachable.values()))
-        unusable |= {name: str(unreachable[name]) for name in sorted(unreachable)}
-        mounts |= {
-            resource.name: _mount(resource, *located[resource.name]) for resource in wanted if resource.name in located
-        }
-        origins += [
-            Origin(
-                name, download.url, download.sha256, "content manifest" if mounts[name].manifest else download.verified
-            )
-            for name, (download, _) in located.items()
-        ]
+        brought, told = _bring(lacking, settings, allow_missing=allow_missing)
+        if told and not brought and not mounts:
+            raise next(iter(told.values()))
+        unusable |= {name: str(told[name]) for name in sorted(told)}
+        mounts |= {name: mount for name, (mount, _) in brought.items()}
+        origins += [origin for _, origin in brought.values()]
     mounts = {resource.name: mounts[resource.name] for resource in resources if resource.name in mounts}
     raw = RawFiles(tuple(mounts.values()), version, config, dict(card.config(config)[1].options))
     found = survey(resources, mounts)
@@ -112,19 +98,32 @@ def needs_hands(card: Card, resources: Sequence[Resource], settings: Settings) -
     return kept_back or any(not (resource.copies or resource.optional) for resource in resources)
 
 
-def _located(
+def _bring(
     resources: Sequence[Resource], settings: Settings, *, allow_missing: bool
-) -> tuple[dict[str, tuple[Download, Copy]], dict[str, CovidDatasetsError]]:
+) -> tuple[dict[str, tuple[Mount | SeriesMount, Origin]], dict[str, CovidDatasetsError]]:
     """Download what is open; an optional resource, or one that may be missing, that cannot be had is told."""
-    unreachable: dict[str, CovidDatasetsError] = {}
+    told: dict[str, CovidDatasetsError] = {}
 
-    def told(resource: Resource, error: CovidDatasetsError) -> None:
+    def on_error(resource: Resource, error: CovidDatasetsError) -> None:
         if not (allow_missing or resource.optional):
             raise error
-        unreachable[resource.name] = error
+        told[resource.name] = error
 
-    accept = {resource.name: _whole(resource) for resource in resources}
-    return locate_all(resources, settings, accept=accept, on_error=told), unreachable
+    files = [resource for resource in resources if resource.archive != "bucket"]
+    accept = {resource.name: _whole(resource) for resource in files}
+    located = locate_all(files, settings, accept=accept, on_error=on_error)
+    found: dict[str, tuple[Mount | SeriesMount, Origin]] = {}
+    for resource in resources:
+        if resource.archive == "bucket":
+            series, digest = fetch_bucket(resource, settings, on_error=told.setdefault if allow_missing else None)
+            if series.folders:
+                found[resource.name] = series, Origin(resource.name, resource.copies[0].url, digest, BUCKET_PROOF)
+        elif resource.name in located:
+            download, copy = located[resource.name]
+            mount = _mount(resource, download, copy)
+            proof = "content manifest" if mount.manifest else download.verified
+            found[resource.name] = mount, Origin(resource.name, download.url, download.sha256, proof)
+    return found, told
 
 
 def make_mirror(
