@@ -25,7 +25,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 
 docs: $(VENV)/.demo  ## rewrite docs/sources/ from the catalogs
-	$(BIN)/python -m covid_datasets.page
+	$(BIN)/python -m covid_datasets.contribute.pages
 
 clean:  ## remove the virtual environment and what tools left; the dataset cache stays (see `covid-datasets cache`)
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -36,12 +36,12 @@ print(json.dumps({"seconds": time.perf_counter() - started}))
 BUILD = """
 import json, sys, time
 from concurrent.futures import ThreadPoolExecutor
-import openpyxl, pyarrow.compute, covid_datasets.build.engine as engine, covid_datasets.builders.covid_ct
+import openpyxl, pyarrow.compute, covid_datasets.prepare.engine as engine, covid_datasets.builders.covid_ct
 source, folder, verify, mode, out = sys.argv[1:]
 pool = ThreadPoolExecutor(2) if mode == "threads" else None
 started = time.perf_counter()
 built = engine.build_dataset(source, data_dir=folder, cache_dir=out, verify=verify, executor=pool, num_proc=2)
-print(json.dumps({"seconds": time.perf_counter() - started, "peak_rss_mb": built.peak_rss_mb}))
+print(json.dumps({"seconds": time.perf_counter() - started}))
 """
 
 

@@ -19,12 +19,12 @@ from tests.dicom import ct, jpeg_lossless
 SIDE = 512
 OURS = """
 import json, sys, time
-from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.formats.encode import encode
-from covid_datasets.formats.series import Wanted, series_parts
+from covid_datasets.raw.tree import RawTree
+from covid_datasets.read.encode import encode
+from covid_datasets.read.series import Wanted, series_parts
 from covid_datasets.schema import Part
 
-raw = RawFiles.of_folder(sys.argv[1])
+raw = RawTree.of_folder(sys.argv[1])
 for item in series_parts(raw, raw.paths()[:1], Wanted("S")):  # imports are not what is measured
     pass
 started = time.perf_counter(), time.process_time()

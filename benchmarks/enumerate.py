@@ -17,8 +17,8 @@ SLICES = 300
 SCANS = 2
 PLAN = """
 import json, resource, sys, time
-from covid_datasets.build import plan
-from covid_datasets.fetch.raw import RawFiles
+from covid_datasets.prepare import plan
+from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import File, Parts, Record
 
 def parts(raw): yield from ()
@@ -39,7 +39,7 @@ def by_slice(raw):
         patient = scan.partition("/")[0]
         yield Record(sample_id=path, image=File(path), modality="CT", patient=patient, study=scan, series=scan)
 
-raw = RawFiles.of_folder(sys.argv[1])
+raw = RawTree.of_folder(sys.argv[1])
 started = time.perf_counter()
 count = len(raw.sizes())
 listed = time.perf_counter() - started

@@ -11,8 +11,8 @@ OPEN = """
 import hashlib, io, json, sys, time
 from concurrent.futures import ThreadPoolExecutor
 import covid_datasets.load.verify as checking
-from covid_datasets.build.result import Built
-from covid_datasets.load.tables import open_table
+from covid_datasets.prepare.result import Built
+from covid_datasets.load.stored import open_table
 from pathlib import Path
 from PIL import Image
 folder = Path(sys.argv[1])

@@ -60,22 +60,22 @@ CONTENDERS = {
     ),
     "ours, voxels": (
         "nibabel",
-        "import nibabel\nfrom covid_datasets.formats.nifti import read_volume",
+        "import nibabel\nfrom covid_datasets.read.nifti import read_volume",
         "read_volume(Path(path).read_bytes(), path)",
     ),
     "ours, every slice encoded": (
         "nibabel",
         "import nibabel\n"
-        "from covid_datasets.formats.slices import axial_slices\n"
-        "from covid_datasets.formats.encode import encode\n"
+        "from covid_datasets.read.slices import axial_slices\n"
+        "from covid_datasets.read.encode import encode\n"
         "class Files:\n    def read(self, path): return Path(path).read_bytes()",
         "[len(encode(part.pixels)) for part in axial_slices(Files(), path)]",
     ),
     "ours, and all kept in memory": (
         "nibabel",
         "import nibabel\n"
-        "from covid_datasets.formats.slices import axial_slices\n"
-        "from covid_datasets.formats.encode import encode\n"
+        "from covid_datasets.read.slices import axial_slices\n"
+        "from covid_datasets.read.encode import encode\n"
         "class Files:\n    def read(self, path): return Path(path).read_bytes()",
         "[encode(part.pixels) for part in axial_slices(Files(), path)]",
     ),
@@ -85,7 +85,7 @@ NIBABEL, LIMITS = "nibabel, as stored", ("inflate only: isal", "inflate only: li
 BUILD = """
 import json, sys, time
 from pathlib import Path
-import nibabel, openpyxl, pyarrow.compute, covid_datasets.build.engine as engine, covid_datasets.builders.mosmed
+import nibabel, openpyxl, pyarrow.compute, covid_datasets.prepare.engine as engine, covid_datasets.builders.mosmed
 folder, config, verify, out = sys.argv[1:]
 def memory(field):
     text = Path("/proc/self/status").read_text()

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from covid_datasets.card import Modality
-from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.fetch.tables import read_csv
-from covid_datasets.schema import File, Notice, Record, Sex, View
-from covid_datasets.taxonomy import UnknownFindingError, classify
+from covid_datasets.catalog.taxonomy import UnknownFindingError, classify
+from covid_datasets.read.tables import read_csv
+from covid_datasets.schema import File, Modality, Notice, RawFiles, Record, Sex, View
 
 T = TypeVar("T")
 

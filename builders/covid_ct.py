@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import PurePosixPath
 
-from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.fetch.tables import read_csv, read_xlsx
-from covid_datasets.schema import File, Notice, Record, Sex
+from covid_datasets.read.tables import read_csv, read_xlsx
+from covid_datasets.schema import File, Notice, RawFiles, Record, Sex
 
 _LABELS = {"CT_COVID": "covid19", "CT_NonCOVID": "not_covid19"}
 _SPLITS = {"train": "train", "val": "validation", "test": "test"}

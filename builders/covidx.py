@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 
 from covid_datasets.builders import cohen
 
-from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.fetch.tables import read_csv
-from covid_datasets.schema import File, Notice, Record, Sex, View
-from covid_datasets.taxonomy import UnknownFindingError, ancestors, classify
+from covid_datasets.catalog.taxonomy import UnknownFindingError, ancestors, classify
+from covid_datasets.read.tables import read_csv
+from covid_datasets.schema import File, Notice, RawFiles, Record, Sex, View
 
 LABELS: Mapping[str, str | None] = {
     "normal": "no_finding",

@@ -10,9 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.fetch.tables import read_csv
-from covid_datasets.schema import File, Notice, Record, Sex, View
+from covid_datasets.read.tables import read_csv
+from covid_datasets.schema import File, Notice, RawFiles, Record, Sex, View
 
 _SEX: Mapping[str, Sex] = {"f": "F", "m": "M"}
 _VIEWS: Mapping[str, View] = {"ap": "AP", "pa": "PA"}

@@ -15,10 +15,9 @@ from itertools import groupby
 from typing import Any
 
 from covid_datasets.errors import DamagedFileError
-from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.fetch.tables import Raw, read_csv, scan_csv
-from covid_datasets.formats.cells import Cells, day, number, time, whole
-from covid_datasets.schema import Notice, Record, Rows
+from covid_datasets.read.cells import Cells, day, number, time, whole
+from covid_datasets.read.tables import read_csv, scan_csv
+from covid_datasets.schema import Notice, RawFiles, RawReader, Record, Rows
 
 DATA = "csse_covid_19_data"
 LOOKUP = f"{DATA}/UID_ISO_FIPS_LookUp_Table.csv"
@@ -126,7 +125,7 @@ def _series(
 
 
 def series_rows(
-    raw: Raw, level: str, files: Sequence[tuple[str, str]], places: Sequence[Place]
+    raw: RawReader, level: str, files: Sequence[tuple[str, str]], places: Sequence[Place]
 ) -> Iterator[Mapping[str, Any] | Notice]:
     """Turn the rows of some places, a column a day, into a row a day."""
     scans = {}
@@ -183,7 +182,7 @@ def _days(raw: RawFiles, known: set[str]) -> Iterator[Record | Notice]:
 
 
 def report_rows(
-    raw: Raw, path: str, of: date, renamed: Sequence[tuple[str, str]]
+    raw: RawReader, path: str, of: date, renamed: Sequence[tuple[str, str]]
 ) -> Iterator[Mapping[str, Any] | Notice]:
     """Read the report of a day; columns that its header does not have yet are null."""
     scan = scan_csv(raw, path, required=(*PLACE[:2], "Last_Update", "Confirmed", "Deaths", "Recovered"), rename=NAMES)

@@ -9,13 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from covid_datasets.catalog.listing import Series, by_folder, difference, read_listing
 from covid_datasets.errors import NotThereError
-from covid_datasets.fetch.listing import Series, read_listing
-from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.fetch.series import by_folder, difference
-from covid_datasets.formats.mdai import NOTHING, Annotations, read_annotations
-from covid_datasets.formats.series import Wanted, series_parts
-from covid_datasets.schema import Notice, Parts, Record, Sex
+from covid_datasets.read.mdai import NOTHING, Annotations, read_annotations
+from covid_datasets.read.series import Wanted, series_parts
+from covid_datasets.schema import Notice, Parts, RawFiles, Record, Sex
 
 _LISTING = "midrc_ricord_1a.tsv"
 _ANNOTATIONS = "MIDRC-RICORD-1a_annotations_labelgroup_all_2020-Dec-8.json"

@@ -9,10 +9,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.fetch.tables import read_xlsx
-from covid_datasets.formats.slices import axial_slices
-from covid_datasets.schema import File, Notice, Parts, Record
+from covid_datasets.read.slices import axial_slices
+from covid_datasets.read.tables import read_xlsx
+from covid_datasets.schema import File, Notice, Parts, RawFiles, Record
 
 _REGISTRY, _SHEET = "dataset_registry.xlsx", "MosMedData COVID19_1110"
 _COLUMNS = ("study_id", "category", "study_file", "mask_file")

@@ -16,9 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from covid_datasets.card import Modality
-from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.schema import Made, Notice, RawReader, Record
+from covid_datasets.schema import Made, Modality, Notice, RawFiles, RawReader, Record
 
 Pixels = NDArray[np.int32]
 Mask = NDArray[np.bool_]

@@ -10,11 +10,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
-from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.fetch.tables import read_csv
-from covid_datasets.formats.video import pixels, sample
-from covid_datasets.schema import File, Notice, Part, Parts, Record, Sex
-from covid_datasets.taxonomy import UnknownFindingError, classify
+from covid_datasets.catalog.taxonomy import UnknownFindingError, classify
+from covid_datasets.read.tables import read_csv
+from covid_datasets.read.video import pixels, sample
+from covid_datasets.schema import File, Notice, Part, Parts, RawFiles, Record, Sex
 
 TABLE = "dataset_metadata.csv"
 _NEEDED = ("Filename", "Label", "License", "InThisRepo", "Gender", "Age", "Patient ID / Name")

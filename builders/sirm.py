@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from covid_datasets.card import Modality
-from covid_datasets.fetch.cases import Case, read_cases
-from covid_datasets.fetch.raw import RawFiles
-from covid_datasets.schema import File, Notice, Record, Sex, View
+from covid_datasets.read.cases import Case, read_cases
+from covid_datasets.schema import File, Modality, Notice, RawFiles, Record, Sex, View
 
 _FOLDER = r"case-([0-9]+)"
 _HEADERS = ("url", "age", "sex", "date", "location")

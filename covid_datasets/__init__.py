@@ -11,47 +11,47 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from covid_datasets.build.engine import build_dataset as build_dataset
-    from covid_datasets.build.find import find_build as find_build
-    from covid_datasets.build.result import Built as Built
     from covid_datasets.cache import cache_contents as cache_contents
     from covid_datasets.cache import clean_cache as clean_cache
-    from covid_datasets.card import Card as Card
-    from covid_datasets.catalog import info as info
-    from covid_datasets.catalog import list_datasets as list_datasets
+    from covid_datasets.catalog.card import Card as Card
+    from covid_datasets.catalog.cards import info as info
+    from covid_datasets.catalog.cards import list_datasets as list_datasets
+    from covid_datasets.contribute.publish import propose_splits as propose_splits
     from covid_datasets.errors import AccessRequired as AccessRequired
     from covid_datasets.errors import CovidDatasetsError as CovidDatasetsError
-    from covid_datasets.fetch.check import Check as Check
-    from covid_datasets.fetch.check import check as check
-    from covid_datasets.fetch.obtain import make_mirror as make_mirror
     from covid_datasets.load.dataset import load_dataset as load_dataset
     from covid_datasets.load.overlaps import overlaps as overlaps
     from covid_datasets.load.splits import audit as audit
     from covid_datasets.load.splits import load_splits as load_splits
-    from covid_datasets.load.splits import propose_splits as propose_splits
     from covid_datasets.load.verify import verify as verify
+    from covid_datasets.prepare.engine import build_dataset as build_dataset
+    from covid_datasets.prepare.find import find_build as find_build
+    from covid_datasets.prepare.result import Built as Built
+    from covid_datasets.raw.check import Check as Check
+    from covid_datasets.raw.check import check as check
+    from covid_datasets.raw.obtain import make_mirror as make_mirror
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AccessRequired": "covid_datasets.errors",
-    "Built": "covid_datasets.build.result",
-    "Card": "covid_datasets.card",
-    "Check": "covid_datasets.fetch.check",
+    "Built": "covid_datasets.prepare.result",
+    "Card": "covid_datasets.catalog.card",
+    "Check": "covid_datasets.raw.check",
     "CovidDatasetsError": "covid_datasets.errors",
     "audit": "covid_datasets.load.splits",
-    "build_dataset": "covid_datasets.build.engine",
+    "build_dataset": "covid_datasets.prepare.engine",
     "cache_contents": "covid_datasets.cache",
-    "check": "covid_datasets.fetch.check",
+    "check": "covid_datasets.raw.check",
     "clean_cache": "covid_datasets.cache",
-    "find_build": "covid_datasets.build.find",
-    "info": "covid_datasets.catalog",
-    "list_datasets": "covid_datasets.catalog",
+    "find_build": "covid_datasets.prepare.find",
+    "info": "covid_datasets.catalog.cards",
+    "list_datasets": "covid_datasets.catalog.cards",
     "load_dataset": "covid_datasets.load.dataset",
     "load_splits": "covid_datasets.load.splits",
-    "make_mirror": "covid_datasets.fetch.obtain",
+    "make_mirror": "covid_datasets.raw.obtain",
     "overlaps": "covid_datasets.load.overlaps",
-    "propose_splits": "covid_datasets.load.splits",
+    "propose_splits": "covid_datasets.contribute.publish",
     "verify": "covid_datasets.load.verify",
 }
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from covid_datasets import catalog
-from covid_datasets.build.result import MANIFEST_FILE, Built
+from covid_datasets.catalog.cards import load_card, names
 from covid_datasets.errors import UsageError
 from covid_datasets.fetch.places import place
 from covid_datasets.lock import Lock, read_holder
+from covid_datasets.prepare.result import MANIFEST_FILE, Built
 from covid_datasets.settings import Settings
 
 Kind = Literal["download", "build", "unfinished"]
@@ -90,8 +90,8 @@ def clean_cache(
 def _downloads(folder: Path) -> Iterator[CacheEntry]:
     owners = {
         f"/{place(copy.url)}": source
-        for source in catalog.names()
-        for resource in catalog.load_card(source).all_resources()
+        for source in names()
+        for resource in load_card(source).all_resources()
         for copy in resource.copies
     }
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -118,7 +118,7 @@ def _unfinished_builds(prepared: Path) -> Iterator[CacheEntry]:
     for path in sorted(path for path in (prepared / ".work").glob("*") if path.is_dir()):
         source = path.name.partition("-")[0]  # an id has no "-"; "removed-…" is what a killed clean-up left
         note = _note(path.with_name(f"{path.name}.lock"), "unfinished build; the next one resumes it")
-        yield CacheEntry("unfinished", source if source in catalog.names() else "", path, _size(path), note)
+        yield CacheEntry("unfinished", source if source in names() else "", path, _size(path), note)
 
 
 def _locks(entry: CacheEntry, settings: Settings) -> list[Path]:

@@ -11,8 +11,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.schema import COLUMNS
-from covid_datasets.taxonomy import label_names
 
 _FILE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 _FILE_FEATURES = {"image": "Image", "nifti": "Nifti", "video": "Video"}

@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from covid_datasets.card import Modality
-
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+Modality = Literal["CT", "CXR", "US"]
 View = Literal["PA", "AP", "AP supine", "AP erect", "lateral", "axial", "coronal", "sagittal"]
 Sex = Literal["F", "M"]
 MASKS = ("lung", "infection")
@@ -54,6 +53,52 @@ class RawReader(Protocol):
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a raw file."""
+        ...
+
+
+class RawFiles(RawReader, Protocol):
+    """The tree of a source as its publisher lays it out, wherever the bytes are: what a builder is given.
+
+    ``version``, ``config`` and ``options`` are those that were asked for.
+    """
+
+    @property
+    def version(self) -> str:
+        """Which state of the source this is."""
+        ...
+
+    @property
+    def config(self) -> str:
+        """Which of its configs is built."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, int | float | str | bool]:
+        """The options of the config, from the card."""
+        ...
+
+    def sizes(self) -> dict[str, int]:
+        """List every file that is here, with its size."""
+        ...
+
+    def paths(self, pattern: str = "*") -> list[str]:
+        """List the files whose path matches, sorted; ``*`` crosses folders."""
+        ...
+
+    def expected(self, pattern: str = "*") -> list[str]:
+        """List the files that a whole copy has and whose path matches, also those that this copy lacks."""
+        ...
+
+    def size(self, path: str) -> int:
+        """Return the size of a file in bytes."""
+        ...
+
+    def text(self, path: str) -> str:
+        """Decode a text file."""
+        ...
+
+    def below(self, folder: str) -> RawFiles:
+        """Return one part ("cohen/") of a source that is composed of others, as that other source's own tree."""
         ...
 
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from covid_datasets.build.result import Built
-from covid_datasets.load.tables import split_files
-from covid_datasets.splits.assign import SPLITS
+from covid_datasets.catalog.published import SPLITS
+from covid_datasets.load.stored import split_files
+from covid_datasets.prepare.result import Built
 
 Finished = subprocess.CompletedProcess[str]
 EMPTY: Mapping[str, str] = MappingProxyType({})

@@ -19,16 +19,17 @@ from pathlib import Path
 from types import ModuleType
 
 from covid_datasets import catalogs
-from covid_datasets.build.engine import build_dataset
-from covid_datasets.build.result import Built
-from covid_datasets.card import Card, Copy, Resource
-from covid_datasets.catalog import catalog_folder, load_card
-from covid_datasets.fetch.archives import open_archive
-from covid_datasets.fetch.listing import read_listing, write_listing
-from covid_datasets.fetch.local import archive_names
-from covid_datasets.fetch.manifest import read_manifest
+from covid_datasets.catalog.card import Card, Copy, Resource
+from covid_datasets.catalog.cards import catalog_folder, load_card
+from covid_datasets.catalog.layout import matches
+from covid_datasets.catalog.listing import read_listing
+from covid_datasets.catalog.manifest import read_manifest
+from covid_datasets.contribute.listing import write_listing
 from covid_datasets.fetch.places import place
-from covid_datasets.layout import matches
+from covid_datasets.prepare.engine import build_dataset
+from covid_datasets.prepare.result import Built
+from covid_datasets.raw.archives import open_archive
+from covid_datasets.raw.local import archive_names
 from tests.server import serve
 from tests.sources import pack
 

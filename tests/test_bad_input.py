@@ -16,9 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from covid_datasets.build.engine import build_dataset
-from covid_datasets.build.result import Built
-from covid_datasets.catalog import catalog_folder
+from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.catalog.taxonomy import classify
 from covid_datasets.errors import (
     ColumnMissingError,
     DamagedFileError,
@@ -26,13 +25,14 @@ from covid_datasets.errors import (
     InvalidRecordError,
     UnsafeArchiveError,
 )
+from covid_datasets.prepare.engine import build_dataset
+from covid_datasets.prepare.result import Built
 from covid_datasets.splits.index import Index
-from covid_datasets.taxonomy import classify
+from tests.measure.test_image import huge_png
+from tests.raw.test_archives import zip_of
 from tests.sources import chest
 from tests.sources import cohen as cohen_source
 from tests.sources import covid_ct as covid_ct_source
-from tests.test_archives import zip_of
-from tests.test_measure import huge_png
 from tests.tiny import BUILDER, CARD, VERSION, at_most_a_clear_error, card_without_proofs, installed
 
 IMAGE = "images/ARDSSevere.png"

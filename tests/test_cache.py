@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import covid_datasets
-from covid_datasets import cache_contents, catalog, clean_cache
+from covid_datasets import cache_contents, clean_cache
+from covid_datasets.catalog.cards import load_card
 from covid_datasets.errors import UsageError
 from covid_datasets.fetch.places import place
 from covid_datasets.lock import Lock
@@ -35,7 +36,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 def urls(name: str) -> list[str]:
-    found = dict.fromkeys(copy.url for resource in catalog.load_card(name).resources for copy in resource.copies)
+    found = dict.fromkeys(copy.url for resource in load_card(name).resources for copy in resource.copies)
     return list(found)
 
 

@@ -23,28 +23,28 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pytest
 
-from covid_datasets import page, sections
-from covid_datasets.build.engine import build_dataset
-from covid_datasets.build.inputs import builder_path
-from covid_datasets.build.plan import read_identities
-from covid_datasets.build.result import Built
-from covid_datasets.card import Card
-from covid_datasets.catalog import catalog_folder, load_card, names
+from covid_datasets.catalog.card import Card
+from covid_datasets.catalog.cards import catalog_folder, load_card, names
+from covid_datasets.catalog.manifest import read_manifest
+from covid_datasets.catalog.published import published_splits, read_identities
+from covid_datasets.catalog.taxonomy import label_names
+from covid_datasets.contribute import pages
+from covid_datasets.contribute.new import PLACEHOLDER, placeholders
 from covid_datasets.errors import AccessRequired, IncompleteSourceError
 from covid_datasets.features import features_dict
-from covid_datasets.fetch.access import expected_tree
-from covid_datasets.fetch.check import check
-from covid_datasets.fetch.manifest import read_manifest
-from covid_datasets.fetch.raw import RawFiles
 from covid_datasets.load.dataset import load_dataset
 from covid_datasets.load.splits import audit_build
-from covid_datasets.load.tables import open_table
+from covid_datasets.load.stored import open_table
 from covid_datasets.load.verify import verify
-from covid_datasets.newsource import PLACEHOLDER, placeholders
+from covid_datasets.prepare.engine import build_dataset
+from covid_datasets.prepare.inputs import builder_path
+from covid_datasets.prepare.result import Built
+from covid_datasets.raw.access import expected_tree
+from covid_datasets.raw.check import check
+from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import COLUMNS, CONTENT, File, Notice, Parts, Record
-from covid_datasets.splits.assign import published_splits
 from covid_datasets.splits.index import Index
-from covid_datasets.taxonomy import label_names
+from covid_datasets.view.page import page
 from tests.small import SmallSources, forms_of, small_configs, source_module
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,7 +85,7 @@ def found(name: str, config: str, small: SmallSources) -> list[Record | Notice]:
 
 def enumerate_tree(name: str, config: str, small: SmallSources) -> list[Record | Notice]:
     card = load_card(name)
-    raw = RawFiles.of_folder(
+    raw = RawTree.of_folder(
         small.tree(name), version=card.default_version, config=config, options=card.config(config)[1].options
     )
     records: list[Record | Notice] = list(importlib.import_module(f"covid_datasets.builders.{name}").records(raw))
@@ -113,8 +113,8 @@ def test_a_raw_tree_is_written(name: str) -> None:
 @every_source
 def test_its_page_is_up_to_date(name: str) -> None:
     path = ROOT / "docs" / "sources" / f"{name}.md"
-    assert path.exists(), "run: python -m covid_datasets.page"
-    assert path.read_text(encoding="utf-8") == page.pages()[f"{name}.md"], "run: python -m covid_datasets.page"
+    assert path.exists(), "run: make docs"
+    assert path.read_text(encoding="utf-8") == pages.pages()[f"{name}.md"], "run: make docs"
     assert f"]({name}.md)" in (ROOT / "docs" / "sources" / "README.md").read_text(encoding="utf-8")
 
 
@@ -209,7 +209,7 @@ def test_resources_are_pinned_or_said_not_to_be(card: Card) -> None:
         if resource.manifest:
             assert len(read_manifest(resource.manifest)) > 0, resource.manifest
         if not (resource.sha256 or resource.md5 or resource.manifest):
-            assert "no hash published" in sections.page(card)
+            assert "no hash published" in page(card)
         if any(re.search(r"github\.com/[^/]+/[^/]+/archive/", copy.url) for copy in resource.copies):
             pinned = (resource.sha256, resource.md5, resource.size)
             assert not any(pinned), "GitHub packs its archives anew; no hash lasts"
@@ -281,13 +281,13 @@ def test_enumerating_reads_no_picture(
     name: str, config: str, small: SmallSources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small.tree(name)
-    read = RawFiles.read
+    read = RawTree.read
 
-    def read_tables_only(raw: RawFiles, path: str) -> bytes:
+    def read_tables_only(raw: RawTree, path: str) -> bytes:
         assert not path.lower().endswith(PICTURES), f"{path}: records() yields references, workers read pixels"
         return read(raw, path)
 
-    monkeypatch.setattr(RawFiles, "read", read_tables_only)
+    monkeypatch.setattr(RawTree, "read", read_tables_only)
     assert enumerate_tree(name, config, small)
 
 
@@ -319,7 +319,7 @@ def test_flags_and_official_splits_are_on_the_card(card: Card, found: list[Recor
 
 @every_build
 def test_references_lead_to_files(name: str, small: SmallSources, found: list[Record | Notice]) -> None:
-    raw = RawFiles.of_folder(small.tree(name))
+    raw = RawTree.of_folder(small.tree(name))
     for record in (item for item in found if isinstance(item, Record)):
         for reference in (record.content, *record.masks.values(), *record.volume_masks.values()):
             assert not isinstance(reference, File) or raw.has(reference.path), reference
@@ -470,7 +470,7 @@ def test_columns_are_those_of_all_sources(built: Built) -> None:
 
 @every_image_build
 def test_what_a_sample_shows_is_the_original_bytes(name: str, built: Built, small: SmallSources) -> None:
-    raw = RawFiles.of_folder(small.tree(name))
+    raw = RawTree.of_folder(small.tree(name))
     for row in table(built).select([*CONTENT, "sha256"]).to_pylist():
         for shown in (row[kind] for kind in CONTENT if row[kind] is not None):
             assert hashlib.sha256(shown["bytes"]).hexdigest() == row["sha256"]

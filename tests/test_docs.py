@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets import __version__, catalog
+from covid_datasets import __version__
+from covid_datasets.catalog.cards import load_card
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -32,7 +33,7 @@ def test_readme_counts_are_those_of_the_cards() -> None:
     rows = re.findall(r"^\| \[`(\w+)`\].* \| ([\d,]+) \| ([\d,]+) \|$", README, re.MULTILINE)
     assert [row[0] for row in rows] != []
     for name, images, patients in rows:
-        version = catalog.load_card(name).version()[1]
+        version = load_card(name).version()[1]
         assert (f"{version.images:,}", f"{version.patients:,}") == (images, patients), name
 
 

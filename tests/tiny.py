@@ -17,9 +17,9 @@ import covid_datasets.builders
 import covid_datasets.catalogs
 import pytest
 
-from covid_datasets.catalog import catalog_folder
+from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.catalog.manifest import read_manifest
 from covid_datasets.errors import CovidDatasetsError
-from covid_datasets.fetch.manifest import read_manifest
 
 CARD = """\
 title = "Tiny"
@@ -69,9 +69,9 @@ rename = { "%" = "_" }
 BUILDER = '''
 """Reads list.csv: file, patient, finding."""
 
-from covid_datasets.fetch.tables import read_csv
+from covid_datasets.read.tables import read_csv
 from covid_datasets.schema import File, Record
-from covid_datasets.taxonomy import classify
+from covid_datasets.catalog.taxonomy import classify
 
 
 def records(raw):

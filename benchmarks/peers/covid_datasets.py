@@ -18,7 +18,7 @@ class CovidDatasets(Contender):
     """The whole way: metadata joined, every byte hashed, every image decoded and judged, splits audited."""
 
     imports = "import covid_datasets"
-    warm = "import covid_datasets.build.engine, covid_datasets.load.verify, openpyxl, pyarrow.compute"
+    warm = "import covid_datasets.prepare.engine, covid_datasets.load.verify, openpyxl, pyarrow.compute"
     verify_mode: Literal["full", "bytes"] = "full"
     framework = "numpy"
     threads = False

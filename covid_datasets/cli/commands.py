@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import covid_datasets as api
-from covid_datasets.build.result import REPORT_FILE
 from covid_datasets.cli.show import counts_text, print_json, print_markdown, print_table
 from covid_datasets.errors import IntegrityError
+from covid_datasets.prepare.result import REPORT_FILE
 from covid_datasets.progress import amount
 
 OVERLAP = ("first", "second", "kind", "proven", "first_label", "second_label", "evidence")
@@ -32,7 +32,7 @@ def run_list(arguments: Namespace) -> int:
 
 def run_info(arguments: Namespace) -> int:
     """Show a card."""
-    from covid_datasets.sections import page
+    from covid_datasets.view.page import page
 
     card = api.info(arguments.id)
     if arguments.json:
@@ -79,7 +79,7 @@ def run_build(arguments: Namespace) -> int:
             "fingerprint": built.fingerprint,
             "path": built.path,
             "report": built.path / REPORT_FILE,
-            "cost": f"{built.seconds:.1f} s, {built.peak_rss_mb:,.0f} MB of memory",
+            "took": f"{built.seconds:.1f} s",
         }
     )
     return 0
@@ -124,7 +124,7 @@ def run_overlaps(arguments: Namespace) -> int:
     rows = api.overlaps(arguments.ids, cache_dir=arguments.cache_dir).to_pylist()
     gained: Mapping[Path, int] = {}
     if arguments.publish is not None:
-        from covid_datasets.splits.publish import publish_ties
+        from covid_datasets.contribute.publish import publish_ties
 
         gained = publish_ties(rows, arguments.publish)
     if arguments.json:
@@ -188,7 +188,7 @@ def run_cache(arguments: Namespace) -> int:
 
 def run_new(arguments: Namespace) -> int:
     """Write the skeleton of a source."""
-    from covid_datasets.newsource import write_skeleton
+    from covid_datasets.contribute.new import write_skeleton
 
     written = write_skeleton(arguments.id, arguments.checkout, by_hand=arguments.by_hand)
     if arguments.json:

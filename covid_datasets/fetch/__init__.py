@@ -1,1 +1,1 @@
-"""From a card to verified raw files: download, mirror, archives read in place."""
+"""A URL to a verified file: resumed, compared, kept. Knows no card."""

@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from covid_datasets.card import Resource
+from covid_datasets.catalog.card import Resource
 from covid_datasets.errors import ChangedUpstreamError, MissingUpstreamError, OfflineError
 from covid_datasets.fetch.http import download_http
-from covid_datasets.fetch.part import Fetched, Limits, discard, hash_file, make_folder, read_json, write_json
+from covid_datasets.fetch.partial import Fetched, Limits, discard, hash_file, make_folder, read_json, write_json
 from covid_datasets.fetch.places import local_path, mirrored, place, redacted
 from covid_datasets.fetch.remote import download_remote
 from covid_datasets.lock import Lock

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from covid_datasets.card import Copy, Resource
+from covid_datasets.catalog.card import Copy, Resource
 from covid_datasets.errors import CovidDatasetsError, DownloadError, IntegrityError, MissingExtraError
 from covid_datasets.fetch.cached import Download as Download
 from covid_datasets.fetch.cached import fetch
-from covid_datasets.fetch.part import Limits, check_space
+from covid_datasets.fetch.partial import Limits, check_space
 from covid_datasets.fetch.places import place, redacted
 from covid_datasets.fetch.together import Check, together
 from covid_datasets.progress import Display, progress

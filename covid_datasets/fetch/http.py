@@ -18,7 +18,7 @@ from covid_datasets.errors import (
     RefusedError,
     TruncatedError,
 )
-from covid_datasets.fetch.part import Fetched, Limits, Origin, Part
+from covid_datasets.fetch.partial import Fetched, Limits, Origin, Part
 from covid_datasets.fetch.places import redacted as redacted
 from covid_datasets.fetch.request import Answer, ask, retry_after, title
 from covid_datasets.fetch.retries import LATER, Retry, keeping, with_retries

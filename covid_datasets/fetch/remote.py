@@ -18,7 +18,7 @@ from covid_datasets.errors import (
     TruncatedError,
     UsageError,
 )
-from covid_datasets.fetch.part import Fetched, Limits, Origin, Part
+from covid_datasets.fetch.partial import Fetched, Limits, Origin, Part
 from covid_datasets.fetch.places import redacted
 from covid_datasets.fetch.retries import Retry, with_retries
 from covid_datasets.settings import Settings

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from covid_datasets.errors import DownloadError
-from covid_datasets.fetch.part import Limits
+from covid_datasets.fetch.partial import Limits
 from covid_datasets.fetch.places import redacted
 
 if TYPE_CHECKING:

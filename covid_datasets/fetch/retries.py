@@ -8,7 +8,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from covid_datasets.errors import DownloadError, HostUnreachableError, TruncatedError
-from covid_datasets.fetch.part import Limits, Part
+from covid_datasets.fetch.partial import Limits, Part
 from covid_datasets.fetch.places import redacted
 
 LATER = "Next: try again later (what arrived is kept and resumed), or use a mirror: COVID_DATASETS_MIRROR"

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from covid_datasets.build.find import find_build
-from covid_datasets.build.result import Built, Verify
-from covid_datasets.catalog import load_card, split_name
+from covid_datasets.catalog.cards import load_card, split_name
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import need
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
 from covid_datasets.load.selection import narrow, select
 from covid_datasets.load.splitspec import parse_split
+from covid_datasets.prepare.find import find_build
+from covid_datasets.prepare.result import Built, Verify
 from covid_datasets.settings import Settings
 from covid_datasets.splits.schemes import split_names
 
@@ -101,7 +101,7 @@ def load_dataset(
         try:
             builds.append(find_build(each, config, cache_dir=cache_dir, **options))
         except NotBuiltError:
-            from covid_datasets.build.engine import build_dataset  # heavy, and not needed by who only loads
+            from covid_datasets.prepare.engine import build_dataset  # heavy, and not needed by who only loads
 
             how: dict[str, Any] = {"executor": executor, "num_proc": num_proc, "mirror": mirror, "offline": offline}
             builds.append(build_dataset(each, config, cache_dir=cache_dir, **options, **how))

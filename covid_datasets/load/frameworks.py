@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from covid_datasets.build.result import Built
 from covid_datasets.extras import need
 from covid_datasets.load.rows import NumpyRows
 from covid_datasets.load.selection import Part
+from covid_datasets.prepare.result import Built
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ def as_pandas(parts: Sequence[Part]) -> pd.DataFrame:
     need("pandas")
     import pandas as pd
 
-    from covid_datasets.taxonomy import label_names
+    from covid_datasets.catalog.taxonomy import label_names
 
     frame: pd.DataFrame = as_numpy(parts).table().to_pandas(date_as_object=False)
     if not parts[0][0].columns:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import pyarrow as pa
 from PIL import Image
 
-from covid_datasets.build.find import find_build
-from covid_datasets.build.measure import UndecodableError, decode, to_grey
-from covid_datasets.build.result import Built
-from covid_datasets.catalog import split_name
+from covid_datasets.catalog.cards import split_name
 from covid_datasets.errors import UsageError
-from covid_datasets.load.tables import open_table
+from covid_datasets.load.stored import open_table
+from covid_datasets.measure.image import UndecodableError, decode, to_grey
+from covid_datasets.prepare.find import find_build
+from covid_datasets.prepare.result import Built
 from covid_datasets.splits.crops import crop_correlation
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.overlaps import find_overlaps

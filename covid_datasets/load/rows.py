@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from covid_datasets.formats.encode import decode_hounsfield, is_hounsfield
 from covid_datasets.load.selection import Part
-from covid_datasets.load.tables import open_table
+from covid_datasets.load.stored import open_table
+from covid_datasets.read.encode import decode_hounsfield, is_hounsfield
 
 
 class NumpyRows(Sequence[dict[str, Any]]):
@@ -74,7 +74,7 @@ def _volume(stored: dict[str, Any] | None) -> np.ndarray | None:
     """Decode a volume to an array by slice, row and column."""
     if stored is None:
         return None
-    from covid_datasets.formats.nifti import read_volume  # an extra, of which most sources need nothing
+    from covid_datasets.read.nifti import read_volume  # an extra, of which most sources need nothing
 
     return read_volume(stored["bytes"], stored["path"]).voxels
 

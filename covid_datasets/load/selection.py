@@ -11,17 +11,16 @@ from typing import Any, get_args
 import numpy as np
 import pyarrow as pa
 
-from covid_datasets.build.result import Built
-from covid_datasets.card import Modality
+from covid_datasets.catalog.published import SPLITS
+from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.errors import UsageError
 from covid_datasets.load.licences import PERMISSIONS, permitted
 from covid_datasets.load.splitspec import parse_split
-from covid_datasets.load.tables import open_table
-from covid_datasets.schema import COLUMNS, CONTENT, Sex, View
-from covid_datasets.splits.assign import SPLITS
+from covid_datasets.load.stored import open_table
+from covid_datasets.prepare.result import Built
+from covid_datasets.schema import COLUMNS, CONTENT, Modality, Sex, View
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.schemes import scheme_splits
-from covid_datasets.taxonomy import label_names
 
 Rows = np.ndarray
 """Row numbers of one build, counted through its train, validation and test files in order."""

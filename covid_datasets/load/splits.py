@@ -7,14 +7,12 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from covid_datasets.build.find import find_build
-from covid_datasets.build.result import Built
 from covid_datasets.errors import UsageError
-from covid_datasets.splits.assign import TABLE_SPLIT, published_splits
+from covid_datasets.prepare.find import find_build
+from covid_datasets.prepare.result import Built
+from covid_datasets.splits.assign import TABLE_SPLIT
 from covid_datasets.splits.audit import AuditReport, audit_links
 from covid_datasets.splits.index import Index
-from covid_datasets.splits.publish import as_csv
-from covid_datasets.splits.publish import propose_splits as propose
 from covid_datasets.splits.schemes import scheme_splits
 
 COLUMNS = ("sample_id", "patient_id", "group", "split", "label", "sha256", "pixel_hash", "phash")
@@ -28,7 +26,7 @@ def load_splits(
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> pa.Table:
     """Return one row per sample of a finished build: its split under a scheme, and hashes that anyone can check."""
-    built = _with_patients(find_build(name, config, cache_dir=cache_dir))
+    built = with_patients(find_build(name, config, cache_dir=cache_dir))
     index = Index.read(built.path)
     table = index.table
     if scheme != "patient":
@@ -58,27 +56,8 @@ def audit(
     return audit_links(", ".join(datasets), scheme, splits, samples, labels, index.links)
 
 
-def propose_splits(
-    name: str,
-    *,
-    beside: Sequence[str] = (),
-    config: str | None = None,
-    cache_dir: str | os.PathLike[str] | None = None,
-) -> str:
-    """Return the text of ``catalogs/splits/<id>.csv`` to publish for a finished build; published patients stay.
-
-    People and pictures that the sources ``beside`` show too go where these are published, so that also those who load
-    one source for training and another one for testing keep them apart.
-    """
-    built = _with_patients(find_build(name, config, cache_dir=cache_dir))
-    others = [_with_patients(find_build(each, cache_dir=cache_dir)) for each in beside]
-    index = Index.join([each.path for each in (built, *others)])
-    published = {patient: split for each in (built, *others) for patient, split in published_splits(each.id).items()}
-    proposed = propose(index, published)
-    return as_csv({patient: split for patient, split in proposed.items() if patient.startswith(f"{built.id}/")})
-
-
-def _with_patients(built: Built) -> Built:
+def with_patients(built: Built) -> Built:
+    """Refuse a table, of which nobody is a patient."""
     if built.columns:
         raise UsageError(
             f"{built.id} is a table without images and patients: all its rows are in the split {TABLE_SPLIT!r}, so "
@@ -89,7 +68,7 @@ def _with_patients(built: Built) -> Built:
 
 def audit_build(built: Built, scheme: str) -> AuditReport:
     """Check a scheme of a build against all evidence in its index."""
-    _with_patients(built)
+    with_patients(built)
     index = Index.read(built.path)
     splits = index.strings("split") if scheme == "patient" else scheme_splits(index, [built.id], scheme)
     return audit_links(built.id, scheme, splits, index.texts("sample_id"), index.strings("label"), index.links)

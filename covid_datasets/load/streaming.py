@@ -7,19 +7,20 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from covid_datasets.build.completeness import check_complete
-from covid_datasets.build.pages import pages_of
-from covid_datasets.build.pieces import Task, piece_rows
-from covid_datasets.build.plan import make_plan
-from covid_datasets.build.result import Verify
-from covid_datasets.build.tabular import table_rows
-from covid_datasets.catalog import load_card, split_name
+from covid_datasets.catalog.cards import load_card, split_name
+from covid_datasets.catalog.published import SPLITS
 from covid_datasets.extras import need
 from covid_datasets.features import features_dict
-from covid_datasets.fetch.obtain import obtain
+from covid_datasets.prepare.completeness import check_complete
+from covid_datasets.prepare.pieces import Task, piece_rows
+from covid_datasets.prepare.plan import make_plan
+from covid_datasets.prepare.quoted import pages_of
+from covid_datasets.prepare.result import Verify
+from covid_datasets.prepare.tabular import table_rows
+from covid_datasets.raw.obtain import obtain
 from covid_datasets.schema import Notice
 from covid_datasets.settings import Settings
-from covid_datasets.splits.assign import SPLITS, TABLE_SPLIT
+from covid_datasets.splits.assign import TABLE_SPLIT
 
 if TYPE_CHECKING:
     from datasets import IterableDatasetDict

@@ -14,18 +14,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from covid_datasets.build.find import find_build
-from covid_datasets.build.finish import fingerprint_of
-from covid_datasets.build.measure import UndecodableError, decode, pixel_hash, to_grey
-from covid_datasets.build.result import MANIFEST_FILE, Built
-from covid_datasets.build.rows import row_digest
-from covid_datasets.build.tabular import table_digest
-from covid_datasets.build.workers import worker_pool
+from covid_datasets.catalog.published import SPLITS
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.features import arrow_schema
-from covid_datasets.load.tables import split_files
+from covid_datasets.load.stored import split_files
+from covid_datasets.measure.image import UndecodableError, decode, pixel_hash, to_grey
+from covid_datasets.prepare.find import find_build
+from covid_datasets.prepare.finish import fingerprint_of
+from covid_datasets.prepare.result import MANIFEST_FILE, Built
+from covid_datasets.prepare.rows import row_digest
+from covid_datasets.prepare.tabular import table_digest
+from covid_datasets.prepare.workers import worker_pool
 from covid_datasets.schema import CONTENT
-from covid_datasets.splits.assign import SPLITS
 from covid_datasets.splits.index import INDEX_FILE, Index
 
 

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from covid_datasets.catalog import catalog_folder
-from covid_datasets.errors import CatalogError
+from covid_datasets.catalog.published import SPLITS
 
-SPLITS = ("train", "validation", "test")
 TABLE_SPLIT = "train"
 """The one split of a source without images: its rows are places and days, and no people to keep apart."""
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 SALT = "covid_datasets/patient/1"
 """Changing the salt moves every patient that is not in a published file; it never changes."""
-
-
-def published_splits(dataset: str, folder: Path | None = None) -> dict[str, str]:
-    """Read ``catalogs/splits/<dataset>.csv``: full patient id -> split; empty where there is no such file."""
-    path = (folder or catalog_folder() / "splits") / f"{dataset}.csv"
-    if not path.exists():
-        return {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        found = {f"{dataset}/{row['patient_id']}": row["split"] for row in csv.DictReader(lines)}
-    if wrong := sorted(set(found.values()) - set(SPLITS)):
-        raise CatalogError(f"{path}: key 'split': expected one of {', '.join(SPLITS)}, found {wrong}")
-    return found
 
 
 def assign(groups: Sequence[int], patients: Sequence[str], published: Mapping[str, str]) -> list[str]:

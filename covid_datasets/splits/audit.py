@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from covid_datasets.catalog.taxonomy import agree
 from covid_datasets.splits.groups import Kind, Link, components
-from covid_datasets.taxonomy import agree
 
 SHOWN = 5
 

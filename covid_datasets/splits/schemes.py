@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from covid_datasets.catalog.published import SPLITS, published_splits
 from covid_datasets.errors import UnknownVersionError, UsageError
-from covid_datasets.splits.assign import SPLITS, assign, hash_fraction, published_splits
+from covid_datasets.splits.assign import assign, hash_fraction
 from covid_datasets.splits.index import Index
 
 _FOLD = re.compile(r"^fold-(\d+)-of-(\d+)$")

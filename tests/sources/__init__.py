@@ -11,14 +11,14 @@ from pathlib import Path
 from covid_datasets.builders.phantom import picture
 from PIL import Image
 
-from covid_datasets.fetch.raw import RawFiles
+from covid_datasets.raw.tree import RawTree
 
 
 def chest(
     number: int, *, modality: str = "CT", mode: str = "L", kind: str = "PNG", size: tuple[int, int] | None = None
 ) -> bytes:
     """Encode a phantom picture, another one for each number, in the wanted mode and container."""
-    image = Image.open(io.BytesIO(picture(RawFiles(()), 7, number, 1, modality, 0, False, "image")))
+    image = Image.open(io.BytesIO(picture(RawTree(()), 7, number, 1, modality, 0, False, "image")))
     shown = image.resize(size) if size else image
     out = io.BytesIO()
     shown.convert(mode).save(out, kind)

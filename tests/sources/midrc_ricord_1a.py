@@ -12,9 +12,9 @@ from xml.sax.saxutils import escape
 import numpy as np
 from covid_datasets.builders.midrc_ricord_1a import _ANNOTATIONS, _LISTING
 
-from covid_datasets.fetch.bucket import list_url
-from covid_datasets.fetch.listing import Series, read_listing
+from covid_datasets.catalog.listing import Series, read_listing
 from covid_datasets.fetch.places import place
+from covid_datasets.raw.bucket import list_url
 from tests.dicom import ct, jpeg_lossless
 from tests.sources import pack
 

@@ -1,0 +1,125 @@
+"""Folders that users fill by hand: which files belong there, which are missing, which are not expected.
+
+A glob names files by their path: ``*`` is any text without a slash, ``(jpg|png)`` one of some texts, ``{case}`` a name
+that must be the same wherever it is used, ``{case:number}`` one of digits. Nothing matches the hidden files that
+systems leave behind, and upper and lower case are the same, because cameras and browsers do not agree on them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+
+from covid_datasets.catalog.card import Pattern
+
+_TOKEN = re.compile(
+    r"(?P<star>\*)|\{(?P<name>[a-z]\w*)(?P<number>:number)?\}|\((?P<any>[^(){}*/|]*\|[^(){}*/]*)\)", re.ASCII
+)
+_LEFT_BEHIND = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini"}
+
+Groups = Mapping[str, str]
+
+
+def is_litter(path: str) -> bool:
+    """Tell whether a file is one that systems put into folders without being asked.
+
+    >>> is_litter("case-7/Thumbs.db"), is_litter("__MACOSX/case-7/._a.jpg"), is_litter("case-7/a.jpg")
+    (True, True, False)
+    """
+    return any(part.startswith(".") or part.lower() in _LEFT_BEHIND for part in path.split("/"))
+
+
+def problem_of(glob: str) -> str:
+    """Say what is wrong with a glob; empty where nothing is."""
+    parts = glob.split("/")
+    if not glob or "" in parts or ".." in parts or "." in parts:
+        return "a path inside the folder"
+    if re.search(r"[{}|]", _TOKEN.sub("", glob)):
+        return "nothing but *, {name}, {name:number} and (one|other) that is not meant literally"
+    return ""
+
+
+def matches(path: str, globs: Iterable[str]) -> bool:
+    """Tell whether a path is one of those that a layout expects.
+
+    >>> matches("case-12/Figure 1.JPG", ["case-{case:number}/*.(jpg|png)"]), matches("case-12/a/b.jpg", ["*/*.jpg"])
+    (True, False)
+    """
+    return any(_compiled(glob).fullmatch(path) for glob in globs)
+
+
+def absent(patterns: Sequence[Pattern], present: Iterable[str]) -> list[str]:
+    """Name each required file that is not there, once for each folder that should have one.
+
+    Of a pattern for several files, such as ``*.jpg``, one is enough. A folder counts as soon as anything is in it.
+
+    >>> text = Pattern(glob="case-{case}/case.txt", what="the text of the page", required=True)
+    >>> absent([text, Pattern(glob="case-{case}/*.jpg", what="a figure")], ["case-7/fig1.jpg", "case-9/notes.doc"])
+    ['case-7/case.txt (the text of the page)', 'case-9/case.txt (the text of the page)']
+    """
+    paths = list(present)
+    met = {groups for pattern in patterns for groups in _met(pattern.glob, paths)}
+    lacking: dict[str, None] = {}
+    for pattern in patterns:
+        if not pattern.required:
+            continue
+        names = set(_compiled(pattern.glob).groupindex)
+        have = {_sorted(match.groupdict()) for path in paths if (match := _compiled(pattern.glob).fullmatch(path))}
+        wanted = {tuple(pair for pair in groups if pair[0] in names) for groups in met} if names else {()}
+        for groups in sorted(wanted - have):
+            if len(groups) == len(names):
+                lacking[f"{_filled(pattern.glob, dict(groups))} ({pattern.what})"] = None
+    return list(lacking)
+
+
+def readable(glob: str) -> str:
+    """Spell a glob for people.
+
+    >>> readable("case-{case:number}/*.(jpg|png)")
+    'case-<number>/*.jpg|png'
+    """
+
+    def spelled(token: re.Match[str]) -> str:
+        return token["star"] or token["any"] or f"<{(token['number'] or token['name']).lstrip(':')}>"
+
+    return _TOKEN.sub(spelled, glob)
+
+
+def _met(glob: str, paths: Iterable[str]) -> Iterator[tuple[tuple[str, str], ...]]:
+    """Yield the names that files, and the folders that files are in, give to the placeholders of a glob."""
+    depth = glob.count("/")
+    folder = glob.rpartition("/")[0]
+    for path in paths:
+        parts = path.split("/")
+        if match := _compiled(glob).fullmatch(path):
+            yield _sorted(match.groupdict())
+        if depth and len(parts) > depth and (match := _compiled(folder).fullmatch("/".join(parts[:depth]))):
+            yield _sorted(match.groupdict())
+
+
+def _sorted(groups: Groups) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(groups.items()))
+
+
+@lru_cache(maxsize=256)
+def _compiled(glob: str) -> re.Pattern[str]:
+    text, end, named = "", 0, set[str]()
+    for token in _TOKEN.finditer(glob):
+        text += re.escape(glob[end : token.start()])
+        visible = r"(?!\.)" if token.start() == 0 or glob[token.start() - 1] == "/" else ""
+        if token["star"]:
+            text += f"{visible}[^/]*"
+        elif token["any"]:
+            text += f"(?:{'|'.join(map(re.escape, token['any'].split('|')))})"
+        elif token["name"] in named:
+            text += f"(?P={token['name']})"
+        else:
+            named.add(token["name"])
+            text += f"{visible}(?P<{token['name']}>{'[0-9]+' if token['number'] else '[^/]+'})"
+        end = token.end()
+    return re.compile(text + re.escape(glob[end:]), re.IGNORECASE | re.DOTALL)
+
+
+def _filled(glob: str, names: Groups) -> str:
+    return _TOKEN.sub(lambda token: names[token["name"]] if token["name"] else token[0], glob)

@@ -1,0 +1,47 @@
+"""What is published in the catalog about samples and patients: their splits, and what is proven about who they are."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+from typing import Literal, get_args
+
+from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.errors import CatalogError
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = get_args(Split)
+
+Identities = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
+"""Sample id -> proven ties, flags."""
+
+
+def published_splits(dataset: str, folder: Path | None = None) -> dict[str, str]:
+    """Read ``catalogs/splits/<dataset>.csv``: full patient id -> split; empty where there is no such file."""
+    path = (folder or catalog_folder() / "splits") / f"{dataset}.csv"
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as lines:
+        found = {f"{dataset}/{row['patient_id']}": row["split"] for row in csv.DictReader(lines)}
+    if wrong := sorted(set(found.values()) - set(SPLITS)):
+        raise CatalogError(f"{path}: key 'split': expected one of {', '.join(SPLITS)}, found {wrong}")
+    return found
+
+
+def read_identities(dataset: str, folder: Path | None = None) -> Identities:
+    """Read ``catalogs/identities/<dataset>.tsv``: sample id -> proven ties and flags, from outside of the source."""
+    path = (folder or catalog_folder() / "identities") / f"{dataset}.tsv"
+    if not path.exists():
+        return {}
+    ties: dict[str, list[str]] = defaultdict(list)
+    flags: dict[str, list[str]] = defaultdict(list)
+    with path.open(encoding="utf-8", newline="") as lines:
+        for number, row in enumerate(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), start=2):
+            if not row.get("sample_id") or not (row.get("tie") or row.get("flag")):
+                raise CatalogError(f"{path} line {number}: expected sample_id and a tie or a flag, found {row}")
+            if row.get("tie"):
+                ties[row["sample_id"]].append(row["tie"])
+            if row.get("flag"):
+                flags[row["sample_id"]].append(row["flag"])
+    return {sample: (tuple(ties[sample]), tuple(flags[sample])) for sample in sorted({*ties, *flags})}

@@ -1,0 +1,1 @@
+"""What contributors and maintainers run: new sources, manifests, listings, pages, what is published."""

@@ -1,0 +1,63 @@
+"""Bytes of a NIfTI volume to what is known about it; imported only where a source has volumes."""
+
+from __future__ import annotations
+
+import numpy as np
+import xxhash
+from PIL import Image
+
+from covid_datasets.errors import DamagedFileError
+from covid_datasets.measure.image import Measured, UndecodableError, measure_image, window
+from covid_datasets.measure.quality import grade, reasons_against_volume
+from covid_datasets.read.nifti import hounsfield, read_volume
+from covid_datasets.read.orientation import perpendicular, turned
+
+
+def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
+    """Inflate and check a volume, slice by slice; its middle axial slice stands for it where pictures are compared.
+
+    The pixel hash is over the stored order of the voxels as 16-bit numbers where they fit, so that the same volume in
+    another type, or compressed otherwise, has the same one.
+    """
+    try:
+        volume = read_volume(data, path)
+    except DamagedFileError as error:
+        raise UndecodableError(str(error)) from error
+    header = volume.header
+    depth, height, width = header.shape
+    digest = xxhash.xxh3_128(f"{depth}x{height}x{width}:".encode())
+    low, high, blank, finite = np.inf, -np.inf, 0, True
+    for stored in volume.stored:
+        values, unfit = hounsfield(volume.values(stored))
+        digest.update(np.ascontiguousarray(values, "<f8" if unfit else "<i2").data)
+        if unfit and values.dtype.kind == "f" and not (here := np.isfinite(values)).all():
+            values, finite = values[here], False
+        if values.size:
+            least, most = float(values.min()), float(values.max())
+            low, high, blank = min(low, least), max(high, most), blank + (least == most)
+    shown = turned(volume.stored, header.affine)[0]
+    middle = np.nan_to_num(volume.values(shown[len(shown) // 2]))
+    seen = measure_image(Image.fromarray(window(middle)), sha256, path)
+    reasons = [*(seen.quality_reasons or ()), *reasons_against_volume(depth, blank, low, high)]
+    told = {
+        "no orientation": header.affine is None,
+        "axes not perpendicular": header.affine is not None and not perpendicular(header.affine),
+        "not all are numbers": not finite,
+        f"{volume.surplus:,} bytes behind the voxels": volume.surplus > 0,
+    }
+    reasons += [reason for reason, is_so in told.items() if is_so]
+    return Measured(
+        sha256=sha256,
+        width=width,
+        height=height,
+        depth=depth,
+        spacing=header.spacing,
+        value_range=f"{low:g} to {high:g}" if low <= high else "no numbers",
+        pixel_mode=header.dtype.name,
+        pixel_hash=digest.hexdigest(),
+        phash=seen.phash,
+        square_phash=seen.square_phash,
+        thumb=seen.thumb,
+        quality=grade(reasons),
+        quality_reasons=tuple(reasons),
+    )

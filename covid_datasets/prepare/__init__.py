@@ -1,0 +1,1 @@
+"""From records to a finished dataset on disk: plan, workers, layout, manifest."""

@@ -1,0 +1,67 @@
+"""Is the source whole? Losses are held against the catalog's tolerance, counts against its expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from covid_datasets.catalog.card import Card
+from covid_datasets.errors import IncompleteSourceError
+from covid_datasets.prepare.components import Share
+from covid_datasets.schema import Notice
+
+LOSSES = ("missing file", "missing pictures", "damaged file", "empty file", "changed or damaged", "undecodable (poor)")
+"""Kinds of notices that mean that an image of the source is not in the dataset though it should be."""
+TABLE_LOSSES = ("file not served", "resource not usable")
+"""The same for the files of a table, which no record may name."""
+SHOWN = 20
+
+
+def check_complete(
+    card: Card, inputs: Mapping[str, Any], kept: int, notices: Sequence[Notice], parts: Sequence[Share] = ()
+) -> bool:
+    """Tell whether a build is incomplete; fail where it is and nobody allowed that.
+
+    Raises:
+        IncompleteSourceError: More is lost than the catalog tolerates, or nothing is left; lists what and why.
+    """
+    version = card.version(inputs["version"])[1]
+    table = bool(card.columns_of(inputs["config"]))
+    lost = [notice for notice in notices if notice.kind in (*LOSSES, *(TABLE_LOSSES if table else ()))]
+    count = sum(notice.count for notice in lost)
+    expected = version.images if version.images and is_whole(card, inputs["config"]) else kept + count
+    short = max(count, expected - kept)
+    if kept and short <= version.tolerance * expected:
+        return False
+    if kept and inputs["allow_missing"]:
+        return True
+    unit = "rows or files" if table else "images"
+    title = (
+        f"{card.id}@{inputs['version']}: {short:,} of {expected:,} {unit} are missing or damaged; "
+        f"the catalog tolerates {version.tolerance:.1%}"
+    )
+    lost = [notice for notice in lost if notice.where not in {part.name for part in parts}]
+    shares = ["Its parts:", *(f"  {part}" for part in parts)] if parts else []
+    lines = [f"  {notice.where}: {notice.kind}: {notice.what}" for notice in lost[:SHOWN]]
+    more = [f"  … and {len(lost) - SHOWN:,} more"] if len(lost) > SHOWN else []
+    hint = "To build what is there, marked incomplete: allow_missing=True, or --allow-missing." if kept else ""
+    raise IncompleteSourceError("\n".join([title, *shares, *lines, *more, hint]).rstrip())
+
+
+def compare(card: Card, build: Mapping[str, Any]) -> list[str]:
+    """Hold the counts of a build against those of the catalog, a line each."""
+    if not is_whole(card, build["config"]):
+        return []
+    expected = card.version(build["version"])[1]
+    pairs = [("rows", expected.images, build["rows"]), ("patients", expected.patients, build["patients"])]
+    pairs += [(label, count, build["labels"].get(label, 0)) for label, count in expected.labels.items()]
+    return [
+        f"{name}: expected {wanted:,}, found {found:,}" + ("" if wanted == found else " (differs)")
+        for name, wanted, found in pairs
+        if wanted is not None
+    ]
+
+
+def is_whole(card: Card, config: str) -> bool:
+    """Tell whether a config is the whole source, which expected counts are of; the first one is."""
+    return config == next(iter(card.configs))

@@ -1,0 +1,52 @@
+"""`find_build`: the finished build that fits, found without raw files, network or anything heavy to import."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from covid_datasets.catalog.cards import load_card, split_name
+from covid_datasets.errors import NotBuiltError
+from covid_datasets.prepare.inputs import declared_inputs, folder_signature
+from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
+from covid_datasets.settings import Settings
+
+
+def find_build(
+    name: str,
+    config: str | None = None,
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    verify: Verify | None = None,
+    allow_missing: bool = True,
+) -> Built:
+    """Return the newest finished build that fits, without looking at raw files or the network.
+
+    Raises:
+        NotBuiltError: There is none; the message says why an older one does not fit.
+    """
+    identifier, wanted = split_name(name)
+    card = load_card(identifier)
+    version, chosen = card.version(wanted)[0], card.config(config)[0]
+    folder = Settings.resolve(cache_dir).prepared / card.id / version / chosen
+    raw = {} if data_dir is None else {"raw": folder_signature(Path(data_dir))}
+    fitting, reasons = [], []
+    for path in sorted(folder.glob(f"*/{MANIFEST_FILE}")):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        found = manifest["inputs"]
+        declared = declared_inputs(card, version, chosen, verify or found["verify"]) | raw
+        changed = [key for key, value in declared.items() if found.get(key) != value]
+        if not allow_missing and manifest["build"]["incomplete"]:
+            changed.append("allow_missing (it is incomplete)")
+        if changed:
+            reasons.append(f"{path.parent} has other inputs: {', '.join(changed)}")
+        else:
+            fitting.append(
+                (not manifest["build"]["incomplete"], found["verify"] == "full", path.stat().st_mtime_ns, path)
+            )
+    if not fitting:
+        why = "; ".join(reasons) or f"nothing in {folder}"
+        raise NotBuiltError(f"{name} has no finished build that fits ({why}). Make one: covid-datasets build {name}")
+    return Built.read(max(fitting)[-1].parent)

@@ -1,0 +1,184 @@
+"""The last steps of a build: final splits, files, index, fingerprint, report, and, as the mark of the end, manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from covid_datasets.catalog.card import Card
+from covid_datasets.catalog.published import SPLITS, published_splits
+from covid_datasets.features import arrow_schema
+from covid_datasets.prepare.columnar import arrow_array
+from covid_datasets.prepare.completeness import check_complete, compare
+from covid_datasets.prepare.huggingface import write_huggingface, write_json
+from covid_datasets.prepare.pieces import read_piece_index
+from covid_datasets.prepare.plan import Plan
+from covid_datasets.prepare.report import write_report
+from covid_datasets.prepare.result import MANIFEST_FILE, REPORT_FILE
+from covid_datasets.prepare.rows import INDEX_SCHEMA
+from covid_datasets.prepare.settle import lay_out, write_splits
+from covid_datasets.raw.obtain import Obtained
+from covid_datasets.schema import Notice
+from covid_datasets.splits.assign import TABLE_SPLIT, assign
+from covid_datasets.splits.audit import AuditReport, audit_links
+from covid_datasets.splits.index import INDEX_FILE, Index
+
+
+def finish(
+    card: Card,
+    inputs: dict[str, Any],
+    plan: Plan,
+    obtained: Obtained,
+    pieces: Path,
+    final: Path,
+    started: float,
+) -> None:
+    """Assemble the finished folder ``final`` from the pieces; ``started`` is when the build began."""
+    index, planned, told = _read_pieces(plan, pieces)
+    notices = [*plan.notices, *told]
+    notices += _told(obtained, {notice.where for notice in notices}) + _several_labels(index) + _shared_bytes(index)
+    counts: list[int] = index.table.column("rows").to_pylist()
+    incomplete = check_complete(card, inputs, sum(counts), notices, plan.parts) or obtained.incomplete
+
+    columns = card.columns_of(inputs["config"])
+    splits = (
+        [TABLE_SPLIT] * len(counts)
+        if columns
+        else assign(index.groups, index.texts("patient_id"), published_splits(card.id))
+    )
+    rows: list[int] = index.table.column("row").to_pylist()
+    layout = lay_out(planned, dict(zip(rows, splits, strict=True)))
+    named = (TABLE_SPLIT,) if columns else SPLITS
+    files = write_splits(layout, pieces, planned, final, named, arrow_schema(columns))
+    position = {row: place for place, row in enumerate(rows)}
+    _write_index(index, splits, [position[row] for row in layout.order()], final)
+
+    digests = dict(zip(index.texts("sample_id"), zip(index.texts("row_sha256"), splits, strict=True), strict=True))
+    labels = Counter(label or "unlabelled" for label in index.strings("label") if not columns)
+    build = {
+        "id": card.id,
+        "version": inputs["version"],
+        "config": inputs["config"],
+        "fingerprint": fingerprint_of(digests),
+        "rows": sum(counts),
+        "patients": len(set(index.strings("patient_id")) - {None}),
+        "splits": {
+            split: sum(count for count, of in zip(counts, splits, strict=True) if of == split) for split in named
+        },
+        "labels": dict(sorted(labels.items())),
+        "dropped": sum(notice.count for notice in notices if notice.dropped),
+        "incomplete": incomplete,
+        "verify": inputs["verify"],
+        "columns": dict(columns),
+    }
+    write_huggingface(card, build, files, final)
+    audits = [] if columns else [_audit(card.id, "patient", splits, index)]
+    if card.official_split:
+        audits.append(_audit(card.id, "official", index.strings("official_split"), index))
+    quality = Counter(grade for grade in index.strings("quality") if grade)
+    report = write_report(card, build, obtained.origins, plan.parts, notices, quality, audits, compare(card, build))
+    (final / REPORT_FILE).write_text(report, encoding="utf-8")
+    manifest = {
+        "build": build | {"seconds": round(time.perf_counter() - started, 3)},
+        "inputs": inputs,
+        "origins": [asdict(origin) for origin in obtained.origins],
+        "parts": [asdict(part) for part in plan.parts],
+        "comparison": compare(card, build),
+        "groups": len(set(index.groups)),
+        "audits": [audit.to_json() for audit in audits],
+        "notices": [asdict(notice) for notice in notices],
+    }
+    write_json(final / MANIFEST_FILE, manifest)
+
+
+def fingerprint_of(rows: Mapping[str, tuple[str, str]]) -> str:
+    """Digest every row with its split, by sample id: what a paper cites and any machine can check.
+
+    >>> fingerprint_of({"a": ("0f", "train")}) == fingerprint_of({"a": ("0f", "test")})
+    False
+    """
+    digest = hashlib.sha256()
+    for sample in sorted(rows):
+        digest.update("{} {}\n".format(*rows[sample]).encode())
+    return digest.hexdigest()
+
+
+def _read_pieces(plan: Plan, pieces: Path) -> tuple[Index, list[tuple[str, list[int]]], list[Notice]]:
+    """Read what the workers found: the index in the order of the plan, each piece's split and rows, and the notices."""
+    read = [read_piece_index(pieces, piece.number) for piece in plan.pieces]
+    # Arrow's empty_table and to_numpy would import pandas, which takes more memory than all the rest.
+    empty = pa.Table.from_batches([], INDEX_SCHEMA)
+    table = pa.concat_tables([empty, *(part.replace_schema_metadata(None) for part, _ in read)])
+    index = Index(_take(table, np.argsort(table.column("row").to_pylist(), kind="stable").tolist()))
+    planned = [
+        (piece.split, part.column("row").to_pylist()) for piece, (part, _) in zip(plan.pieces, read, strict=True)
+    ]
+    return index, planned, [notice for _, told in read for notice in told]
+
+
+def _told(obtained: Obtained, told: set[str]) -> list[Notice]:
+    """Turn what the survey of the raw files found into notices, unless a record told of the same file."""
+    found = [Notice("extra file", path, "belongs to no resource of the catalog") for path in obtained.extra]
+    found += [Notice("resource not usable", where, why) for where, why in obtained.unusable.items()]
+    untold = {name: how for name, how in obtained.absent.items() if name not in told}
+    found += [Notice("part not present", name, f"to get it: {how}") for name, how in untold.items()]
+    absent = [path for path in obtained.missing if path not in told]
+    return found + [Notice("file not served", path, "expected by the catalog, but in no copy") for path in absent]
+
+
+def _several_labels(index: Index) -> list[Notice]:
+    """Tell of patients whose rows do not agree; a course of illness or a contradiction, so nothing is changed."""
+    labels: dict[str, Counter[str]] = defaultdict(Counter)
+    for patient, label in zip(index.texts("patient_id"), index.strings("label"), strict=True):
+        if label is not None:
+            labels[patient][label] += 1
+    return [
+        Notice(
+            "patient with several labels",
+            patient,
+            ", ".join(f"{label} {count}" for label, count in sorted(found.items())),
+        )
+        for patient, found in sorted(labels.items())
+        if len(found) > 1
+    ]
+
+
+def _shared_bytes(index: Index) -> list[Notice]:
+    """Tell of files that several patients have: one of them is called wrong, or somebody was given two ids."""
+    samples, patients = index.texts("sample_id"), index.texts("patient_id")
+    return [
+        Notice(
+            "one file, several patients", samples[link.second], f"the same bytes as {samples[link.first]}; one group"
+        )
+        for link in index.links
+        if link.kind == "same bytes" and patients[link.first] != patients[link.second]
+    ]
+
+
+def _audit(dataset: str, scheme: str, splits: Sequence[str | None], index: Index) -> AuditReport:
+    return audit_links(dataset, scheme, splits, index.texts("sample_id"), index.strings("label"), index.links)
+
+
+def _write_index(index: Index, splits: list[str], order: list[int], final: Path) -> None:
+    """Store the index in the order of the files, with the group and the split of each row."""
+    names = index.texts("sample_id")
+    groups = arrow_array([names[group] for group in index.groups], pa.string())
+    table = index.table.append_column("split", arrow_array(splits, pa.string())).append_column("group", groups)
+    table = _take(table, order).combine_chunks()
+    with pa.OSFile(str(final / INDEX_FILE), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+
+
+def _take(table: pa.Table, rows: Sequence[int]) -> pa.Table:
+    """Reorder a table with the system's allocator: Arrow's own takes several times the size of what it copies."""
+    import pyarrow.compute as pc  # here, so that loading a finished build does without it
+
+    return pc.take(table, arrow_array(rows, pa.int64()), memory_pool=pa.system_memory_pool())

@@ -1,0 +1,48 @@
+"""The small files beside the Arrow files that make a folder readable by ``datasets.load_from_disk``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from covid_datasets.catalog.card import Card
+from covid_datasets.features import features_dict
+
+
+def write_huggingface(card: Card, build: Mapping[str, Any], files: Mapping[str, list[str]], folder: Path) -> None:
+    """Describe the splits, their files and their features."""
+    write_json(folder / "dataset_dict.json", {"splits": list(files)})
+    for split in files:
+        info = {
+            "dataset_name": card.id,
+            "config_name": build["config"],
+            "description": card.summary,
+            "homepage": card.homepage,
+            "license": card.licence.spdx or card.licence.terms,
+            "citation": "\n\n".join(citation.bibtex() for citation in card.citations),
+            "features": features_dict(build["columns"]),
+            "splits": {split: {"name": split, "num_examples": build["splits"][split], "dataset_name": card.id}},
+        }
+        state: dict[str, Any] = {
+            "_data_files": [{"filename": name} for name in files[split]],
+            "_fingerprint": hashlib.sha256(f"{build['fingerprint']}/{split}".encode()).hexdigest()[:16],
+            "_format_columns": None,
+            "_format_kwargs": {},
+            "_format_type": None,
+            "_output_all_columns": False,
+            "_split": split,
+        }
+        write_json(folder / split / "dataset_info.json", info)
+        write_json(folder / split / "state.json", state)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file for people and machines, and have it on the disk before going on."""
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(content, file, indent=2, ensure_ascii=False)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,227 @@
+"""Records to a plan: validated, grouped by what the metadata says, cut into pieces of one split each.
+
+The plan is a function of the records and the piece size alone; workers, machine and executor change nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import operator
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from covid_datasets.catalog.card import Resource
+from covid_datasets.catalog.published import SPLITS, Identities, published_splits, read_identities
+from covid_datasets.catalog.taxonomy import label_names
+from covid_datasets.errors import InvalidRecordError
+from covid_datasets.prepare.components import Share, Tally
+from covid_datasets.prepare.quoted import Pages, page_ties
+from covid_datasets.raw.tree import RawTree
+from covid_datasets.schema import CLINICAL, MASKS, File, Notice, Parts, Record, Rows
+from covid_datasets.splits.assign import TABLE_SPLIT, assign
+from covid_datasets.splits.groups import components, links_by_key, links_by_ties
+
+MIN_PIECE_BYTES = 4 << 20
+MAX_PIECE_BYTES = 256 << 20
+PIECES = 16
+"""How many pieces a source is cut into, unless they would be smaller or larger than the two bounds."""
+ASSUMED_BYTES = 64 << 10
+"""Size of a sample whose bytes are yet to be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Neighbouring rows of one split, written by one worker into one file."""
+
+    number: int
+    split: str
+    rows: tuple[tuple[int, Record], ...]
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that is decided before a pixel is read."""
+
+    dataset: str
+    pieces: tuple[Piece, ...]
+    notices: tuple[Notice, ...]
+    rows: int
+    bytes: int
+    digest: str
+    parts: tuple[Share, ...] = ()
+
+    def without_records(self) -> Plan:
+        """Return the pieces without their rows: all that is needed once they are written."""
+        return replace(self, pieces=tuple(replace(piece, rows=()) for piece in self.pieces))
+
+
+def make_plan(
+    dataset: str,
+    found: Iterable[Record | Notice],
+    raw: RawTree,
+    shard_bytes: int | None = None,
+    resources: Sequence[Resource] = (),
+    pages: Pages = MappingProxyType({}),
+    *,
+    table: bool = False,
+) -> Plan:
+    """Enumerate a builder's records and lay them out.
+
+    What the parts among the ``resources`` lack is told part by part; ``pages`` tie what was copied from another
+    source's pages. The rows of a table are nobody's, so all are in one split.
+    """
+    tally = Tally(resources)
+    records: list[Record] = []
+    sizes: list[int] = []
+    notices: list[Notice] = []
+    identities = read_identities(dataset)
+    present = raw.sizes()
+    for item in found:
+        if isinstance(item, Notice):
+            notices.append(item)
+            continue
+        record = _with_identity(dataset, item, identities, pages)
+        _validate(dataset, record, table)
+        size = _size(present, record)
+        path = record.content.path if record.content else record.sample_id
+        of_part = tally.add(path, there=size is not None)
+        if size is None and of_part:
+            continue
+        if size is None:
+            notices.append(
+                Notice("missing file", path, "listed by the source, but the file is not there", dropped=True)
+            )
+            continue
+        records.append(record)
+        sizes.append(size)
+    _check_unique(dataset, records)
+    order = sorted(range(len(records)), key=lambda row: records[row].sample_id)
+    records, sizes = [records[row] for row in order], [sizes[row] for row in order]
+    splits = [TABLE_SPLIT] * len(records) if table else planned_splits(dataset, records)
+    pieces = _cut(records, sizes, splits, shard_bytes)
+    notices += tally.notices()
+    digest = _digest(records, pieces)
+    return Plan(dataset, pieces, tuple(notices), len(records), sum(sizes), digest, tally.shares())
+
+
+def full_patient_id(dataset: str, record: Record) -> str:
+    """Return the globally unique person of a planned record, or, where unknown, the narrowest known group."""
+    local = record.patient if record.patient is not None else record.ties[0].removeprefix(f"{dataset}/")
+    return f"{dataset}/{local}"
+
+
+def planned_splits(dataset: str, records: Sequence[Record]) -> list[str]:
+    """Assign splits by what the metadata alone says; pixels may later join groups."""
+    patients = [full_patient_id(dataset, record) for record in records]
+    links = [*links_by_key("patient", patients), *links_by_ties([record.ties for record in records])]
+    return assign(components(len(records), links), patients, published_splits(dataset))
+
+
+def _with_identity(dataset: str, record: Record, identities: Identities, pages: Pages) -> Record:
+    """Add what is known from outside of the source, and make ties global.
+
+    The source's own ties hold within it. Proven ones and those by page hold across sources: that is how one picture in
+    two sources is known. A flag ``patient_unknown`` overrules an id that the source gave to several people on purpose.
+    """
+    proven, flags = identities.get(record.sample_id, ((), ()))
+    study = (f"study:{record.study}",) if record.study is not None else ()
+    own = tuple(f"{dataset}/{tie}" for tie in (*record.ties, *study))
+    patient = None if "patient_unknown" in flags else record.patient
+    copied = page_ties(dataset, record, pages)
+    return replace(record, patient=patient, ties=(*proven, *own, *copied), flags=(*record.flags, *flags))
+
+
+def _size(present: Mapping[str, int], record: Record) -> int | None:
+    """Size of what a record shows; ``None`` where a file of it is not among those that are present."""
+    content = record.content
+    if isinstance(content, File):
+        return present.get(content.path)
+    if isinstance(content, Parts):
+        sizes = [present.get(path) for path in content.files]
+        return None if None in sizes else int(sum(filter(None, sizes)) * content.expansion)
+    if isinstance(content, Rows):
+        sizes = [present.get(path) for path in content.files]
+        return None if None in sizes else sum(filter(None, sizes)) if content.bytes is None else content.bytes
+    return 0 if content is None else ASSUMED_BYTES
+
+
+def _validate(dataset: str, record: Record, table: bool) -> None:
+    problems = []
+    if (record.rows is not None) != table:
+        wanted = "rows, because the card has [columns]" if table else "an image, because the card has no [columns]"
+        problems.append(f"rows: expected {wanted}, found {record.rows and record.rows.path}")
+    if record.patient is None and not record.ties and not table:
+        problems.append(
+            "patient: unknown, so ties must hold the narrowest group that is known (article, folder, study)"
+        )
+    if record.label is not None and record.label not in label_names():
+        problems.append(f"label: expected a class of the taxonomy, found {record.label!r}")
+    if record.modality not in (None, "CT", "CXR", "US"):
+        problems.append(f"modality: expected CT, CXR, US or None, found {record.modality!r}")
+    if record.sex not in (None, "F", "M"):
+        problems.append(f"sex: expected F, M or None, found {record.sex!r}")
+    if record.age is not None and not 0 <= record.age <= 120:
+        problems.append(f"age: expected 0 to 120 years or None, found {record.age!r}")
+    if (kinds := [record.image, record.volume, record.video]).count(None) < len(kinds) - 1:
+        problems.append("image, volume, video: expected at most one of them, found several")
+    if unknown := sorted({*record.masks, *record.volume_masks} - set(MASKS)):
+        problems.append(f"masks: expected {', '.join(MASKS)}, found {unknown}")
+    if unknown := sorted(set(record.clinical) - set(CLINICAL)):
+        problems.append(f"clinical: expected names of schema.CLINICAL, found {unknown}")
+    if problems:
+        raise InvalidRecordError(f"builder {dataset}, sample {record.sample_id!r}: " + "; ".join(problems))
+
+
+def _check_unique(dataset: str, records: Sequence[Record]) -> None:
+    seen: set[str] = set()
+    for record in records:
+        if record.sample_id in seen:
+            raise InvalidRecordError(
+                f"builder {dataset}: sample id {record.sample_id!r} was yielded twice; ids are unique"
+            )
+        seen.add(record.sample_id)
+
+
+def _cut(
+    records: Sequence[Record], sizes: Sequence[int], splits: Sequence[str], shard_bytes: int | None
+) -> tuple[Piece, ...]:
+    limit = shard_bytes or min(max(sum(sizes) // PIECES, MIN_PIECE_BYTES), MAX_PIECE_BYTES)
+    pieces: list[Piece] = []
+    for split in SPLITS:
+        rows: list[tuple[int, Record]] = []
+        held = 0
+        for row, record in enumerate(records):
+            if splits[row] != split:
+                continue
+            if rows and held + sizes[row] > limit:
+                pieces.append(Piece(len(pieces), split, tuple(rows), held))
+                rows, held = [], 0
+            rows.append((row, record))
+            held += sizes[row]
+        if rows:
+            pieces.append(Piece(len(pieces), split, tuple(rows), held))
+    return tuple(pieces)
+
+
+def _digest(records: Sequence[Record], pieces: Sequence[Piece]) -> str:
+    """Digest the layout, so that a resumed build never mixes pieces of two plans."""
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(f"{piece.split}:{','.join(str(row) for row, _ in piece.rows)}\n".encode())
+    for record in records:  # references to functions have no stable text, so they count by their path
+        masks = [(name, mask.path) for name, mask in (*record.masks.items(), *record.volume_masks.items())]
+        digest.update(f"{record.content and record.content.path} {masks} {_said(record)}\n".encode())
+    return digest.hexdigest()
+
+
+_REFERENCES = {"image", "volume", "video", "rows", "masks", "volume_masks"}
+_PLAIN = operator.attrgetter(*(item.name for item in fields(Record) if item.name not in _REFERENCES))
+
+
+def _said(record: Record) -> tuple[Any, ...]:
+    """Give what a record says without its references; for half a million records much quicker than their own text."""
+    said: tuple[Any, ...] = _PLAIN(record)
+    return said

@@ -1,0 +1,84 @@
+"""The report of a build: what is in it, what was dropped and why, in words for a person."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from covid_datasets.catalog.card import Card
+from covid_datasets.prepare.components import Share
+from covid_datasets.raw.obtain import Origin
+from covid_datasets.schema import Notice
+from covid_datasets.splits.audit import AuditReport
+
+SHOWN = 50
+
+
+def write_report(
+    card: Card,
+    build: dict[str, Any],
+    origins: Sequence[Origin],
+    shares: Sequence[Share],
+    notices: Sequence[Notice],
+    quality: Counter[str],
+    audits: Sequence[AuditReport],
+    comparison: Sequence[str],
+) -> str:
+    """Render the report as Markdown."""
+    parts = [f"# {card.title} (`{card.id}@{build['version']}`, config `{build['config']}`)\n"]
+    if build["incomplete"]:
+        parts.append("**INCOMPLETE: built from less than the whole source, because that was asked for.**\n")
+    people = "" if build["columns"] else f"{build['patients']:,} patients or groups, "
+    parts.append(
+        f"{build['rows']:,} rows, {people}{build['dropped']:,} dropped. Fingerprint `{build['fingerprint']}`.\n"
+    )
+    parts.append(_table("Splits", build["splits"]))
+    if build["labels"]:
+        parts.append(_table("Labels", build["labels"]))
+    if quality:
+        parts.append(_table("Quality", dict(sorted(quality.items()))))
+    if comparison:
+        parts.append("## Against the catalog\n\n" + "\n".join(f"- {line}" for line in comparison) + "\n")
+    parts.append(_origins(origins))
+    if shares:
+        parts.append("## Parts\n\n" + "\n".join(f"- {share}" for share in shares) + "\n")
+    parts.append(_notices(notices))
+    if audits:
+        parts.append("## Splits, audited\n\n" + "\n".join(f"```text\n{audit}\n```" for audit in audits) + "\n")
+    if card.patients.warning:
+        parts.append(f"## Patients\n\n{card.patients.how}\n\n**{card.patients.warning}**\n")
+    return "\n".join(parts)
+
+
+def _table(title: str, counts: dict[str, int]) -> str:
+    rows = "\n".join(f"| {name} | {count:,} |" for name, count in counts.items())
+    return f"## {title}\n\n| | rows |\n|---|---:|\n{rows}\n"
+
+
+def _origins(origins: Sequence[Origin]) -> str:
+    if not origins:
+        return ""
+    rows = "\n".join(
+        f"| {origin.resource} | {origin.place} | {origin.verified} | {origin.sha256[:16] or '–'} |"
+        for origin in origins
+    )
+    return (
+        f"## Where the raw files came from\n\n| resource | place | verified by | sha256 |\n|---|---|---|---|\n{rows}\n"
+    )
+
+
+def _notices(notices: Sequence[Notice]) -> str:
+    if not notices:
+        return "## Notices\n\nNone: nothing was dropped and nothing was odd.\n"
+    parts = ["## Notices\n"]
+    for dropped, title in ((True, "Dropped"), (False, "Kept, but told")):
+        chosen = [notice for notice in notices if notice.dropped == dropped]
+        for kind in [kind for kind, _ in Counter(notice.kind for notice in chosen).most_common()]:
+            listed = [notice for notice in chosen if notice.kind == kind]
+            parts.append(f"### {title}: {kind} ({sum(notice.count for notice in listed):,})\n")
+            parts += [f"- `{notice.where}`: {notice.what}" for notice in listed[:SHOWN]]
+            if len(listed) > SHOWN:
+                parts.append(f"- … and {len(listed) - SHOWN:,} more, all in manifest.json")
+            parts.append("")
+    return "\n".join(parts)

@@ -1,0 +1,147 @@
+"""One record and its measured image as a stored row, and as a row of the index."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pyarrow as pa
+
+from covid_datasets.catalog.taxonomy import label_names
+from covid_datasets.measure.image import Measured
+from covid_datasets.prepare.plan import full_patient_id
+from covid_datasets.schema import CLINICAL, CONTENT, MASKS, Parts, Record, Reference
+
+INDEX_SCHEMA = pa.schema(
+    [
+        ("row", pa.int64()),
+        ("sample_id", pa.string()),
+        ("patient_id", pa.string()),
+        ("ties", pa.list_(pa.string())),
+        ("official_split", pa.string()),
+        ("label", pa.string()),
+        ("modality", pa.string()),
+        ("license", pa.string()),
+        ("quality", pa.string()),
+        ("bytes", pa.int64()),
+        ("sha256", pa.string()),
+        ("blank", pa.bool_()),
+        ("pixel_hash", pa.string()),
+        ("phash", pa.string()),
+        ("square_phash", pa.string()),
+        ("aspect", pa.float64()),
+        ("thumb", pa.binary()),
+        ("row_sha256", pa.string()),
+        ("rows", pa.int64()),
+    ]
+)
+
+
+def stored_row(
+    dataset: str, record: Record, data: bytes, masks: dict[str, bytes], measured: Measured
+) -> dict[str, Any]:
+    """Assemble the columns of `schema.COLUMNS`; ``data`` are the bytes of the image, volume or video."""
+    return {
+        "dataset": dataset,
+        "sample_id": f"{dataset}/{record.sample_id}",
+        "patient_id": full_patient_id(dataset, record),
+        "patient_known": record.patient is not None,
+        "study_id": f"{dataset}/{record.study}" if record.study is not None else None,
+        "image": _file(record.image, data),
+        "volume": _file(record.volume, data),
+        "video": _file(record.video, data),
+        "modality": record.modality,
+        "view": record.view,
+        "label": None if record.label is None else label_names().index(record.label),
+        "label_raw": record.label_raw,
+        "severity": record.severity,
+        "severity_scores": [{"name": name, "value": value} for name, value in sorted(record.severity_scores.items())],
+        "masks": {name: _file(record.masks.get(name), masks.get(name)) for name in MASKS},
+        "volume_masks": {name: _file(record.volume_masks.get(name), masks.get(name)) for name in MASKS},
+        "sex": record.sex,
+        "age": record.age,
+        "offset_days": record.offset_days,
+        "survival": record.survival,
+        "clinical": {name: record.clinical.get(name) for name in CLINICAL},
+        "location": record.location,
+        "country": record.country,
+        "date": record.date,
+        "license": record.license,
+        "source_url": record.source_url,
+        "doi": record.doi,
+        "caption": record.caption,
+        "series_id": f"{dataset}/{record.series}" if record.series is not None else None,
+        "part_index": record.part_index,
+        "seconds": record.seconds,
+        "position": _numbers(record.position),
+        "orientation": _numbers(record.orientation),
+        "spacing": _numbers(record.spacing or measured.spacing),
+        "value_range": record.value_range or measured.value_range,
+        "width": measured.width,
+        "height": measured.height,
+        "depth": measured.depth,
+        "pixel_mode": measured.pixel_mode,
+        "sha256": measured.sha256,
+        "pixel_hash": measured.pixel_hash,
+        "phash": measured.phash,
+        "quality": measured.quality,
+        "quality_reasons": None if measured.quality_reasons is None else list(measured.quality_reasons),
+        "flags": list(record.flags),
+        "source_row": json.dumps(dict(record.source_row), ensure_ascii=False, sort_keys=True),
+    }
+
+
+def _file(reference: Reference | Parts | None, data: bytes | None) -> dict[str, Any] | None:
+    return None if reference is None or data is None else {"bytes": data, "path": reference.path}
+
+
+def _numbers(values: tuple[float, ...] | None) -> list[float] | None:
+    return None if values is None else list(values)
+
+
+def index_row(
+    number: int,
+    record: Record,
+    row: dict[str, Any],
+    size: int,
+    measured: Measured,
+    *,
+    typical: bool = True,
+    blank: bool = False,
+) -> dict[str, Any]:
+    """Assemble a row of the index, with the digest of everything in the stored row.
+
+    A row that is not ``typical`` takes no part in the search for near-duplicates; one that is ``blank`` proves nothing
+    by having the bytes or pixels of another.
+    """
+    return {
+        "row": number,
+        "sample_id": row["sample_id"],
+        "patient_id": row["patient_id"],
+        "ties": list(record.ties),
+        "official_split": record.official_split,
+        "label": record.label,
+        "modality": record.modality,
+        "license": record.license,
+        "quality": measured.quality,
+        "bytes": size,
+        "sha256": measured.sha256,
+        "blank": blank,
+        "pixel_hash": measured.pixel_hash,
+        "phash": measured.phash if typical else None,
+        "square_phash": measured.square_phash if typical else None,
+        "aspect": measured.width / measured.height if measured.width and measured.height else None,
+        "thumb": measured.thumb if typical else None,
+        "row_sha256": row_digest(row),
+        "rows": 1,
+    }
+
+
+def row_digest(row: dict[str, Any]) -> str:
+    """Digest a stored row; what it shows is there through its hash, its masks through theirs."""
+    plain = row | {kind: row[kind] and row[kind]["path"] for kind in CONTENT}
+    for kind in ("masks", "volume_masks"):
+        masks = {name: mask and hashlib.sha256(mask["bytes"]).hexdigest() for name, mask in row[kind].items()}
+        plain |= {kind: masks}
+    return hashlib.sha256(json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,115 @@
+"""Run the pieces of a plan on any executor, skip those that are finished, and turn failures into clear errors."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import shutil
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
+from contextlib import contextmanager
+from pathlib import Path
+
+from covid_datasets.errors import BuildError, CovidDatasetsError, NoSpaceError, UsageError
+from covid_datasets.prepare.pieces import Done, Task, is_finished, write_piece
+from covid_datasets.prepare.tabular import write_tables
+from covid_datasets.progress import Display
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def worker_pool(executor: Executor | None, num_proc: int | None) -> Iterator[Executor | None]:
+    """Open the executor that a build runs on: the caller's, which stays open, or one of its own.
+
+    Its own are processes by fork, which start at once and do not run the caller's script again. They are started
+    here, before the plan is made, so that they do not inherit it. Where a platform cannot fork safely, threads:
+    decoding and hashing release the interpreter lock, so they scale nearly as well. ``None`` means this process.
+    """
+    if num_proc is not None and num_proc < 1:
+        raise UsageError(f"num_proc: expected 1 or more, found {num_proc}")
+    workers = num_proc or usable_cores()
+    if executor is not None:
+        yield executor
+    elif workers == 1:
+        yield None
+    elif sys.platform == "linux":
+        fork = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(workers, fork, initializer=_end_with_parent) as processes:
+            processes.submit(os.getpid).result()  # the first task starts them all
+            yield processes
+    else:
+        with ThreadPoolExecutor(workers) as threads:
+            yield threads
+
+
+def _end_with_parent() -> None:
+    """Let a worker die with the process that started it; after a ``kill -9`` it would wait for work for ever."""
+
+    def watch() -> None:
+        parent = multiprocessing.parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, name="watch parent", daemon=True).start()
+
+
+def run_tasks(tasks: Sequence[Task], pool: Executor | None, display: Display) -> None:
+    """Finish every task.
+
+    Finished pieces of an earlier, interrupted run are left as they are.
+    """
+    left = [task for task in tasks if not is_finished(Path(task.folder), task.piece.number)]
+    if pool is not None:
+        _collect(left, pool, display)
+    else:
+        for task in left:
+            with telling(Path(task.folder)):
+                display.advance("build", write(task).bytes)
+
+
+def write(task: Task) -> Done:
+    """Write one piece, of samples or of rows of a table."""
+    return write_tables(task) if task.columns else write_piece(task)
+
+
+def _collect(tasks: Sequence[Task], executor: Executor, display: Display) -> None:
+    if not tasks:
+        return
+    folder = Path(tasks[0].folder)
+    # Large pieces first: a short one at the end leaves no worker waiting for long.
+    futures = [executor.submit(write, task) for task in sorted(tasks, key=lambda task: -task.piece.bytes)]
+    try:
+        for future in as_completed(futures):
+            with telling(folder):
+                display.advance("build", future.result().bytes)
+    finally:
+        for future in futures:
+            future.cancel()
+        wait(futures)  # after an error: whoever gets the lock next is not to meet a worker that still writes
+
+
+@contextmanager
+def telling(folder: Path) -> Iterator[None]:
+    """Turn what can go wrong in a worker into errors that say what to do."""
+    resume = "Finished shards are kept: run the same command again to go on."
+    try:
+        yield
+    except CovidDatasetsError:
+        raise
+    except BrokenExecutor as error:
+        raise BuildError(
+            f"a worker process died, most likely for lack of memory; use fewer (num_proc=1). {resume}"
+        ) from error
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(folder).free
+            raise NoSpaceError(f"{folder}: the disk is full ({free:,} bytes free). Make room. {resume}") from error
+        raise BuildError(f"{folder}: {error}. {resume}") from error

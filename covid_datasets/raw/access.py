@@ -1,0 +1,150 @@
+"""What users read where a source, or a part of it, is theirs to fetch: the steps, the folder to make, what to type."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+
+from covid_datasets.catalog.card import Card, Pattern, Resource
+from covid_datasets.catalog.layout import readable
+from covid_datasets.catalog.listing import read_listing
+from covid_datasets.catalog.manifest import read_manifest
+from covid_datasets.raw.local import Local, archive_names
+from covid_datasets.raw.survey import Survey
+
+SHOWN = 20
+WIDTH = 96
+_WHY: Mapping[str, str] = {
+    "open": "A part of it has no address that a program can read.",
+    "account": "It needs an account of your own.",
+    "request": "Its owners give it on request.",
+    "web": "It is on web pages, and no terms let a program copy them.",
+    "defunct": "It is no longer published.",
+}
+
+
+def access_text(card: Card, version: str | None = None, config: str | None = None) -> str:
+    """Say how to get a source that nothing can download for its user: why, the steps, the folder, what to type."""
+    name = spec(card, version)
+    steps = card.access.steps or tuple(
+        how_to_get(part) for part in card.resources_of(version, config) if not part.copies
+    )
+    numbered = [_wrapped(f"  {number}. ", step) for number, step in enumerate(steps, start=1)]
+    return "\n".join(
+        [
+            f"{name} ({card.title}): only you can fetch it. {_WHY[card.access.kind]}",
+            *(["", "Steps:", *numbered] if numbered else []),
+            "",
+            "Your folder is then:",
+            expected_tree(card, version, config),
+            *_examples(card, version),
+            "",
+            "Then type:",
+            f"  covid-datasets check {name} --data-dir FOLDER   # lists what is missing; builds nothing",
+            f"  covid-datasets build {name} --data-dir FOLDER",
+            f'or, in Python: load_dataset("{name}", data_dir="FOLDER")',
+            f"All that is known about it: covid-datasets info {card.id}",
+        ]
+    )
+
+
+def spec(card: Card, version: str | None) -> str:
+    """Name a source as its users type it: with a version where that is not the default one."""
+    return card.id if version in (None, card.default_version) else f"{card.id}@{version}"
+
+
+def how_to_get(resource: Resource) -> str:
+    """Say in one line where a resource comes from."""
+    places = [f"<{copy.url}>" for copy in resource.copies]
+    return "; ".join([*resource.steps, *(f"it is served at {place}" for place in places[:1])])
+
+
+def expected_tree(card: Card, version: str | None = None, config: str | None = None) -> str:
+    """Draw the folder that ``data_dir`` should be: each archive as served, or its unpacked files."""
+    resources = card.resources_of(version, config)
+    by_hand = any(not resource.copies for resource in resources)
+    shown = resources[:SHOWN]
+    lines = [line for part in shown for line in _drawn(part, fetched=by_hand and bool(part.copies))]
+    lines += [f"… and {len(resources) - SHOWN:,} more"] if len(resources) > SHOWN else []
+    return "\n".join(["  FOLDER/", *(f"    {line}" for line in lines)])
+
+
+def listed(title: str, items: Sequence[str]) -> list[str]:
+    """List some items under a title, the first ones of many; nothing where there are none."""
+    more = [f"  … and {len(items) - SHOWN:,} more"] if len(items) > SHOWN else []
+    return [f"{title}:", *(f"  {item}" for item in items[:SHOWN]), *more] if items else []
+
+
+def incomplete_text(
+    card: Card, version: str, config: str, found: Survey, damaged: Sequence[str], local: Local, place: str
+) -> str:
+    """List what is missing, damaged and extra, and what to do."""
+    return "\n".join(
+        [
+            f"{card.id}@{version}: {len(found.missing):,} of {found.expected:,} files are missing in {place}"
+            + (f", {len(damaged):,} are damaged." if damaged else "."),
+            *listed("Missing", found.missing),
+            *listed("Damaged", damaged),
+            *listed("Not expected", local.extra),
+            f"Expected:\n{expected_tree(card, version, config)}",
+            *([above_text(local.above)] if local.above else []),
+            "To build what is there, marked incomplete: allow_missing=True, or --allow-missing.",
+        ]
+    )
+
+
+def above_text(folder: str) -> str:
+    """Say that somebody named a part of what belongs together."""
+    return f"This looks like a part of it: name the folder above, {folder}"
+
+
+def _drawn(resource: Resource, *, fetched: bool) -> Iterator[str]:
+    """Draw one resource; of a source that is got by hand, the parts with an address are ``fetched`` all the same."""
+    note = "downloaded for you where it is not there" if fetched else ""
+    if resource.archive == "folder":
+        yield from _drawn_folder(resource)
+    elif resource.archive == "bucket":
+        count = len(read_listing(resource.listing))
+        yield f"{{series}}/*.dcm   ({count:,} series, each in a folder of its own, of any name or depth)"
+    elif resource.archive == "none":
+        yield f"{resource.path}   ({note})" if note else resource.path
+    else:
+        held = f"{len(read_manifest(resource.manifest)):,} files" if resource.manifest else "its files"
+        name = archive_names(resource.copies[0])[-1] if resource.copies else f"{resource.name}.{resource.archive}"
+        where = f"unpacked into {resource.folder}" if resource.folder else "unpacked"
+        yield f"{name}   ({', '.join(filter(None, ['untouched', f'or {where}: {held}', note]))})"
+
+
+def _drawn_folder(resource: Resource) -> Iterator[str]:
+    """Draw what a user puts together: the files of one folder below each other."""
+    files = [(*(resource.folder + readable(each.glob)).rpartition("/")[::2], each) for each in resource.files]
+    width = max(len(name) for _, name, _ in files)
+    opened = ""
+    for folder, name, pattern in files:
+        if folder != opened:
+            yield f"{folder}/"
+        opened = folder
+        needed = "needed: " if pattern.required else ""
+        yield f"{'  ' if folder else ''}{name.ljust(width)}   ({needed}{pattern.what})"
+
+
+def examples(card: Card, version: str | None = None) -> list[Pattern]:
+    """List the files that users write themselves and of which the card has an example."""
+    return [pattern for part in card.resources_of(version) for pattern in part.files if pattern.example]
+
+
+def _examples(card: Card, version: str | None) -> Iterator[str]:
+    for pattern in examples(card, version):
+        yield from ("", f"{readable(pattern.glob)}, for example:")
+        yield textwrap.indent(pattern.example.rstrip(), "  | ", lambda _: True)
+
+
+def _wrapped(lead: str, text: str) -> str:
+    return textwrap.fill(
+        " ".join(text.split()),
+        WIDTH,
+        initial_indent=lead,
+        subsequent_indent=" " * len(lead),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -1,0 +1,120 @@
+"""`check`: what a user's own copy of a source lacks, and what is too much, before anything is built."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from covid_datasets.catalog.cards import load_card, split_name
+from covid_datasets.progress import amount
+from covid_datasets.raw.access import above_text, expected_tree, how_to_get, listed, spec
+from covid_datasets.raw.local import mount_local
+from covid_datasets.raw.survey import survey
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What was found in a folder, told without reading more than names and sizes.
+
+    Attributes:
+        name: The source, as `build_dataset` takes it.
+        version: Which state of it.
+        data_dir: Where was looked.
+        ok: Whether a build would start; it reads every file and may still find damage inside.
+        files: How many files of the source are there.
+        bytes: Their size.
+        expected: How many files there should be.
+        missing: Files that are not there.
+        damaged: Files whose size shows that they are not right, and archives that cannot be listed, with the reason.
+        extra: Files that belong to nothing; a build leaves them alone.
+        optional: Parts without which there is a dataset too and that are not there, with how to get them.
+        downloads: Parts that a build downloads, because they are not there.
+        above: The folder to name instead, where the one that was named is only a part of the layout; else empty.
+        tree: The folder as it should be.
+    """
+
+    name: str
+    version: str
+    data_dir: str
+    ok: bool
+    files: int
+    bytes: int
+    expected: int
+    missing: tuple[str, ...]
+    damaged: tuple[str, ...]
+    extra: tuple[str, ...]
+    optional: Mapping[str, str]
+    downloads: tuple[str, ...]
+    above: str
+    tree: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Say it to a person, with what to do next."""
+        found = f"{self.files:,} file{'s' * (self.files != 1)} of it, {amount(self.bytes)}"
+        lines = [
+            f"{self.name} (version {self.version}) in {self.data_dir}: {found}",
+            *listed(f"Missing ({len(self.missing):,})", self.missing),
+            *listed(f"Damaged ({len(self.damaged):,})", self.damaged),
+            *listed(f"Not expected, left alone ({len(self.extra):,})", self.extra),
+            *listed("Not there, and not needed", [f"{name}: {how}" for name, how in self.optional.items()]),
+            *listed("Not there; a build downloads it", self.downloads),
+        ]
+        build = f"covid-datasets build {self.name} --data-dir {shlex.quote(self.data_dir)}"
+        if self.missing or self.damaged:
+            lines.append(f"Expected:\n{self.tree}")
+        if self.ok:
+            lines.append(f"Ready. Next: {build}")
+        elif self.above:
+            lines.append(above_text(self.above))
+        else:
+            lines.append(f"Next: mend this and check again; or build what is there: {build} --allow-missing")
+        return "\n".join(lines)
+
+
+def check(name: str, data_dir: str | os.PathLike[str], config: str | None = None) -> Check:
+    """Hold your own copy of a source against what it should hold; nothing is downloaded, changed or built.
+
+    Args:
+        name: A dataset, with a version where not the default one is meant.
+        data_dir: A folder, unpacked or with the untouched archives, or one archive.
+        config: One of the dataset's configs; they may need other files.
+
+    >>> check("covid_ct", getfixture("tmp_path")).ok
+    False
+    """
+    identifier, wanted = split_name(name)
+    card = load_card(identifier)
+    version, stated = card.version(wanted)
+    chosen = card.config(config)[0]
+    resources = card.resources_of(version, chosen)
+    local = mount_local(Path(data_dir), card.resources_of(version))  # a file of another config is not an extra one
+    # As when building: whoever brings a part of what has to be got by hand gets the open ones downloaded.
+    fetched = bool(local.mounts) and not all(resource.copies for resource in resources)
+    lacking = [resource for resource in resources if resource.name not in local.mounts]
+    downloads = [resource for resource in lacking if fetched and resource.copies]
+    found = survey([resource for resource in resources if resource not in downloads], local.mounts)
+    sizes = [size for mount in local.mounts.values() for size in mount.sizes().values()]
+    return Check(
+        name=spec(card, version),
+        version=version,
+        data_dir=str(data_dir),
+        ok=not found.is_short(stated.tolerance),
+        files=len(sizes),
+        bytes=sum(sizes),
+        expected=found.expected,
+        missing=found.missing,
+        damaged=(*found.wrong, *(f"{where}: {why}" for where, why in local.damaged.items())),
+        extra=tuple(local.extra),
+        optional={part.name: how_to_get(part) for part in lacking if part.optional and part not in downloads},
+        downloads=tuple(part.name for part in downloads),
+        above=local.above,
+        tree=expected_tree(card, version, chosen),
+    )

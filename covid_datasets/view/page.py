@@ -1,0 +1,297 @@
+"""The page of one source, section by section, made from its card alone."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from covid_datasets.catalog.card import Card, Permission, Resource, Version
+from covid_datasets.catalog.cards import names
+from covid_datasets.catalog.layout import readable
+from covid_datasets.catalog.listing import read_listing
+from covid_datasets.extras import EXTRAS
+from covid_datasets.raw.access import examples, expected_tree
+
+KNOWN = {
+    "all": "known for every row",
+    "some": "known for some rows",
+    "none": "not known",
+}
+ACCESS = {
+    "open": "open: downloaded for you",
+    "account": "needs an account",
+    "request": "needs a request to its owners",
+    "web": "from web pages: downloaded for you, file by file",
+    "defunct": "no longer published",
+}
+ALLOWED: Mapping[Permission, str] = {
+    "yes": "allowed",
+    "no": "not allowed",
+    "per-image": "differs per image",
+    "unknown": "unknown",
+}
+
+
+def page(card: Card) -> str:
+    """Write the page of one source as Markdown."""
+    sections = (
+        _head(card),
+        _contents(card),
+        _patients(card),
+        _licence(card),
+        _access(card),
+        _resources(card),
+        _configs(card),
+        _official_split(card),
+        _defects(card),
+        _overlaps(card),
+        _columns(card),
+        _features(card),
+        _citations(card),
+    )
+    return "\n\n".join("\n".join(section) for section in map(list, sections) if section) + "\n"
+
+
+def _head(card: Card) -> Iterator[str]:
+    yield from (f"# {card.title}", "", card.summary, "")
+    yield from table(
+        ("", ""),
+        [
+            ("Id", f"`{card.id}`"),
+            ("Modalities", modalities(card)),
+            ("Task", card.task),
+            ("Homepage", card.homepage or "none"),
+            ("Also known as", ", ".join(card.seed_names) or "nothing else"),
+            ("Access", _access_text(card)),
+            ("Licence", spdx(card)),
+            ("Patients", "none: rows are no people" if card.columns else KNOWN[card.patients.known]),
+        ],
+    )
+    yield from (
+        "",
+        "```python",
+        "from covid_datasets import load_dataset",
+        "",
+        f'ds = load_dataset("{card.id}"{_data_dir(card)})',
+        "```",
+    )
+
+
+def _data_dir(card: Card) -> str:
+    by_hand = card.resources and not any(resource.copies for resource in card.resources)
+    return ', data_dir="FOLDER"' if by_hand or card.access.kind in ("account", "request") else ""
+
+
+def _contents(card: Card) -> Iterator[str]:
+    yield from ("## Contents", "")
+    rows = [
+        (
+            f"`{name}`{' (default)' if name == card.default_version else ''}",
+            version.date or "undated",
+            _number(version.images),
+            _patient_count(card, version),
+            f"{version.tolerance:.1%}",
+            f"`{version.commit[:12]}`" if version.commit else "",
+        )
+        for name, version in card.versions.items()
+    ]
+    columns = ("version", "date", "rows" if card.columns else "images", "patients", "may be missing", "commit")
+    yield from table(columns, rows)
+    for name, version in card.versions.items():
+        yield from _version_notes(name, version)
+
+
+def _version_notes(name: str, version: Version) -> Iterator[str]:
+    if version.note:
+        yield from ("", f"`{name}`: {version.note}")
+    if version.labels:
+        yield from ("", f"Labels of `{name}`:", "")
+        yield from table(("label", "images"), [(label, f"{count:,}") for label, count in version.labels.items()])
+
+
+def _patients(card: Card) -> Iterator[str]:
+    known = "" if card.columns else f"Who the patient is: **{KNOWN[card.patients.known]}**. "
+    yield from ("## Patients", "", f"{known}{card.patients.how}")
+    yield from _warning(card.patients.warning)
+    if card.quotes:
+        pages = ", ".join(f"`{name}`" for name in card.quotes)
+        yield from ("", f"Rows that quote a page of {pages} are kept together with that page's patient there.")
+
+
+def _licence(card: Card) -> Iterator[str]:
+    licence = card.licence
+    yield from ("## Licence", "", f"**{spdx(card)}**: {licence.terms}", "")
+    yield from (
+        f"- redistribution: {ALLOWED[licence.redistribution]}",
+        f"- commercial use: {ALLOWED[licence.commercial]}",
+    )
+    if licence.per_image:
+        yield "- each image has its own licence, in the column `license`"
+
+
+def _access(card: Card) -> Iterator[str]:
+    yield from ("## Access", "", f"{_access_text(card)[0].upper()}{_access_text(card)[1:]}.")
+    if card.access.steps:
+        yield ""
+        yield from (f"{number}. {step}" for number, step in enumerate(card.access.steps, start=1))
+    by_hand = [resource for resource in card.resources_of() if not resource.copies]
+    if card.access.kind == "open" and not by_hand:
+        return
+    if by_hand:
+        yield from ("", "Your folder is then:", "", "```text", textwrap.dedent(expected_tree(card)), "```")
+    for pattern in examples(card):
+        yield from ("", f"`{readable(pattern.glob)}`, for example:", "", "```text", pattern.example.rstrip(), "```")
+    yield from ("", f"To see what it lacks: `covid-datasets check {card.id} --data-dir FOLDER`")
+    yield from ("", f"Then: `covid-datasets build {card.id} --data-dir FOLDER`")
+
+
+def _access_text(card: Card) -> str:
+    if not card.resources:
+        return "open: made on the spot, nothing is downloaded"
+    if not any(resource.copies for resource in card.resources) and card.access.kind == "web":
+        return "from web pages: you save them by hand"
+    return ACCESS[card.access.kind]
+
+
+def _resources(card: Card) -> Iterator[str]:
+    if not card.resources:
+        return
+    yield "## Files"
+    if any(resource.copies for resource in card.resources):
+        yield from ("", "Copies are tried in order; every one must have the same content.")
+    for resource in card.resources:
+        size = "" if resource.size is None else f", {resource.size:,} bytes"
+        place = f", its files in `{resource.folder}`" if resource.folder else ""
+        less = "; without it there are fewer rows" if resource.optional else ""
+        yield from ("", f"**{resource.name}**: {_kind(resource)}{size}{place}; {_identity(resource)}{less}", "")
+        yield from (f"{number}. <{copy.url}>" for number, copy in enumerate(resource.copies, start=1))
+        yield from (f"- {step}" for step in resource.steps)
+        yield from (f"- `{resource.folder}{readable(pattern.glob)}`: {pattern.what}" for pattern in resource.files)
+
+
+def _kind(resource: Resource) -> str:
+    if resource.archive == "folder":
+        return "a folder that you fill by hand"
+    if resource.archive == "bucket":
+        series = read_listing(resource.listing).values()
+        files, size = sum(one.files for one in series), sum(one.bytes for one in series)
+        return f"{len(series):,} series in a public bucket, {files:,} files, {size:,} bytes"
+    if resource.days:
+        return f"a file each day, `{resource.path}`, from {resource.days[0]} to {resource.days[1]}"
+    return f"file `{resource.path}`" if resource.archive == "none" else f"{resource.archive} archive"
+
+
+def _identity(resource: Resource) -> str:
+    parts = [
+        f"sha256 `{resource.sha256}`" if resource.sha256 else "",
+        f"md5 `{resource.md5}`" if resource.md5 else "",
+        f"each file checked against `catalogs/manifests/{resource.manifest}`" if resource.manifest else "",
+    ]
+    if resource.listing:
+        return (
+            f"number and bytes of the files of each series checked against `catalogs/listings/{resource.listing}`, "
+            "no hash published, recorded on first download"
+        )
+    unknown = "no hash published" + (", recorded on first download" if resource.copies else "")
+    return ", ".join(filter(None, parts)) or unknown
+
+
+def _configs(card: Card) -> Iterator[str]:
+    yield from ("## Configs", "")
+    rows = [
+        (
+            f"`{name}`",
+            config.summary,
+            ", ".join(f"{key} = {value}" for key, value in config.options.items()),
+            ", ".join(sorted({f"`{EXTRAS.get(module, module)}`" for module in config.needs})),
+        )
+        for name, config in card.configs.items()
+    ]
+    yield from table(("config", "what it is", "options", "extra to install"), rows)
+
+
+def _official_split(card: Card) -> Iterator[str]:
+    split = card.official_split
+    if split is None:
+        return
+    yield from ("## Official split", "", f'`scheme="official"`: {", ".join(split.names)}. {split.summary}')
+    yield from _warning(split.warning)
+
+
+def _defects(card: Card) -> Iterator[str]:
+    if not card.defects:
+        return
+    yield from ("## Known defects", "")
+    rows = [(d.id, d.what, d.evidence, f"`{d.flag}`" if d.flag else "") for d in card.defects]
+    yield from table(("defect", "what", "evidence", "flag on its rows"), rows)
+
+
+def _overlaps(card: Card) -> Iterator[str]:
+    if not card.overlaps:
+        return
+    known = names()
+    yield from ("## Overlaps", "")
+    rows = [
+        (f"[`{o.source}`]({o.source}.md)" if o.source in known else o.source, o.what, o.evidence) for o in card.overlaps
+    ]
+    yield from table(("with", "what", "evidence"), rows)
+
+
+def _columns(card: Card) -> Iterator[str]:
+    if not card.columns:
+        return
+    yield from ("## Columns", "", "A table without images: these columns are all it has, in one split, `train`.")
+    for name in card.configs:
+        yield from ("", f"Config `{name}`:", "")
+        columns = card.columns_of(name)
+        yield from table(("column", "type"), [(f"`{column}`", kind) for column, kind in columns.items()])
+
+
+def modalities(card: Card) -> str:
+    """Name the modalities of a source for people."""
+    return ", ".join(card.modalities) or "none, a table"
+
+
+def _features(card: Card) -> Iterator[str]:
+    if not card.features:
+        return
+    yield from ("## Features", "")
+    yield from table(
+        ("column", "what this source puts there"), [(f"`{name}`", text) for name, text in card.features.items()]
+    )
+
+
+def _citations(card: Card) -> Iterator[str]:
+    yield from ("## Cite", "", "```bibtex", *(citation.bibtex() for citation in card.citations), "```")
+
+
+def _warning(text: str) -> Iterator[str]:
+    if text:
+        yield from ("", f"> **Warning.** {text}")
+
+
+def counts(card: Card) -> tuple[str, str]:
+    """Count images and patients for people."""
+    _, version = card.version()
+    return _number(version.images), _patient_count(card, version)
+
+
+def spdx(card: Card) -> str:
+    """Name the licence of a source for people."""
+    return card.licence.spdx or "no standard licence"
+
+
+def _patient_count(card: Card, version: Version) -> str:
+    return "none" if card.columns else _number(version.patients)
+
+
+def _number(count: int | None) -> str:
+    return "unknown" if count is None else f"{count:,}"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Write a table as Markdown."""
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{' --- |' * len(columns)}"
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|').replace(chr(10), ' ') for cell in row)} |"

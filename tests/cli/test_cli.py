@@ -1,0 +1,321 @@
+"""The command line as its users meet it: answers on standard output, the rest on standard error, exit codes."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import covid_datasets
+from covid_datasets import errors
+from covid_datasets.cli import main
+from covid_datasets.errors import CovidDatasetsError
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = ("list", "info", "check", "build", "path", "splits", "overlaps", "verify", "mirror", "cache", "new")
+SMALL = ("phantom", "--config", "small")
+Capture = pytest.CaptureFixture[str]
+
+
+def answer(capsys: Capture, *argv: str, code: int = 0) -> Any:
+    """Run a command with --json; standard output must be one JSON value on one line."""
+    assert main([*argv, "--json"]) == code
+    output = capsys.readouterr().out
+    assert output.count("\n") == 1
+    return json.loads(output)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A cache that holds a finished build; tests only look at it."""
+    folder = tmp_path_factory.mktemp("built")
+    covid_datasets.build_dataset("phantom", "small", cache_dir=folder, num_proc=1)
+    return str(folder)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(command: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"example:\n  covid-datasets {command} " in capsys.readouterr().out
+
+
+def test_help_names_commands_and_exit_codes(capsys: Capture) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert all(f"    {command} " in text for command in COMMANDS)
+    assert "7  no space" in text
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["nonsense"],
+        ["build"],
+        ["build", "phantom", "--num-proc", "0"],
+        ["build", "phantom", "--verify", "none"],
+        ["mirror", "phantom"],
+        ["cache", "--clean", "everything"],
+        ["list", "--modality", "MRI"],
+    ],
+)
+def test_wrong_usage_is_2(argv: list[str], capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(argv)
+    assert stop.value.code == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "usage: covid-datasets" in output.err
+
+
+def test_exit_codes_are_those_documented() -> None:
+    documented = {1: "NotThereError", 2: "UsageError", 3: "AccessRequired", 4: "DownloadError"}
+    documented |= {5: "IntegrityError", 6: "BuildError", 7: "NoSpaceError"}
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for code, name in documented.items():
+        assert getattr(errors, name).exit_code == code
+        assert f"\n| {code} | " in text
+
+
+KINDS = sorted(
+    (kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CovidDatasetsError)),
+    key=lambda kind: kind.__name__,
+)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_error_is_a_message_and_its_code(
+    kind: type[CovidDatasetsError], capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise kind("what, where; next: this")
+
+    monkeypatch.setattr("covid_datasets.prepare.engine.build_dataset", fail)
+    assert main(["build", "phantom"]) == kind.exit_code
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err == f"{kind.__name__}: what, where; next: this\n"
+
+    assert main(["build", "phantom", "--json"]) == kind.exit_code
+    output = capsys.readouterr()
+    expected = {"error": kind.__name__, "message": "what, where; next: this", "exit_code": kind.exit_code}
+    assert json.loads(output.out) == expected
+    assert "what, where; next: this" in output.err
+
+
+def test_interrupt_is_130(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("covid_datasets.prepare.engine.build_dataset", interrupt)
+    assert main(["build", "phantom"]) == 130
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "interrupted" in output.err
+
+
+def test_a_bug_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("covid_datasets.prepare.engine.build_dataset", bug)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        main(["build", "phantom"])
+
+
+def test_list(capsys: Capture) -> None:
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == [
+        "id",
+        "title",
+        "modalities",
+        "images",
+        "patients",
+        "access",
+        "versions",
+    ]
+    assert [line.split()[0] for line in lines[1:]] == covid_datasets.catalog.cards.names()
+    assert len({line.index("open") for line in lines if "phantom" in line or "covid_ct" in line}) == 1, "aligned"
+    assert not any("\x1b" in line for line in lines)
+
+
+def test_list_filters(capsys: Capture) -> None:
+    assert {row["id"] for row in answer(capsys, "list")} >= {"phantom", "covid_ct", "cohen"}
+    assert "covid_ct" not in {row["id"] for row in answer(capsys, "list", "--modality", "CXR")}
+    assert answer(capsys, "list", "--modality", "US", "--access", "defunct") == []
+
+
+def test_info(capsys: Capture) -> None:
+    assert main(["info", "covid_ct"]) == 0
+    text = capsys.readouterr().out
+    assert "## Licence" in text
+    assert "@article{" in text
+    card = answer(capsys, "info", "covid_ct")
+    assert card["id"] == "covid_ct"
+    assert card["versions"][card["default_version"]]["images"] == 746
+
+
+def test_unknown_names_suggest_the_nearest(capsys: Capture) -> None:
+    assert main(["info", "covidct"]) == 1
+    assert "covid_ct" in capsys.readouterr().err
+    assert answer(capsys, "path", "phantom@9", code=1)["error"] == "UnknownVersionError"
+    assert answer(capsys, "path", "phantom", "--config", "nope", code=1)["error"] == "UnknownVersionError"
+
+
+def test_build_then_path(capsys: Capture) -> None:
+    assert main(["path", *SMALL]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert "covid-datasets build phantom" in output.err
+
+    built = answer(capsys, "build", *SMALL, "--num-proc", "1")
+    wanted = {"id", "version", "config", "path", "fingerprint", "rows", "patients", "splits", "labels", "dropped"}
+    assert built.keys() >= wanted | {"seconds"}
+    assert (built["id"], built["config"], built["incomplete"]) == ("phantom", "small", False)
+    assert sum(built["splits"].values()) == sum(built["labels"].values()) == built["rows"] > 0
+    assert Path(built["path"], "dataset_dict.json").exists()
+
+    assert main(["path", *SMALL]) == 0
+    assert capsys.readouterr().out == f"{built['path']}\n"
+    assert answer(capsys, "build", *SMALL)["fingerprint"] == built["fingerprint"]
+    assert answer(capsys, "path", *SMALL) == {"path": built["path"]}
+
+
+def test_build_for_people(cache: str, capsys: Capture) -> None:
+    assert main(["build", *SMALL, "--cache-dir", cache]) == 0
+    text = capsys.readouterr().out
+    for fact in ("phantom@1 (small)", "fingerprint", "train ", "covid19 ", cache, "report.md"):
+        assert fact in text
+    assert "INCOMPLETE" not in text
+
+
+def test_cache_dir_wins_over_the_environment(tmp_path: Path, cache: str, capsys: Capture) -> None:
+    assert answer(capsys, "path", *SMALL, "--cache-dir", cache)["path"].startswith(cache)
+    assert answer(capsys, "path", *SMALL, "--cache-dir", str(tmp_path / "other"), code=1)["error"] == "NotBuiltError"
+
+
+def test_offline_without_files_is_a_download_error(capsys: Capture) -> None:
+    failure = answer(capsys, "build", "covid_ct", "--offline", code=4)
+    assert failure["error"] == "OfflineError"
+    assert "covid-datasets mirror" in failure["message"]
+
+
+def test_incomplete_source(mirror: Path, capsys: Capture) -> None:
+    """The mirror of real files is a part of the source: it builds only when asked, and says so."""
+    assert answer(capsys, "build", "covid_ct", "--mirror", str(mirror), "--offline", code=5)["exit_code"] == 5
+    argv = ("build", "covid_ct", "--mirror", str(mirror), "--offline", "--allow-missing")
+    built = answer(capsys, *argv)
+    assert built["incomplete"] is True
+    assert 0 < built["rows"] < 746
+    assert main([*argv]) == 0
+    assert "INCOMPLETE" in capsys.readouterr().out
+
+
+def test_splits(cache: str, capsys: Capture) -> None:
+    assert main(["splits", *SMALL, "--cache-dir", cache]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["split", "rows", "patients", "groups", "labels"]
+    assert "no leak found" in "\n".join(lines)
+    found = answer(capsys, "splits", *SMALL, "--cache-dir", cache)
+    built = covid_datasets.find_build("phantom", "small", cache_dir=cache)
+    assert {name: split["rows"] for name, split in found["splits"].items()} == dict(built.splits)
+    assert found["scheme"] == "patient"
+
+
+def test_splits_as_csv(cache: str, capsys: Capture) -> None:
+    assert main(["splits", *SMALL, "--cache-dir", cache, "--csv", "--scheme", "fold-1-of-3"]) == 0
+    output = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(output.out)))
+    assert len(rows) == covid_datasets.find_build("phantom", "small", cache_dir=cache).rows
+    assert rows[0].keys() >= {"sample_id", "patient_id", "group", "split", "label", "sha256", "pixel_hash", "phash"}
+    assert {row["split"] for row in rows} == {"train", "test"}
+    assert "fold-1-of-3" in output.err
+
+
+def test_unknown_scheme(cache: str, capsys: Capture) -> None:
+    failure = answer(capsys, "splits", *SMALL, "--cache-dir", cache, "--scheme", "patients", code=1)
+    assert failure["error"] == "UnknownVersionError"
+
+
+@pytest.mark.parametrize("options", [[], ["--pixels"]])
+def test_verify(options: list[str], cache: str, capsys: Capture) -> None:
+    assert main(["verify", *SMALL, "--cache-dir", cache, *options]) == 0
+    assert "as built" in capsys.readouterr().out
+
+
+def test_verify_finds_a_changed_byte(tmp_path: Path, capsys: Capture) -> None:
+    built = covid_datasets.build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1)
+    shard = sorted(built.path.glob("train/*.arrow"))[0]
+    shard.chmod(0o644)
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    assert main(["verify", *SMALL, "--cache-dir", str(tmp_path)]) == 5
+    assert "phantom/P" in capsys.readouterr().out
+    report = answer(capsys, "verify", *SMALL, "--cache-dir", str(tmp_path), code=5)
+    assert report["ok"] is False
+    assert report["problems"]
+
+
+def test_cache(cache: str, capsys: Capture) -> None:
+    assert main(["cache", "--cache-dir", cache]) == 0
+    assert "phantom@1" in capsys.readouterr().out
+    (entry,) = answer(capsys, "cache", "--cache-dir", cache)
+    assert (entry["kind"], entry["name"]) == ("build", "phantom@1")
+    assert entry["bytes"] > 0
+    assert answer(capsys, "cache", "covid_ct", "--cache-dir", cache) == []
+    would = answer(capsys, "cache", "--clean", "prepared", "--dry-run", "--cache-dir", cache)
+    assert would == {"bytes": entry["bytes"], "removed": False}
+
+
+def test_mirror_of_a_mirror(mirror: Path, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COVID_DATASETS_MIRROR", str(mirror))
+    monkeypatch.setenv("COVID_DATASETS_OFFLINE", "1")
+    assert main(["mirror", "covid_ct", str(tmp_path / "copy")]) == 0
+    assert "COVID_DATASETS_MIRROR=" in capsys.readouterr().out
+    assert (tmp_path / "copy" / "SHA256SUMS").exists()
+    files = answer(capsys, "mirror", "covid_ct", str(tmp_path / "copy"))
+    assert {file["action"] for file in files} == {"kept"}
+
+
+def test_as_a_program(tmp_path: Path) -> None:
+    """One real process: the module runs, and its output is plain where it is no terminal."""
+    command = [sys.executable, "-m", "covid_datasets", "list"]
+    done = subprocess.run(command, cwd=tmp_path, env=child_environment(), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "phantom" in done.stdout
+
+
+def test_a_reader_that_leaves_early_is_no_error(cache: str) -> None:
+    command = [sys.executable, "-m", "covid_datasets", "splits", *SMALL, "--cache-dir", cache, "--csv"]
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = subprocess.run(
+            command, env=child_environment(), stdout=write, stderr=subprocess.PIPE, text=True, check=False
+        )
+    finally:
+        os.close(write)
+    assert done.returncode == 141
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
+
+
+def test_rich_in_a_terminal(cache: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    for argv in (["list"], ["info", "phantom"], ["splits", *SMALL, "--cache-dir", cache]):
+        assert main(argv) == 0
+        assert "phantom" in capsys.readouterr().out.lower()
+
+
+def child_environment() -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": str(ROOT)}

@@ -1,0 +1,132 @@
+"""One record, many samples: parts are encoded without loss, stay together, and each loss is told."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from PIL import Image
+
+from covid_datasets import build_dataset, load_dataset, verify
+from covid_datasets.errors import DamagedFileError
+from covid_datasets.load.rows import decode_array
+from covid_datasets.prepare.result import Built
+from covid_datasets.raw.tree import RawTree
+from covid_datasets.read.encode import decode_hounsfield, encode, is_hounsfield
+from covid_datasets.schema import Notice, Part, Parts, Record
+from covid_datasets.splits.index import Index
+
+SIDES = st.tuples(st.integers(1, 20), st.integers(1, 20))
+
+
+@given(arrays.arrays(np.int16, SIDES))
+def test_hounsfield_units_come_back(values: np.ndarray) -> None:
+    assert is_hounsfield(Image.open(io.BytesIO(encode(values))))
+    back = decode_array(encode(values))
+    assert back.dtype == np.int16
+    assert np.array_equal(back, values)
+    assert back.flags.writeable
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(encode(values)))), values), "Pillow reads the same"
+
+
+@given(arrays.arrays(np.int16, SIDES), st.integers(0, 133), st.integers(0, 255))
+def test_only_what_was_written_here_is_read_without_pillow(values: np.ndarray, place: int, byte: int) -> None:
+    data = bytearray(encode(values))
+    data[place] = byte
+    if bytes(data) != encode(values):
+        assert decode_hounsfield(bytes(data)) is None
+    assert decode_hounsfield(encode(values)[:-1]) is None
+    assert decode_hounsfield(encode(values) + b"x") is None
+
+
+@given(
+    st.one_of(arrays.arrays(np.uint8, SIDES), arrays.arrays(np.uint8, st.tuples(*[st.integers(1, 9)] * 2, st.just(3))))
+)
+def test_eight_bits_come_back(values: np.ndarray) -> None:
+    assert np.array_equal(decode_array(encode(values)), values)
+
+
+@pytest.mark.parametrize("shape", [np.zeros((2, 2), np.float32), np.zeros((2, 2, 2), np.int16), np.zeros(3, np.uint8)])
+def test_nothing_else_is_encoded(shape: np.ndarray) -> None:
+    with pytest.raises(TypeError, match="expected 16-bit signed values"):
+        encode(shape)
+
+
+def volume(raw: RawTree, number: int) -> Iterator[Part | Notice]:
+    """Five slices of one person; the third of them is damaged, and of the second person all after the second."""
+    noise = np.random.default_rng(number).integers(-1000, 400, (5, 80, 80)).astype(np.int16)
+    noise[0] = -1024  # above the lungs there is nothing but air, in everybody
+    for index, pixels in enumerate(noise):
+        path = f"{number}.nii.gz/{index:03}"
+        if number == 1 and index == 2:
+            raise DamagedFileError("1.nii.gz: expected 5 slices, found 2")
+        if index == 2:
+            yield Notice("damaged slice", path, "left out", dropped=True)
+            continue
+        masks = {"lung": (pixels > 0).astype(np.uint8)}
+        yield Part(
+            f"{index:03}", path, pixels, masks, {"part_index": index, "position": (0.0, 0.0, 2.5 * index)}, index == 1
+        )
+
+
+def records(raw: RawTree) -> Iterator[Record | Notice]:
+    for number in range(4):
+        parts = Parts(f"{number}.nii.gz", volume, (number,))
+        yield Record(sample_id=f"P{number}", image=parts, modality="CT", patient=f"P{number}", series=f"S{number}")
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Built:
+    monkeypatch.setattr("covid_datasets.builders.phantom.records", records)
+    return build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1, allow_missing=True)
+
+
+def test_each_part_is_a_row(built: Built) -> None:
+    rows: list[dict[str, Any]] = list(
+        load_dataset("phantom", "small", "all", framework="numpy", cache_dir=built.path.parents[4], allow_missing=True)
+    )
+    assert sorted(row["sample_id"] for row in rows) == [
+        f"phantom/P{number}/{index:03}" for number in range(4) for index in ((0, 1) if number == 1 else (0, 1, 3, 4))
+    ]
+    row = next(row for row in rows if row["sample_id"] == "phantom/P2/003")
+    wanted = [part for part in volume(RawTree(()), 2) if isinstance(part, Part)][2]
+    assert np.array_equal(row["image"], wanted.pixels)
+    assert np.array_equal(row["masks"]["lung"], wanted.masks["lung"])
+    assert (row["position"], row["part_index"], row["series_id"]) == ([0.0, 0.0, 7.5], 3, "phantom/S2")
+
+
+def test_losses_are_told(built: Built) -> None:
+    told = {
+        (notice["kind"], notice["where"]): notice["what"] for notice in built.manifest()["notices"] if notice["dropped"]
+    }
+    assert told["damaged file", "1.nii.gz"] == "1.nii.gz: expected 5 slices, found 2; 2 parts before it are kept"
+    assert told["damaged slice", "0.nii.gz/002"] == "left out"
+    assert built.incomplete
+
+
+def test_slices_without_content_tie_nobody_together(built: Built) -> None:
+    index = Index.read(built.path)
+    assert len(set(index.groups)) == 4
+    assert (
+        len(
+            {
+                sha
+                for sha, sample in zip(index.texts("sha256"), index.texts("sample_id"), strict=True)
+                if sample.endswith("/000")
+            }
+        )
+        == 1
+    )
+
+
+def test_any_number_of_workers_and_any_shard_give_the_same(built: Built, tmp_path: Path) -> None:
+    again = build_dataset("phantom", "small", cache_dir=tmp_path / "b", num_proc=2, shard_bytes=1, allow_missing=True)
+    assert again.fingerprint == built.fingerprint
+    assert verify(built.path, pixels=True).ok

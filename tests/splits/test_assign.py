@@ -1,0 +1,122 @@
+"""Groups to splits: nobody straddles, published assignments win, and adding data moves nobody."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from covid_datasets.catalog.published import SPLITS, published_splits
+from covid_datasets.errors import CatalogError, UnknownVersionError, UsageError
+from covid_datasets.prepare.rows import INDEX_SCHEMA
+from covid_datasets.splits.assign import SHARES, assign, hash_fraction
+from covid_datasets.splits.groups import components, links_by_key
+from covid_datasets.splits.index import Index
+from covid_datasets.splits.schemes import scheme_splits
+
+people = st.lists(st.sampled_from([f"d/{number}" for number in range(12)]), min_size=1, max_size=40)
+published = st.dictionaries(st.sampled_from([f"d/{number}" for number in range(12)]), st.sampled_from(SPLITS))
+
+
+def grouped(patients: list[str], tie_every: int = 0) -> list[int]:
+    """Group rows by patient, and patients by a key that some share."""
+    links = links_by_key("patient", patients)
+    if tie_every:
+        links += links_by_key("tie", [str(int(patient[2:]) % tie_every) for patient in patients])
+    return components(len(patients), links)
+
+
+@given(people, published, st.integers(0, 5))
+def test_no_group_straddles(patients: list[str], known: dict[str, str], tie_every: int) -> None:
+    groups = grouped(patients, tie_every)
+    splits = assign(groups, patients, known)
+    assert len(splits) == len(patients)
+    assert set(splits) <= set(SPLITS)
+    assert all(len({split for split, group in zip(splits, groups, strict=True) if group == one}) == 1 for one in groups)
+
+
+@given(people, published, st.integers(0, 5))
+def test_what_is_published_wins_and_test_wins_over_validation_over_train(
+    patients: list[str], known: dict[str, str], tie_every: int
+) -> None:
+    groups = grouped(patients, tie_every)
+    for group, split in zip(groups, assign(groups, patients, known), strict=True):
+        members = {patient for patient, other in zip(patients, groups, strict=True) if other == group}
+        votes = {known[patient] for patient in members if patient in known}
+        if votes:
+            assert split == max(votes, key=SPLITS.index)
+
+
+@given(people, people, published)
+def test_adding_people_moves_nobody(patients: list[str], more: list[str], known: dict[str, str]) -> None:
+    before = dict(zip(patients, assign(grouped(patients), patients, known), strict=True))
+    joined = [*(f"e/{patient}" for patient in more), *patients, *(f"c/{patient}" for patient in more)]
+    links = links_by_key("patient", joined)
+    after = dict(zip(joined, assign(components(len(joined), links), joined, known), strict=True))
+    assert {patient: after[patient] for patient in patients} == before
+
+
+@given(people, published, st.permutations(range(40)))
+def test_the_order_of_rows_does_not_matter(patients: list[str], known: dict[str, str], order: list[int]) -> None:
+    mixed = [patients[row] for row in order if row < len(patients)]
+    before = dict(zip(patients, assign(grouped(patients, 4), patients, known), strict=True))
+    assert dict(zip(mixed, assign(grouped(mixed, 4), mixed, known), strict=True)) == before
+
+
+def test_shares_are_kept_and_the_hash_is_for_ever() -> None:
+    patients = [f"d/{number}" for number in range(4000)]
+    counts = Counter(assign(range(4000), patients, {}))
+    for split, share in SHARES.items():
+        assert counts[split] / 4000 == pytest.approx(share, abs=0.02)
+    # Fixed values: another hash would move every patient of every paper.
+    assert hash_fraction("covid_ct/Patient 1", "covid_datasets/patient/1") == pytest.approx(0.318659752574212, abs=1e-9)
+
+
+def test_published_files_are_read_strictly(tmp_path: Path) -> None:
+    assert published_splits("nobody", tmp_path) == {}
+    (tmp_path / "d.csv").write_text("patient_id,split\nä 1,test\n2,train\n", encoding="utf-8")
+    assert published_splits("d", tmp_path) == {"d/ä 1": "test", "d/2": "train"}
+    (tmp_path / "d.csv").write_text("patient_id,split\n1,testing\n", encoding="utf-8")
+    with pytest.raises(
+        CatalogError, match=r"d\.csv: key 'split': expected one of train, validation, test, found \['testing'\]"
+    ):
+        published_splits("d", tmp_path)
+
+
+def index_of(patients: list[str], official: str | None = None) -> Index:
+    """An index of rows of which only patient and official split are known."""
+    rows: list[dict[str, object]] = [
+        {"row": row, "sample_id": f"{patient}/{row}", "patient_id": patient, "ties": [], "official_split": official}
+        for row, patient in enumerate(patients)
+    ]
+    return Index(pa.Table.from_pylist(rows, schema=INDEX_SCHEMA))
+
+
+@given(people, st.integers(2, 6))
+def test_folds_are_disjoint_in_people_and_cover_every_row(patients: list[str], folds: int) -> None:
+    index = index_of(patients)
+    schemes = [scheme_splits(index, ["d"], f"fold-{fold}-of-{folds}") for fold in range(1, folds + 1)]
+    tested = [[row for row, split in enumerate(splits) if split == "test"] for splits in schemes]
+    assert sorted(row for rows in tested for row in rows) == list(range(len(patients)))
+    for splits in schemes:
+        by_split = [{patients[row] for row, found in enumerate(splits) if found == split} for split in SPLITS]
+        assert not by_split[0] & by_split[2]
+        assert set(splits) <= {"train", "test"}
+
+
+@pytest.mark.parametrize("scheme", ["fold-0-of-5", "fold-6-of-5", "fold-1-of-1"])
+def test_folds_that_cannot_be_are_told(scheme: str) -> None:
+    with pytest.raises(UsageError, match=f"scheme '{scheme}': expected fold-k-of-n with n of 2 or more"):
+        scheme_splits(index_of(["d/1"]), ["d"], scheme)
+
+
+def test_schemes_that_are_not_there_are_told() -> None:
+    with pytest.raises(UnknownVersionError, match="expected patient, official or fold-k-of-n"):
+        scheme_splits(index_of(["d/1"]), ["d"], "random")
+    with pytest.raises(UnknownVersionError, match="d: the source ships no split; use scheme='patient'"):
+        scheme_splits(index_of(["d/1"]), ["d"], "official")
+    assert scheme_splits(index_of(["d/1"], "train"), ["d"], "official") == ["train"]
