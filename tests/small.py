@@ -119,7 +119,9 @@ class SmallSources:
             if hasattr(source, "write_packed"):  # whose untouched downloads are many files, or are fetched by hand
                 (folder / "packed").mkdir(parents=True, exist_ok=True)
                 source.write_packed(folder / "packed")
-            wanted = {each.name: each for config in small_configs(card) for each in card.resources_of(config=config)}
+            wanted = {
+                each.name: each for config in small_configs(card) for each in card.choice(config=config).resources
+            }
             for resource in wanted.values():
                 if resource.listing:
                     write_listing_of(self.catalog / "listings" / resource.listing, folder / "unpacked")
@@ -155,7 +157,7 @@ def small_configs(card: Card) -> list[str]:
 
 def forms_of(card: Card) -> tuple[str, ...]:
     """List the forms in which a user may have a source: one that is got by hand alone is served by nobody."""
-    by_hand = card.resources_of() and not any(resource.copies for resource in card.resources_of())
+    by_hand = card.choice().every_resource and not any(resource.copies for resource in card.choice().every_resource)
     return tuple(form for form in FORMS if form != "served") if by_hand else FORMS
 
 

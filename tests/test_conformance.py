@@ -188,7 +188,7 @@ def test_the_card_says_who_the_patient_is(card: Card) -> None:
 @every_source
 def test_the_card_says_how_to_get_it(card: Card) -> None:
     assert card.access.kind == "open" or card.access.steps, "expected the exact steps"
-    assert set(card.quotes) <= {name for name in names() if load_card(name).patients.page}, "whose pages are quoted?"
+    assert set(card.quotes) <= {name for name in names() if load_card(name).patients.address}, "whose pages are quoted?"
     for resource in card.resources:
         urls = [copy.url for copy in resource.copies]
         assert len(set(urls)) == len(urls), resource.name
@@ -225,7 +225,9 @@ def test_what_the_card_expects_fits_together(card: Card) -> None:
         assert version.images is None or version.patients is None or version.patients <= version.images
         assert 0 <= version.tolerance < 0.5
     assert all(config.summary.strip() for config in card.configs.values())
-    assert set(card.features) <= ({column for name in card.configs for column in card.columns_of(name)} or set(COLUMNS))
+    assert set(card.features) <= (
+        {column for name in card.configs for column in card.choice(config=name).columns} or set(COLUMNS)
+    )
     assert len({defect.id for defect in card.defects}) == len(card.defects)
     assert all(defect.what.strip() and defect.evidence.strip() for defect in card.defects)
 
@@ -257,17 +259,19 @@ def test_a_check_finds_its_tree_whole_and_an_empty_folder_lacking(
     found = check(name, small.tree(name))
     assert (found.ok, found.missing, found.damaged, found.extra) == (True, (), (), ()), str(found)
     assert f"covid-datasets build {name} --data-dir" in str(found)
-    assert check(name, tmp_path).ok == all(resource.optional for resource in card.resources_of())
+    assert check(name, tmp_path).ok == all(resource.optional for resource in card.choice().every_resource)
 
 
 @every_source
 def test_what_only_a_user_can_fetch_is_asked_for_in_full(name: str, card: Card, tmp_path: Path) -> None:
-    if card.access.kind in ("open", "web") and all(part.copies or part.optional for part in card.resources_of()):
+    if card.access.kind in ("open", "web") and all(
+        part.copies or part.optional for part in card.choice().every_resource
+    ):
         return
     with pytest.raises(AccessRequired) as error:
         build_dataset(name, cache_dir=tmp_path, offline=True)
     text = str(error.value)
-    assert expected_tree(card) in text
+    assert expected_tree(card.choice()) in text
     assert f"covid-datasets check {name} --data-dir FOLDER" in text
     flat = " ".join(text.split())
     assert all(" ".join(step.split()) in flat for step in card.access.steps)
@@ -334,8 +338,8 @@ def test_references_lead_to_files(name: str, small: SmallSources, found: list[Re
 )
 def test_it_builds_from(name: str, config: str, form: str, small: SmallSources) -> None:
     card = load_card(name)
-    whole = form != "served" or all(resource.copies for resource in card.resources_of())
-    if not whole and card.config(config)[1].part:
+    whole = form != "served" or all(resource.copies for resource in card.choice().every_resource)
+    if not whole and card.config(config)[1].subset:
         pytest.skip("chosen by a file that only its user has: nobody serves it")
     built = small.build(name, form, config)
     assert built.rows > 0
@@ -396,8 +400,8 @@ def test_nothing_is_lost_silently(name: str, built: Built, found: list[Record | 
     for notice in notices:
         counted[notice["where"]] += notice["count"] if notice["where"].endswith("/") else 0
     untold = Counter(f"{path.split('/')[0]}/" for path in pictures - told)
-    part = load_card(name).config(built.config)[1].part
-    assert part or untold == +counted, "every picture is a row, a mask, named in a notice, or counted by one"
+    subset = load_card(name).config(built.config)[1].subset
+    assert subset or untold == +counted, "every picture is a row, a mask, named in a notice, or counted by one"
     assert all(notice["where"] in built.report() for notice in notices[:10])
 
 
@@ -513,7 +517,7 @@ def test_a_table_has_the_columns_of_its_card(name: str, card: Card, built: Built
     datasets = pytest.importorskip("datasets")
     opened = datasets.load_from_disk(str(built.path))
     assert {split: part.num_rows for split, part in opened.items()} == dict(built.splits) == {"train": built.rows}
-    assert built.columns == card.columns_of(built.config)
+    assert built.columns == card.choice(config=built.config).columns
     assert opened["train"].features == datasets.Features.from_dict(features_dict(built.columns))
     assert [str(kind) for kind in table(built).schema.types] == [
         str(kind) for kind in opened["train"].data.schema.types

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Literal
@@ -154,14 +154,14 @@ class Version:
 class Config:
     """A named way to build a source; ``options`` reach the builder as ``raw.options``.
 
-    A config that is a ``part`` leaves samples of the source out on purpose, and does not name each of them.
+    A config that is a ``subset`` leaves samples of the source out on purpose, and does not name each of them.
     ``resources`` and ``columns`` are given where they are not those of the version and of the card.
     ``needs`` are the optional modules without which its files cannot be read.
     """
 
     summary: str
     needs: tuple[str, ...] = ()
-    part: bool = False
+    subset: bool = False
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
     resources: tuple[str, ...] = ()
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
@@ -171,13 +171,13 @@ class Config:
 class Patients:
     """How one person is told from another, and for how many rows that is known.
 
-    ``page`` is a regular expression that finds the patient, its one group, in the address of a page of this source.
+    ``address`` is a regular expression that finds the patient, its one group, in the address of a page of this source.
     """
 
     known: Literal["all", "some", "none"]
     how: str
     warning: str = ""
-    page: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +200,7 @@ class Defect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overlap:
+class KnownOverlap:
     """People or pictures that another source shows too, and the evidence for it; ``source`` need not be in here."""
 
     source: str
@@ -232,7 +232,7 @@ class Card:
     configs: Mapping[str, Config] = field(default_factory=lambda: {"default": Config(summary="All images.")})
     official_split: OfficialSplit | None = None
     defects: tuple[Defect, ...] = ()
-    overlaps: tuple[Overlap, ...] = ()
+    overlaps: tuple[KnownOverlap, ...] = ()
     quotes: tuple[str, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
@@ -254,18 +254,54 @@ class Card:
             raise UnknownVersionError(f"{self.id} has no config {chosen!r}; it has: {known}")
         return chosen, self.configs[chosen]
 
-    def columns_of(self, config: str | None = None) -> Mapping[str, ColumnType]:
-        """Return the columns of a table; empty where the source has images, whose columns are `schema.COLUMNS`."""
-        return self.config(config)[1].columns or self.columns
-
     def all_resources(self) -> tuple[Resource, ...]:
         """List the resources of all versions and configs."""
         return tuple(plain for resource in self.resources for plain in resource.expanded())
 
-    def resources_of(self, version: str | None = None, config: str | None = None) -> tuple[Resource, ...]:
-        """List the resources that a config of a version is built from; without a config, those of all configs."""
-        chosen = self.version(version)[1]
-        configs = self.configs.values() if config is None else [self.config(config)[1]]
-        wanted = {name for each in configs for name in each.resources or chosen.resources}
-        named = [resource for resource in self.resources if resource.name in wanted]
-        return tuple(plain for resource in named for plain in resource.expanded())
+    def choice(self, version: str | None = None, config: str | None = None) -> Choice:
+        """Choose a version and a config by name; the default version and the first config without one."""
+        return Choice(self, self.version(version)[0], self.config(config)[0])
+
+    def _named(self, names: Collection[str]) -> tuple[Resource, ...]:
+        return tuple(plain for each in self.resources if each.name in names for plain in each.expanded())
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A version of a source in one of its configs: what is fetched, checked, built and loaded."""
+
+    card: Card
+    version: str
+    config: str
+
+    @property
+    def name(self) -> str:
+        """Name it as its users type it: with a version where that is not the default one."""
+        default = self.version == self.card.default_version
+        return self.card.id if default else f"{self.card.id}@{self.version}"
+
+    @property
+    def state(self) -> Version:
+        """What the card says of the version."""
+        return self.card.versions[self.version]
+
+    @property
+    def form(self) -> Config:
+        """What the card says of the config."""
+        return self.card.configs[self.config]
+
+    @property
+    def columns(self) -> Mapping[str, ColumnType]:
+        """The columns of a table; empty where the source has images, whose columns are `schema.COLUMNS`."""
+        return self.form.columns or self.card.columns
+
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """The resources that it is built from."""
+        return self.card._named(self.form.resources or self.state.resources)
+
+    @property
+    def every_resource(self) -> tuple[Resource, ...]:
+        """The resources that the configs of this version are built from: a file of another config is no stray one."""
+        configs = self.card.configs.values()
+        return self.card._named({name for each in configs for name in each.resources or self.state.resources})

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from covid_datasets.catalog.card import Card, Resource, Version
+from covid_datasets.catalog.card import Card, Choice, Resource, Version
 from covid_datasets.catalog.layout import problem_of
 from covid_datasets.catalog.typed import read_typed
 from covid_datasets.errors import CatalogError, UnknownDatasetError
@@ -90,6 +90,16 @@ def list_datasets(modality: Modality | None = None, access: str | None = None) -
     return pa.Table.from_pylist(rows, schema=schema)
 
 
+def choose(name: str, config: str | None = None) -> Choice:
+    """Choose what to load: ``"cohen"``, ``"cohen@2020-06-22"``, in one of its configs.
+
+    >>> choose("phantom", "small").config, choose("cohen@6a42423").version
+    ('small', '6a42423')
+    """
+    identifier, version = split_name(name)
+    return load_card(identifier).choice(version, config)
+
+
 def split_name(spec: str) -> tuple[str, str | None]:
     """Split ``"cohen@2020-06-22"`` into a name and a version.
 
@@ -135,7 +145,7 @@ def _check_references(card: Card, path: Path) -> None:
     for key, names_ in (("versions", card.versions), ("configs", card.configs)):
         if wrong := [name for name in names_ if not re.fullmatch(r"[A-Za-z0-9_][\w.+-]*", name, re.ASCII)]:
             raise CatalogError(f"{path}: key {key!r}: expected names that can be folders, found {wrong}")
-    _check_page(card.patients.page, f"{path}: key 'patients.page'")
+    _check_address(card.patients.address, f"{path}: key 'patients.address'")
     for name, version in card.versions.items():
         _check_version(version, known, f"{path}: key 'versions.{name}")
     for name, config in card.configs.items():
@@ -166,13 +176,13 @@ def _check_version(version: Version, known: list[str], where: str) -> None:
             raise CatalogError(f"{where}.{key}': expected 0 or more, found {count}")
 
 
-def _check_page(page: str, where: str) -> None:
+def _check_address(address: str, where: str) -> None:
     try:
-        groups = re.compile(page).groups if page else 1
+        groups = re.compile(address).groups if address else 1
     except (re.error, RecursionError) as error:
-        raise CatalogError(f"{where}: expected a regular expression, found {page!r}: {error}") from error
+        raise CatalogError(f"{where}: expected a regular expression, found {address!r}: {error}") from error
     if groups != 1:
-        raise CatalogError(f"{where}: expected one group, the patient, found {groups} in {page!r}")
+        raise CatalogError(f"{where}: expected one group, the patient, found {groups} in {address!r}")
 
 
 def _is_date(text: str) -> bool:

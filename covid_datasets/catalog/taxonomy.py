@@ -18,7 +18,7 @@ class UnknownFindingError(IntegrityError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class FindingClass:
     """One class: its id, the next wider one, the one that it excludes, and the raw spellings that mean it."""
 
     id: str
@@ -31,7 +31,7 @@ class Finding:
 class Taxonomy:
     """All classes in their fixed order, and the values that mean "not labelled"."""
 
-    classes: tuple[Finding, ...]
+    classes: tuple[FindingClass, ...]
     unlabelled: tuple[str, ...] = field(default=("",))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from covid_datasets.catalog.cards import load_card, split_name
+from covid_datasets.catalog.cards import choose, split_name
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import need
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
@@ -111,19 +111,19 @@ def load_dataset(
     selection = narrow(select(builds, scheme), view, license)
     make = FRAMEWORKS["stream" if streaming else framework]
     if split is not None:
-        return make(selection.part(split))
+        return make(selection.range(split))
     parts = {name: make(selection.whole(name)) for name in selection.splits}
     return as_dict(framework, streaming, parts)
 
 
 def _check_tables(names: Sequence[str], config: str | None, *, framework: str, scheme: str, license: Any) -> None:
     """Refuse what only images can do, or only they can not, before anything is built."""
-    cards = [load_card(split_name(name)[0]) for name in names]
-    tables = [card for card in cards if card.columns_of(config if len(cards) == 1 else None)]
+    choices = [choose(name, config if len(names) == 1 else None) for name in names]
+    tables = [choice.card for choice in choices if choice.columns]
     if not tables:
         return
     table = f"{tables[0].id} is a table without images"
-    if len(cards) > 1:
+    if len(choices) > 1:
         raise UsageError(f"{table}, with columns of its own: expected it alone, found a list: {', '.join(names)}")
     if framework == "torch":
         raise UsageError(

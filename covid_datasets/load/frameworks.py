@@ -9,7 +9,7 @@ import numpy as np
 
 from covid_datasets.extras import need
 from covid_datasets.load.rows import NumpyRows
-from covid_datasets.load.selection import Part
+from covid_datasets.load.selection import Picked
 from covid_datasets.prepare.result import Built
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset as TorchDataset
 
 
-def as_huggingface(parts: Sequence[Part]) -> Dataset:
+def as_huggingface(parts: Sequence[Picked]) -> Dataset:
     """Return a real ``datasets.Dataset``, mapped from disk."""
     need("datasets")
     from datasets import concatenate_datasets, load_from_disk
@@ -44,7 +44,7 @@ def stored_dataset(built: Built) -> DatasetDict:
     return load_from_disk(str(built.path))
 
 
-def as_stream(parts: Sequence[Part]) -> IterableDataset:
+def as_stream(parts: Sequence[Picked]) -> IterableDataset:
     """Return an iterable dataset over the stored rows."""
     return as_huggingface(parts).to_iterable_dataset()
 
@@ -58,12 +58,12 @@ def as_dict(framework: str, streaming: bool, parts: dict[str, Any]) -> Any:
     return IterableDatasetDict(parts) if streaming else DatasetDict(parts)
 
 
-def as_numpy(parts: Sequence[Part]) -> NumpyRows:
+def as_numpy(parts: Sequence[Picked]) -> NumpyRows:
     """Return a sequence of rows with arrays."""
     return NumpyRows(parts)
 
 
-def as_pandas(parts: Sequence[Part]) -> pd.DataFrame:
+def as_pandas(parts: Sequence[Picked]) -> pd.DataFrame:
     """Return a data frame; images stay encoded, labels become categories, dates datetime64."""
     need("pandas")
     import pandas as pd
@@ -77,7 +77,7 @@ def as_pandas(parts: Sequence[Part]) -> pd.DataFrame:
     return frame
 
 
-def as_torch(parts: Sequence[Part]) -> TorchDataset[dict[str, Any]]:
+def as_torch(parts: Sequence[Picked]) -> TorchDataset[dict[str, Any]]:
     """Return a map-style ``torch.utils.data.Dataset``; images are uint8 tensors, channels first."""
     need("torch")
     from covid_datasets.load.torch_rows import TorchRows
@@ -85,7 +85,7 @@ def as_torch(parts: Sequence[Part]) -> TorchDataset[dict[str, Any]]:
     return TorchRows(as_numpy(parts))
 
 
-FRAMEWORKS: dict[str, Callable[[Sequence[Part]], Any]] = {
+FRAMEWORKS: dict[str, Callable[[Sequence[Picked]], Any]] = {
     "hf": as_huggingface,
     "stream": as_stream,
     "numpy": as_numpy,

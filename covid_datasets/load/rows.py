@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from covid_datasets.load.selection import Part
+from covid_datasets.load.selection import Picked
 from covid_datasets.load.stored import open_table
 from covid_datasets.read.encode import decode_hounsfield, is_hounsfield
 
@@ -21,7 +21,7 @@ class NumpyRows(Sequence[dict[str, Any]]):
     A video stays encoded: ``{"bytes": ..., "path": ...}``.
     """
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[Picked]) -> None:
         """Take some rows of some builds. Nothing is opened yet, so this is cheap to send to workers."""
         self._parts = parts
         self._ends = np.cumsum([len(rows) for _, rows in parts])

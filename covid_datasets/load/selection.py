@@ -25,7 +25,7 @@ from covid_datasets.splits.schemes import scheme_splits
 Rows = np.ndarray
 """Row numbers of one build, counted through its train, validation and test files in order."""
 
-Part = tuple[Built, Rows]
+Picked = tuple[Built, Rows]
 """Some rows of one build; what a caller gets is a list of these."""
 
 _CLOSED: dict[str, tuple[str, ...]] = {
@@ -44,11 +44,11 @@ class Selection:
     builds: tuple[Built, ...]
     splits: Mapping[str, tuple[Rows, ...]]
 
-    def whole(self, name: str) -> list[Part]:
+    def whole(self, name: str) -> list[Picked]:
         """Return a split, build after build."""
         return list(zip(self.builds, self.splits[name], strict=True))
 
-    def part(self, spec: str) -> list[Part]:
+    def range(self, spec: str) -> list[Picked]:
         """Pick rows by a split specification, in its order."""
         sizes = {name: sum(map(len, rows)) for name, rows in self.splits.items()}
         picked = []

@@ -17,7 +17,7 @@ _ROUNDINGS = ("closest", "pct1_dropremainder")
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Range:
     """Rows ``start`` to ``stop`` of a split."""
 
     split: str
@@ -25,16 +25,16 @@ class Part:
     stop: int
 
 
-def parse_split(spec: str, sizes: Mapping[str, int]) -> list[Part]:
+def parse_split(spec: str, sizes: Mapping[str, int]) -> list[Range]:
     """Turn a split specification into row ranges, given the size of each split.
 
     One per cent sign makes both ends per cents, as in Hugging Face; ``"train[:20%](pct1_dropremainder)"`` counts in
     whole hundredths of the split, so that equal shares have equal sizes.
 
     >>> parse_split("train[:20%]+test", {"train": 50, "test": 10})
-    [Part(split='train', start=0, stop=10), Part(split='test', start=0, stop=10)]
+    [Range(split='train', start=0, stop=10), Range(split='test', start=0, stop=10)]
     """
-    parts: list[Part] = []
+    parts: list[Range] = []
     roundings: set[str] = set()
     for text in re.split(r"\s*\+\s*", spec):
         match = _PART.fullmatch(text)
@@ -46,7 +46,7 @@ def parse_split(spec: str, sizes: Mapping[str, int]) -> list[Part]:
         if name == "all" and "all" not in sizes:
             if text != "all":
                 raise UsageError(f"split {spec!r}: expected a range of one split, found a range of 'all'")
-            parts += [Part(split, 0, size) for split, size in sizes.items()]
+            parts += [Range(split, 0, size) for split, size in sizes.items()]
             continue
         if name not in sizes:
             raise UsageError(f"split {spec!r}: expected one of {', '.join(sizes)}, found {name!r}")
@@ -54,7 +54,7 @@ def parse_split(spec: str, sizes: Mapping[str, int]) -> list[Part]:
         roundings |= {rounding} - {""}
         first, last = (_boundary(match[end], rounding, sizes[name], spec) for end in ("start", "stop"))
         start, stop = 0 if first is None else first, sizes[name] if last is None else last
-        parts.append(Part(name, start, max(start, stop)))
+        parts.append(Range(name, start, max(start, stop)))
     if len(roundings) > 1:
         raise UsageError(f"split {spec!r}: expected one way of rounding, found {' and '.join(sorted(roundings))}")
     return parts

@@ -7,14 +7,14 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from covid_datasets.catalog.cards import load_card, split_name
+from covid_datasets.catalog.cards import choose
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.extras import need
 from covid_datasets.features import features_dict
 from covid_datasets.prepare.completeness import check_complete
 from covid_datasets.prepare.pieces import Task, piece_rows
 from covid_datasets.prepare.plan import make_plan
-from covid_datasets.prepare.quoted import pages_of
+from covid_datasets.prepare.quoted import addresses_of
 from covid_datasets.prepare.result import Verify
 from covid_datasets.prepare.tabular import table_rows
 from covid_datasets.raw.obtain import obtain
@@ -39,19 +39,17 @@ def stream_raw(
     need("datasets")
     from datasets import Features, IterableDataset, IterableDatasetDict
 
-    identifier, wanted = split_name(name)
-    card = load_card(identifier)
-    version, chosen = card.version(wanted)[0], card.config(config)[0]
-    need(*card.configs[chosen].needs)
-    obtained = obtain(card, version, chosen, settings, data_dir=data_dir, allow_missing=allow_missing)
+    choice = choose(name, config)
+    card, columns = choice.card, choice.columns
+    need(*choice.form.needs)
+    obtained = obtain(choice, settings, data_dir=data_dir, allow_missing=allow_missing)
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
-    columns = card.columns_of(chosen)
-    resources = card.resources_of(version, chosen)
-    records, pages = builder.records(obtained.raw), pages_of(card)
-    plan = make_plan(card.id, records, obtained.raw, STREAM_PIECE_BYTES, resources, pages, table=bool(columns))
-    inputs = {"version": version, "config": chosen, "allow_missing": allow_missing}
-    if check_complete(card, inputs, plan.rows, plan.notices, plan.parts) or obtained.incomplete:
-        warnings.warn(f"{card.id}@{version} is INCOMPLETE: {plan.rows:,} rows are there", stacklevel=4)
+    records, addresses = builder.records(obtained.raw), addresses_of(card)
+    plan = make_plan(
+        card.id, records, obtained.raw, STREAM_PIECE_BYTES, choice.resources, addresses, table=bool(columns)
+    )
+    if check_complete(choice, plan.rows, plan.notices, plan.parts, allow_missing) or obtained.incomplete:
+        warnings.warn(f"{card.id}@{choice.version} is INCOMPLETE: {plan.rows:,} rows are there", stacklevel=4)
     tasks = [Task(card.id, piece, obtained.raw, "", verify, columns) for piece in plan.pieces]
     features = Features.from_dict(features_dict(columns))
     return IterableDatasetDict(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from covid_datasets.catalog.card import Card
+from covid_datasets.catalog.card import Choice
 from covid_datasets.errors import IncompleteSourceError
 from covid_datasets.prepare.components import Share
 from covid_datasets.schema import Notice
@@ -18,26 +18,25 @@ SHOWN = 20
 
 
 def check_complete(
-    card: Card, inputs: Mapping[str, Any], kept: int, notices: Sequence[Notice], parts: Sequence[Share] = ()
+    choice: Choice, kept: int, notices: Sequence[Notice], parts: Sequence[Share] = (), allow_missing: bool = False
 ) -> bool:
     """Tell whether a build is incomplete; fail where it is and nobody allowed that.
 
     Raises:
         IncompleteSourceError: More is lost than the catalog tolerates, or nothing is left; lists what and why.
     """
-    version = card.version(inputs["version"])[1]
-    table = bool(card.columns_of(inputs["config"]))
+    version, table = choice.state, bool(choice.columns)
     lost = [notice for notice in notices if notice.kind in (*LOSSES, *(TABLE_LOSSES if table else ()))]
     count = sum(notice.count for notice in lost)
-    expected = version.images if version.images and is_whole(card, inputs["config"]) else kept + count
+    expected = version.images if version.images and is_whole(choice) else kept + count
     short = max(count, expected - kept)
     if kept and short <= version.tolerance * expected:
         return False
-    if kept and inputs["allow_missing"]:
+    if kept and allow_missing:
         return True
     unit = "rows or files" if table else "images"
     title = (
-        f"{card.id}@{inputs['version']}: {short:,} of {expected:,} {unit} are missing or damaged; "
+        f"{choice.card.id}@{choice.version}: {short:,} of {expected:,} {unit} are missing or damaged; "
         f"the catalog tolerates {version.tolerance:.1%}"
     )
     lost = [notice for notice in lost if notice.where not in {part.name for part in parts}]
@@ -48,11 +47,11 @@ def check_complete(
     raise IncompleteSourceError("\n".join([title, *shares, *lines, *more, hint]).rstrip())
 
 
-def compare(card: Card, build: Mapping[str, Any]) -> list[str]:
+def compare(choice: Choice, build: Mapping[str, Any]) -> list[str]:
     """Hold the counts of a build against those of the catalog, a line each."""
-    if not is_whole(card, build["config"]):
+    if not is_whole(choice):
         return []
-    expected = card.version(build["version"])[1]
+    expected = choice.state
     pairs = [("rows", expected.images, build["rows"]), ("patients", expected.patients, build["patients"])]
     pairs += [(label, count, build["labels"].get(label, 0)) for label, count in expected.labels.items()]
     return [
@@ -62,6 +61,6 @@ def compare(card: Card, build: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def is_whole(card: Card, config: str) -> bool:
+def is_whole(choice: Choice) -> bool:
     """Tell whether a config is the whole source, which expected counts are of; the first one is."""
-    return config == next(iter(card.configs))
+    return choice.config == next(iter(choice.card.configs))

@@ -13,8 +13,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from covid_datasets.catalog.card import Card
-from covid_datasets.catalog.cards import load_card, split_name
+from covid_datasets.catalog.card import Choice
+from covid_datasets.catalog.cards import choose
 from covid_datasets.errors import CacheError, NoSpaceError, UsageError
 from covid_datasets.extras import need
 from covid_datasets.lock import Lock
@@ -23,7 +23,7 @@ from covid_datasets.prepare.finish import finish
 from covid_datasets.prepare.inputs import declared_inputs, folder_signature, key_of
 from covid_datasets.prepare.pieces import Task
 from covid_datasets.prepare.plan import Plan, make_plan
-from covid_datasets.prepare.quoted import pages_of
+from covid_datasets.prepare.quoted import addresses_of
 from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
 from covid_datasets.prepare.workers import run_tasks, telling, worker_pool
 from covid_datasets.progress import progress
@@ -72,29 +72,27 @@ def build_dataset(
     started = time.perf_counter()
     if verify not in ("full", "bytes"):
         raise UsageError(f"verify: expected 'full' or 'bytes', found {verify!r}")
-    identifier, wanted = split_name(name)
-    card = load_card(identifier)
-    version, chosen = card.version(wanted)[0], card.config(config)[0]
-    need(*card.configs[chosen].needs)  # before hours of downloading
+    choice = choose(name, config)
+    need(*choice.form.needs)  # before hours of downloading
     settings = Settings.resolve(cache_dir, mirror, offline)
-    obtained = obtain(card, version, chosen, settings, data_dir=data_dir, allow_missing=allow_missing)
-    inputs = declared_inputs(card, version, chosen, verify)
+    obtained = obtain(choice, settings, data_dir=data_dir, allow_missing=allow_missing)
+    inputs = declared_inputs(choice, verify)
     inputs |= {"allow_missing": allow_missing, "raw": _raw_signature(obtained, data_dir)}
     key = key_of(inputs)
-    final = settings.prepared / card.id / version / chosen / key
-    work = settings.prepared / ".work" / f"{card.id}-{version}-{chosen}-{key}"
+    final = settings.prepared / choice.card.id / choice.version / choice.config / key
+    work = settings.prepared / ".work" / f"{choice.card.id}-{choice.version}-{choice.config}-{key}"
     if (final / MANIFEST_FILE).exists() and not work.exists():
         return Built.read(final)
     _make_folder(work.parent)
     with Lock(work.with_name(f"{work.name}.lock"), on_wait=lambda text: print(text, file=sys.stderr)):
         if not (final / MANIFEST_FILE).exists():
-            _build(card, inputs, obtained, work, final, worker_pool(executor, num_proc), shard_bytes, started)
+            _build(choice, inputs, obtained, work, final, worker_pool(executor, num_proc), shard_bytes, started)
         shutil.rmtree(work, ignore_errors=True)  # also where a build was killed right after its last step
     return Built.read(final)
 
 
 def _build(
-    card: Card,
+    choice: Choice,
     inputs: dict[str, Any],
     obtained: Obtained,
     work: Path,
@@ -103,14 +101,13 @@ def _build(
     shard_bytes: int | None,
     started: float,
 ) -> None:
+    card, columns = choice.card, choice.columns
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     with workers as pool:
-        columns = card.columns_of(inputs["config"])
-        resources = card.resources_of(inputs["version"], inputs["config"])
-        records, pages = builder.records(obtained.raw), pages_of(card)
-        plan = make_plan(card.id, records, obtained.raw, shard_bytes, resources, pages, table=bool(columns))
+        records, addresses = builder.records(obtained.raw), addresses_of(card)
+        plan = make_plan(card.id, records, obtained.raw, shard_bytes, choice.resources, addresses, table=bool(columns))
         if plan.parts:  # whoever forgot a part is told before its pictures are missed, not after all others are read
-            check_complete(card, inputs, plan.rows, plan.notices, plan.parts)
+            check_complete(choice, plan.rows, plan.notices, plan.parts, inputs["allow_missing"])
         with telling(work):
             pieces = _work_folder(work, plan)
         _check_room(work, plan)
@@ -124,7 +121,7 @@ def _build(
     shutil.rmtree(assembled, ignore_errors=True)
     with telling(work):
         assembled.mkdir()
-        finish(card, inputs, plan, obtained, pieces, assembled, started)
+        finish(choice, inputs, plan, obtained, pieces, assembled, started)
         final.parent.mkdir(parents=True, exist_ok=True)
         assembled.replace(final)
         _sync_folder(final.parent)

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from covid_datasets.catalog.cards import load_card, split_name
+from covid_datasets.catalog.cards import choose
 from covid_datasets.errors import NotBuiltError
 from covid_datasets.prepare.inputs import declared_inputs, folder_signature
 from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
@@ -27,16 +27,14 @@ def find_build(
     Raises:
         NotBuiltError: There is none; the message says why an older one does not fit.
     """
-    identifier, wanted = split_name(name)
-    card = load_card(identifier)
-    version, chosen = card.version(wanted)[0], card.config(config)[0]
-    folder = Settings.resolve(cache_dir).prepared / card.id / version / chosen
+    choice = choose(name, config)
+    folder = Settings.resolve(cache_dir).prepared / choice.card.id / choice.version / choice.config
     raw = {} if data_dir is None else {"raw": folder_signature(Path(data_dir))}
     fitting, reasons = [], []
     for path in sorted(folder.glob(f"*/{MANIFEST_FILE}")):
         manifest = json.loads(path.read_text(encoding="utf-8"))
         found = manifest["inputs"]
-        declared = declared_inputs(card, version, chosen, verify or found["verify"]) | raw
+        declared = declared_inputs(choice, verify or found["verify"]) | raw
         changed = [key for key, value in declared.items() if found.get(key) != value]
         if not allow_missing and manifest["build"]["incomplete"]:
             changed.append("allow_missing (it is incomplete)")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from covid_datasets.catalog.card import Card
+from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.published import SPLITS, published_splits
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.columnar import arrow_array
@@ -33,7 +33,7 @@ from covid_datasets.splits.index import INDEX_FILE, Index
 
 
 def finish(
-    card: Card,
+    choice: Choice,
     inputs: dict[str, Any],
     plan: Plan,
     obtained: Obtained,
@@ -46,9 +46,10 @@ def finish(
     notices = [*plan.notices, *told]
     notices += _told(obtained, {notice.where for notice in notices}) + _several_labels(index) + _shared_bytes(index)
     counts: list[int] = index.table.column("rows").to_pylist()
-    incomplete = check_complete(card, inputs, sum(counts), notices, plan.parts) or obtained.incomplete
+    incomplete = check_complete(choice, sum(counts), notices, plan.parts, inputs["allow_missing"])
+    incomplete = incomplete or obtained.incomplete
 
-    columns = card.columns_of(inputs["config"])
+    card, columns = choice.card, choice.columns
     splits = (
         [TABLE_SPLIT] * len(counts)
         if columns
@@ -65,8 +66,8 @@ def finish(
     labels = Counter(label or "unlabelled" for label in index.strings("label") if not columns)
     build = {
         "id": card.id,
-        "version": inputs["version"],
-        "config": inputs["config"],
+        "version": choice.version,
+        "config": choice.config,
         "fingerprint": fingerprint_of(digests),
         "rows": sum(counts),
         "patients": len(set(index.strings("patient_id")) - {None}),
@@ -84,14 +85,14 @@ def finish(
     if card.official_split:
         audits.append(_audit(card.id, "official", index.strings("official_split"), index))
     quality = Counter(grade for grade in index.strings("quality") if grade)
-    report = write_report(card, build, obtained.origins, plan.parts, notices, quality, audits, compare(card, build))
+    report = write_report(card, build, obtained.origins, plan.parts, notices, quality, audits, compare(choice, build))
     (final / REPORT_FILE).write_text(report, encoding="utf-8")
     manifest = {
         "build": build | {"seconds": round(time.perf_counter() - started, 3)},
         "inputs": inputs,
         "origins": [asdict(origin) for origin in obtained.origins],
         "parts": [asdict(part) for part in plan.parts],
-        "comparison": compare(card, build),
+        "comparison": compare(choice, build),
         "groups": len(set(index.groups)),
         "audits": [audit.to_json() for audit in audits],
         "notices": [asdict(notice) for notice in notices],

@@ -11,33 +11,31 @@ from importlib import util
 from pathlib import Path
 from typing import Any
 
-from covid_datasets.catalog.card import Card
+from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.cards import catalog_folder
 from covid_datasets.errors import CatalogError, NotThereError
-from covid_datasets.prepare.quoted import pages_of
+from covid_datasets.prepare.quoted import addresses_of
 
 FORMAT = 3
 """Raised when the engine stores something else from the same inputs; older builds are then built again."""
 
 
-def declared_inputs(card: Card, version: str, config: str, verify: str) -> dict[str, Any]:
+def declared_inputs(choice: Choice, verify: str) -> dict[str, Any]:
     """List what is known before any raw file is seen."""
-    columns, pages = card.columns_of(config), pages_of(card)
+    card, columns, addresses = choice.card, choice.columns, addresses_of(choice.card)
     return {
         "format": FORMAT,
         "dataset": card.id,
-        "version": version,
-        "config": config,
+        "version": choice.version,
+        "config": choice.config,
         "verify": verify,
-        "card": _text_digest(
-            repr((card.version(version)[1], card.resources_of(version, config), card.config(config)[1]))
-        ),
+        "card": _text_digest(repr((choice.state, choice.resources, choice.form))),
         **({"columns": dict(columns)} if columns else {}),
         "builder": _builder_digest(card.id),
         "taxonomy": _file_digest(catalog_folder() / "_taxonomy.toml"),
         "identities": _file_digest(catalog_folder() / "identities" / f"{card.id}.tsv"),
         "splits": _file_digest(catalog_folder() / "splits" / f"{card.id}.csv"),
-        **({"pages": _text_digest(repr(sorted(pages.items())))} if pages else {}),
+        **({"addresses": _text_digest(repr(sorted(addresses.items())))} if addresses else {}),
     }
 
 

@@ -17,7 +17,7 @@ from covid_datasets.catalog.published import SPLITS, Identities, published_split
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.errors import InvalidRecordError
 from covid_datasets.prepare.components import Share, Tally
-from covid_datasets.prepare.quoted import Pages, page_ties
+from covid_datasets.prepare.quoted import Addresses, quoted_ties
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import CLINICAL, MASKS, File, Notice, Parts, Record, Rows
 from covid_datasets.splits.assign import TABLE_SPLIT, assign
@@ -64,14 +64,14 @@ def make_plan(
     raw: RawTree,
     shard_bytes: int | None = None,
     resources: Sequence[Resource] = (),
-    pages: Pages = MappingProxyType({}),
+    addresses: Addresses = MappingProxyType({}),
     *,
     table: bool = False,
 ) -> Plan:
     """Enumerate a builder's records and lay them out.
 
-    What the parts among the ``resources`` lack is told part by part; ``pages`` tie what was copied from another
-    source's pages. The rows of a table are nobody's, so all are in one split.
+    What the parts among the ``resources`` lack is told part by part; ``addresses`` tie what was copied from another
+    source's addresses. The rows of a table are nobody's, so all are in one split.
     """
     tally = Tally(resources)
     records: list[Record] = []
@@ -83,7 +83,7 @@ def make_plan(
         if isinstance(item, Notice):
             notices.append(item)
             continue
-        record = _with_identity(dataset, item, identities, pages)
+        record = _with_identity(dataset, item, identities, addresses)
         _validate(dataset, record, table)
         size = _size(present, record)
         path = record.content.path if record.content else record.sample_id
@@ -120,7 +120,7 @@ def planned_splits(dataset: str, records: Sequence[Record]) -> list[str]:
     return assign(components(len(records), links), patients, published_splits(dataset))
 
 
-def _with_identity(dataset: str, record: Record, identities: Identities, pages: Pages) -> Record:
+def _with_identity(dataset: str, record: Record, identities: Identities, addresses: Addresses) -> Record:
     """Add what is known from outside of the source, and make ties global.
 
     The source's own ties hold within it. Proven ones and those by page hold across sources: that is how one picture in
@@ -130,7 +130,7 @@ def _with_identity(dataset: str, record: Record, identities: Identities, pages: 
     study = (f"study:{record.study}",) if record.study is not None else ()
     own = tuple(f"{dataset}/{tie}" for tie in (*record.ties, *study))
     patient = None if "patient_unknown" in flags else record.patient
-    copied = page_ties(dataset, record, pages)
+    copied = quoted_ties(dataset, record, addresses)
     return replace(record, patient=patient, ties=(*proven, *own, *copied), flags=(*record.flags, *flags))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
-from covid_datasets.catalog.card import Card, Pattern, Resource
+from covid_datasets.catalog.card import Choice, Pattern, Resource
 from covid_datasets.catalog.layout import readable
 from covid_datasets.catalog.listing import read_listing
 from covid_datasets.catalog.manifest import read_manifest
@@ -23,12 +23,10 @@ _WHY: Mapping[str, str] = {
 }
 
 
-def access_text(card: Card, version: str | None = None, config: str | None = None) -> str:
+def access_text(choice: Choice) -> str:
     """Say how to get a source that nothing can download for its user: why, the steps, the folder, what to type."""
-    name = spec(card, version)
-    steps = card.access.steps or tuple(
-        how_to_get(part) for part in card.resources_of(version, config) if not part.copies
-    )
+    card, name = choice.card, choice.name
+    steps = card.access.steps or tuple(how_to_get(part) for part in choice.resources if not part.copies)
     numbered = [_wrapped(f"  {number}. ", step) for number, step in enumerate(steps, start=1)]
     return "\n".join(
         [
@@ -36,8 +34,8 @@ def access_text(card: Card, version: str | None = None, config: str | None = Non
             *(["", "Steps:", *numbered] if numbered else []),
             "",
             "Your folder is then:",
-            expected_tree(card, version, config),
-            *_examples(card, version),
+            expected_tree(choice),
+            *_examples(choice),
             "",
             "Then type:",
             f"  covid-datasets check {name} --data-dir FOLDER   # lists what is missing; builds nothing",
@@ -48,20 +46,15 @@ def access_text(card: Card, version: str | None = None, config: str | None = Non
     )
 
 
-def spec(card: Card, version: str | None) -> str:
-    """Name a source as its users type it: with a version where that is not the default one."""
-    return card.id if version in (None, card.default_version) else f"{card.id}@{version}"
-
-
 def how_to_get(resource: Resource) -> str:
     """Say in one line where a resource comes from."""
     places = [f"<{copy.url}>" for copy in resource.copies]
     return "; ".join([*resource.steps, *(f"it is served at {place}" for place in places[:1])])
 
 
-def expected_tree(card: Card, version: str | None = None, config: str | None = None) -> str:
+def expected_tree(choice: Choice) -> str:
     """Draw the folder that ``data_dir`` should be: each archive as served, or its unpacked files."""
-    resources = card.resources_of(version, config)
+    resources = choice.resources
     by_hand = any(not resource.copies for resource in resources)
     shown = resources[:SHOWN]
     lines = [line for part in shown for line in _drawn(part, fetched=by_hand and bool(part.copies))]
@@ -75,18 +68,16 @@ def listed(title: str, items: Sequence[str]) -> list[str]:
     return [f"{title}:", *(f"  {item}" for item in items[:SHOWN]), *more] if items else []
 
 
-def incomplete_text(
-    card: Card, version: str, config: str, found: Survey, damaged: Sequence[str], local: Local, place: str
-) -> str:
+def incomplete_text(choice: Choice, found: Survey, damaged: Sequence[str], local: Local, place: str) -> str:
     """List what is missing, damaged and extra, and what to do."""
     return "\n".join(
         [
-            f"{card.id}@{version}: {len(found.missing):,} of {found.expected:,} files are missing in {place}"
-            + (f", {len(damaged):,} are damaged." if damaged else "."),
+            f"{choice.card.id}@{choice.version}: {len(found.missing):,} of {found.expected:,} files are missing in "
+            + (f"{place}, {len(damaged):,} are damaged." if damaged else f"{place}."),
             *listed("Missing", found.missing),
             *listed("Damaged", damaged),
             *listed("Not expected", local.extra),
-            f"Expected:\n{expected_tree(card, version, config)}",
+            f"Expected:\n{expected_tree(choice)}",
             *([above_text(local.above)] if local.above else []),
             "To build what is there, marked incomplete: allow_missing=True, or --allow-missing.",
         ]
@@ -128,13 +119,13 @@ def _drawn_folder(resource: Resource) -> Iterator[str]:
         yield f"{'  ' if folder else ''}{name.ljust(width)}   ({needed}{pattern.what})"
 
 
-def examples(card: Card, version: str | None = None) -> list[Pattern]:
+def examples(choice: Choice) -> list[Pattern]:
     """List the files that users write themselves and of which the card has an example."""
-    return [pattern for part in card.resources_of(version) for pattern in part.files if pattern.example]
+    return [pattern for part in choice.every_resource for pattern in part.files if pattern.example]
 
 
-def _examples(card: Card, version: str | None) -> Iterator[str]:
-    for pattern in examples(card, version):
+def _examples(choice: Choice) -> Iterator[str]:
+    for pattern in examples(choice):
         yield from ("", f"{readable(pattern.glob)}, for example:")
         yield textwrap.indent(pattern.example.rstrip(), "  | ", lambda _: True)
 

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from covid_datasets.catalog.cards import load_card, split_name
+from covid_datasets.catalog.cards import choose
 from covid_datasets.progress import amount
-from covid_datasets.raw.access import above_text, expected_tree, how_to_get, listed, spec
+from covid_datasets.raw.access import above_text, expected_tree, how_to_get, listed
 from covid_datasets.raw.local import mount_local
 from covid_datasets.raw.survey import survey
 
@@ -90,12 +90,9 @@ def check(name: str, data_dir: str | os.PathLike[str], config: str | None = None
     >>> check("covid_ct", getfixture("tmp_path")).ok
     False
     """
-    identifier, wanted = split_name(name)
-    card = load_card(identifier)
-    version, stated = card.version(wanted)
-    chosen = card.config(config)[0]
-    resources = card.resources_of(version, chosen)
-    local = mount_local(Path(data_dir), card.resources_of(version))  # a file of another config is not an extra one
+    choice = choose(name, config)
+    resources = choice.resources
+    local = mount_local(Path(data_dir), choice.every_resource)
     # As when building: whoever brings a part of what has to be got by hand gets the open ones downloaded.
     fetched = bool(local.mounts) and not all(resource.copies for resource in resources)
     lacking = [resource for resource in resources if resource.name not in local.mounts]
@@ -103,10 +100,10 @@ def check(name: str, data_dir: str | os.PathLike[str], config: str | None = None
     found = survey([resource for resource in resources if resource not in downloads], local.mounts)
     sizes = [size for mount in local.mounts.values() for size in mount.sizes().values()]
     return Check(
-        name=spec(card, version),
-        version=version,
+        name=choice.name,
+        version=choice.version,
         data_dir=str(data_dir),
-        ok=not found.is_short(stated.tolerance),
+        ok=not found.is_short(choice.state.tolerance),
         files=len(sizes),
         bytes=sum(sizes),
         expected=found.expected,
@@ -116,5 +113,5 @@ def check(name: str, data_dir: str | os.PathLike[str], config: str | None = None
         optional={part.name: how_to_get(part) for part in lacking if part.optional and part not in downloads},
         downloads=tuple(part.name for part in downloads),
         above=local.above,
-        tree=expected_tree(card, version, chosen),
+        tree=expected_tree(choice),
     )

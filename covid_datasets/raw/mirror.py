@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from covid_datasets.catalog.card import Card, Copy, Resource
+from covid_datasets.catalog.card import Card, Choice, Copy, Resource
 from covid_datasets.catalog.listing import read_listing
 from covid_datasets.errors import CacheError, ChangedUpstreamError, NoSpaceError, UsageError
 from covid_datasets.fetch.download import Accept, Download, locate_all
@@ -36,11 +36,11 @@ class Mirrored:
 
 
 def write_mirror(
-    cards_and_versions: Sequence[tuple[Card, str | None]],
+    choices: Sequence[Choice],
     destination: Path | str,
     settings: Settings,
     *,
-    accept: Callable[[Card, str | None], Accept | Mapping[str, Accept] | None] | None = None,
+    accept: Callable[[Choice], Accept | Mapping[str, Accept] | None] | None = None,
     limits: Limits | None = None,
 ) -> list[Mirrored]:
     """Put every resource that has an address into ``destination`` as ``<host>/<path>``, verified, with a SHA256SUMS.
@@ -49,7 +49,7 @@ def write_mirror(
     the same order and so arrives there. What is in the mirror and right is not fetched again.
 
     Args:
-        cards_and_versions: The sources, each with a version; ``None`` is the default version.
+        choices: The sources, each in a version; the files of all its configs are copied.
         destination: A local folder.
         settings: Where to get the files from.
         accept: Gives the check of a source's copies, as ``locate_all`` takes it.
@@ -59,18 +59,18 @@ def write_mirror(
     make_folder(folder)
     sums = read_sums(folder)
     results: list[Mirrored] = []
-    for card, version in cards_and_versions:
-        fetchable = [resource for resource in card.resources_of(version) if resource.copies]
+    for choice in choices:
+        fetchable = [resource for resource in choice.every_resource if resource.copies]
         single = [resource for resource in fetchable if resource.archive != "bucket"]
-        present = {r.name: found for r in single if (found := _present(card, r, folder, sums))}
+        present = {r.name: found for r in single if (found := _present(choice.card, r, folder, sums))}
         lacking = [resource for resource in single if resource.name not in present]
-        chosen = accept(card, version) if accept else None
-        located = locate_all(lacking, settings, accept=chosen, limits=limits, title=f"Mirroring {card.id}")
+        chosen = accept(choice) if accept else None
+        located = locate_all(lacking, settings, accept=chosen, limits=limits, title=f"Mirroring {choice.card.id}")
         for resource in fetchable:
             if resource.archive == "bucket":
-                stored = _store_bucket(card, resource, settings, folder, sums, limits)
+                stored = _store_bucket(choice.card, resource, settings, folder, sums, limits)
             else:
-                stored = [present.get(resource.name) or _store(card, resource, *located[resource.name], folder)]
+                stored = [present.get(resource.name) or _store(choice.card, resource, *located[resource.name], folder)]
             sums |= {found.path.relative_to(folder).as_posix(): found.sha256 for found in stored}
             results += stored
         _write_sums(folder, sums)

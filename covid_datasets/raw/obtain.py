@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from covid_datasets.catalog.card import Card, Copy, Resource
-from covid_datasets.catalog.cards import load_card, split_name
+from covid_datasets.catalog.card import Card, Choice, Copy, Resource
+from covid_datasets.catalog.cards import choose
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
 from covid_datasets.fetch.download import Download, locate_all
 from covid_datasets.raw.access import access_text, how_to_get, incomplete_text
@@ -52,21 +52,18 @@ class Obtained:
 
 
 def obtain(
-    card: Card,
-    version: str,
-    config: str,
+    choice: Choice,
     settings: Settings,
     *,
     data_dir: str | os.PathLike[str] | None = None,
     allow_missing: bool = False,
 ) -> Obtained:
-    """Get the raw files of a version, from ``data_dir`` where given, else from the source's copies in order."""
-    resources = card.resources_of(version, config)
+    """Get the raw files of a source, from ``data_dir`` where given, else from the source's copies in order."""
+    resources = choice.resources
     by_hand = [resource for resource in resources if not resource.copies]
-    if data_dir is None and needs_hands(card, resources, settings):
-        raise AccessRequired(access_text(card, version, config))
-    local = Local({}, [], {}) if data_dir is None else mount_local(Path(data_dir), card.resources_of(version))
-    # A file of another config is not an extra one.
+    if data_dir is None and needs_hands(choice.card, resources, settings):
+        raise AccessRequired(access_text(choice))
+    local = Local({}, [], {}) if data_dir is None else mount_local(Path(data_dir), choice.every_resource)
     mounts = {each.name: local.mounts[each.name] for each in resources if each.name in local.mounts}
     unusable = dict(local.damaged)
     origins = [Origin(name, shown(mount.location), "", _proof(mount)) for name, mount in mounts.items()]
@@ -79,15 +76,15 @@ def obtain(
         mounts |= {name: mount for name, (mount, _) in brought.items()}
         origins += [origin for _, origin in brought.values()]
     mounts = {resource.name: mounts[resource.name] for resource in resources if resource.name in mounts}
-    raw = RawTree(tuple(mounts.values()), version, config, dict(card.config(config)[1].options))
+    raw = RawTree(tuple(mounts.values()), choice.version, choice.config, dict(choice.form.options))
     found = survey(resources, mounts)
     # What an optional part lacks may not be needed; the build counts what is, see `covid_datasets.prepare.components`.
     needed = survey([resource for resource in resources if not resource.optional], mounts)
-    short = needed.is_short(card.version(version)[1].tolerance)
+    short = needed.is_short(choice.state.tolerance)
     if short and not allow_missing:
         place = "the copies that could be reached" if data_dir is None else f"data_dir {data_dir}"
         damaged = [*found.wrong, *(f"{where}: {why}" for where, why in unusable.items())]
-        raise IncompleteSourceError(incomplete_text(card, version, config, found, damaged, local, place))
+        raise IncompleteSourceError(incomplete_text(choice, found, damaged, local, place))
     to_get = {resource.name: how_to_get(resource) for resource in resources if resource.name not in mounts}
     return Obtained(raw, tuple(origins), found.missing, tuple(local.extra), unusable, to_get, short)
 
@@ -134,17 +131,17 @@ def make_mirror(
     mirror: str | None = None,
 ) -> list[Mirrored]:
     """Copy the raw files of sources ("cohen", "cohen@2020-06-22") into a folder that works as a mirror elsewhere."""
-    wanted = [(load_card(identifier), version) for identifier, version in map(split_name, names)]
+    choices = [choose(name) for name in names]
     settings = Settings.resolve(cache_dir, mirror)
-    for card, version in wanted:
-        if needs_hands(card, card.resources_of(version), settings):
+    for choice in choices:
+        if needs_hands(choice.card, choice.every_resource, settings):
             carried = "What you fetched by hand needs no mirror: carry the folder over, and use it there."
-            raise AccessRequired(f"{access_text(card, version)}\n{carried}")
+            raise AccessRequired(f"{access_text(choice)}\n{carried}")
     return write_mirror(
-        wanted,
+        choices,
         Path(destination),
         settings,
-        accept=lambda card, version: {resource.name: _whole(resource) for resource in card.resources_of(version)},
+        accept=lambda choice: {resource.name: _whole(resource) for resource in choice.every_resource},
     )
 
 

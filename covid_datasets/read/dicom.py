@@ -28,7 +28,7 @@ Numbers = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class DicomHeader:
     """What a file says about its image; what it does not say is empty or ``None``.
 
     Attributes:
@@ -58,12 +58,12 @@ class Header:
     unit: str
 
 
-def read_header(data: bytes, path: str) -> Header:
+def read_header(data: bytes, path: str) -> DicomHeader:
     """Read what a file says about its image, without its pixels; a header that just stops is an error."""
     found = _read(data, path, stop_before_pixels=True)
     try:
         spacing = _numbers(found, "PixelSpacing", 2)
-        return Header(
+        return DicomHeader(
             path=path,
             sop_class=str(found.get("SOPClassUID", "")),
             instance=str(found.get("SOPInstanceUID", "")),

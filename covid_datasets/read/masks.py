@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from covid_datasets.errors import DamagedFileError
-from covid_datasets.read.nifti import Header, read_header, read_volume
+from covid_datasets.read.nifti import NiftiHeader, read_header, read_volume
 from covid_datasets.schema import Notice
 
 SAME_PLACE = 0.1
@@ -23,7 +23,7 @@ class Mask:
     ``odd`` are some of the stored values that are neither 0 nor 1.
     """
 
-    header: Header
+    header: NiftiHeader
     voxels: np.ndarray
     odd: tuple[float, ...]
 
@@ -54,7 +54,7 @@ def check_mask(image: bytes, image_path: str, data: bytes, path: str) -> Iterato
     yield from told(header, mask, path)
 
 
-def told(image: Header, mask: Mask, path: str) -> Iterator[Notice]:
+def told(image: NiftiHeader, mask: Mask, path: str) -> Iterator[Notice]:
     """Say what is odd about a mask that lies on the voxels of its image."""
     if mask.odd:
         what = f"expected 0 and 1, found {', '.join(f'{value:g}' for value in mask.odd)}; above 0.5 counts as 1"
@@ -63,7 +63,7 @@ def told(image: Header, mask: Mask, path: str) -> Iterator[Notice]:
         yield Notice("mask without orientation", path, "taken to be the image's, which has the same shape")
 
 
-def difference(image: Header, mask: Header) -> str:
+def difference(image: NiftiHeader, mask: NiftiHeader) -> str:
     """Say why a mask does not lie on the voxels of an image; nothing where it does."""
     if image.shape != mask.shape:
         return f"expected the shape {image.shape} of its image, found {mask.shape} (slices, rows, columns)"

@@ -30,7 +30,7 @@ _MILLIMETRES = {1: 1000.0, 3: 0.001}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Header:
+class NiftiHeader:
     """What a file says about its voxels.
 
     Attributes:
@@ -64,7 +64,7 @@ class Volume:
     ``surplus`` counts bytes behind the voxels, that the header does not account for.
     """
 
-    header: Header
+    header: NiftiHeader
     stored: np.ndarray
     surplus: int = 0
 
@@ -80,7 +80,7 @@ class Volume:
         return stored * np.float64(self.header.slope) + self.header.intercept
 
 
-def read_header(data: bytes, path: str) -> Header:
+def read_header(data: bytes, path: str) -> NiftiHeader:
     """Read what the bytes of a ``.nii`` or ``.nii.gz`` file say about the volume, and inflate no more than that."""
     return _header(_head(_pieces(data, path))[0], data, path)
 
@@ -190,7 +190,7 @@ def _head(pieces: Iterator[bytes | memoryview]) -> tuple[bytes, Iterator[bytes |
     return b"".join(piece[:540] for piece in taken)[:540], again()
 
 
-def _header(head: bytes, data: bytes, path: str) -> Header:
+def _header(head: bytes, data: bytes, path: str) -> NiftiHeader:
     need("nibabel")
     import nibabel
 
@@ -224,7 +224,7 @@ def _header(head: bytes, data: bytes, path: str) -> Header:
     columns, rows, slices = shape
     x, y, z = (round(float(side), 6) for side in np.nan_to_num(sides))
     slope, intercept = (1.0, 0.0) if slope is None else (float(slope), float(intercept))
-    found = Header((slices, rows, columns), dtype, offset, slope, intercept, affine, (x, y, z))
+    found = NiftiHeader((slices, rows, columns), dtype, offset, slope, intercept, affine, (x, y, z))
     if found.end > MAX_VOLUME_BYTES or offset < len(head[:348]):
         raise _damaged(path, data, f"the header promises {found.end:,} bytes (shape {found.shape} of {dtype})")
     return found

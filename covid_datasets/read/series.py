@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from covid_datasets.errors import DamagedFileError
-from covid_datasets.read.dicom import CT_IMAGE, Header, Numbers, read_header, read_hounsfield
+from covid_datasets.read.dicom import CT_IMAGE, DicomHeader, Numbers, read_header, read_hounsfield
 from covid_datasets.read.polygons import Polygon, fill
 from covid_datasets.schema import Notice, Part, RawReader
 
@@ -24,7 +24,7 @@ WIDE_GAP = 1.5
 """A distance between neighbours beyond so many times the usual one is a gap."""
 SCREENS = {"LOCALIZER": "a localizer, no slice", "SCREEN SAVE": "a picture of a screen, no slice"}
 
-Slice = tuple[Header, float]
+Slice = tuple[DicomHeader, float]
 """A header, and how far along the normal of the series its slice is, in millimetres."""
 
 
@@ -59,7 +59,7 @@ def series_parts(
         wanted: Which series and patient the slices must be of.
         outlines: SOPInstanceUID -> outlines of infection in that slice.
     """
-    headers: list[Header] = []
+    headers: list[DicomHeader] = []
     for path in files:
         try:
             header = read_header(raw.read(path), path)
@@ -78,7 +78,7 @@ def series_parts(
     yield from _slices(raw, [header for run in runs for header, _ in run], step, wanted, outlines or {})
 
 
-def refusal(header: Header, wanted: Wanted) -> tuple[str, str, str] | None:
+def refusal(header: DicomHeader, wanted: Wanted) -> tuple[str, str, str] | None:
     """Say why a file is no slice of the wanted series (kind, where, what); ``None`` where it is one."""
     path = header.path
     if header.sop_class != CT_IMAGE:
@@ -103,7 +103,7 @@ def refusal(header: Header, wanted: Wanted) -> tuple[str, str, str] | None:
     return None
 
 
-def in_order(headers: Sequence[Header]) -> list[Slice]:
+def in_order(headers: Sequence[DicomHeader]) -> list[Slice]:
     """Order slices of one orientation along their normal; file names and instance numbers say nothing.
 
     The order among slices at one place is that of their acquisition.
@@ -135,7 +135,7 @@ def view_of(orientation: Numbers) -> Literal["axial", "coronal", "sagittal"]:
     return planes[int(np.argmax(np.abs(normal(orientation))))]
 
 
-def _largest_stack(headers: Sequence[Header], name: str) -> Generator[Notice, None, list[Header]]:
+def _largest_stack(headers: Sequence[DicomHeader], name: str) -> Generator[Notice, None, list[DicomHeader]]:
     """Keep the slices of the commonest series, orientation, size and spacing; tell of each other slice."""
     kinds = {header.path: _geometry(header) for header in headers}
     if not kinds:
@@ -150,7 +150,7 @@ def _largest_stack(headers: Sequence[Header], name: str) -> Generator[Notice, No
     return [header for header in headers if kinds[header.path] == common]
 
 
-def _geometry(header: Header) -> tuple[str, Numbers, tuple[int, int], Numbers]:
+def _geometry(header: DicomHeader) -> tuple[str, Numbers, tuple[int, int], Numbers]:
     # Adding zero makes one number of 0.0 and -0.0.
     orientation = tuple(round(value, 2) + 0.0 for value in header.orientation or ())
     spacing = tuple(round(value, 4) for value in header.spacing or ())
@@ -212,7 +212,7 @@ def _step(runs: Sequence[Sequence[Slice]], name: str) -> Generator[Notice, None,
 
 def _slices(
     raw: RawReader,
-    headers: Sequence[Header],
+    headers: Sequence[DicomHeader],
     step: float | None,
     wanted: Wanted,
     outlines: Mapping[str, tuple[Polygon, ...]],

@@ -9,7 +9,7 @@ import numpy as np
 
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.read.masks import Mask, difference, read_mask, told
-from covid_datasets.read.nifti import Header, Volume, hounsfield, read_volume
+from covid_datasets.read.nifti import NiftiHeader, Volume, hounsfield, read_volume
 from covid_datasets.read.orientation import orientation, perpendicular, position, spacing, turned
 from covid_datasets.schema import Notice, Part, RawReader
 
@@ -65,7 +65,7 @@ def axial_slices(raw: RawReader, path: str, masks: tuple[tuple[str, str], ...] =
         yield Notice("undecodable (poor)", path, what, dropped=True)
 
 
-def _fields(header: Header, affine: np.ndarray | None, number: int) -> dict[str, Any]:
+def _fields(header: NiftiHeader, affine: np.ndarray | None, number: int) -> dict[str, Any]:
     if affine is None:
         return {"part_index": number, "spacing": header.spacing if all(header.spacing) else None}
     return {

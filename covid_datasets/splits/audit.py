@@ -13,7 +13,7 @@ SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Evidence:
     """What one kind of evidence says: groups and rows that lie in more than one split."""
 
     kind: Kind
@@ -30,7 +30,7 @@ class AuditReport:
     dataset: str
     scheme: str
     rows: dict[str, int]
-    findings: tuple[Finding, ...]
+    findings: tuple[Evidence, ...]
     contradictions: tuple[str, ...]
 
     @property
@@ -78,7 +78,7 @@ def audit_links(
     for split in splits:
         if split is not None:
             sizes[split] = sizes.get(split, 0) + 1
-    findings = tuple(_finding(kind, found, splits, names) for kind, found in by_kind.items())
+    findings = tuple(_weigh(kind, found, splits, names) for kind, found in by_kind.items())
     return AuditReport(dataset, scheme, dict(sorted(sizes.items())), findings, _contradictions(by_kind, names, labels))
 
 
@@ -97,7 +97,7 @@ def _contradictions(
     return tuple(told.values())
 
 
-def _finding(kind: Kind, links: list[Link], splits: Sequence[str | None], names: Sequence[str]) -> Finding:
+def _weigh(kind: Kind, links: list[Link], splits: Sequence[str | None], names: Sequence[str]) -> Evidence:
     members: dict[int, list[int]] = {}
     for row, group in enumerate(components(len(splits), links)):
         members.setdefault(group, []).append(row)
@@ -110,7 +110,7 @@ def _finding(kind: Kind, links: list[Link], splits: Sequence[str | None], names:
     ]
     examples = tuple(_example(rows, splits, names, keys) for rows in straddling[:SHOWN])
     groups = len({group for group, rows in members.items() if len(rows) > 1})
-    return Finding(kind, groups, len(straddling), sum(map(len, straddling)), examples)
+    return Evidence(kind, groups, len(straddling), sum(map(len, straddling)), examples)
 
 
 def _example(rows: list[int], splits: Sequence[str | None], names: Sequence[str], keys: dict[int, str]) -> str:

@@ -134,12 +134,12 @@ def _access(card: Card) -> Iterator[str]:
     if card.access.steps:
         yield ""
         yield from (f"{number}. {step}" for number, step in enumerate(card.access.steps, start=1))
-    by_hand = [resource for resource in card.resources_of() if not resource.copies]
+    by_hand = [resource for resource in card.choice().every_resource if not resource.copies]
     if card.access.kind == "open" and not by_hand:
         return
     if by_hand:
-        yield from ("", "Your folder is then:", "", "```text", textwrap.dedent(expected_tree(card)), "```")
-    for pattern in examples(card):
+        yield from ("", "Your folder is then:", "", "```text", textwrap.dedent(expected_tree(card.choice())), "```")
+    for pattern in examples(card.choice()):
         yield from ("", f"`{readable(pattern.glob)}`, for example:", "", "```text", pattern.example.rstrip(), "```")
     yield from ("", f"To see what it lacks: `covid-datasets check {card.id} --data-dir FOLDER`")
     yield from ("", f"Then: `covid-datasets build {card.id} --data-dir FOLDER`")
@@ -243,7 +243,7 @@ def _columns(card: Card) -> Iterator[str]:
     yield from ("## Columns", "", "A table without images: these columns are all it has, in one split, `train`.")
     for name in card.configs:
         yield from ("", f"Config `{name}`:", "")
-        columns = card.columns_of(name)
+        columns = card.choice(config=name).columns
         yield from table(("column", "type"), [(f"`{column}`", kind) for column, kind in columns.items()])
 
 

@@ -254,7 +254,7 @@ def test_cohen_with_a_renamed_column(cohen_tree: Path) -> None:
 
 def test_cohen_from_an_archive(tmp_path: Path) -> None:
     cohen_source.write_archives(tmp_path)
-    resource = load_card("cohen").resources_of("2020-06-22")[0]
+    resource = load_card("cohen").choice("2020-06-22").resources[0]
     path = tmp_path / resource.copies[0].url.removeprefix("https://")
     raw = RawTree((Mount((str(path),), root=resource.copies[0].root),))
     records, _ = build("cohen", raw)
@@ -264,7 +264,7 @@ def test_cohen_from_an_archive(tmp_path: Path) -> None:
 
 @needs_mirror
 def test_cohen_of_the_mirror() -> None:
-    resource = load_card("cohen").resources_of("2020-06-22")[0]
+    resource = load_card("cohen").choice("2020-06-22").resources[0]
     path = MIRROR / resource.copies[0].url.removeprefix("https://")
     raw = RawTree((Mount((str(path),), root=resource.copies[0].root, manifest=resource.manifest),))
     records, notices = build("cohen", raw)

@@ -63,7 +63,7 @@ def test_every_version_is_read(small: SmallSources, version: str) -> None:
     assert {record.official_split for record in records.values()} == {"train", "test"}
     listed = {sample.split("/")[0] for sample in records}
     card = load_card("covidx")
-    assert listed == {part.name for part in card.resources_of(version)} - {"lists", "ready"}
+    assert listed == {part.name for part in card.choice(version).resources} - {"lists", "ready"}
     assert {record.label for record in records.values()} <= {"covid19", "no_finding", "pneumonia", "not_covid19", None}
 
 

@@ -392,7 +392,7 @@ def test_a_broken_row_of_a_report_is_named(daily: Callable[..., Built]) -> None:
 
 
 def test_a_report_for_each_day() -> None:
-    resources = load_card("jhu_csse").resources_of(config="daily_reports")
+    resources = load_card("jhu_csse").choice(config="daily_reports").resources
     assert len(resources) == 1143 + 1
     assert resources[1].path == report("01-22-2020")
     assert resources[-1].path == report("03-09-2023")

@@ -35,7 +35,7 @@ def changed(old: str, new: str) -> str:
 def test_a_good_card(tmp_path: Path) -> None:
     card = read(tmp_path, GOOD)
     assert (card.id, card.modalities, card.config()[0]) == ("tiny", ("CXR",), "default")
-    assert card.resources_of("1")[0].copies[1].rename == {"%": "_"}
+    assert card.choice("1").resources[0].copies[1].rename == {"%": "_"}
     assert len(card.digest) == 64
     with pytest.raises(AttributeError):
         card.title = "other"  # type: ignore[misc]

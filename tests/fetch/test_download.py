@@ -405,7 +405,7 @@ def test_a_mirror_answers_for_everything(server: Server, settings: Settings, tmp
         card("two", resource(server.url("/b.zip"), name="s"), resource(server.url("/b.zip"), name="t")),
     ]
     folder = tmp_path / "made"
-    made = write_mirror([(source, None) for source in sources], folder, settings, limits=QUICK)
+    made = write_mirror([source.choice() for source in sources], folder, settings, limits=QUICK)
     host = f"127.0.0.1_{server.port}"
     assert [(entry.dataset, entry.resource, entry.action) for entry in made] == [
         ("one", "r", "stored"),
@@ -420,16 +420,16 @@ def test_a_mirror_answers_for_everything(server: Server, settings: Settings, tmp
     isolated = Settings(tmp_path / "other", mirror=str(folder), offline=True)
     for source in sources:
         assert set(locate_all(source.resources, isolated)) == {r.name for r in source.resources}
-    again = write_mirror([(source, None) for source in sources], folder, settings, limits=QUICK)
+    again = write_mirror([source.choice() for source in sources], folder, settings, limits=QUICK)
     assert {entry.action for entry in again} == {"kept"}
     assert len(server.requests) == asked
 
 
 def test_a_damaged_file_of_a_mirror_is_replaced(server: Server, settings: Settings, tmp_path: Path) -> None:
     source = card("one", resource(server.url("/a.zip"), name="r"))
-    (first,) = write_mirror([(source, None)], tmp_path / "made", settings, limits=QUICK)
+    (first,) = write_mirror([source.choice()], tmp_path / "made", settings, limits=QUICK)
     first.path.write_bytes(b"damaged")
-    (second,) = write_mirror([(source, None)], tmp_path / "made", settings, limits=QUICK)
+    (second,) = write_mirror([source.choice()], tmp_path / "made", settings, limits=QUICK)
     assert second.action == "stored"
     assert first.path.read_bytes() == BODY
     first.path.unlink()

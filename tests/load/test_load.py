@@ -203,7 +203,7 @@ def test_a_wrong_split_or_scheme_is_told_before_anything_is_built(
 def test_a_missing_extra_is_told_before_anything_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     card = load_card("phantom")
     lacking = replace(card, configs={"small": replace(card.configs["small"], needs=("no_such_module",))})
-    monkeypatch.setattr("covid_datasets.prepare.engine.load_card", lambda name: lacking)
+    monkeypatch.setattr("covid_datasets.catalog.cards.load_card", lambda name: lacking)
     with pytest.raises(MissingExtraError, match="no_such_module is not installed"):
         build_dataset("phantom", "small", cache_dir=tmp_path)
     assert not list(tmp_path.iterdir())

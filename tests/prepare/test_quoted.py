@@ -13,7 +13,7 @@ from covid_datasets.errors import CatalogError
 from covid_datasets.load.selection import select
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.prepare.inputs import declared_inputs
-from covid_datasets.prepare.quoted import page_ties, pages_of
+from covid_datasets.prepare.quoted import addresses_of, quoted_ties
 from covid_datasets.prepare.result import Built
 from covid_datasets.schema import Record
 from covid_datasets.splits.index import Index
@@ -21,11 +21,11 @@ from tests.small import SmallSources
 from tests.sources import chest
 from tests.tiny import BUILDER, CARD, VERSION, installed
 
-PAGE = r'page = "//cases\\.org/.*/case-?0*(\\d+)\\b"'
-SITE = CARD.replace('how = "The list says."', f'how = "The list says."\n{PAGE}') + VERSION
+ADDRESS = r'address = "//cases\\.org/.*/case-?0*(\\d+)\\b"'
+SITE = CARD.replace('how = "The list says."', f'how = "The list says."\n{ADDRESS}') + VERSION
 COLLECTION = CARD.replace('default_version = "1"', 'default_version = "1"\nquotes = ["site"]') + VERSION
 WITH_URL = BUILDER.replace("source_row=row,", 'source_row=row, source_url=row.get("url"),')
-PAGES = {"site": r"//cases\.org/.*/case-?0*(\d+)\b"}
+ADDRESSES = {"site": r"//cases\.org/.*/case-?0*(\d+)\b"}
 
 
 def record(**fields: str) -> Record:
@@ -35,8 +35,8 @@ def record(**fields: str) -> Record:
 @pytest.mark.parametrize(
     ("url", "ties"),
     [
-        ("https://cases.org/2020/03/case-24/", ("page:site/24",)),
-        ("https://cases.org/2020/03/case024?lang=en", ("page:site/24",)),
+        ("https://cases.org/2020/03/case-24/", ("case:site/24",)),
+        ("https://cases.org/2020/03/case024?lang=en", ("case:site/24",)),
         ("https://cases.org/2020/03/case-24b", ()),
         ("https://other.org/2020/03/case-24/", ()),
         ("", ()),
@@ -44,14 +44,16 @@ def record(**fields: str) -> Record:
     ],
 )
 def test_an_address_names_the_patient(url: str, ties: tuple[str, ...]) -> None:
-    assert page_ties("collection", record(source_url=url, patient="7"), PAGES) == ties
+    assert quoted_ties("collection", record(source_url=url, patient="7"), ADDRESSES) == ties
 
 
 def test_the_rows_of_the_pages_themselves_are_tied_by_their_patient() -> None:
-    assert page_ties("site", record(patient="24"), PAGES) == ("page:site/24",)
-    assert page_ties("site", record(), PAGES) == ()
+    assert quoted_ties("site", record(patient="24"), ADDRESSES) == ("case:site/24",)
+    assert quoted_ties("site", record(), ADDRESSES) == ()
     other = record(patient="24", source_url="https://cases.org/x/case-25")
-    assert page_ties("site", other, PAGES) == ("page:site/24", "page:site/25"), "two that may be one are kept together"
+    assert quoted_ties("site", other, ADDRESSES) == ("case:site/24", "case:site/25"), (
+        "two that may be one are kept together"
+    )
 
 
 @pytest.fixture
@@ -96,30 +98,30 @@ def test_copies_and_pages_share_a_group_and_a_split(both: tuple[Path, Path]) -> 
             for row in parts[number]:
                 for tie in ties[int(row)]:  # type: ignore[attr-defined]
                     where.setdefault(tie, set()).add(split)
-    assert {"page:site/3", "page:site/12"} <= set(where)
+    assert {"case:site/3", "case:site/12"} <= set(where)
     assert {tie for tie, splits in where.items() if len(splits) > 1} == set()
 
 
 def test_a_changed_address_is_built_anew_and_a_source_that_is_not_there_ties_nothing(both: tuple[Path, Path]) -> None:
     card = load_card("collection")
-    before = declared_inputs(card, "1", "default", "full")
+    before = declared_inputs(card.choice(), "full")
     path = catalog_folder() / "site.toml"
     path.write_text(path.read_text().replace("case-?", "caso-?"))
-    assert declared_inputs(card, "1", "default", "full") != before
+    assert declared_inputs(card.choice(), "full") != before
     path.unlink()
-    assert pages_of(card) == {}
-    assert "pages" not in declared_inputs(card, "1", "default", "full")
+    assert addresses_of(card) == {}
+    assert "addresses" not in declared_inputs(card.choice(), "full")
 
 
 @pytest.mark.parametrize(
-    ("page", "expected"),
+    ("address", "expected"),
     [("'('", "a regular expression"), ("'case'", "one group"), ("'(a)(b)'", "one group"), ("3", "text")],
 )
-def test_an_address_that_names_nobody_is_refused(tmp_path: Path, page: str, expected: str) -> None:
-    (tmp_path / "site.toml").write_text(re.sub(r"(?m)^page = .*", lambda _: f"page = {page}", SITE))
+def test_an_address_that_names_nobody_is_refused(tmp_path: Path, address: str, expected: str) -> None:
+    (tmp_path / "site.toml").write_text(re.sub(r"(?m)^address = .*", lambda _: f"address = {address}", SITE))
     (tmp_path / "manifests").mkdir()
     (tmp_path / "manifests" / "tiny.tsv").write_text("path\tsize\tsha256\tgit_sha1\n")
-    with pytest.raises(CatalogError, match=f"patients.page.*expected {expected}"):
+    with pytest.raises(CatalogError, match=f"patients.address.*expected {expected}"):
         read_card(tmp_path / "site.toml")
 
 
@@ -129,6 +131,6 @@ def test_cases_of_sirm_are_known_in_cohen(small: SmallSources) -> None:
     known = []
     for built in builds:
         ties = {tie for row in Index.read(built.path).column("ties") for tie in row}  # type: ignore[attr-defined]
-        known.append({tie for tie in ties if tie.startswith("page:")})
-    assert known[0] & known[1] == {"page:sirm/13", "page:sirm/71"}
-    assert known[1] == {"page:sirm/13", "page:sirm/71"}
+        known.append({tie for tie in ties if tie.startswith("case:")})
+    assert known[0] & known[1] == {"case:sirm/13", "case:sirm/71"}
+    assert known[1] == {"case:sirm/13", "case:sirm/71"}

@@ -62,8 +62,7 @@ def table_card(monkeypatch: pytest.MonkeyPatch) -> Card:
     versions = {name: replace(version, images=None, patients=None) for name, version in card.versions.items()}
     configs = {"small": Config(summary="All.")}
     card = replace(card, modalities=(), columns=COLUMNS, configs=configs, versions=versions)
-    for home in ("prepare.engine", "prepare.find", "load.dataset", "load.streaming", "catalog"):  # importers before it
-        monkeypatch.setattr(f"covid_datasets.{home}.load_card", lambda name: card)
+    monkeypatch.setattr("covid_datasets.catalog.cards.load_card", lambda name: card)
     monkeypatch.setattr("covid_datasets.builders.phantom.records", records)
     return card
 

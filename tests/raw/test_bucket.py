@@ -234,7 +234,7 @@ def test_a_mirror_that_we_make_serves_by_folder_and_by_web(bucket: Bucket, tmp_p
         versions={"1": Version(resources=("images",))},
         default_version="1",
     )
-    made = write_mirror([(card, None)], tmp_path / "mirror", Settings(tmp_path / "cache"), limits=QUICK)
+    made = write_mirror([card.choice()], tmp_path / "mirror", Settings(tmp_path / "cache"), limits=QUICK)
     assert len(made) == 10 + 6, "each file, and each page of each list"
     assert len(read_sums(tmp_path / "mirror")) == 16
     digest = bucket.fetch(tmp_path / "cache")[1]
@@ -245,7 +245,7 @@ def test_a_mirror_that_we_make_serves_by_folder_and_by_web(bucket: Bucket, tmp_p
         assert by_web.sizes() == by_folder.sizes() == {key: len(data) for key, data in bucket.files.items()}
     assert same == digest
     assert len(bucket.server.requests) == asked, "the bucket itself was not asked"
-    again = write_mirror([(card, None)], tmp_path / "mirror", Settings(tmp_path / "cache"), limits=QUICK)
+    again = write_mirror([card.choice()], tmp_path / "mirror", Settings(tmp_path / "cache"), limits=QUICK)
     assert {found.action for found in again} == {"kept"}
 
 

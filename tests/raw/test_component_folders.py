@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from covid_datasets.catalog.card import Copy, Pattern, Resource
-from covid_datasets.catalog.cards import load_card, read_card
+from covid_datasets.catalog.cards import choose, read_card
 from covid_datasets.errors import CatalogError, IncompleteSourceError
 from covid_datasets.prepare.completeness import check_complete
 from covid_datasets.prepare.components import Share, Tally
@@ -93,13 +93,11 @@ def test_parts_of_which_nothing_is_listed_are_not_counted() -> None:
 
 def test_what_is_lost_counts_with_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with installed(tmp_path / "package", monkeypatch, {"tiny": CARD + VERSION}, {"tiny": BUILDER}, {"a": b"a"}):
-        card = load_card("tiny")
-        inputs = {"version": "1", "config": "default", "allow_missing": False}
         tally = Tally((FILMS,))
         for number in range(30):
             tally.add(f"films/{number}.png", there=number == 0)
         with pytest.raises(IncompleteSourceError) as error:
-            check_complete(card, inputs, 1, tally.notices(), tally.shares())
+            check_complete(choose("tiny"), 1, tally.notices(), tally.shares())
     lines = str(error.value).splitlines()
     assert lines[0].startswith("tiny@1: 29 of 30 images are missing or damaged")
     assert lines[1:3] == ["Its parts:", "  films: 1 of 30 listed pictures are there; to get the rest: Ask for them."]
@@ -121,7 +119,7 @@ def test_a_build_depends_on_the_builders_that_its_builder_imports(
     cards = {"part_of_it": CARD + VERSION, "composed": CARD + VERSION}
     builders = {"part_of_it": BUILDER, "composed": composed}
     with installed(tmp_path / "package", monkeypatch, cards, builders, {"a": b"a"}) as catalogs:
-        digests = [declared_inputs(load_card(name), "1", "default", "full")["builder"] for name in cards]
+        digests = [declared_inputs(choose(name), "full")["builder"] for name in cards]
         (catalogs.parent / "builders/part_of_it.py").write_text(BUILDER + "# changed\n", encoding="utf-8")
-        changed = [declared_inputs(load_card(name), "1", "default", "full")["builder"] for name in cards]
+        changed = [declared_inputs(choose(name), "full")["builder"] for name in cards]
     assert len({*digests, *changed}) == 4

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from covid_datasets.catalog.card import Copy
-from covid_datasets.catalog.cards import load_card
+from covid_datasets.catalog.cards import choose
 from covid_datasets.errors import DamagedFileError, IncompleteSourceError, NotThereError, UnsafeArchiveError
 from covid_datasets.raw.local import archive_names
 from covid_datasets.raw.obtain import Obtained, obtain
@@ -43,7 +43,7 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def look(data_dir: Path, *, allow_missing: bool = False) -> Obtained:
     settings = Settings.resolve()
-    return obtain(load_card("tiny"), "1", "default", settings, data_dir=data_dir, allow_missing=allow_missing)
+    return obtain(choose("tiny"), settings, data_dir=data_dir, allow_missing=allow_missing)
 
 
 def spell(name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog.cards import catalog_folder, load_card
+from covid_datasets.catalog.cards import catalog_folder, choose
 from covid_datasets.errors import (
     AccessRequired,
     ChangedUpstreamError,
@@ -53,7 +53,7 @@ def without(*names: str) -> dict[str, bytes]:
 
 def get(mirror: Path, *, allow_missing: bool = False) -> Obtained:
     settings = Settings.resolve(mirror=str(mirror))
-    return obtain(load_card("tiny"), "1", "default", settings, allow_missing=allow_missing)
+    return obtain(choose("tiny"), settings, allow_missing=allow_missing)
 
 
 def rewrite_card(old: str, new: str) -> None:
@@ -114,7 +114,7 @@ def test_copies_that_are_all_in_part_are_listed_or_used_when_asked(tmp_path: Pat
         get(mirror)
     assert "tiny@1: 2 of 4 files are missing in the copies that could be reached" in str(error.value)
     assert "images/1%0.png\n  images/2.png" in str(error.value)
-    assert expected_tree(load_card("tiny")) in str(error.value)
+    assert expected_tree(choose("tiny")) in str(error.value)
     found = get(mirror, allow_missing=True)
     assert (found.missing, found.raw.has("images/1%1.png")) == (("images/1%0.png", "images/2.png"), True)
 
