@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from covid_datasets.builders import phantom
 
+from covid_datasets.catalog.cards import load_card
 from covid_datasets.errors import BuildError, InvalidRecordError, NotBuiltError, UsageError
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.prepare.find import find_build
@@ -328,7 +329,10 @@ def test_ten_times_the_source_takes_the_same_memory(tmp_path: Path) -> None:
         assert pandas == "False"
         peaks[config] = float(peak)
     assert peaks["large"] < 350
-    assert peaks["large"] == pytest.approx(peaks["default"], rel=0.10), peaks
+    # A row stays in memory as its line of the index, which is smaller by far than the 50 kB of its picture and masks.
+    rows = load_card("phantom").versions["1"].images
+    assert rows is not None
+    assert (peaks["large"] - peaks["default"]) * 1e6 / (9 * rows) < 10_000, peaks
 
 
 def test_an_empty_shard_is_a_file_with_the_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
