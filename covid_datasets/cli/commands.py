@@ -75,7 +75,7 @@ def run_build(arguments: Namespace) -> int:
         print_json(built.to_json())
         return 0
     incomplete = "  INCOMPLETE: files of the source are missing" if built.incomplete else ""
-    people = "" if built.columns else f" of {built.patients:,} patients"
+    people = f" of {built.people}" if built.people else ""
     print_facts(
         {
             "dataset": f"{built.id}@{built.version} ({built.config}){incomplete}",
@@ -242,7 +242,7 @@ def count_splits(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]
     return {
         name: {
             "rows": len(members),
-            "patients": len({row["patient_id"] for row in members}),
+            "patients": len({row["patient_id"] for row in members if row["patient_known"]}) or None,
             "groups": len({row["group"] for row in members}),
             "labels": dict(sorted(Counter(row["label"] or "unlabelled" for row in members).items())),
         }

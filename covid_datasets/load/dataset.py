@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from covid_datasets.catalog.cards import canonical, choose, split_name
+from covid_datasets.catalog.cards import canonical, choose, load_card, split_name
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import need
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
@@ -166,6 +166,8 @@ def _warn(builds: Sequence[Built], scheme: str) -> None:
                 f"{built.id}@{built.version} is INCOMPLETE: {built.rows:,} rows; {report_file} lists the rest",
                 stacklevel=3,
             )
+        if built.patients is None:
+            warnings.warn(f"{built.id}: {load_card(built.id).patients.consequence}", stacklevel=3)
         if scheme == "official":
             from covid_datasets.load.splits import audit_build
 

@@ -73,6 +73,11 @@ def build_dataset(
     if verify not in ("full", "bytes"):
         raise UsageError(f"verify: expected 'full' or 'bytes', found {verify!r}")
     choice = choose(name, config)
+    if verify == "bytes" and choice.card.patients.group == "near-duplicates":
+        raise UsageError(
+            f"verify: expected 'full' for {choice.card.id}, found 'bytes': only how its pictures look keeps those of "
+            "one person together"
+        )
     need(*choice.form.needs)  # before hours of downloading
     settings = Settings.resolve(cache_dir, mirror, offline)
     obtained = obtain(choice, settings, data_dir=data_dir, allow_missing=allow_missing)
@@ -105,7 +110,10 @@ def _build(
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     with workers as pool:
         records, addresses = builder.records(obtained.raw), addresses_of(card)
-        plan = make_plan(card.id, records, obtained.raw, shard_bytes, choice.resources, addresses, table=bool(columns))
+        plan = make_plan(
+            card.id, records, obtained.raw, shard_bytes, choice.resources, addresses,
+            table=bool(columns), group=card.patients.group,
+        )  # fmt: skip
         if plan.parts:  # whoever forgot a part is told before its pictures are missed, not after all others are read
             check_complete(choice, plan.rows, plan.notices, plan.parts, inputs["allow_missing"])
         with telling(work):
