@@ -40,6 +40,7 @@ def load_dataset(
     allow_missing: bool = False,
     mirror: str | None = None,
     offline: bool | None = None,
+    accept_licence: bool = False,
     **view: Any,
 ) -> Any:
     """Load one dataset, or several as one, building what is not built yet.
@@ -63,6 +64,7 @@ def load_dataset(
         allow_missing: Accept less than the whole source; what comes back is marked incomplete.
         mirror: A folder or URL that answers for every source.
         offline: Never open a socket.
+        accept_licence: Accept the terms of a source that wants that before anything is downloaded.
         **view: Keep rows by column: ``modality="CXR"``, ``quality=["good", "questionable"]``, ``label="covid19"``;
             of a table by its own: ``country="Italy"``, ``date=["2020-03-01", "2020-04-01"]``.
 
@@ -95,7 +97,9 @@ def load_dataset(
     if streaming and whole and not _is_built(names[0], config, cache_dir, options):
         from covid_datasets.load.streaming import stream_raw
 
-        streams = stream_raw(names[0], config, Settings.resolve(cache_dir, mirror, offline), **options)
+        streams = stream_raw(
+            names[0], config, Settings.resolve(cache_dir, mirror, offline), accept_licence=accept_licence, **options
+        )
         return streams if split is None else _streamed_split(streams, split)
     builds = []
     for each in names:
@@ -105,6 +109,7 @@ def load_dataset(
             from covid_datasets.prepare.engine import build_dataset  # heavy, and not needed by who only loads
 
             how: dict[str, Any] = {"executor": executor, "num_proc": num_proc, "mirror": mirror, "offline": offline}
+            how["accept_licence"] = accept_licence
             builds.append(build_dataset(each, config, cache_dir=cache_dir, **options, **how))
     _warn(builds, scheme)
     if framework == "hf" and whole and split is None and not streaming:

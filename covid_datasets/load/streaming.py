@@ -19,6 +19,7 @@ from covid_datasets.prepare.quoted import addresses_of
 from covid_datasets.prepare.result import Verify
 from covid_datasets.prepare.tabular import table_rows
 from covid_datasets.raw.obtain import obtain
+from covid_datasets.raw.terms import require_terms
 from covid_datasets.schema import Notice
 from covid_datasets.settings import Settings
 from covid_datasets.splits.assign import TABLE_SPLIT
@@ -30,7 +31,14 @@ STREAM_PIECE_BYTES = 8 << 20
 
 
 def stream_raw(
-    name: str, config: str | None, settings: Settings, *, data_dir: Any, verify: Verify, allow_missing: bool
+    name: str,
+    config: str | None,
+    settings: Settings,
+    *,
+    data_dir: Any,
+    verify: Verify,
+    allow_missing: bool,
+    accept_licence: bool = False,
 ) -> IterableDatasetDict:
     """Stream the default splits of a source that is not built.
 
@@ -48,6 +56,7 @@ def stream_raw(
             f"one person together, and that is found while building. First: covid-datasets build {card.id}"
         )
     need(*choice.form.needs)
+    require_terms(card, settings, accept_licence)
     obtained = obtain(choice, settings, data_dir=data_dir, allow_missing=allow_missing)
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     records, addresses = builder.records(obtained.raw), addresses_of(card)

@@ -52,6 +52,9 @@ def _of_values(record: Record) -> Iterator[str]:
         yield f"masks: expected {', '.join(MASKS)}, found {unknown}"
     if unknown := sorted(record.clinical.keys() - CLINICAL.keys()):
         yield f"clinical: expected names of schema.CLINICAL, found {unknown}"
+    for name, found in record.clinical.items():
+        if found is not None and name in CLINICAL and not CLINICAL[name].fits(found):
+            yield f"clinical.{name}: expected {CLINICAL[name]}, found {found!r}"
     for box in record.boxes or ():
         if not _is_box(box):
             yield f"boxes: expected a name, a corner at 0 or more, a positive size and a score of 0 to 1, found {box}"

@@ -17,6 +17,7 @@ from covid_datasets.raw.local import Local, mount_archive, mount_local, shown
 from covid_datasets.raw.mirror import Mirrored, write_mirror
 from covid_datasets.raw.series import SeriesMount
 from covid_datasets.raw.survey import missing_files, survey
+from covid_datasets.raw.terms import require_terms
 from covid_datasets.raw.tree import Mount, RawTree
 from covid_datasets.settings import Settings
 
@@ -129,6 +130,7 @@ def make_mirror(
     *,
     cache_dir: str | os.PathLike[str] | None = None,
     mirror: str | None = None,
+    accept_licence: bool = False,
 ) -> list[Mirrored]:
     """Copy the raw files of sources ("cohen", "cohen@2020-06-22") into a folder that works as a mirror elsewhere."""
     choices = [choose(name) for name in names]
@@ -137,6 +139,7 @@ def make_mirror(
         if needs_hands(choice.card, choice.every_resource, settings):
             carried = "What you fetched by hand needs no mirror: carry the folder over, and use it there."
             raise AccessRequired(f"{access_text(choice)}\n{carried}")
+        require_terms(choice.card, settings, accept_licence)
     return write_mirror(
         choices,
         Path(destination),

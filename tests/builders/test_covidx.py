@@ -11,12 +11,12 @@ import pytest
 from covid_datasets.builders import covidx
 
 from covid_datasets.catalog.cards import load_card
+from covid_datasets.catalog.published import read_identities
 from covid_datasets.errors import IncompleteSourceError, NotThereError
 from covid_datasets.load.dataset import load_dataset
 from covid_datasets.load.splits import audit_build
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.engine import build_dataset
-from covid_datasets.catalog.published import read_identities
 from covid_datasets.prepare.plan import full_patient_id
 from covid_datasets.prepare.result import Built
 from covid_datasets.raw.tree import RawTree
