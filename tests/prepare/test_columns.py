@@ -76,8 +76,8 @@ def test_every_column_is_stored_and_found(tmp_path: Path, monkeypatch: pytest.Mo
             found(outcome="dead")
 
 
-def load(name: str, **view: Any) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = list(load_dataset(name, split="all", framework="numpy", **view))
+def load(name: str, **view: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = list(load_dataset(name, split="all", framework="numpy", **view))
     return rows
 
 
