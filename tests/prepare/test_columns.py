@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -75,12 +76,12 @@ def test_every_column_is_stored_and_found(tmp_path: Path, monkeypatch: pytest.Mo
             found(outcome="dead")
 
 
-def load(name: str, **view: object) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = list(load_dataset(name, split="all", framework="numpy", **view))
+def load(name: str, **view: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = list(load_dataset(name, split="all", framework="numpy", **view))
     return rows
 
 
-def found(**view: object) -> set[str]:
+def found(**view: Any) -> set[str]:
     return {str(row["sample_id"]).partition("/")[2] for row in load("tiny", **view)}
 
 
