@@ -26,7 +26,7 @@ from tests.tiny import CARD, installed
 
 PICTURES = 12
 FILES = (
-    '\n[versions.1]\nresources = ["files"]\n\n[[resources]]\nname = "files"\narchive = "folder"\nsteps = ["Make it."]\n'
+    '\n[versions.1]\nresources = ["files"]\n\n[[resources]]\nname = "files"\nkind = "folder"\nsteps = ["Make it."]\n'
 )
 FILES += 'files = [{ glob = "*/*.png", what = "a picture", required = true }]\n'
 BUILDER = """
