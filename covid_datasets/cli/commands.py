@@ -228,7 +228,7 @@ def run_new(arguments: Namespace) -> int:
 def overlap_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """Sum up overlaps: how many pairs, of how many people, with how many contradictory labels."""
     pairs = {(row["first"], row["second"]): row for row in rows if row["proven"]}.values()
-    people = {row["first_patient"] for row in pairs} | {row["second_patient"] for row in pairs}
+    people = {row[side] for row in pairs for side in ("first_patient", "second_patient")} - {None}
     labels = [(row["first_label"], row["second_label"]) for row in pairs]
     differ = sum(None not in both and both[0] != both[1] for both in labels)
     alone = len({(row["first"], row["second"]) for row in rows}) - len(pairs)

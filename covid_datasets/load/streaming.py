@@ -55,6 +55,8 @@ def stream_raw(
             f"streaming: expected a finished build of {card.id}, found none: only how its pictures look keeps those of "
             f"one person together, and that is found while building. First: covid-datasets build {card.id}"
         )
+    if card.patients.known == "none" and not columns:
+        warnings.warn(f"{card.id}: {card.patients.consequence}", stacklevel=4)
     need(*choice.form.needs)
     require_terms(card, settings, accept_licence)
     obtained = obtain(choice, settings, data_dir=data_dir, allow_missing=allow_missing)

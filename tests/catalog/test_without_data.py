@@ -13,7 +13,7 @@ from covid_datasets.catalog.cards import choose, info, load_card, names, readabl
 from covid_datasets.catalog.overview import list_datasets
 from covid_datasets.cli import main
 from covid_datasets.contribute import pages
-from covid_datasets.errors import AccessRequired, CatalogError, UsageError
+from covid_datasets.errors import AccessRequired, CatalogError, UnknownVersionError, UsageError
 from covid_datasets.load.dataset import load_dataset
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.view.page import page
@@ -88,6 +88,11 @@ def test_a_second_name_of_a_second_name_is_told(catalog: Path) -> None:
     (catalog / "third.toml").write_text(ALIAS.replace('same_as = "phantom"', 'same_as = "copy"'), encoding="utf-8")
     with pytest.raises(CatalogError, match="third: key 'same_as': expected a source with data, found the alias 'copy'"):
         choose("third")
+    (catalog / "third.toml").write_text(ALIAS.replace('"phantom"', '"phantom@1"'), encoding="utf-8")
+    with pytest.warns(UserWarning, match="loading phantom@1"):
+        assert choose("third").version == "1"
+    with pytest.raises(UnknownVersionError, match="third@2: third is the one version phantom@1"):
+        choose("third@2")
     (catalog / "third.toml").write_text(ALIAS.replace('same_as = "phantom"', 'same_as = "gone"'), encoding="utf-8")
     with pytest.raises(CatalogError, match=r"key 'same_as': expected the id of another source, found 'gone'"):
         load_card("third")

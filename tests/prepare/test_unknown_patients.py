@@ -79,6 +79,9 @@ def test_all_as_one_group_is_train_and_never_one_patient(
         assert "12 rows of unknown patients in 1 group" in built.report()
         with pytest.warns(UserWarning, match="all: Nobody knows which rows show one person"):
             load_dataset("all", data_dir=tree, cache_dir=tmp_path / "cache", framework="numpy")
+        with pytest.warns(UserWarning, match="all: Nobody knows which rows show one person"):
+            streams = load_dataset("all", data_dir=tree, cache_dir=tmp_path / "other", streaming=True)
+        assert {row["patient_id"] for row in streams["train"]} == {"all/*"}
         assert main(["build", "all", "--data-dir", str(tree), "--cache-dir", str(tmp_path / "cache")]) == 0
         assert "12 of unknown patients in 1 group" in capsys.readouterr().out
         assert main(["splits", "all", "--cache-dir", str(tmp_path / "cache")]) == 0
