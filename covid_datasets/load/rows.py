@@ -76,7 +76,7 @@ def _volume(stored: dict[str, Any] | None) -> np.ndarray | None:
         return None
     from covid_datasets.read.nifti import read_volume  # an extra, of which most sources need nothing
 
-    return read_volume(stored["bytes"], stored["path"]).voxels
+    return read_volume(stored["bytes"], stored["path"], bounded=False).voxels
 
 
 def decode_array(data: bytes) -> np.ndarray:

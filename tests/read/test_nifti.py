@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.measure.image import Measured, UndecodableError, measure, measure_pixels
 from covid_datasets.measure.volume import measure_volume
-from covid_datasets.read import nifti as reader
+from covid_datasets.read import inflate as reader
 from covid_datasets.read.encode import encode
 from covid_datasets.read.masks import check_mask, read_mask
-from covid_datasets.read.nifti import hounsfield, read_header, read_volume
+from covid_datasets.read.nifti import read_header, read_volume
 from covid_datasets.read.orientation import perpendicular, turned
 from covid_datasets.read.slices import axial_slices
+from covid_datasets.read.volume import hounsfield
 from covid_datasets.schema import Notice, Part
 from tests.nifti import USUAL, nifti
 
