@@ -12,7 +12,7 @@ from PIL import Image
 
 from covid_datasets.load.selection import Picked
 from covid_datasets.load.stored import open_table
-from covid_datasets.read.encode import decode_hounsfield, is_hounsfield
+from covid_datasets.read.encode import decode_deep, is_hounsfield
 
 
 class NumpyRows(Sequence[dict[str, Any]]):
@@ -81,7 +81,7 @@ def _volume(stored: dict[str, Any] | None) -> np.ndarray | None:
 
 def decode_array(data: bytes) -> np.ndarray:
     """Decode an encoded image to an array; palette images become what they look like, Hounsfield units int16."""
-    if (values := decode_hounsfield(data)) is not None:
+    if (values := decode_deep(data)) is not None:
         return values
     image = Image.open(io.BytesIO(data))
     if is_hounsfield(image):

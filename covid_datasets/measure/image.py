@@ -11,7 +11,8 @@ import xxhash
 from PIL import Image
 
 from covid_datasets.measure.quality import grade, reasons_against
-from covid_datasets.read.encode import MAX_PIXELS, is_hounsfield
+from covid_datasets.read.bounds import MAX_PIXELS
+from covid_datasets.read.encode import is_hounsfield
 
 STRIP_BYTES = 1 << 18
 """Grey values hashed at once; fits the cache of a core."""
@@ -127,14 +128,29 @@ def to_grey(image: Image.Image) -> Image.Image:
     if is_hounsfield(image):
         return Image.fromarray(window(np.asarray(image)))
     if image.mode[0] in "IF":
-        values = np.asarray(image, dtype=np.float64)
-        if image.mode == "F":  # no number has no brightness, and casting one gives something else on each machine
-            values = np.where(np.isfinite(values), values, 0.0)
-        low, high = float(values.min()), float(values.max())
-        return Image.fromarray(np.rint((values - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8))
+        return _stretched(image)
     if image.mode == "LAB":  # Pillow converts it to nothing else; its first channel is the lightness
         return image.getchannel(0)
     return image.convert("L")
+
+
+def _stretched(image: Image.Image) -> Image.Image:
+    """Scale a deep picture over its own range, strip by strip: in 64 bits a large one would take half a gigabyte."""
+    values = np.asarray(image)
+    rows = max(1, STRIP_BYTES // image.width)
+    strips = [slice(top, top + rows) for top in range(0, image.height, rows)]
+    ends = [(float(found.min()), float(found.max())) for found in (_finite(values[strip]) for strip in strips)]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    grey = np.empty(values.shape, np.uint8)
+    for strip in strips:
+        grey[strip] = np.rint((_finite(values[strip]) - low) * (255.0 / max(high - low, 1.0)))
+    return Image.fromarray(grey)
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    """Return values in 64 bits; no number has no brightness, and casting one gives something else on each machine."""
+    deep = values.astype(np.float64)
+    return np.where(np.isfinite(deep), deep, 0.0) if values.dtype.kind == "f" else deep
 
 
 def window(values: np.ndarray) -> np.ndarray:

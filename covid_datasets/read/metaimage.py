@@ -54,10 +54,10 @@ class MetaHeader(VolumeHeader):
 
 
 def read_header(data: bytes, path: str) -> MetaHeader:
-    """Read what the bytes of an ``.mha`` file, or of an ``.mhd``, say about the volume.
+    r"""Read what the bytes of an ``.mha`` file, or of an ``.mhd``, say about the volume.
 
-    >>> header = read_header(b"NDims = 3\\nDimSize = 2 3 4\\nElementSpacing = 1 1 5\\nElementType = MET_SHORT\\n"
-    ...                      b"TransformMatrix = 1 0 0 0 1 0 0 0 1\\nElementDataFile = LOCAL\\n", "a.mha")
+    >>> header = read_header(b"NDims = 3\nDimSize = 2 3 4\nElementSpacing = 1 1 5\nElementType = MET_SHORT\n"
+    ...                      b"TransformMatrix = 1 0 0 0 1 0 0 0 1\nElementDataFile = LOCAL\n", "a.mha")
     >>> header.shape, header.spacing, header.dtype.name
     ((4, 3, 2), (1.0, 1.0, 5.0), 'int16')
     """

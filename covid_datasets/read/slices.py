@@ -21,10 +21,10 @@ MaskOf = tuple[str, str] | tuple[str, str, tuple[int, ...]]
 def axial_slices(raw: RawReader, path: str, masks: tuple[MaskOf, ...] = ()) -> Iterator[Part | Notice]:
     """Yield the slices of a volume from the feet up, as Hounsfield units, displayed as radiologists are used to.
 
-    This is a function for `covid_datasets.schema.Parts`, for NIfTI and MetaImage (``.mha``, or an ``.mhd`` with its file
-    of voxels). ``masks`` are names and paths, and the labels that count where one file holds several: ``("lung",
-    "labels.nii.gz", (1, 2))``. Masks that do not lie on the voxels of the volume, and slices whose values are no whole
-    numbers of 16 bits, are told and left out.
+    This is a function for `covid_datasets.schema.Parts`; it reads NIfTI and MetaImage (``.mha``, or ``.mhd`` with its
+    file of voxels). ``masks`` are names and paths, and the labels that count where one file holds several:
+    ``("lung", "labels.nii.gz", (1, 2))``. Masks that do not lie on the voxels of the volume, and slices whose values
+    are no whole numbers of 16 bits, are told and left out.
 
     >>> import nibabel
     >>> class Files:
