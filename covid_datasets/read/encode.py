@@ -18,8 +18,8 @@ _HEADER_BYTES = 8 + 2 + 10 * 12 + 4
 def encode(pixels: np.ndarray) -> bytes:
     """Encode 16-bit values as TIFF without compression, 8-bit grey or colour as PNG.
 
-    Values with a sign are Hounsfield units; those without are what a detector counted. The TIFF is written here, so that
-    no version of any library gives other bytes.
+    Values with a sign are Hounsfield units; those without are what a detector counted. The TIFF is written here, so
+    that no version of any library gives other bytes.
 
     >>> encode(np.zeros((2, 3), np.int16))[:2], encode(np.zeros((2, 3), np.uint8))[1:4]
     (b'II', b'PNG')
