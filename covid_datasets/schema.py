@@ -240,10 +240,11 @@ class Part:
     """One sample out of many that the same raw files hold: a slice of a volume, a frame of a video.
 
     Attributes:
-        id: Unique within the record, and sorted as the parts are: ``"012"``; the sample is ``<record>/<id>``.
+        id: Unique within the record, and sorted as the parts are: ``"012"``; the sample is ``<record>/<id>``. Empty
+            where a record has this one part, such as a film out of a DICOM file: the sample is the record.
         path: What the image is called: ``"studies/CT-1/study_0255.nii.gz/012"``.
-        pixels: Rows by columns. Signed 16-bit values are Hounsfield units; 8-bit ones are grey, or colour with a
-            third axis.
+        pixels: Rows by columns. Signed 16-bit values are Hounsfield units, those without a sign are what a detector
+            counted; 8-bit ones are grey, or colour with a third axis.
         masks: By the names of `MASKS`: 8-bit arrays of the same height and width.
         fields: Fields of the record that are this part's own, such as ``position``.
         typical: Whether it stands for the record in the search for near-duplicates. Neighbouring slices look alike,

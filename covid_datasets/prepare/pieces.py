@@ -124,7 +124,13 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
                 continue
             image = File(part.path + extension(part.pixels))
             masks = {name: File(f"{part.path}.{name}{extension(mask)}") for name, mask in part.masks.items()}
-            own = replace(record, sample_id=f"{record.sample_id}/{part.id}", image=image, masks=masks, **part.fields)
+            own = replace(
+                record,
+                sample_id="/".join(filter(None, (record.sample_id, part.id))),
+                image=image,
+                masks=masks,
+                **part.fields,
+            )
             data = encode(part.pixels)
             encoded = {name: encode(mask) for name, mask in part.masks.items()}
             sha256 = hashlib.sha256(data).hexdigest()

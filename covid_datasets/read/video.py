@@ -79,7 +79,6 @@ def frames(data: bytes, path: str) -> Iterator[Frame]:
 def _frames(data: bytes, path: str) -> Iterator[Frame]:
     import av
 
-
     number, packets, begin = 0, 0, None
     with av.open(io.BytesIO(data), metadata_errors="replace", options=_OPTIONS) as container:
         if not container.streams.video:
