@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -11,7 +12,7 @@ import xxhash
 from PIL import Image
 
 from covid_datasets.measure.quality import grade, reasons_against
-from covid_datasets.read.bounds import MAX_PIXELS
+from covid_datasets.read.bounds import MAX_PIXELS, MAX_WEBP_PIXELS
 from covid_datasets.read.encode import is_hounsfield
 
 STRIP_BYTES = 1 << 18
@@ -109,8 +110,8 @@ def decode(data: bytes) -> Image.Image:
         raise UndecodableError("the file is empty (0 bytes)")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-        if image.width * image.height > MAX_PIXELS:
-            raise UndecodableError(f"{image.width}x{image.height} pixels; the limit is {MAX_PIXELS:,}")
+        if image.width * image.height > (limit := MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS):
+            raise UndecodableError(f"{image.width}x{image.height} pixels; the limit is {limit:,}")
         image.load()
     except UndecodableError:
         raise
@@ -126,7 +127,7 @@ def to_grey(image: Image.Image) -> Image.Image:
     if image.mode == "L":
         return image
     if is_hounsfield(image):
-        return Image.fromarray(window(np.asarray(image)))
+        return _windowed(image)
     if image.mode[0] in "IF":
         return _stretched(image)
     if image.mode == "LAB":  # Pillow converts it to nothing else; its first channel is the lightness
@@ -136,21 +137,30 @@ def to_grey(image: Image.Image) -> Image.Image:
 
 def _stretched(image: Image.Image) -> Image.Image:
     """Scale a deep picture over its own range, strip by strip: in 64 bits a large one would take half a gigabyte."""
-    values = np.asarray(image)
-    rows = max(1, STRIP_BYTES // image.width)
-    strips = [slice(top, top + rows) for top in range(0, image.height, rows)]
-    ends = [(float(found.min()), float(found.max())) for found in (_finite(values[strip]) for strip in strips)]
-    low, high = min(low for low, _ in ends), max(high for _, high in ends)
-    grey = np.empty(values.shape, np.uint8)
-    for strip in strips:
-        grey[strip] = np.rint((_finite(values[strip]) - low) * (255.0 / max(high - low, 1.0)))
+    low, high = np.inf, -np.inf
+    for _, values in _strips(image):
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
+    grey = np.empty((image.height, image.width), np.uint8)
+    for top, values in _strips(image):
+        grey[top : top + len(values)] = np.rint((values - low) * (255.0 / max(high - low, 1.0)))
     return Image.fromarray(grey)
 
 
-def _finite(values: np.ndarray) -> np.ndarray:
-    """Return values in 64 bits; no number has no brightness, and casting one gives something else on each machine."""
-    deep = values.astype(np.float64)
-    return np.where(np.isfinite(deep), deep, 0.0) if values.dtype.kind == "f" else deep
+def _windowed(image: Image.Image, slope: float = 1.0, intercept: float = 0.0) -> Image.Image:
+    """Show Hounsfield units, which are the stored values times ``slope`` plus ``intercept``, by the one window."""
+    grey = np.empty((image.height, image.width), np.uint8)
+    for top, values in _strips(image):
+        grey[top : top + len(values)] = window(values * slope + intercept)
+    return Image.fromarray(grey)
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield strips of a deep picture in 64 bits, each with its first row."""
+    rows = max(1, STRIP_BYTES // image.width)
+    for top in range(0, image.height, rows):
+        values = np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))), np.float64)
+        # No number has no brightness, and casting one gives something else on each machine.
+        yield top, np.where(np.isfinite(values), values, 0.0) if image.mode == "F" else values
 
 
 def window(values: np.ndarray) -> np.ndarray:

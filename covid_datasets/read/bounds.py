@@ -16,6 +16,8 @@ from covid_datasets.errors import CovidDatasetsError, DamagedFileError
 
 MAX_PIXELS = 50_000_000
 """Of a picture: the largest film of this field has 27 million; four bytes each while Pillow decodes it."""
+MAX_WEBP_PIXELS = 1 << 24
+"""Of a WebP picture, whose decoder holds four of it: 34 bytes are enough for any size."""
 MAX_FILM_PIXELS = 1 << 25
 """Of a DICOM image, whose decoders hold several copies of 16 bits: the largest detectors have 18 million."""
 MAX_SLICE_PIXELS = 1 << 22

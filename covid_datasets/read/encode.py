@@ -43,7 +43,8 @@ def extension(pixels: np.ndarray) -> str:
 
 def is_hounsfield(image: Image.Image) -> bool:
     """Tell whether a decoded image is a slice that `encode` wrote: signed 16-bit values, Hounsfield units."""
-    return image.mode == "I" and getattr(image, "tag_v2", {}).get(339) == (_FORMATS[np.dtype(np.int16)],)
+    tags = getattr(image, "tag_v2", {})
+    return image.mode == "I" and (tags.get(258), tags.get(339)) == ((16,), (_FORMATS[np.dtype(np.int16)],))
 
 
 def decode_deep(data: bytes) -> np.ndarray | None:

@@ -74,7 +74,7 @@ class Film:
     """A radiograph.
 
     Attributes:
-        pixels: 8 or 16 bits without a sign, larger is brighter; with a third axis where a secondary capture has colours.
+        pixels: 8 or 16 bits without a sign, larger is brighter; with a third axis where a capture has colours.
         fields: What the header says, by the names of `schema.Record`.
         odd: Kind and text of what is odd about it.
     """
