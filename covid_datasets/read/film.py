@@ -59,7 +59,7 @@ class FilmForm:
         secondary: Whether secondary captures are taken too, colour among them.
         shown: Whether all steps to grey are applied, as viewers do. Otherwise stored values are kept and only inverted
             where small ones are white, so that nothing is lost; either way `value_range` says what was done.
-        fill: Fields of the record that the header fills, where it says something; without one that a table knows better.
+        fill: Fields of the record that the header fills, where it says something; leave out what a table knows better.
         row: What a table says about the film: its `source_row`, to which the elements of the header come.
     """
 

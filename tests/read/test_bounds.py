@@ -1,4 +1,4 @@
-"""No file of less than 10 MB takes more than 500 MB of memory, whatever it claims to be; what claims too much is refused."""
+"""No file of less than 10 MB takes more than 500 MB of memory, whatever it claims; what claims too much is refused."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-for module in ("pydicom", "nibabel", "av"):
-    pytest.importorskip(module)
+pytest.importorskip("pydicom")
+pytest.importorskip("nibabel")
+pytest.importorskip("av")
 
 from covid_datasets.read.bounds import MAX_HEADER_READS, Counted, too_large
 
