@@ -343,6 +343,11 @@ class Record:
     Of ``symptoms``, ``comorbidities``, ``treatments`` and ``boxes``, ``None`` says that nobody told, and ``()`` that
     there are none. `VOCABULARIES` has the words; "other" stands for those it lacks. ``outcome`` is the last state that
     the source tells, ``survival`` what it says about death.
+
+    A slice that is a file is an ``image`` as well, and its bytes are kept: ``series`` says which it belongs to,
+    ``part_index`` its place from the feet up (or as the source orders it), and ``typical`` is true of one slice of a
+    series, that stands for it in the search for near-duplicates. Where the source says how its stored values become
+    Hounsfield units, these are ``value * hu_slope + hu_intercept``.
     """
 
     sample_id: str
@@ -389,6 +394,9 @@ class Record:
     orientation: tuple[float, ...] | None = None
     spacing: tuple[float, ...] | None = None
     value_range: str | None = None
+    hu_slope: float | None = None
+    hu_intercept: float | None = None
+    typical: bool = True
     manufacturer: str | None = None
     scanner_model: str | None = None
     kernel: str | None = None
@@ -398,6 +406,11 @@ class Record:
     flags: tuple[str, ...] = ()
     official_split: str | None = None
     source_row: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def hounsfield(self) -> tuple[float, float] | None:
+        """Slope and intercept from stored values to Hounsfield units, where the source says them."""
+        return None if self.hu_slope is None or self.hu_intercept is None else (self.hu_slope, self.hu_intercept)
 
     @property
     def content(self) -> Reference | Parts | Rows | None:
@@ -470,6 +483,8 @@ COLUMNS: dict[str, Any] = {
     "orientation": ["float64"],
     "spacing": ["float64"],
     "value_range": "string",
+    "hu_slope": "float64",
+    "hu_intercept": "float64",
     "manufacturer": "string",
     "scanner_model": "string",
     "kernel": "string",

@@ -21,6 +21,8 @@ THUMB = 64
 HASHED = 16
 WINDOW = (-1000, 400)
 """Hounsfield units that become black and white: air to bone, so that lungs and soft tissue both show."""
+DEEP = ("I;16", "I;16B", "I", "F")
+"""Modes of Pillow for one value a pixel that has more than 8 bits."""
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP")
 
 
@@ -50,18 +52,29 @@ class UndecodableError(Exception):
     """The bytes are no image that can be shown; the message says why. Becomes a dropped row."""
 
 
-def measure(data: bytes, sha256: str, path: str) -> Measured:
+def measure(data: bytes, sha256: str, path: str, hounsfield: tuple[float, float] | None = None) -> Measured:
     """Decode an image and measure it.
+
+    Where ``hounsfield`` says slope and intercept of its values, it is looked at by the window of all Hounsfield units.
 
     The pixel hash is over 8-bit grey values and the size, so that a re-encoded or re-moded copy of a picture
     has the same one. The perceptual hash is in exact arithmetic, so that every machine gets the same one.
     """
-    return measure_image(decode(data), sha256, path)
+    image = decode(data)
+    if hounsfield is None:
+        return measure_image(image, sha256, path)
+    if image.mode not in DEEP and image.mode != "L":
+        raise UndecodableError(f"expected one value a pixel, as Hounsfield units are made of, found {image.mode}")
+    slope, intercept = hounsfield
+    said = f"Hounsfield units are value * {slope:g} + {intercept:g}"
+    return replace(measure_image(image, sha256, path, hounsfield), value_range=said)
 
 
-def measure_image(image: Image.Image, sha256: str, path: str) -> Measured:
+def measure_image(
+    image: Image.Image, sha256: str, path: str, hounsfield: tuple[float, float] | None = None
+) -> Measured:
     """Measure a decoded image."""
-    grey = to_grey(image)
+    grey = to_grey(image) if hounsfield is None else _windowed(image, *hounsfield)
     reduced = grey.reduce(max(1, min(grey.size) // THUMB))
     small = reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR)
     thumb = np.asarray(small.reduce(2))

@@ -104,14 +104,14 @@ def piece_rows(task: Task) -> Iterator[Row | Notice]:
             continue
         try:
             data, measured = read_content(task.raw, record, task.verify)
-            masks, lost = read_masks(task.raw, record, task.verify, data)
+            masks, lost = read_masks(task.raw, record, task.verify, data, measured)
         except DroppedError as dropped:
             yield dropped.notice
             continue
         yield from lost
         row = stored_row(task.dataset, record, data, masks, measured)
         size = len(data) + sum(map(len, masks.values()))
-        yield row, index_row(number * PARTS, record, row, size, measured)
+        yield row, index_row(number * PARTS, record, row, size, measured, typical=record.typical)
 
 
 def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[Row | Notice]:

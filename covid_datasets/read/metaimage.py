@@ -97,7 +97,7 @@ def joined(raw: RawReader, path: str) -> bytes:
         name = fields[_DATA]
         if name == LOCAL:
             return text
-        if name != PurePosixPath(name).name or "\\" in name or name.split()[0] == "LIST" or "%" in name:
+        if name != PurePosixPath(name).name or not name.isprintable() or name.startswith("LIST") or set(name) & {*"\\%"}:
             raise ValueError(f"its voxels are in {name!r}; expected one file in the same folder")
         skipped = int(fields.pop("HeaderSize", "0"))
     voxels = raw.read(str(PurePosixPath(path).with_name(name)))

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import struct
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -87,11 +86,11 @@ def rle(side: int) -> bytes:
     plane = b"\x81\x07" * (side * side // 128)  # 128 times a 7; sides are multiples of 16
     frame = struct.pack("<16I", 2, 64, 64 + len(plane), *[0] * 13) + plane * 2
     plain = radiograph(np.zeros((2, 2), np.uint16))
-    return (
-        compressed(plain, RLELossless, frame)
-        .replace(*[struct.pack("<HH2sHH", 0x28, 0x10, b"US", 2, value) for value in (2, side)])
-        .replace(*[struct.pack("<HH2sHH", 0x28, 0x11, b"US", 2, value) for value in (2, side)])
-    )
+    packed = compressed(plain, RLELossless, frame)
+    for element in (0x10, 0x11):
+        small, large = (struct.pack("<HH2sHH", 0x28, element, b"US", 2, value) for value in (2, side))
+        packed = packed.replace(small, large)
+    return packed
 
 
 def deflated(count: int) -> bytes:
@@ -205,4 +204,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -88,7 +88,7 @@ def coco(**parts: Any) -> str:
 def test_coco() -> None:
     said = read_coco(coco(), "c.json")
     assert sorted(said) == ["a.png", "b.png"]
-    assert said["b.png"].outlines == said["b.png"].boxes == ()
+    assert (said["b.png"].outlines, said["b.png"].boxes) == ((), ())
     assert said["a.png"].boxes == (Box("Lung", 1, 2, 3, 3),)
     mask, _ = fill(said["a.png"].outlines, (8, 9))
     assert mask is not None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from covid_datasets.errors import DamagedFileError
+from covid_datasets.errors import DamagedFileError, NotThereError
 from covid_datasets.measure.image import UndecodableError
 from covid_datasets.measure.volume import measure_volume
 from covid_datasets.read.metaimage import joined, read_header, read_volume
@@ -25,6 +25,8 @@ class Files(dict[str, bytes]):
         return path in self
 
     def read(self, path: str) -> bytes:
+        if path not in self:
+            raise NotThereError(f"{path}: expected a file, found nothing")
         return self[path]
 
 
