@@ -97,7 +97,8 @@ def joined(raw: RawReader, path: str) -> bytes:
         name = fields[_DATA]
         if name == LOCAL:
             return text
-        if name != PurePosixPath(name).name or not name.isprintable() or name.startswith("LIST") or set(name) & {*"\\%"}:
+        plain = name == PurePosixPath(name).name and name.isprintable() and not set(name) & {*"\\%"}
+        if not plain or not name or name.startswith((".", "LIST")):
             raise ValueError(f"its voxels are in {name!r}; expected one file in the same folder")
         skipped = int(fields.pop("HeaderSize", "0"))
     voxels = raw.read(str(PurePosixPath(path).with_name(name)))
