@@ -11,7 +11,9 @@ from typing import Literal
 
 from covid_datasets.catalog.card import Resource
 from covid_datasets.errors import ChangedUpstreamError, MissingUpstreamError, OfflineError
+from covid_datasets.fetch.host import Listed
 from covid_datasets.fetch.http import download_http
+from covid_datasets.fetch.lookup import look_up
 from covid_datasets.fetch.partial import Fetched, Limits, discard, hash_file, make_folder, read_json, write_json
 from covid_datasets.fetch.places import local_path, mirrored, place, redacted
 from covid_datasets.fetch.remote import download_remote
@@ -19,7 +21,13 @@ from covid_datasets.lock import Lock
 from covid_datasets.progress import Display
 from covid_datasets.settings import Settings
 
-Verified = Literal["published hash", "recorded on first download", "matches first download", "content manifest"]
+Verified = Literal[
+    "published hash",
+    "hash listed by the host",
+    "recorded on first download",
+    "matches first download",
+    "content manifest",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,21 +139,33 @@ def _transfer(
             check()
         display.advance(task, count)
 
-    bring = download_http if address.startswith(("http://", "https://")) else download_remote
+    listed = look_up(address, settings, limits, lambda: on_bytes(0))
+    if problem := _contradiction(listed, resource):
+        raise ChangedUpstreamError(f"{redacted(address)}: {problem}. Next: update covid-datasets, or report the change")
+
+    def on_total(total: int) -> None:
+        if listed.size not in (None, total):
+            raise ChangedUpstreamError(
+                f"{redacted(address)}: expected {listed.size:,} bytes (listed by the host), it offers {total:,}. "
+                f"Next: try again later, or use a copy with data_dir="
+            )
+        display.add(task, total)
+
+    bring = download_http if listed.url.startswith(("http://", "https://")) else download_remote
     record = read_record(target)
     while True:
         display.add(task, resource.size)
         fetched = bring(
-            address,
+            listed.url,
             part,
             settings=settings,
             limits=limits,
             size=resource.size,
-            md5=bool(resource.md5),
+            md5=bool(resource.md5 or listed.md5),
             on_bytes=on_bytes,
-            on_total=lambda total: display.add(task, total),
+            on_total=on_total,
         )
-        problem = _difference(fetched, resource, record)
+        problem = _difference(fetched, resource, record) or _difference(fetched, listed, None, "listed by the host")
         if not problem:
             break
         if fetched.resumed:  # the bytes from an earlier process may be to blame (a crash, a validator that lies)
@@ -156,18 +176,28 @@ def _transfer(
         os.replace(part, rejected)
         discard(part)
         raise ChangedUpstreamError(_changed_text(address, problem, resource, target, rejected))
-    return _keep(fetched, address, target, part, resource, record)
+    return _keep(fetched, address, target, part, _how_sure(resource, listed, record))
 
 
-def _keep(
-    fetched: Fetched, address: str, target: Path, part: Path, resource: Resource, record: Record | None
-) -> Download:
-    """Give verified bytes their name; the record comes first, so that a kill in between leaves no unknown file."""
-    verified: Verified = "recorded on first download"
+def _how_sure(resource: Resource, listed: Listed, record: Record | None) -> Verified:
     if resource.sha256 or resource.md5:
-        verified = "published hash"
-    elif record:
-        verified = "matches first download"
+        return "published hash"
+    if listed.sha256 or listed.md5:
+        return "hash listed by the host"
+    return "matches first download" if record else "recorded on first download"
+
+
+def _contradiction(listed: Listed, resource: Resource) -> str:
+    """Say how the host's list and the catalog contradict each other, before any byte comes; empty where they do not."""
+    for name in ("size", "sha256", "md5"):
+        ours, theirs = getattr(resource, name), getattr(listed, name)
+        if ours not in (None, "") and theirs not in (None, "", ours):
+            return f"changed upstream: expected the {name} {ours} (published in the catalog), the host lists {theirs}"
+    return ""
+
+
+def _keep(fetched: Fetched, address: str, target: Path, part: Path, verified: Verified) -> Download:
+    """Give verified bytes their name; the record comes first, so that a kill in between leaves no unknown file."""
     when = datetime.now(UTC).isoformat(timespec="seconds")
     new = Record(redacted(address), fetched.size, fetched.sha256, verified, fetched.md5, fetched.validator, when)
     target.unlink(missing_ok=True)
@@ -227,14 +257,16 @@ def _in_place(path: Path, url: str, resource: Resource) -> Download:
     return Download(address, path, size, fetched.sha256, verified, in_place=True)
 
 
-def _difference(fetched: Fetched, resource: Resource, record: Record | None) -> str:
+def _difference(
+    fetched: Fetched, resource: Resource | Listed, record: Record | None, where: str = "published in the catalog"
+) -> str:
     """Say how bytes differ from what is published, else from what was recorded; empty where they do not."""
     if resource.size is not None and fetched.size != resource.size:
-        return f"expected {resource.size:,} bytes (published in the catalog), found {fetched.size:,}"
+        return f"expected {resource.size:,} bytes ({where}), found {fetched.size:,}"
     if resource.sha256 and fetched.sha256 != resource.sha256:
-        return f"expected sha256 {resource.sha256} (published in the catalog), found {fetched.sha256}"
+        return f"expected sha256 {resource.sha256} ({where}), found {fetched.sha256}"
     if resource.md5 and fetched.md5 != resource.md5:
-        return f"expected md5 {resource.md5} (published in the catalog), found {fetched.md5}"
+        return f"expected md5 {resource.md5} ({where}), found {fetched.md5}"
     if not (resource.sha256 or resource.md5) and record and fetched.sha256 != record.sha256:
         return f"expected sha256 {record.sha256} (recorded on {record.when}), found {fetched.sha256}"
     return ""

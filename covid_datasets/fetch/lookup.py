@@ -1,0 +1,82 @@
+"""Ask a host of research data where one of its files is, and what its list says of the bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from covid_datasets.errors import DownloadError, IntegrityError, NotTheFileError
+from covid_datasets.fetch.host import Listed
+from covid_datasets.fetch.hosts import host_of
+from covid_datasets.fetch.http import download_http
+from covid_datasets.fetch.partial import Limits
+from covid_datasets.fetch.places import redacted
+from covid_datasets.settings import Settings
+
+LONGEST = 8 << 20
+"""Bytes of one page of a list; the lists of thousands of files are shorter."""
+MOST = 400
+"""Pages that are read to find one file."""
+_SHOWN = 80
+
+
+def look_up(
+    url: str, settings: Settings, limits: Limits | None = None, check: Callable[[], object] = lambda: None
+) -> Listed:
+    """Find a file of a host; an ordinary URL is what it is, and nobody is asked.
+
+    >>> look_up("https://example.org/a.zip", Settings.resolve()).url
+    'https://example.org/a.zip'
+
+    Args:
+        url: As the card writes it.
+        settings: Whether the network may be used.
+        limits: Patience of the network.
+        check: Called with every chunk; raises to cancel.
+    """
+    found = host_of(url)
+    if found is None:
+        return Listed(url=url)
+    host, name = found
+    asked = 0
+
+    def ask(page: str) -> object:
+        nonlocal asked
+        asked += 1
+        if asked > MOST:
+            raise NotTheFileError(f"expected to find it on {MOST} pages of a list, found more")
+        return _read_json(page, settings, limits, check)
+
+    try:
+        return host.find(name, host.api, ask)
+    except (DownloadError, IntegrityError) as error:
+        advice = "" if "Next: " in str(error) else f". Next: look at {host.page(name)}, or use a copy with data_dir="
+        raise type(error)(f"{redacted(url)}: {error}{advice}") from error
+
+
+def _read_json(url: str, settings: Settings, limits: Limits | None, check: Callable[[], object]) -> object:
+    """Download a page of a list like any other file, within bounds, and read it."""
+    size = 0
+
+    def on_total(total: int) -> None:
+        if total > LONGEST:
+            raise NotTheFileError(f"{redacted(url)}: expected a list of at most {LONGEST:,} bytes, found {total:,}")
+
+    def on_bytes(count: int) -> None:
+        nonlocal size
+        check()
+        size += count
+        on_total(size)
+
+    with TemporaryDirectory(prefix="covid-datasets-") as folder:
+        file = Path(folder, "list.json")
+        download_http(url, file, settings=settings, limits=limits, on_bytes=on_bytes, on_total=on_total)
+        text = file.read_bytes()
+    try:
+        answer: object = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        begins = text[:_SHOWN].decode(errors="replace")
+        raise NotTheFileError(f"{redacted(url)}: expected JSON, found {len(text):,} bytes: {begins!r}") from error
+    return answer
