@@ -17,6 +17,7 @@ from covid_datasets.fetch.download import Accept, Download, locate_all
 from covid_datasets.fetch.partial import Limits, check_space, hash_file, make_folder
 from covid_datasets.fetch.places import local_path, place, redacted
 from covid_datasets.raw.bucket import bring_series
+from covid_datasets.raw.reach import within_reach
 from covid_datasets.settings import Settings
 
 SUMS = "SHA256SUMS"
@@ -60,7 +61,8 @@ def write_mirror(
     sums = read_sums(folder)
     results: list[Mirrored] = []
     for choice in choices:
-        fetchable = [resource for resource in choice.every_resource if resource.copies]
+        reached = within_reach(choice.card, choice.every_resource, settings)
+        fetchable = [resource for resource in reached if resource.copies]
         single = [resource for resource in fetchable if resource.archive != "bucket"]
         present = {r.name: found for r in single if (found := _present(choice.card, r, folder, sums))}
         lacking = [resource for resource in single if resource.name not in present]

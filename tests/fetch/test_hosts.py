@@ -12,6 +12,7 @@ from covid_datasets.errors import CatalogError, ChangedUpstreamError, DownloadEr
 from covid_datasets.fetch.host import Ask, Listed
 from covid_datasets.fetch.hosts import HOSTS, behind, host_of
 from covid_datasets.fetch.places import local_path, mirrored, place, redacted
+from tests.hosts import no_keys
 
 MD5, SHA256 = "0a" * 16, "0b" * 32
 
@@ -275,12 +276,9 @@ def test_drive_is_refused_with_a_hint() -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN", "KAGGLE_CONFIG_DIR"):
-        monkeypatch.delenv(name, raising=False)
     home = tmp_path / "home"
     (home / ".kaggle").mkdir(parents=True)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("USERPROFILE", str(home))
+    no_keys(monkeypatch, home)
     return home
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,27 +24,20 @@ from covid_datasets.errors import (
 )
 from covid_datasets.fetch import lookup
 from covid_datasets.fetch.cached import Download, fetch
-from covid_datasets.fetch.hosts import HOSTS
 from covid_datasets.fetch.partial import Limits
+from covid_datasets.fetch.places import place
 from covid_datasets.settings import Settings
+from tests.hosts import KEY, TOKEN, answers, imitate, no_keys
 from tests.server import Behaviour, Server, serve, then
 
 BODY = random.Random(9).randbytes(300_000)
 MD5, SHA256 = hashlib.md5(BODY).hexdigest(), hashlib.sha256(BODY).hexdigest()
 QUICK = Limits(timeout=2.0, retries=2, backoff=0.01, longest_wait=0.3, redirects=3, margin=0)
-TOKEN = "KGAT_hunter2"
-KEY = f"Bearer {TOKEN}"
 
 
 @pytest.fixture(autouse=True)
-def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_CONFIG_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
+def key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    no_keys(monkeypatch, tmp_path / "home")
     monkeypatch.setenv("KAGGLE_API_TOKEN", TOKEN)
 
 
@@ -53,8 +46,7 @@ def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     """Serve in place of every host's API, each below a folder of its name."""
     (tmp_path / "api").mkdir()
     with serve(tmp_path / "api") as running:
-        for name, host in HOSTS.items():
-            monkeypatch.setitem(HOSTS, name, replace(host, api=running.url(f"/{name}") if host.api else ""))
+        imitate(monkeypatch, running)
         yield running
 
 
@@ -72,10 +64,6 @@ def get(
     resource = Resource(name="data", path="data", copies=(Copy(url=url),))
     resource = replace(resource, **published)  # type: ignore[arg-type]
     return fetch(url, resource, Settings.resolve(offline=offline, mirror=mirror), limits=limits)
-
-
-def answers(value: object) -> Behaviour:
-    return Behaviour(body=json.dumps(value).encode(), content_type="application/json")
 
 
 def stored(tmp_path: Path) -> str:
@@ -166,7 +154,7 @@ FORBIDDEN = {
     ],
 )
 def test_terms_that_are_not_accepted_are_told_as_such(api: Server, url: str, path: str, where: str) -> None:
-    api.behaviours[path] = replace(answers(FORBIDDEN), status=403)
+    api.behaviours[path] = answers(FORBIDDEN, status=403)
     with pytest.raises(RefusedError) as error:
         get(url)
     assert "answers 403 Forbidden saying \"You must accept this competition's rules before" in str(error.value)
@@ -246,7 +234,7 @@ def test_what_the_card_says_is_confirmed(record: Callable[..., None]) -> None:
     assert get("zenodo:37/a.zip", size=len(BODY), sha256=SHA256).verified == "published hash"
 
 
-CONTRADICTIONS = {"size": 5, "md5": "0" * 32}
+CONTRADICTIONS: dict[str, Any] = {"size": 5, "md5": "0" * 32}
 
 
 @pytest.mark.parametrize("name", CONTRADICTIONS)
@@ -393,8 +381,6 @@ URLS = ["kaggle:owner/set@2", "zenodo:37/a.zip", "figshare:13@2/a.zip", "mendele
 
 @pytest.mark.parametrize("url", URLS)
 def test_a_mirror_answers_for_every_host(api: Server, tmp_path: Path, url: str) -> None:
-    from covid_datasets.fetch.places import place
-
     file = tmp_path / "mirror" / place(url)
     file.parent.mkdir(parents=True)
     file.write_bytes(BODY)

@@ -42,3 +42,13 @@ def behind(url: str) -> Host | None:
     'zenodo.org'
     """
     return next((host for host in HOSTS.values() if host.api and url.startswith(f"{host.api}/")), None)
+
+
+def page_of(url: str) -> str:
+    """Give the address at which a person finds what a URL names.
+
+    >>> page_of("zenodo:3757476/cases.zip"), page_of("https://example.org/a.zip")
+    ('https://zenodo.org/records/3757476', 'https://example.org/a.zip')
+    """
+    found = host_of(url)
+    return found[0].page(found[1]) if found else url
