@@ -50,7 +50,10 @@ def look_up(
         return _read_json(page, settings, limits, check)
 
     try:
-        return host.find(name, host.api, ask)
+        listed = host.find(name, host.api, ask)
+        if host.api.startswith("https:") and not listed.url.startswith("https:"):
+            raise NotTheFileError(f"expected a file served over https as its list is, found {redacted(listed.url)}")
+        return listed
     except (DownloadError, IntegrityError) as error:
         advice = "" if "Next: " in str(error) else f". Next: look at {host.page(name)}, or use a copy with data_dir="
         raise type(error)(f"{redacted(url)}: {error}{advice}") from error

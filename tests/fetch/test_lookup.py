@@ -24,6 +24,8 @@ from covid_datasets.errors import (
 )
 from covid_datasets.fetch import lookup
 from covid_datasets.fetch.cached import Download, fetch
+from covid_datasets.fetch.host import Listed
+from covid_datasets.fetch.hosts import HOSTS
 from covid_datasets.fetch.partial import Limits
 from covid_datasets.fetch.places import place
 from covid_datasets.settings import Settings
@@ -208,6 +210,15 @@ def test_the_key_goes_to_kaggle_s_api_only(api: Server, storage: Server, tmp_pat
 def zenodo(storage: Server, **more: object) -> dict[str, object]:
     file = {"key": "a.zip", "size": len(BODY), "checksum": f"md5:{MD5}", "links": {"self": storage.url("/a.zip")}}
     return {"id": 37, "files": [file | more]}
+
+
+def test_a_list_over_https_leads_to_no_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Listed(url="http://127.0.0.1:1/a.zip?token=hunter2")
+    monkeypatch.setitem(HOSTS, "zenodo", replace(HOSTS["zenodo"], find=lambda *_: plain))
+    with pytest.raises(
+        NotTheFileError, match=r"over https as its list is, found http://127\.0\.0\.1:1/a\.zip\?token=\.\.\."
+    ):
+        get("zenodo:37/a.zip")
 
 
 @pytest.fixture

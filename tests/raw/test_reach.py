@@ -41,10 +41,10 @@ HOW = (
     "tiny (Tiny): only you can fetch it. It needs an account of your own.\n"
     "\n"
     "With a key of your own it is downloaded for you:\n"
-    "  Kaggle: make a key at https://www.kaggle.com/settings ('Create New Token'), save the file that\n"
-    "  you get as ~/.kaggle/kaggle.json and run 'chmod 600 ~/.kaggle/kaggle.json', or set\n"
-    "  KAGGLE_USERNAME and KAGGLE_KEY. A newer token of one word goes into ~/.kaggle/access_token or\n"
-    "  KAGGLE_API_TOKEN. Then accept the terms of the data, where it has any, on its page:\n"
+    "  Kaggle: make a token at https://www.kaggle.com/settings/api ('Generate New Token'), save it as\n"
+    "  ~/.kaggle/access_token and run 'chmod 600 ~/.kaggle/access_token', or set KAGGLE_API_TOKEN. An\n"
+    "  older key works too: ~/.kaggle/kaggle.json, or KAGGLE_USERNAME and KAGGLE_KEY. Then accept the\n"
+    "  terms of the data, where it has any, on its page:\n"
     "  https://www.kaggle.com/datasets/owner/set/versions/2\n"
     "\n"
     "Steps without a key:\n"
@@ -222,7 +222,7 @@ def mixed(api: Server) -> None:
 def test_access_is_asked_for_the_resource_that_needs_it(mixed: None, api: Server) -> None:
     with pytest.raises(AccessRequired) as error:
         get()
-    assert "With a key of your own it is downloaded for you:\n  Kaggle: make a key" in str(error.value)
+    assert "With a key of your own it is downloaded for you:\n  Kaggle: make a token" in str(error.value)
     assert "1. it is served at <https://www.kaggle.com/datasets/owner/set/versions/2>" in str(error.value)
     assert "scores.csv   (downloaded for you where it is not there)" in str(error.value)
     assert api.requests == []
@@ -283,7 +283,7 @@ def test_a_mirror_holds_what_the_key_allows_and_serves_those_without(
 
 
 def test_a_mirror_without_the_key_is_refused_with_the_steps(mixed: None, tmp_path: Path) -> None:
-    with pytest.raises(AccessRequired, match="Kaggle: make a key at"):
+    with pytest.raises(AccessRequired, match="Kaggle: make a token at"):
         make_mirror(["tiny"], tmp_path / "made")
 
 

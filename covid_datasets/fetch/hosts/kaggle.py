@@ -17,11 +17,11 @@ from covid_datasets.fetch.keys import one_word, read_json_key, read_key
 
 FORM = "kaggle:OWNER/DATASET@VERSION/FILE, kaggle:competitions/NAME/FILE, or either without /FILE"
 _PATTERN = r"(?:competitions/([\w-]+)|([\w-]+)/([\w-]+)(?:@(\d+))?)(?:/(.+))?"
+SETTINGS = "https://www.kaggle.com/settings/api"
 KEY = (
-    "Kaggle: make a key at https://www.kaggle.com/settings ('Create New Token'), save the file that you get as "
-    "~/.kaggle/kaggle.json and run 'chmod 600 ~/.kaggle/kaggle.json', or set KAGGLE_USERNAME and KAGGLE_KEY. A newer "
-    "token of one word goes into ~/.kaggle/access_token or KAGGLE_API_TOKEN. Then accept the terms of the data, where "
-    "it has any, on its page: "
+    f"Kaggle: make a token at {SETTINGS} ('Generate New Token'), save it as ~/.kaggle/access_token and run 'chmod 600 "
+    f"~/.kaggle/access_token', or set KAGGLE_API_TOKEN. An older key works too: ~/.kaggle/kaggle.json, or "
+    f"KAGGLE_USERNAME and KAGGLE_KEY. Then accept the terms of the data, where it has any, on its page: "
 )
 
 
@@ -76,8 +76,8 @@ def refused(path: str, status: int) -> str:
     """Tell a wrong key from terms that are not accepted."""
     if status == 401:
         return (
-            "Kaggle does not know this key, or wants one. Next: make a new one at https://www.kaggle.com/settings and "
-            "put it into ~/.kaggle/kaggle.json"
+            f"Kaggle does not know this key, or wants one. Next: make a new one at {SETTINGS} and save it as "
+            f"~/.kaggle/access_token"
         )
     match = re.match(r"(?:competitions/data/download(?:-all)?/([\w-]+)|datasets/download/([\w-]+/[\w-]+))", path)
     where = "https://www.kaggle.com"
