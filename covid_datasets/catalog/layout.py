@@ -49,6 +49,51 @@ def matches(path: str, globs: Iterable[str]) -> bool:
     return any(_compiled(glob).fullmatch(path) for glob in globs)
 
 
+def canonical(path: str, glob: str, spelled: str = "") -> str | None:
+    """Spell a path as a glob of the card does, where it differs in case or by a copy's other names; else ``None``.
+
+    What the glob leaves open stays as it is. ``spelled`` is the glob in the spelling of a copy.
+
+    >>> canonical("Train/normal/IM-1.JPEG", "train/NORMAL/*.(jpeg|png)")
+    'train/NORMAL/IM-1.jpeg'
+    >>> canonical("COVID/1.png", "CT_COVID/*.png", "COVID/*.png")
+    'CT_COVID/1.png'
+    """
+    match = _compiled(spelled or glob).fullmatch(path)
+    if match is None:
+        return None
+    open_parts = iter(match.groups())
+    seen: dict[str, str] = {}
+
+    def filled(token: re.Match[str]) -> str:
+        if token["name"] and token["name"] in seen:
+            return seen[token["name"]]
+        found = next(open_parts)
+        if token["any"]:
+            return next((text for text in token["any"].split("|") if text.lower() == found.lower()), found)
+        if token["name"]:
+            seen[token["name"]] = found
+        return found
+
+    return _TOKEN.sub(filled, glob)
+
+
+def respelled(glob: str, rename: Iterable[tuple[str, str]]) -> str:
+    """Spell a glob with the names of a copy.
+
+    >>> respelled("CT_COVID/*.png", [("CT_COVID/", "COVID/")])
+    'COVID/*.png'
+    """
+    pieces, end = [], 0
+    for token in (*_TOKEN.finditer(glob), None):
+        literal = glob[end : token.start()] if token else glob[end:]
+        for old, new in rename:
+            literal = literal.replace(old, new)
+        pieces += [literal, token[0] if token else ""]
+        end = token.end() if token else end
+    return "".join(pieces)
+
+
 def absent(patterns: Sequence[Pattern], present: Iterable[str]) -> list[str]:
     """Name each required file that is not there, once for each folder that should have one.
 
@@ -109,9 +154,9 @@ def _compiled(glob: str) -> re.Pattern[str]:
         text += re.escape(glob[end : token.start()])
         visible = r"(?!\.)" if token.start() == 0 or glob[token.start() - 1] == "/" else ""
         if token["star"]:
-            text += f"{visible}[^/]*"
+            text += f"{visible}([^/]*)"
         elif token["any"]:
-            text += f"(?:{'|'.join(map(re.escape, token['any'].split('|')))})"
+            text += f"({'|'.join(map(re.escape, token['any'].split('|')))})"
         elif token["name"] in named:
             text += f"(?P={token['name']})"
         else:

@@ -75,7 +75,7 @@ resources = ["images"]
 
 [[resources]]
 name = "images"
-archive = "zip"
+kind = "archive"
 copies = [{ url = "https://example.org/FILL-IN.zip" }]
 """
 
@@ -143,7 +143,7 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
 RESOURCE_BY_HAND = """\
 [[resources]]
 name = "cases"
-archive = "folder"
+kind = "folder"
 steps = ["FILL-IN: how one case is saved."]
 
 [[resources.files]]

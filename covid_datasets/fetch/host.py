@@ -10,22 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from covid_datasets.errors import CatalogError, DownloadError, MissingUpstreamError, NotTheFileError
+from covid_datasets.fetch.asset import Asset
 
 Ask = Callable[[str], object]
 """Brings the JSON that a URL of a host's API answers with."""
 
 SHOWN = 8
 _DIGITS = {"sha256": 64, "md5": 32}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
-    """What a host says of one of its files: where its bytes are, and their size and hash if it gives them."""
-
-    url: str
-    size: int | None = None
-    sha256: str = ""
-    md5: str = ""
 
 
 def as_written(name: str) -> str:
@@ -53,7 +44,7 @@ class Host:
         form: How a file is written, with words in capitals for what varies.
         api: Where its API begins; a key is sent there and nowhere else.
         site: Stands for the scheme in the places of caches and mirrors: ``zenodo.org/RECORD/FILE``.
-        find: Finds a file: its name, the API, and what asks the API.
+        find: Finds a file, given its name, the API and what asks the API: its address, and its size and hash if listed.
         page: Gives the address of the page at which a person finds the file.
         stored_as: Gives the path of the file in the site's folder of a mirror.
         login: Finds the user's key and gives the header that carries it; empty where there is none.
@@ -65,7 +56,7 @@ class Host:
     form: str
     api: str
     site: str
-    find: Callable[[str, str, Ask], Listed]
+    find: Callable[[str, str, Ask], Asset]
     page: Callable[[str], str]
     stored_as: Callable[[str], str] = as_written
     login: Callable[[], str] = no_login
@@ -82,7 +73,7 @@ def parsed(pattern: str, name: str, form: str) -> re.Match[str]:
     """
     match = re.fullmatch(pattern, name, re.ASCII | re.DOTALL)
     if match is None or ".." in name.split("/"):
-        raise CatalogError(f"{form.partition(':')[0]}:{name}: expected {form}. Next: correct the url on the card")
+        raise CatalogError(f"{form.partition(':')[0]}:{name}: expected {form}")
     return match
 
 
@@ -123,11 +114,11 @@ def only(found: list[dict[str, object]], name: str, names: Iterator[object]) -> 
     return found[0]
 
 
-def listed(url: object, size: object = None, **hashes: object) -> Listed:
+def listed(name: str, url: object, size: object = None, **hashes: object) -> Asset:
     """Take an entry's values for what they are: a URL there must be, a size and hashes only where they look like it.
 
-    >>> listed("https://h/a", 12, md5="MD5 unknown")
-    Listed(url='https://h/a', size=12, sha256='', md5='')
+    >>> listed("a", "https://h/a", 12, md5="MD5 unknown")
+    Asset(name='a', urls=('https://h/a',), size=12, sha256='', md5='', sha1='', checked_inside=False)
     """
     if not isinstance(url, str) or not url.startswith(("https://", "http://")):
         raise NotTheFileError(f"expected the address of the file, found {_quoted(url)}")
@@ -137,7 +128,7 @@ def listed(url: object, size: object = None, **hashes: object) -> Listed:
         if isinstance(value, str) and re.fullmatch(rf"[0-9a-fA-F]{{{_DIGITS[kind]}}}", value)
     }
     whole = size if isinstance(size, int) and not isinstance(size, bool) and size >= 0 else None
-    return Listed(url=url, size=whole, **good)
+    return Asset(name=name, urls=(url,), size=whole, sha256=good.get("sha256", ""), md5=good.get("md5", ""))
 
 
 def _quoted(value: object) -> str:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from covid_datasets.errors import DownloadError, IntegrityError, NotTheFileError
-from covid_datasets.fetch.host import Listed
+from covid_datasets.fetch.asset import Asset
 from covid_datasets.fetch.hosts import host_of
 from covid_datasets.fetch.http import download_http
-from covid_datasets.fetch.partial import Limits
 from covid_datasets.fetch.places import redacted
-from covid_datasets.settings import Settings
+from covid_datasets.fetch.transfer import Transfer
 
 LONGEST = 8 << 20
 """Bytes of one page of a list; the lists of thousands of files are shorter."""
@@ -22,23 +20,16 @@ MOST = 400
 _SHOWN = 80
 
 
-def look_up(
-    url: str, settings: Settings, limits: Limits | None = None, check: Callable[[], object] = lambda: None
-) -> Listed:
-    """Find a file of a host; an ordinary URL is what it is, and nobody is asked.
+def look_up(url: str, transfer: Transfer) -> Asset:
+    """Find a file of a host: its one address, and what its list says; of an ordinary URL nothing is asked.
 
-    >>> look_up("https://example.org/a.zip", Settings.resolve()).url
-    'https://example.org/a.zip'
-
-    Args:
-        url: As the card writes it.
-        settings: Whether the network may be used.
-        limits: Patience of the network.
-        check: Called with every chunk; raises to cancel.
+    >>> from covid_datasets.settings import Settings
+    >>> look_up("https://example.org/a.zip", Transfer(Settings.resolve())).urls
+    ('https://example.org/a.zip',)
     """
     found = host_of(url)
     if found is None:
-        return Listed(url=url)
+        return Asset(name=url, urls=(url,))
     host, name = found
     asked = 0
 
@@ -47,19 +38,19 @@ def look_up(
         asked += 1
         if asked > MOST:
             raise NotTheFileError(f"expected to find it on {MOST} pages of a list, found more")
-        return _read_json(page, settings, limits, check)
+        return _read_json(page, transfer)
 
     try:
         listed = host.find(name, host.api, ask)
-        if host.api.startswith("https:") and not listed.url.startswith("https:"):
-            raise NotTheFileError(f"expected a file served over https as its list is, found {redacted(listed.url)}")
+        if host.api.startswith("https:") and not listed.urls[0].startswith("https:"):
+            raise NotTheFileError(f"expected a file served over https as its list is, found {redacted(listed.urls[0])}")
         return listed
     except (DownloadError, IntegrityError) as error:
         advice = "" if "Next: " in str(error) else f". Next: look at {host.page(name)}, or use a copy with data_dir="
         raise type(error)(f"{redacted(url)}: {error}{advice}") from error
 
 
-def _read_json(url: str, settings: Settings, limits: Limits | None, check: Callable[[], object]) -> object:
+def _read_json(url: str, transfer: Transfer) -> object:
     """Download a page of a list like any other file, within bounds, and read it."""
     size = 0
 
@@ -69,13 +60,13 @@ def _read_json(url: str, settings: Settings, limits: Limits | None, check: Calla
 
     def on_bytes(count: int) -> None:
         nonlocal size
-        check()
+        transfer.cancel()
         size += count
         on_total(size)
 
     with TemporaryDirectory(prefix="covid-datasets-") as folder:
         file = Path(folder, "list.json")
-        download_http(url, file, settings=settings, limits=limits, on_bytes=on_bytes, on_total=on_total)
+        download_http(url, file, transfer, on_bytes=on_bytes, on_total=on_total)
         text = file.read_bytes()
     try:
         answer: object = json.loads(text)

@@ -12,8 +12,8 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from covid_datasets.errors import DownloadError
 from covid_datasets.fetch.hosts import behind
-from covid_datasets.fetch.partial import Limits
 from covid_datasets.fetch.places import redacted
+from covid_datasets.fetch.transfer import Limits
 
 if TYPE_CHECKING:
     from http.client import HTTPMessage, HTTPResponse

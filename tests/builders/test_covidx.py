@@ -71,10 +71,11 @@ def test_every_version_is_read(small: SmallSources, version: str) -> None:
 @every_version
 def test_the_published_lists_are_what_the_card_expects(version: str) -> None:
     """The parts need not be there: which pictures a version has, and most of their labels, the lists alone say."""
-    from covid_datasets.raw.tree import Mount
+    from covid_datasets.raw.kinds.archive import ManifestMount
+    from covid_datasets.raw.mounts import TreeMount
 
     archive = MIRROR / f"github.com/lindawangg/COVID-Net/archive/{LISTS}.zip"
-    raw = RawTree((Mount((str(archive),), f"COVID-Net-{LISTS}/", manifest="covidx-lists.tsv"),), version)
+    raw = RawTree((ManifestMount(TreeMount((str(archive),), f"COVID-Net-{LISTS}/"), "covidx-lists.tsv"),), version)
     found = list(covidx.records(raw))
     records = [item for item in found if isinstance(item, Record)]
     expected = load_card("covidx").versions[version]

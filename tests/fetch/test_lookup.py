@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from covid_datasets.catalog.card import Copy, Resource
 from covid_datasets.errors import (
     ChangedUpstreamError,
     CovidDatasetsError,
@@ -23,11 +22,11 @@ from covid_datasets.errors import (
     RefusedError,
 )
 from covid_datasets.fetch import lookup
+from covid_datasets.fetch.asset import Asset
 from covid_datasets.fetch.cached import Download, fetch
-from covid_datasets.fetch.host import Listed
 from covid_datasets.fetch.hosts import HOSTS
-from covid_datasets.fetch.partial import Limits
 from covid_datasets.fetch.places import place
+from covid_datasets.fetch.transfer import Limits, Transfer
 from covid_datasets.settings import Settings
 from tests.hosts import KEY, TOKEN, answers, imitate, no_keys
 from tests.server import Behaviour, Server, serve, then
@@ -61,11 +60,10 @@ def storage(tmp_path: Path) -> Iterator[Server]:
 
 
 def get(
-    url: str, *, offline: bool = False, mirror: str | None = None, limits: Limits = QUICK, **published: object
+    url: str, *, offline: bool = False, mirror: str | None = None, limits: Limits = QUICK, **published: Any
 ) -> Download:
-    resource = Resource(name="data", path="data", copies=(Copy(url=url),))
-    resource = replace(resource, **published)  # type: ignore[arg-type]
-    return fetch(url, resource, Settings.resolve(offline=offline, mirror=mirror), limits=limits)
+    settings = Settings.resolve(offline=offline, mirror=mirror)
+    return fetch(url, Asset(name="data", urls=(url,), **published), Transfer(settings, limits))
 
 
 def stored(tmp_path: Path) -> str:
@@ -213,7 +211,7 @@ def zenodo(storage: Server, **more: object) -> dict[str, object]:
 
 
 def test_a_list_over_https_leads_to_no_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = Listed(url="http://127.0.0.1:1/a.zip?token=hunter2")
+    plain = Asset(name="a.zip", urls=("http://127.0.0.1:1/a.zip?token=hunter2",))
     monkeypatch.setitem(HOSTS, "zenodo", replace(HOSTS["zenodo"], find=lambda *_: plain))
     with pytest.raises(
         NotTheFileError, match=r"over https as its list is, found http://127\.0\.0\.1:1/a\.zip\?token=\.\.\."

@@ -24,11 +24,14 @@ from covid_datasets.errors import (
     OfflineError,
     TruncatedError,
 )
-from covid_datasets.fetch.partial import Limits
 from covid_datasets.fetch.places import place
-from covid_datasets.raw.bucket import fetch_bucket, list_url, parse_page
-from covid_datasets.raw.mirror import read_sums, write_mirror
-from covid_datasets.raw.series import SeriesMount
+from covid_datasets.fetch.transfer import Limits, Transfer
+from covid_datasets.raw.bucket import list_url, parse_page
+from covid_datasets.raw.kinds import series
+from covid_datasets.raw.kinds.series import SeriesMount
+from covid_datasets.raw.mirror import read_sums
+from covid_datasets.raw.obtain import write_mirror
+from covid_datasets.raw.origin import Lost
 from covid_datasets.settings import Settings
 from tests.server import Behaviour, Server, serve
 from tests.sources.midrc_ricord_1a import bucket_list
@@ -62,10 +65,20 @@ class Bucket:
             token = following
 
     def path(self, folder: str, token: str = "") -> str:
-        return list_url(self.root, folder, token).removeprefix(self.server.url(""))
+        return list_url(self.root, f"{folder}/", token).removeprefix(self.server.url(""))
 
     def fetch(self, cache: Path, **settings: object) -> tuple[SeriesMount, str]:
-        return fetch_bucket(self.resource, Settings(cache, **settings), limits=QUICK)  # type: ignore[arg-type]
+        return bring(self.resource, Settings(cache, **settings))  # type: ignore[arg-type]
+
+
+def refuse(resource: Resource, name: str, error: CovidDatasetsError) -> None:
+    raise error
+
+
+def bring(resource: Resource, settings: Settings, lost: Lost = refuse) -> tuple[SeriesMount, str]:
+    mount, origin = series.bring([resource], Transfer(settings, QUICK), lost)[resource.name]
+    assert isinstance(mount, SeriesMount)
+    return mount, origin.sha256
 
 
 @pytest.fixture
@@ -81,7 +94,7 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
         (site / key).write_bytes(data)
     write_listing([row(folder, files) for folder in FOLDERS], catalog / "listings" / LISTING)
     with serve(site) as server:
-        resource = Resource(name="images", archive="bucket", listing=LISTING, copies=(Copy(url=server.url("/")),))
+        resource = Resource(name="images", kind="series", listing=LISTING, copies=(Copy(url=server.url("/")),))
         served = Bucket(server, resource, files)
         for folder in FOLDERS:
             served.list(folder)
@@ -191,7 +204,7 @@ def test_a_truncated_list_is_not_kept(bucket: Bucket, tmp_path: Path) -> None:
 def test_a_series_that_is_lost_leaves_the_others(bucket: Bucket, tmp_path: Path) -> None:
     bucket.server.behaviours[bucket.path(FOLDERS[1])] = Behaviour(status=404)
     told: dict[str, CovidDatasetsError] = {}
-    mount, _ = fetch_bucket(bucket.resource, Settings(tmp_path), on_error=told.setdefault, limits=QUICK)
+    mount, _ = bring(bucket.resource, Settings(tmp_path), lambda _, name, error: told.setdefault(name, error))
     assert list(mount.folders) == [FOLDERS[0]]
     assert list(told) == [FOLDERS[1]]
 
@@ -234,7 +247,7 @@ def test_a_mirror_that_we_make_serves_by_folder_and_by_web(bucket: Bucket, tmp_p
         versions={"1": Version(resources=("images",))},
         default_version="1",
     )
-    made = write_mirror([card.choice()], tmp_path / "mirror", Settings(tmp_path / "cache"), limits=QUICK)
+    made = write_mirror([card.choice()], tmp_path / "mirror", Transfer(Settings(tmp_path / "cache"), QUICK))
     assert len(made) == 10 + 6, "each file, and each page of each list"
     assert len(read_sums(tmp_path / "mirror")) == 16
     digest = bucket.fetch(tmp_path / "cache")[1]
@@ -245,7 +258,7 @@ def test_a_mirror_that_we_make_serves_by_folder_and_by_web(bucket: Bucket, tmp_p
         assert by_web.sizes() == by_folder.sizes() == {key: len(data) for key, data in bucket.files.items()}
     assert same == digest
     assert len(bucket.server.requests) == asked, "the bucket itself was not asked"
-    again = write_mirror([card.choice()], tmp_path / "mirror", Settings(tmp_path / "cache"), limits=QUICK)
+    again = write_mirror([card.choice()], tmp_path / "mirror", Transfer(Settings(tmp_path / "cache"), QUICK))
     assert {found.action for found in again} == {"kept"}
 
 

@@ -32,7 +32,7 @@ resources = ["films"]
 
 [[resources]]
 name = "films"
-archive = "zip"
+kind = "archive"
 manifest = "tiny.tsv"
 copies = [{ url = "kaggle:owner/set@2", root = "root/" }]
 """

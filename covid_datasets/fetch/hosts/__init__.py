@@ -6,6 +6,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from urllib.parse import unquote, urlsplit
 
+from covid_datasets.errors import CatalogError
 from covid_datasets.fetch.host import Host
 
 HOSTS: dict[str, Host] = {
@@ -42,6 +43,19 @@ def behind(url: str) -> Host | None:
     'zenodo.org'
     """
     return next((host for host in HOSTS.values() if host.api and url.startswith(f"{host.api}/")), None)
+
+
+def problem_of(url: str) -> str:
+    """Say how a short form should be written; empty where nothing is wrong, or where it is an ordinary URL.
+
+    >>> problem_of("zenodo:cases.zip")
+    'zenodo:cases.zip: expected zenodo:RECORD/FILE'
+    """
+    try:
+        page_of(url)
+    except CatalogError as error:
+        return str(error)
+    return ""
 
 
 def page_of(url: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from covid_datasets.errors import DownloadError
-from covid_datasets.fetch.host import Ask, Host, Listed, entries, listed, only, parsed
+from covid_datasets.fetch.asset import Asset
+from covid_datasets.fetch.host import Ask, Host, entries, listed, only, parsed
 
 FORM = "figshare:ARTICLE@VERSION/FILE"
 _PATTERN = r"(\d+)(?:@(\d+))?/([^/]+)"
@@ -11,7 +12,7 @@ PAGE_SIZE = 100
 PAGES = 50
 
 
-def find(name: str, api: str, ask: Ask) -> Listed:
+def find(name: str, api: str, ask: Ask) -> Asset:
     """Find a file in its article, in the named version, else in the newest."""
     article, version, wanted = parsed(_PATTERN, name, FORM).groups()
     place = f"{api}/articles/{article}" + (f"/versions/{version}" if version else "")
@@ -25,7 +26,7 @@ def find(name: str, api: str, ask: Ask) -> Listed:
     if entry.get("is_link_only") is True:
         raise DownloadError(f"{wanted!r} is a link to another site, found {entry.get('download_url')!r}")
     md5 = entry.get("computed_md5") or entry.get("supplied_md5")
-    return listed(entry.get("download_url"), entry.get("size"), md5=md5)
+    return listed(wanted, entry.get("download_url"), entry.get("size"), md5=md5)
 
 
 def page(name: str) -> str:

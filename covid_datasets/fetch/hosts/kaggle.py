@@ -12,7 +12,8 @@ import re
 from pathlib import Path
 from urllib.parse import quote
 
-from covid_datasets.fetch.host import Ask, Host, Listed, parsed
+from covid_datasets.fetch.asset import Asset
+from covid_datasets.fetch.host import Ask, Host, listed, parsed
 from covid_datasets.fetch.keys import one_word, read_json_key, read_key
 
 FORM = "kaggle:OWNER/DATASET@VERSION/FILE, kaggle:competitions/NAME/FILE, or either without /FILE"
@@ -25,15 +26,15 @@ KEY = (
 )
 
 
-def find(name: str, api: str, ask: Ask) -> Listed:
+def find(name: str, api: str, ask: Ask) -> Asset:
     """Say where the API serves a file, or the zip of all files; nothing is asked."""
     competition, owner, dataset, version, file = parsed(_PATTERN, name, FORM).groups()
     if competition:
         way = f"download/{competition}/{quote(file, safe='')}" if file else f"download-all/{competition}"
-        return Listed(url=f"{api}/competitions/data/{way}")
+        return listed(name, f"{api}/competitions/data/{way}")
     inside = f"/{quote(file, safe='')}" if file else ""
     query = f"?datasetVersionNumber={version}" if version else ""
-    return Listed(url=f"{api}/datasets/download/{owner}/{dataset}{inside}{query}")
+    return listed(name, f"{api}/datasets/download/{owner}/{dataset}{inside}{query}")
 
 
 def page(name: str) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from covid_datasets.errors import MissingUpstreamError
-from covid_datasets.fetch.host import Ask, Host, Listed, entries, inner, listed, only, parsed
+from covid_datasets.fetch.asset import Asset
+from covid_datasets.fetch.host import Ask, Host, entries, inner, listed, only, parsed
 
 FORM = "mendeley:DATASET/VERSION/FILE"
 _PATTERN = r"([a-z0-9]+)/(\d+)/(.+)"
@@ -16,7 +17,7 @@ PAGE_SIZE = 1000
 PAGES = 50
 
 
-def find(name: str, api: str, ask: Ask) -> Listed:
+def find(name: str, api: str, ask: Ask) -> Asset:
     """Find a file in a version of a dataset; it may lie in folders."""
     dataset, version, path = parsed(_PATTERN, name, FORM).groups()
     *folders, wanted = path.split("/")
@@ -35,7 +36,7 @@ def find(name: str, api: str, ask: Ask) -> Listed:
     entry = only([entry for entry in files if entry.get("filename") == wanted], wanted, names)
     details = entry.get("content_details")
     size = entry.get("size", inner(details, "size"))
-    return listed(inner(details, "download_url"), size, sha256=inner(details, "sha256_hash"))
+    return listed(wanted, inner(details, "download_url"), size, sha256=inner(details, "sha256_hash"))
 
 
 def page(name: str) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from covid_datasets.errors import MissingUpstreamError, NotTheFileError
-from covid_datasets.fetch.host import Ask, Host, Listed, entries, inner, listed, only, parsed
+from covid_datasets.fetch.asset import Asset
+from covid_datasets.fetch.host import Ask, Host, entries, inner, listed, only, parsed
 
 FORM = "osf:PROJECT/FILE"
+_PATTERN = r"([a-z0-9]+)/(.+)"
 PAGES = 200
 
 
-def find(name: str, api: str, ask: Ask) -> Listed:
+def find(name: str, api: str, ask: Ask) -> Asset:
     """Find a file in the storage of a project, folder by folder."""
-    project, path = parsed(r"([a-z0-9]+)/(.+)", name, FORM).groups()
+    project, path = parsed(_PATTERN, name, FORM).groups()
     *folders, wanted = path.split("/")
     here = f"{api}/nodes/{quote(project)}/files/osfstorage/?page%5Bsize%5D=100"
     for folder in folders:
@@ -22,6 +24,7 @@ def find(name: str, api: str, ask: Ask) -> Listed:
     entry = _named(_all(here, api, ask), wanted, "file")
     hashes = inner(entry, "attributes", "extra", "hashes")
     return listed(
+        wanted,
         inner(entry, "links", "download"),
         inner(entry, "attributes", "size"),
         sha256=inner(hashes, "sha256"),
@@ -31,7 +34,7 @@ def find(name: str, api: str, ask: Ask) -> Listed:
 
 def page(name: str) -> str:
     """Give the address of the project's page."""
-    return f"https://osf.io/{name.partition('/')[0]}/"
+    return f"https://osf.io/{parsed(_PATTERN, name, FORM)[1]}/"
 
 
 def _all(here: str, api: str, ask: Ask) -> list[dict[str, object]]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from covid_datasets.errors import ChangedUpstreamError
-from covid_datasets.fetch.host import Ask, Host, Listed, entries, inner, listed, only, parsed
+from covid_datasets.fetch.asset import Asset
+from covid_datasets.fetch.host import Ask, Host, entries, inner, listed, only, parsed
 
 FORM = "zenodo:RECORD/FILE"
+_PATTERN = r"(\d+)/(.+)"
 
 
-def find(name: str, api: str, ask: Ask) -> Listed:
+def find(name: str, api: str, ask: Ask) -> Asset:
     """Find a file in its record; a number that stands for the newest record only is refused, for it moves."""
-    record, wanted = parsed(r"(\d+)/(.+)", name, FORM).groups()
+    record, wanted = parsed(_PATTERN, name, FORM).groups()
     answer = ask(f"{api}/records/{record}")
     files = entries(answer, "files")
     if (newest := inner(answer, "id")) not in (None, record, int(record)):
@@ -24,12 +26,12 @@ def find(name: str, api: str, ask: Ask) -> Listed:
     entry = only([files[i] for i, each in enumerate(named) if each == wanted], wanted, iter(named))
     checksum = str(entry.get("checksum", "")).rpartition("md5:")[2]
     url = inner(entry, "links", "self") or f"https://zenodo.org/records/{record}/files/{quote(wanted)}?download=1"
-    return listed(url, entry.get("size"), md5=checksum)
+    return listed(wanted, url, entry.get("size"), md5=checksum)
 
 
 def page(name: str) -> str:
     """Give the address of the record's page."""
-    return f"https://zenodo.org/records/{name.partition('/')[0]}"
+    return f"https://zenodo.org/records/{parsed(_PATTERN, name, FORM)[1]}"
 
 
 HOST = Host(form=FORM, api="https://zenodo.org/api", site="zenodo.org", find=find, page=page)
