@@ -62,42 +62,50 @@ def canonical(path: str, glob: str, spelled: str = "") -> str | None:
     match = _compiled(spelled or glob).fullmatch(path)
     if match is None:
         return None
-    open_parts = iter(match.groups())
+    here, open_parts = iter(_TOKEN.findall(spelled or glob)), iter(match.groups())
     seen: dict[str, str] = {}
 
     def filled(token: re.Match[str]) -> str:
+        texts = next(here)[3].split("|")
         if token["name"] and token["name"] in seen:
             return seen[token["name"]]
         found = next(open_parts)
         if token["any"]:
-            return next((text for text in token["any"].split("|") if text.lower() == found.lower()), found)
-        if token["name"]:
-            seen[token["name"]] = found
-        return found
+            meant = (n for n, text in enumerate(texts) if re.fullmatch(re.escape(text), found, re.IGNORECASE))
+            return token["any"].split("|")[next(meant)]
+        return seen.setdefault(token["name"], found) if token["name"] else found
 
     return _TOKEN.sub(filled, glob)
 
 
 def respelled(glob: str, rename: Iterable[tuple[str, str]]) -> str:
-    """Spell a glob with the names of a copy.
+    """Spell a glob with the names of a copy; what the glob leaves open, and its names, stay.
 
-    >>> respelled("CT_COVID/*.png", [("CT_COVID/", "COVID/")])
-    'COVID/*.png'
+    >>> respelled("(CT_COVID|CT_Normal)/{case}_*.png", [("CT_", ""), ("_", "-")])
+    '(COVID|Normal)/{case}-*.png'
     """
+    pairs = list(rename)
+    if not pairs:
+        return glob
+
+    def renamed(text: str) -> str:
+        for old, new in pairs:
+            text = text.replace(old, new)
+        return text
+
     pieces, end = [], 0
-    for token in (*_TOKEN.finditer(glob), None):
-        literal = glob[end : token.start()] if token else glob[end:]
-        for old, new in rename:
-            literal = literal.replace(old, new)
-        pieces += [literal, token[0] if token else ""]
-        end = token.end() if token else end
-    return "".join(pieces)
+    for token in _TOKEN.finditer(glob):
+        inside = f"({'|'.join(map(renamed, token['any'].split('|')))})" if token["any"] else token[0]
+        pieces += [renamed(glob[end : token.start()]), inside]
+        end = token.end()
+    return "".join([*pieces, renamed(glob[end:])])
 
 
 def absent(patterns: Sequence[Pattern], present: Iterable[str]) -> list[str]:
     """Name each required file that is not there, once for each folder that should have one.
 
-    Of a pattern for several files, such as ``*.jpg``, one is enough. A folder counts as soon as anything is in it.
+    Of a pattern for several files, such as ``*.jpg``, one is enough, and of several patterns for the same ``what`` too.
+    A folder counts as soon as anything is in it.
 
     >>> text = Pattern(glob="case-{case}/case.txt", what="the text of the page", required=True)
     >>> absent([text, Pattern(glob="case-{case}/*.jpg", what="a figure")], ["case-7/fig1.jpg", "case-9/notes.doc"])
@@ -110,7 +118,10 @@ def absent(patterns: Sequence[Pattern], present: Iterable[str]) -> list[str]:
         if not pattern.required:
             continue
         names = set(_compiled(pattern.glob).groupindex)
-        have = {_sorted(match.groupdict()) for path in paths if (match := _compiled(pattern.glob).fullmatch(path))}
+        alike = [each.glob for each in patterns if each.what == pattern.what]
+        have = {
+            _sorted(match.groupdict()) for path in paths for glob in alike if (match := _compiled(glob).fullmatch(path))
+        }
         wanted = {tuple(pair for pair in groups if pair[0] in names) for groups in met} if names else {()}
         for groups in sorted(wanted - have):
             if len(groups) == len(names):

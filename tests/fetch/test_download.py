@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ import pytest
 
 from covid_datasets.catalog.card import Access, Card, Copy, Licence, Patients, Resource, Version
 from covid_datasets.errors import (
+    CacheError,
     ChangedUpstreamError,
     CovidDatasetsError,
     HostUnreachableError,
@@ -41,7 +43,7 @@ from tests.server import Behaviour, Server, serve
 
 BODY = random.Random(8).randbytes(200_000)
 SHA256 = hashlib.sha256(BODY).hexdigest()
-MD5 = hashlib.md5(BODY).hexdigest()
+MD5, SHA1 = hashlib.md5(BODY).hexdigest(), hashlib.sha1(BODY).hexdigest()
 QUICK = Limits(timeout=2.0, retries=1, backoff=0.01, longest_wait=0.1, redirects=3, margin=0)
 
 
@@ -99,7 +101,9 @@ def test_a_first_download_is_recorded_and_then_reused(server: Server, settings: 
     assert sorted(path.name for path in first.path.parent.iterdir()) == ["a.zip", "a.zip.json"]
 
 
-@pytest.mark.parametrize("published", [{"sha256": SHA256}, {"md5": MD5}, {"md5": MD5, "sha256": SHA256}])
+@pytest.mark.parametrize(
+    "published", [{"sha256": SHA256}, {"md5": MD5}, {"sha1": SHA1}, {"md5": MD5, "sha256": SHA256, "sha1": SHA1}]
+)
 def test_published_hashes_are_compared(server: Server, settings: Settings, published: dict[str, str]) -> None:
     wanted = asset(server.url("/a.zip"), size=len(BODY), **published)
     assert get(wanted, settings).verified == "published hash"
@@ -107,7 +111,7 @@ def test_published_hashes_are_compared(server: Server, settings: Settings, publi
     assert len(server.requests) == 1
 
 
-@pytest.mark.parametrize("published", [{"sha256": "0" * 64}, {"md5": "0" * 32}])
+@pytest.mark.parametrize("published", [{"sha256": "0" * 64}, {"md5": "0" * 32}, {"sha1": "0" * 40, "md5": MD5}])
 def test_a_file_other_than_the_published_is_set_aside(
     server: Server, settings: Settings, published: dict[str, str]
 ) -> None:
@@ -453,6 +457,28 @@ def test_a_mirror_is_made_in_a_local_folder(settings: Settings, tmp_path: Path) 
     (tmp_path / "file").touch()
     with pytest.raises(UsageError, match="expected a folder, found a file"):
         write_mirror([], tmp_path / "file", Transfer(settings))
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "kind"),
+    [
+        (errno.ENOSPC, "Kein Platz", NoSpaceError),
+        (errno.EDQUOT, "", NoSpaceError),
+        (errno.EACCES, "no space", CacheError),
+    ],
+)
+def test_a_full_disk_is_known_by_its_number_not_by_a_word(
+    server: Server, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    number: int, words: str, kind: type[Exception],
+) -> None:  # fmt: skip
+    def refuse(*_: object) -> None:
+        raise OSError(number, words)
+
+    monkeypatch.setattr("covid_datasets.raw.mirror.shutil.copyfile", refuse)
+    source = card("one", resource(server.url("/a.zip"), name="r"))
+    with pytest.raises(kind, match=r"a\.zip: (the disk is full|cannot be written)"):
+        write_mirror([source.choice()], tmp_path / "made", Transfer(settings, QUICK))
+    assert not [path for path in (tmp_path / "made").rglob("*") if path.is_file()]
 
 
 # The progress display

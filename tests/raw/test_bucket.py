@@ -30,6 +30,7 @@ from covid_datasets.raw.bucket import list_url, parse_page
 from covid_datasets.raw.kinds import series
 from covid_datasets.raw.kinds.series import SeriesMount
 from covid_datasets.raw.mirror import read_sums
+from covid_datasets.raw.mounts import Look
 from covid_datasets.raw.obtain import write_mirror
 from covid_datasets.raw.origin import Lost
 from covid_datasets.settings import Settings
@@ -276,6 +277,21 @@ def test_a_mirror_that_we_make_serves_by_folder_and_by_web(bucket: Bucket, tmp_p
 def test_what_is_no_list_is_refused(page: bytes) -> None:
     with pytest.raises(DamagedFileError, match="expected a whole list of a bucket"):
         parse_page(page, "https://bucket.example.org/")
+
+
+def test_a_part_of_a_listing_is_chosen_by_its_columns(bucket: Bucket, tmp_path: Path) -> None:
+    kinds = dict(zip(FOLDERS, ("CT", "CR"), strict=True))
+    expect(bucket, *(row(folder, bucket.files) | {"Modality": kind} for folder, kind in kinds.items()))
+    films = replace(bucket.resource, only={"Modality": ("CR", "DX")})
+    mount, _ = bring(films, Settings(tmp_path / "cache"))
+    assert list(mount.folders) == [FOLDERS[1]]
+    assert not [request for request in bucket.server.requests if FOLDERS[0] in request.path]
+    assert series.missing(films, None, Look(), {}) == [FOLDERS[1]]
+    assert series.count(films, 0) == 1
+    with pytest.raises(CatalogError, match="key 'only': expected some of 2 series, found none"):
+        series.listed(replace(films, only={"Modality": ("MR",)}))
+    with pytest.raises(CatalogError, match="key 'only': expected columns of .*, found \\['modality'\\]"):
+        series.listed(replace(films, only={"modality": ("CT",)}))
 
 
 def test_a_broken_listing_is_refused(tmp_path: Path) -> None:

@@ -132,6 +132,15 @@ def test_identities_are_checked_by_sha256_or_by_git(tmp_path: Path) -> None:
     assert [identity.size for identity in found.values()] == [4, None]
 
 
+def test_a_manifest_may_give_plain_sha1(tmp_path: Path) -> None:
+    text = f"{HEADER[:-1]}\tsha1\na\t4\t\t\t{hashlib.sha1(b'data').hexdigest()}\n"
+    identity = read(tmp_path, text)["a"]
+    assert identity.mismatch(b"data", "") is None
+    assert str(identity.mismatch(b"date", "")).startswith("expected sha1 ")
+    with pytest.raises(CatalogError, match="line 2: expected path, size, sha256, git_sha1, sha1"):
+        read(tmp_path, f"{HEADER[:-1]}\tsha1\na\t4\t{SHA256}\t{SHA1}\n")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

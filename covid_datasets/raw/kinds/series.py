@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from covid_datasets.catalog.card import Resource
-from covid_datasets.catalog.listing import Series, by_folder, chosen, difference, is_dicom
+from covid_datasets.catalog.listing import COLUMNS, Series, by_folder, chosen, difference, is_dicom
 from covid_datasets.catalog.manifest import Identity
 from covid_datasets.disk import check_space
 from covid_datasets.errors import ChangedUpstreamError, CovidDatasetsError, DamagedFileError, MissingUpstreamError
@@ -105,6 +105,8 @@ def problem(resource: Resource) -> str:
     """Expect one bucket, and columns and values that the listing has."""
     if [copy.url.endswith("/") for copy in resource.copies] != [True]:
         return "key 'copies': expected one, the root of a bucket, with a slash at its end"
+    if unknown := sorted(set(resource.only) - set(COLUMNS)):
+        return f"key 'only': expected columns of a listing ({', '.join(COLUMNS)}), found {unknown}"
     return ""
 
 
