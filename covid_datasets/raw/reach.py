@@ -11,6 +11,9 @@ from covid_datasets.fetch.places import place
 from covid_datasets.fetch.request import login_of
 from covid_datasets.settings import Settings
 
+KEYS_HELP = ("open", "web", "account", "request")
+"""Kinds of access that a key can open; nothing is taken from where no copies may be taken, or where it is gone."""
+
 
 def is_public(card: Card, copy: Copy) -> bool:
     """Tell whether anybody may ask for a copy: the card says so, or neither source nor host wants an account."""
@@ -43,7 +46,7 @@ def _may_ask(card: Card, copy: Copy, settings: Settings) -> bool:
     if (settings.downloads / place(copy.url)).is_file():
         return True
     found = host_of(copy.url)
-    return card.access.kind != "defunct" and bool(found[0].login() if found else login_of(copy.url))
+    return card.access.kind in KEYS_HELP and bool(found[0].login() if found else login_of(copy.url))
 
 
 def keys_for(card: Card, resources: Sequence[Resource]) -> list[str]:
