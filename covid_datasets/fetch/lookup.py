@@ -38,7 +38,9 @@ def look_up(url: str, transfer: Transfer) -> Asset:
         asked += 1
         if asked > MOST:
             raise NotTheFileError(f"expected to find it on {MOST} pages of a list, found more")
-        return _read_json(page, transfer)
+        if page not in transfer.lists:
+            transfer.lists[page] = _read_json(page, transfer)
+        return transfer.lists[page]
 
     try:
         listed = host.find(name, host.api, ask)

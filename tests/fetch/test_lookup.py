@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -325,7 +326,9 @@ def test_a_list_without_end_is_left(api: Server, chunked: bool, monkeypatch: pyt
 def test_lists_without_end_are_left(api: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lookup, "MOST", 7)
     start = "/osf/nodes/abc12/files/osfstorage/?page%5Bsize%5D=100"
-    api.behaviours[start] = answers({"data": [], "links": {"next": api.url(start)}})
+    pages = [start, *(f"{start}&page={number}" for number in range(2, 30))]
+    for here, following in itertools.pairwise(pages):
+        api.behaviours[here] = answers({"data": [], "links": {"next": api.url(following)}})
     with pytest.raises(NotTheFileError, match="expected to find it on 7 pages of a list, found more"):
         get("osf:abc12/a.zip")
     assert len(api.requests) == 7
@@ -349,6 +352,24 @@ def test_a_busy_list_is_asked_again_after_the_time_it_names(record: Callable[...
     api.behaviours["/zenodo/records/39"] = Behaviour(status=429, retry_after="1")
     with pytest.raises(HostUnreachableError, match="answers 429 Too Many Requests, again and again"):
         get("zenodo:39/a.zip")
+
+
+def test_many_files_of_a_record_ask_for_its_list_once(record: Callable[..., None], api: Server) -> None:
+    names = ["a.zip", "b.zip", "c.zip"]
+    good = zenodo_files(api, names)
+    api.behaviours["/zenodo/records/37"] = answers(good)
+    transfer = Transfer(Settings.resolve(), QUICK)
+    for name in names:
+        api.behaviours[f"/files/{name}"] = Behaviour(body=BODY)
+        assert fetch(f"zenodo:37/{name}", Asset(name=name, urls=()), transfer).verified == "hash listed by the host"
+    assert len(api.of("/zenodo/records/37")) == 1
+
+
+def zenodo_files(api: Server, names: list[str]) -> dict[str, object]:
+    def file(name: str) -> dict[str, object]:
+        return {"key": name, "size": len(BODY), "checksum": f"md5:{MD5}", "links": {"self": api.url(f"/files/{name}")}}
+
+    return {"id": 37, "files": [file(name) for name in names]}
 
 
 def test_pages_of_a_list_are_read_until_the_file_is_found(api: Server, storage: Server) -> None:
