@@ -28,12 +28,15 @@ def access_text(choice: Choice) -> str:
     """Say how to get a source that nothing can download for its user: why, the steps, the folder, what to type."""
     card, name = choice.card, choice.name
     keys = [_wrapped("  ", key) for key in keys_for(card, choice.resources)]
+    why = (
+        "A part of it needs an account of your own." if keys and card.access.kind == "open" else _WHY[card.access.kind]
+    )
     by_hand = [part for part in choice.resources if not is_open(card, part)]
     steps = card.access.steps or tuple(map(how_to_get, by_hand))
     numbered = [_wrapped(f"  {number}. ", step) for number, step in enumerate(steps, start=1)]
     return "\n".join(
         [
-            f"{name} ({card.title}): only you can fetch it. {_WHY[card.access.kind]}",
+            f"{name} ({card.title}): only you can fetch it. {why}",
             *(["", "With a key of your own it is downloaded for you:", *keys] if keys else []),
             *(["", "Steps without a key:" if keys else "Steps:", *numbered] if numbered else []),
             "",

@@ -222,6 +222,9 @@ def mixed(api: Server) -> None:
 def test_access_is_asked_for_the_resource_that_needs_it(mixed: None, api: Server) -> None:
     with pytest.raises(AccessRequired) as error:
         get()
+    assert str(error.value).startswith(
+        "tiny (Tiny): only you can fetch it. A part of it needs an account of your own.\n"
+    )
     assert "With a key of your own it is downloaded for you:\n  Kaggle: make a token" in str(error.value)
     assert "1. it is served at <https://www.kaggle.com/datasets/owner/set/versions/2>" in str(error.value)
     assert "scores.csv   (downloaded for you where it is not there)" in str(error.value)
