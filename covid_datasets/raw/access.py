@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from covid_datasets.catalog.card import Choice, Pattern, Resource
 from covid_datasets.catalog.layout import readable
@@ -15,22 +15,13 @@ from covid_datasets.raw.survey import Survey
 
 SHOWN = 20
 WIDTH = 96
-_WHY: Mapping[str, str] = {
-    "open": "A part of it has no address that a program can read.",
-    "account": "It needs an account of your own.",
-    "request": "Its owners give it on request.",
-    "web": "It is on web pages, and no terms let a program copy them.",
-    "defunct": "It is no longer published.",
-}
 
 
 def access_text(choice: Choice) -> str:
     """Say how to get a source that nothing can download for its user: why, the steps, the folder, what to type."""
     card, name = choice.card, choice.name
     keys = [_wrapped("  ", key) for key in keys_for(card, choice.resources)]
-    why = (
-        "A part of it needs an account of your own." if keys and card.access.kind == "open" else _WHY[card.access.kind]
-    )
+    why = "A part of it needs an account of your own." if keys and card.access.kind == "open" else card.access.why
     by_hand = [part for part in choice.resources if not is_open(card, part)]
     steps = card.access.steps or tuple(map(how_to_get, by_hand))
     numbered = [_wrapped(f"  {number}. ", step) for number, step in enumerate(steps, start=1)]
