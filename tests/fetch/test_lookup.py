@@ -163,6 +163,16 @@ def test_terms_that_are_not_accepted_are_told_as_such(api: Server, url: str, pat
     assert where in str(error.value)
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refusal_without_a_key_says_how_to_get_one(api: Server, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    monkeypatch.delenv("KAGGLE_API_TOKEN")
+    api.behaviours[SET] = Behaviour(status=status)
+    with pytest.raises(
+        RefusedError, match=r"it was asked without a key\. Next: Kaggle: make a token at .*/datasets/owner/set"
+    ):
+        get("kaggle:owner/set@2")
+
+
 def test_an_unknown_dataset_is_told(api: Server) -> None:
     with pytest.raises(MissingUpstreamError, match="answers 404"):
         get("kaggle:owner/unknown")

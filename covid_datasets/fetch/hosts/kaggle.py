@@ -74,16 +74,17 @@ def _is_file(text: str) -> bool:
 
 
 def refused(path: str, status: int) -> str:
-    """Tell a wrong key from terms that are not accepted."""
-    if status == 401:
-        return (
-            f"Kaggle does not know this key, or wants one. Next: make a new one at {SETTINGS} and save it as "
-            f"~/.kaggle/access_token"
-        )
+    """Tell no key from a wrong one, and that from terms that are not accepted."""
     match = re.match(r"(?:competitions/data/download(?:-all)?/([\w-]+)|datasets/download/([\w-]+/[\w-]+))", path)
     where = "https://www.kaggle.com"
     if match:
         where += f"/competitions/{match[1]}/rules" if match[1] else f"/datasets/{match[2]}"
+    if not login():
+        return f"it was asked without a key. Next: {KEY}{where}"
+    if status == 401:
+        return (
+            f"Kaggle does not know this key. Next: make a new one at {SETTINGS} and save it as ~/.kaggle/access_token"
+        )
     return (
         f"Kaggle knows who asks and does not allow it: most often the terms are not accepted yet. Next: open {where} "
         f"with the account of your key, accept the terms (Kaggle may ask for a verified telephone number), call again"
