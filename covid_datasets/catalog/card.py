@@ -213,6 +213,7 @@ class Card:
     """Everything known about one source; one with ``columns`` is a table without images, and has only these.
 
     ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``.
+    ``facts`` are tables of texts that its builder alone reads: older names of columns, what words of its lists mean.
     """
 
     id: str
@@ -236,6 +237,7 @@ class Card:
     quotes: tuple[str, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
+    facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     digest: str = ""
 
     def version(self, name: str | None = None) -> tuple[str, Version]:
