@@ -1,4 +1,4 @@
-"""POCUS (Born et al.): lung ultrasound videos and stills of two hospitals, articles and teaching sites, with a table."""
+"""POCUS (Born et al.): lung ultrasound, videos and stills of hospitals, articles and teaching sites, and a table."""
 
 from __future__ import annotations
 
