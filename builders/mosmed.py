@@ -1,14 +1,12 @@
-"""MosMedData COVID19_1110 (Moscow): thinned-out chest CT volumes graded CT-0 to CT-4, some with masks of infection.
-
-Over a hundred lines because registry, folders and file names each say a part, and whatever they disagree on is told.
-"""
+"""MosMedData COVID19_1110 (Moscow): thinned-out chest CT volumes graded CT-0 to CT-4, some with masks of infection."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
+from covid_datasets.read.rows import Row, rows_by
 from covid_datasets.read.slices import axial_slices
 from covid_datasets.read.tables import read_xlsx
 from covid_datasets.schema import File, Notice, Parts, RawFiles, Record
@@ -23,18 +21,16 @@ _PAPERS = {_REGISTRY, "LICENSE", "README_EN.md", "README_RU.md", "README_EN.pdf"
 _EXPANSION = {True: 1.2, False: 1.0}
 """46,411 slices of half a megabyte come from about 21 GB that are compressed."""
 
-Row = Mapping[str, str]
-
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
     """Yield a record for each study that is there or that the registry names, by its number."""
-    rows: dict[str, Row] = {}
     files: dict[str, str] = {}
     masks: dict[str, str] = {}
     yield from _files(raw, files, masks)
-    yield from _registry(raw, rows)
+    rows, notices = _registry(raw)
+    yield from notices
     for study in sorted(rows.keys() | files.keys()):
-        yield from _study(raw, study, rows.get(study), files.get(study), masks.pop(study, None))
+        yield from _study(raw, study, rows.get(study, [None])[0], files.get(study), masks.pop(study, None))
     for path in masks.values():
         yield Notice("mask without a study", path, "neither a volume nor a row of the registry is its", dropped=True)
 
@@ -93,20 +89,16 @@ def _files(raw: RawFiles, files: dict[str, str], masks: dict[str, str]) -> Itera
             yield Notice("file twice", path, f"{found[study]} is used", dropped=True)
 
 
-def _registry(raw: RawFiles, rows: dict[str, Row]) -> Iterator[Notice]:
+def _registry(raw: RawFiles) -> tuple[dict[str, list[Row]], list[Notice]]:
     path = min((path for path in raw.sizes() if path.rpartition("/")[2] == _REGISTRY), key=len, default="")
     if not path:
-        yield Notice("table missing", _REGISTRY, "the folders say the categories, the names which mask is whose")
-        return
+        what = "the folders say the categories, the names which mask is whose"
+        return {}, [Notice("table missing", _REGISTRY, what)]
     table = read_xlsx(raw, path, required=_COLUMNS, sheet=_SHEET)
-    yield from table.notices
-    for row in table.rows:
-        match = _STUDY.fullmatch(row["study_file"].strip()) or re.fullmatch(r"(.*)(study_\d+)", row["study_id"].strip())
-        if match is None:
-            yield Notice(
-                "row of no study", f"{path} {row['study_id']}", f"no file has such a name: {row}", dropped=True
-            )
-        elif rows.setdefault(match[2], row) is not row:
-            yield Notice(
-                "row listed twice", f"{path} {match[2]}", f"the first is kept, this is not: {row}", dropped=True
-            )
+    rows, notices = rows_by(table.rows, _study_of, path)
+    return rows, [*table.notices, *notices]
+
+
+def _study_of(row: Row) -> str:
+    match = _STUDY.fullmatch(row["study_file"].strip()) or re.fullmatch(r"(.*)(study_\d+)", row["study_id"].strip())
+    return match[2] if match else ""

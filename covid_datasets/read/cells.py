@@ -183,7 +183,9 @@ class Columns:
             return None
 
     def values(self, convert: Callable[[str], Any], texts: Sequence[str], column: str) -> list[Any]:
-        """Convert a column."""
+        """Convert a column; ``str`` takes the texts as they are, without blanks around them."""
+        if convert is str:
+            return [text.strip() or None for text in texts]
         return [self.value(convert, text, column) for text in texts]
 
     def counts(self, texts: Sequence[str], column: str) -> Sequence[int | None]:
@@ -221,6 +223,18 @@ def number(text: str) -> float:
     if not _NUMBER.fullmatch(text) or (value := float(text)) in (inf, -inf):
         raise ValueError("not a number")
     return value
+
+
+def fips(text: str) -> str:
+    """Undo what spreadsheets do to codes of states and counties: 60.0 is territory 60, 1001 is county 01001.
+
+    >>> fips("60.0"), fips("1001")
+    ('60', '01001')
+    """
+    code = whole(text)
+    if not 0 < code <= 99999:
+        raise ValueError("not a FIPS code")
+    return f"{code:02d}" if code < 100 else f"{code:05d}"
 
 
 def time(text: str) -> datetime:
