@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,6 +66,10 @@ class RawReader(Protocol):
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a raw file."""
+        ...
+
+    def open(self, path: str) -> IO[bytes]:
+        """Open a raw file to read it piece by piece, for files of any size."""
         ...
 
 

@@ -9,6 +9,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import IO
 
 from covid_datasets.catalog.listing import by_folder, is_dicom, read_listing
 from covid_datasets.errors import NotThereError
@@ -61,10 +62,19 @@ class SeriesMount:
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file that is here."""
+        location, inside = self._found(path)
+        return open_archive(location).read(inside)
+
+    def open(self, path: str) -> IO[bytes]:
+        """Open a file that is here."""
+        location, inside = self._found(path)
+        return open_archive(location).open(inside)
+
+    def _found(self, path: str) -> Place:
         found = self.place_of(path)
         if found is None:
             raise NotThereError(f"{path}: expected a file of a series, found nothing")
-        return open_archive(found[0]).read(found[1])
+        return found
 
     def place_of(self, path: str) -> Place | None:
         """Tell where a file lies: the folder or archive, and its name inside."""

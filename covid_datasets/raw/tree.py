@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 
 from covid_datasets.catalog.layout import matches
 from covid_datasets.catalog.manifest import Identity, read_manifest
@@ -107,6 +108,10 @@ class Mount:
         """Return the bytes of a file that is here."""
         return open_archive(self.location).read(self.spelled(path))
 
+    def open(self, path: str) -> IO[bytes]:
+        """Open a file that is here."""
+        return open_archive(self.location).open(self.spelled(path))
+
 
 @dataclass(frozen=True, slots=True)
 class RawTree:
@@ -162,6 +167,13 @@ class RawTree:
         if mount is None:
             raise self._absent(path)
         return mount.read(path)
+
+    def open(self, path: str) -> IO[bytes]:
+        """Open a file to read it piece by piece."""
+        mount = self._mount(path)
+        if mount is None:
+            raise self._absent(path)
+        return mount.open(path)
 
     def text(self, path: str) -> str:
         """Decode a text file: UTF-8, else Windows-1252, the two that sources of this field use.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from typing import IO
 
 import numpy as np
 import pytest
@@ -23,6 +24,9 @@ class Nothing:
 
     def read(self, path: str) -> bytes:
         raise AssertionError(path)
+
+    def open(self, path: str) -> IO[bytes]:
+        return io.BytesIO(self.read(path))
 
 
 def drawn(modality: str, shifted: bool = False) -> str:

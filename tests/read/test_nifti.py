@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import importlib
+import io
 import struct
 import tracemalloc
 from collections.abc import Callable, Iterator
 from types import ModuleType
+from typing import IO
 
 import nibabel
 import numpy as np
@@ -38,6 +40,9 @@ class Files(dict[str, bytes]):
 
     def read(self, path: str) -> bytes:
         return self[path]
+
+    def open(self, path: str) -> IO[bytes]:
+        return io.BytesIO(self.read(path))
 
 
 def slices(image: bytes, mask: bytes | None = None) -> tuple[list[Part], dict[str, str]]:

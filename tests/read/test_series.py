@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import io
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,9 @@ class Files:
 
     def has(self, path: str) -> bool:
         return path in self.files
+
+    def open(self, path: str) -> IO[bytes]:
+        return io.BytesIO(self.read(path))
 
 
 def pixels(number: int) -> np.ndarray:
