@@ -68,7 +68,7 @@ def _record(path: str, cells: Cells, merged: Mapping[str, Sequence[str]], annota
     patient, doi, url = cells.text("patientid"), cells.doi("doi"), cells.text("url")
     hannover = _HANNOVER in (url or "")
     # Hannover's pO2 is a pressure in mmHg, everybody else's a saturation.
-    columns = load_card("cohen").facts["clinical"] | ({"pO2_saturation": "po2_mmhg"} if hannover else {})
+    columns = {**load_card("cohen").facts["clinical"], **({"pO2_saturation": "po2_mmhg"} if hannover else {})}
     if hannover:
         cells.flags.append("hannover_copy")
         if "RT_PCR_positive" not in cells.row:  # the column came with the corrected labels' generation
