@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from covid_datasets.phantoms.chest import draw, picture
-from covid_datasets.schema import Made, Modality, Notice, RawFiles, Record
+from covid_datasets.schema import Made, Modality, Notice, RawFiles, Record, Smoking, Symptom
 
 _LABELS = (("covid19", "COVID-19"), ("no_finding", "No Finding"), ("bacterial_pneumonia", "Bacterial pneumonia"))
 # One patient: the study, what it shows, and how many pictures. The second study is some days later.
 _STUDIES: tuple[tuple[int, Modality, int], ...] = ((1, "CT", 4), (1, "CXR", 1), (2, "CT", 1), (2, "CXR", 1))
 _SEVERITIES = ("mild", "moderate", "severe")
+_SYMPTOMS: tuple[Symptom, ...] = ("fever", "cough", "dyspnea", "fatigue", "anosmia")
+_SMOKING: tuple[Smoking, ...] = ("never", "former", "current")
 
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
@@ -51,6 +53,11 @@ def _record(seed: int, patient: int, patients: int, study: int, modality: Modali
         sex="F" if draw(seed, patient, "sex", 0, 1) else "M",
         age=float(draw(seed, patient, "age", 18, 92)),
         offset_days=draw(seed, patient, "offset", 0, 6) + (study - 1) * draw(seed, patient, "interval", 3, 14),
+        symptoms=() if label == "no_finding" else _SYMPTOMS[: draw(seed, patient, "symptoms", 1, len(_SYMPTOMS))],
+        smoking=_SMOKING[draw(seed, patient, "smoking", 0, 2)],
+        clinical={"temperature_c": draw(seed, patient, "temperature", 362, 392) / 10},
+        kvp=120.0 if modality == "CT" else None,
+        slice_thickness_mm=float(draw(seed, patient, "thickness", 1, 5)) if modality == "CT" else None,
         value_range="8-bit, synthetic",
         license="CC0-1.0",
         source_row=row,

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covid_datasets.errors import ColumnMissingError, CovidDatasetsError, DamagedFileError, IncompleteSourceError
-from covid_datasets.raw.tree import Mount, RawTree
+from covid_datasets.raw.mounts import TreeMount
+from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.lines import CHUNK_BYTES
 from covid_datasets.read.tables import Table, read_csv, read_xlsx, scan_csv
 
@@ -333,13 +334,13 @@ def test_a_table_in_an_archive_is_a_stream_too_and_damage_inside_is_said(tmp_pat
     data = b"a,b\n" + b"".join(b"%d,%d\n" % (number, number * 7919 % 977) for number in range(50_000))
     with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("table", data)
-    raw = RawTree((Mount((str(tmp_path / "x.zip"),)),))
+    raw = RawTree((TreeMount((str(tmp_path / "x.zip"),)),))
     assert sum(1 for _ in scan_csv(raw, "table", required=("a", "b")).rows) == 50_000
     broken = bytearray((tmp_path / "x.zip").read_bytes())
     broken[len(broken) // 2] ^= 0xFF
     (tmp_path / "y.zip").write_bytes(broken)
     with pytest.raises(DamagedFileError, match="table"):
-        list(scan_csv(RawTree((Mount((str(tmp_path / "y.zip"),)),)), "table", required=("a", "b")).rows)
+        list(scan_csv(RawTree((TreeMount((str(tmp_path / "y.zip"),)),)), "table", required=("a", "b")).rows)
 
 
 def test_a_workbook_with_one_far_cell_is_refused() -> None:
