@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 if TYPE_CHECKING:
     import numpy as np
@@ -186,6 +186,10 @@ class RawReader(Protocol):
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a raw file."""
+        ...
+
+    def open(self, path: str) -> IO[bytes]:
+        """Open a raw file to read it piece by piece, for files of any size."""
         ...
 
 

@@ -268,6 +268,7 @@ class Card:
 
     ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``. ``same_as`` names the
     source that holds the same samples, and is loaded in its place.
+    ``facts`` are tables of texts that its builder alone reads: older names of columns, what words of its lists mean.
     """
 
     id: str
@@ -292,6 +293,7 @@ class Card:
     same_as: str = ""
     features: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
+    facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     digest: str = ""
 
     @property

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+import io
+from typing import IO, Any
 
 from covid_datasets.errors import DamagedFileError, IntegrityError, NotThereError
 from covid_datasets.measure.image import Measured, UndecodableError, measure
@@ -117,3 +118,7 @@ class CheckedFiles:
         except DroppedError as dropped:
             raise DamagedFileError(f"{path}: {dropped.notice.what}") from dropped
         return data
+
+    def open(self, path: str) -> IO[bytes]:
+        """Open a raw file to read it piece by piece; one whose content a manifest pins is read whole, to check it."""
+        return io.BytesIO(self.read(path)) if self._raw.identity(path) else self._raw.open(path)

@@ -25,7 +25,7 @@ from covid_datasets.read.made import MaskFile, picture_mask
 from covid_datasets.schema import Made, Notice, Part, Parts, RawReader, Record
 from covid_datasets.splits.index import Index
 from tests.dicom import radiograph
-from tests.read.test_metaimage import Files
+from tests.raws import Files
 
 HU = np.random.default_rng(3).integers(-1000, 400, (5, 80, 80)).astype(np.int16)
 

@@ -27,25 +27,16 @@ def readers() -> dict[str, Reader]:
     from covid_datasets.read.masks import read_mask
     from covid_datasets.read.mdai import read_annotations
     from covid_datasets.read.slices import axial_slices
-
-    class One:
-        def __init__(self, data: bytes) -> None:
-            self.data = data
-
-        def has(self, path: str) -> bool:
-            return True
-
-        def read(self, path: str) -> bytes:
-            return self.data
+    from tests.raws import Files
 
     return {
         "image": lambda data: measure(data, "", "a"),
         "video": lambda data: measure_video(data, "", "a"),
         "volume": lambda data: measure_volume(data, "", "a.nii.gz"),
-        "slices": lambda data: sum(1 for _ in axial_slices(One(data), "a.nii.gz")),
+        "slices": lambda data: sum(1 for _ in axial_slices(Files({"a.nii.gz": data}), "a.nii.gz")),
         "mask": lambda data: read_mask(data, "a.nii.gz"),
         "mha": lambda data: measure_volume(data, "", "a.mha"),
-        "mha slices": lambda data: sum(1 for _ in axial_slices(One(data), "a.mha")),
+        "mha slices": lambda data: sum(1 for _ in axial_slices(Files({"a.mha": data}), "a.mha")),
         "header": lambda data: read_header(data, "a.dcm"),
         "slice": lambda data: read_hounsfield(data, "a.dcm"),
         "film": lambda data: read_film(data, "a.dcm", FilmForm(shown=True)),

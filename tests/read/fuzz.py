@@ -26,8 +26,9 @@ from covid_datasets.read.polygons import fill
 from covid_datasets.read.slices import axial_slices
 from tests.dicom import compressed, ct, radiograph
 from tests.nifti import nifti
+from tests.raws import Files
 from tests.read.test_exports import SQUARE, coco, darwin
-from tests.read.test_metaimage import Files, mha
+from tests.read.test_metaimage import mha
 from tests.sources.pocus import clip
 
 WORDS = [b"\0", b"\xff", b"\xff\xff\xff\xff", b"\x7f\xff", b"\x80", b"0", b"-1", b"9" * 20, b"nan", b"\xfe\xff\x00\xe0"]

@@ -18,18 +18,11 @@ from covid_datasets.errors import DamagedFileError
 from covid_datasets.read.film import SECONDARY_CAPTURE, FilmForm, age_in_years, film, read_film
 from covid_datasets.schema import Notice, Part
 from tests.dicom import compressed, radiograph
+from tests.raws import Files
 
 DEEP = np.random.default_rng(5).integers(0, 4096, (70, 90)).astype(np.uint16)
 FLAT = np.random.default_rng(6).integers(0, 256, (70, 91)).astype(np.uint8)
 TWELVE = {"BitsStored": 12, "HighBit": 11}
-
-
-class Files(dict[str, bytes]):
-    def has(self, path: str) -> bool:
-        return path in self
-
-    def read(self, path: str) -> bytes:
-        return self[path]
 
 
 def pixels(data: bytes, **form: Any) -> np.ndarray:

@@ -14,7 +14,8 @@ from covid_datasets.load.rows import decode_array
 from covid_datasets.read.made import IGNORED, MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
 from covid_datasets.read.nifti import read_volume
 from tests.nifti import USUAL, nifti
-from tests.read.test_metaimage import HU, Files, mha
+from tests.raws import Files
+from tests.read.test_metaimage import HU, mha
 
 
 def png(pixels: np.ndarray, mode: str | None = None) -> bytes:

@@ -8,26 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from covid_datasets.errors import DamagedFileError, NotThereError
+from covid_datasets.errors import DamagedFileError
 from covid_datasets.measure.image import UndecodableError
 from covid_datasets.measure.volume import measure_volume
 from covid_datasets.read.metaimage import joined, read_header, read_volume
 from covid_datasets.read.slices import axial_slices
 from covid_datasets.schema import Notice, Part
 from tests.nifti import USUAL, nifti
+from tests.raws import Files
 
 HU = np.random.default_rng(0).integers(-1024, 1500, (12, 40, 30)).astype(np.int16)
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-
-
-class Files(dict[str, bytes]):
-    def has(self, path: str) -> bool:
-        return path in self
-
-    def read(self, path: str) -> bytes:
-        if path not in self:
-            raise NotThereError(f"{path}: expected a file, found nothing")
-        return self[path]
 
 
 def mha(
