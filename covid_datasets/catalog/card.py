@@ -88,9 +88,13 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """One place that serves a resource: its URL, the folder inside, and names that it changed."""
+    """One place that serves a resource: its URL, the folder inside, and names that it changed.
+
+    A ``public`` one asks for no account although its source or its host does.
+    """
 
     url: str
+    public: bool = False
     root: str = ""
     rename: Mapping[str, str] = field(default_factory=dict)
 
