@@ -190,11 +190,10 @@ class Columns:
 
     def counts(self, texts: Sequence[str], column: str) -> Sequence[int | None]:
         """Convert a column of counts; in almost all there is nothing odd, and that is quick."""
-        try:
-            plain = list(map(int, texts))
-        except ValueError:
-            return self.values(count, texts, column)
-        return plain if min(plain, default=0) >= 0 else self.values(count, texts, column)
+        joined = "".join(texts)
+        if all(texts) and joined.isascii() and joined.isdigit():
+            return list(map(int, texts))
+        return self.values(count, texts, column)
 
     def notices(self, where: str) -> Iterator[Notice]:
         """Tell of each sort of odd cell."""
