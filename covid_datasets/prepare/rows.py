@@ -177,6 +177,8 @@ def row_digest(row: dict[str, Any]) -> str:
     """Digest a stored row; what it shows is there through its hash, its masks through theirs."""
     plain = row | {kind: row[kind] and row[kind]["path"] for kind in CONTENT}
     for kind in ("masks", "volume_masks"):
-        masks = {name: mask and hashlib.sha256(mask["bytes"]).hexdigest() for name, mask in row[kind].items()}
+        masks = {
+            name: mask and [mask["path"], hashlib.sha256(mask["bytes"]).hexdigest()] for name, mask in row[kind].items()
+        }
         plain |= {kind: masks}
     return hashlib.sha256(json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()).hexdigest()
