@@ -1,6 +1,6 @@
-"""What every source must fulfil, a test for each demand.
+"""What every source must fulfil, a test for each demand; `tests/conformance` holds what is done to its small tree.
 
-``pytest tests/test_conformance.py -k my_source`` tells what is still missing.
+``pytest tests -k my_source`` tells what is still missing.
 
 A new source is in as soon as ``catalogs/<id>.toml`` exists; nothing here names one.
 """
@@ -17,6 +17,8 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import fields
+from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,59 +47,43 @@ from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import COLUMNS, CONTENT, File, Notice, Parts, Record
 from covid_datasets.splits.index import Index
 from covid_datasets.view.page import page
-from tests.small import SmallSources, forms_of, small_configs, source_module
+from tests.demands import (
+    BROKEN,
+    BUILDS,
+    CARDS,
+    PICTURES,
+    ROOT,
+    TABLES,
+    differences,
+    every_build,
+    every_image_build,
+    every_source,
+    every_table,
+    records_of,
+)
+from tests.small import SmallSources, forms_of, source_module
 
-ROOT = Path(__file__).resolve().parent.parent
 LONGEST_BUILDER = 300
 """Lines of a builder; a longer one does what the engine should do."""
 HEAVY = {"torch", "tensorflow", "jax", "datasets", "pandas", "scipy", "skimage", "cv2", "monai", "SimpleITK", "nibabel"}
-IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".dcm", ".nii", ".nii.gz")
-PICTURES = (*IMAGES, ".gif", ".mp4", ".mov", ".avi", ".mpeg")
 ENGINE_FLAGS = {"unknown_finding"}
 """Flags that mean the same in every source; all others are explained by a defect of the card."""
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is INCOMPLETE")
-TABLES = [name for name in names() if load_card(name).columns]
-every_source = pytest.mark.parametrize("name", names())
-BUILDS = [(name, config) for name in names() for config in small_configs(load_card(name))]
-every_build = pytest.mark.parametrize(("name", "config"), BUILDS)
-every_image_build = pytest.mark.parametrize(("name", "config"), [each for each in BUILDS if each[0] not in TABLES])
-every_table = pytest.mark.parametrize(("name", "config"), [each for each in BUILDS if each[0] in TABLES])
-
-
-@pytest.fixture
-def card(name: str) -> Card:
-    """The real card; the small catalog is in use only where a test asks for ``small``."""
-    return load_card(name)
-
-
-@pytest.fixture
-def built(name: str, config: str, small: SmallSources) -> Built:
-    """The build of the source's small raw tree, in one of its configs."""
-    return small.build(name, config=config)
-
-
-@pytest.fixture
-def found(name: str, config: str, small: SmallSources) -> list[Record | Notice]:
-    """All that the builder yields for the small raw tree."""
-    return list(enumerate_tree(name, config, small))
-
-
-def enumerate_tree(name: str, config: str, small: SmallSources) -> list[Record | Notice]:
-    card = load_card(name)
-    raw = RawTree.of_folder(
-        small.tree(name), version=card.default_version, config=config, options=card.config(config)[1].options
-    )
-    records: list[Record | Notice] = list(importlib.import_module(f"covid_datasets.builders.{name}").records(raw))
-    return records
 
 
 # --- the four files ------------------------------------------------------------------------------------------------
 
 
-@every_source
+@pytest.mark.parametrize("name", sorted({*CARDS, *BROKEN}))
+def test_the_card_can_be_read(name: str) -> None:
+    assert name not in BROKEN, BROKEN[name]
+
+
+@pytest.mark.parametrize("name", sorted({*CARDS, *BROKEN}))
 def test_no_placeholder_is_left(name: str) -> None:
-    assert placeholders(name, ROOT) == [], f"replace every {PLACEHOLDER}"
+    if left := placeholders(name, ROOT):
+        pytest.fail("\n".join([f"replace every {PLACEHOLDER}:", *left]), pytrace=False)
 
 
 @every_source
@@ -126,14 +112,6 @@ def test_the_builder_is_one_short_function(name: str) -> None:
     assert module.__doc__, "expected a docstring that says what the source is"
     lines = len(builder_path(name).read_text(encoding="utf-8").splitlines())
     assert lines < LONGEST_BUILDER, f"{lines} lines: move what other sources need too into the engine"
-
-
-@every_source
-def test_the_builder_imports_nothing_heavy(name: str) -> None:
-    code = f"import covid_datasets.builders.{name}, sys; print(*sys.modules)"
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert not {module.partition(".")[0] for module in done.stdout.split()} & HEAVY
 
 
 @every_source
@@ -292,16 +270,51 @@ def test_enumerating_reads_no_picture(
         return read(raw, path)
 
     monkeypatch.setattr(RawTree, "read", read_tables_only)
-    assert enumerate_tree(name, config, small)
+    assert records_of(name, config, small.tree(name))
 
 
 @every_build
 def test_records_are_the_same_each_time(
     name: str, config: str, small: SmallSources, found: list[Record | Notice]
 ) -> None:
-    again = enumerate_tree(name, config, small)
-    assert found == again
-    assert pickle.loads(pickle.dumps(found)) == found, "workers on other machines get records by pickle"
+    """Also in another process, where sets have another order; and nothing heavy is loaded for it."""
+    assert_same(found, records_of(name, config, small.tree(name)))
+    again, modules = records_elsewhere(name, config, small)
+    assert_same(found, again)
+    assert not modules & HEAVY, "a builder imports what it needs in the function that runs in a worker"
+
+
+def records_elsewhere(name: str, config: str, small: SmallSources) -> tuple[list[Record | Notice], set[str]]:
+    """List what a builder yields in a process of its own, and the modules that were loaded for it."""
+    choice = load_card(name).choice(config=config)
+    given = (str(small.tree(name)), choice.version, config, dict(choice.form.options))
+    code = f"""
+import pickle, sys
+import covid_datasets.catalogs
+covid_datasets.catalogs.__path__ = [{str(small.catalog)!r}]
+from covid_datasets.builders.{name} import records
+from covid_datasets.raw.tree import RawTree
+folder, version, config, options = {given!r}
+found = list(records(RawTree.of_folder(folder, version=version, config=config, options=options)))
+loaded = {{module.partition(".")[0] for module in sys.modules}}
+sys.stdout.buffer.write(pickle.dumps((found, loaded)))
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "2020"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    again: tuple[list[Record | Notice], set[str]] = pickle.loads(done.stdout)
+    return again
+
+
+def assert_same(found: list[Record | Notice], again: list[Record | Notice]) -> None:
+    """Say which item is the first that is not the same, and in what."""
+    for number, (first, second) in enumerate(zip_longest(found, again)):
+        if first != second:
+            what = [f"item {number} is {first}", f"and then {second}"]
+            if isinstance(first, Record) and isinstance(second, Record) and first.sample_id == second.sample_id:
+                pairs = [(each.name, getattr(first, each.name), getattr(second, each.name)) for each in fields(first)]
+                what = [f"{first.sample_id}: {name} is {one}, and then {two}" for name, one, two in pairs if one != two]
+            pytest.fail("\n".join(what), pytrace=False)
 
 
 @every_build
@@ -334,7 +347,7 @@ def test_references_lead_to_files(name: str, small: SmallSources, found: list[Re
 
 
 @pytest.mark.parametrize(
-    ("name", "config", "form"), [(*build, form) for build in BUILDS for form in forms_of(load_card(build[0]))]
+    ("name", "config", "form"), [(*build, form) for build in BUILDS for form in forms_of(CARDS[build[0]])]
 )
 def test_it_builds_from(name: str, config: str, form: str, small: SmallSources) -> None:
     card = load_card(name)
@@ -344,9 +357,8 @@ def test_it_builds_from(name: str, config: str, form: str, small: SmallSources) 
     built = small.build(name, form, config)
     assert built.rows > 0
     if whole:
-        assert built.fingerprint == small.build(name, config=config).fingerprint, (
-            "the same files in another form are the same dataset"
-        )
+        unpacked = small.build(name, config=config)
+        assert built.fingerprint == unpacked.fingerprint, differences(unpacked, built)
     assert {kind for kind in kinds(built) if kind == "extra file" or "damaged" in kind} == set()
 
 
@@ -355,7 +367,7 @@ def test_any_number_of_workers_builds_the_same(
     name: str, config: str, built: Built, small: SmallSources, tmp_path: Path
 ) -> None:
     again = small.build_anew(name, "packed", tmp_path / "other", config=config, num_proc=2)
-    assert again.fingerprint == built.fingerprint
+    assert again.fingerprint == built.fingerprint, differences(built, again)
     assert again.path != built.path
 
 
@@ -418,11 +430,19 @@ def test_ids_are_global(name: str, built: Built) -> None:
 
 
 @every_image_build
-def test_unknown_patients_are_not_one_each(built: Built) -> None:
-    """Unknown people are in groups that can be defended; an id for each picture would only look patient-disjoint."""
+def test_unknown_patients_are_not_one_each(card: Card, built: Built) -> None:
+    """Unknown people are in groups that can be defended; an id for each picture would only look patient-disjoint.
+
+    So nobody's row is a group of its own in a source that knows no patients; where some are known, at least two rows
+    of the others share a group. A small tree shows it: it has two rows in each of its groups.
+    """
     rows = table(built).select(["sample_id", "patient_id", "patient_known"]).to_pylist()
+    unknown = Counter(row["patient_id"] for row in rows if not row["patient_known"])
     for row in rows:
         assert row["patient_known"] or row["patient_id"] != row["sample_id"], row
+    alone = sorted(group for group, count in unknown.items() if count == 1)
+    assert card.patients.known != "none" or not alone, "groups of a single row: what else is of these people?"
+    assert len(alone) < 2 or len(alone) < len(unknown), "every row of an unknown patient is a group of its own"
 
 
 @every_image_build
@@ -455,6 +475,17 @@ def test_labels_are_of_the_taxonomy(built: Built) -> None:
     labels = {label for label in table(built).column("label").to_pylist() if label is not None}
     assert labels <= set(range(len(label_names())))
     assert set(built.labels) <= {*label_names(), "unlabelled"}
+
+
+@every_image_build
+def test_labels_are_given(card: Card, built: Built) -> None:
+    """A source without labels says so on its card: ``label = "none: ..."`` under [features]."""
+    unlabelled = set(built.labels) == {"unlabelled"}
+    assert unlabelled == card.features.get("label", "").startswith("none:"), (
+        'no row has a label; where that is so, the card says label = "none: ..." under [features]'
+        if unlabelled
+        else "the card says that there are no labels, but rows have some"
+    )
 
 
 @every_image_build

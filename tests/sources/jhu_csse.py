@@ -136,4 +136,20 @@ def write_archives(folder: Path) -> None:
     write_files(folder / HOST, files() | reports())
 
 
+_REPORT = """\
+name = "{name}"
+path = "{reports}/{name}.csv"
+copies = [{{ url = "https://{host}/{reports}/{name}.csv" }}]
+"""
+SMALL = {
+    f"""\
+name = "daily_reports"
+path = "{REPORTS}/%m-%d-%Y.csv"
+days = ["2020-01-22", "2023-03-09"]
+copies = [{{ url = "https://{HOST}/{REPORTS}/%m-%d-%Y.csv" }}]
+""": "\n[[resources]]\n".join(_REPORT.format(name=name, reports=REPORTS, host=HOST) for name in REPORTS_BY_NAME),
+    'resources = ["daily_reports", "lookup"]': f"resources = {[*REPORTS_BY_NAME, 'lookup']}",
+}
+"""A report of each header instead of one a day."""
+
 write = write_unpacked
