@@ -152,4 +152,10 @@ copies = [{{ url = "https://{HOST}/{REPORTS}/%m-%d-%Y.csv" }}]
 }
 """A report of each header instead of one a day."""
 
+UNTOLD = {
+    f"{LOOKUP}: header alone": "then no place is known, and nothing is compared with it",
+    f"{LOOKUP}: duplicate row": "it says the same of a place twice",
+    **{f"{path}: duplicate row": "a report with a place twice has it twice here" for path in reports()},
+}
+
 write = write_unpacked

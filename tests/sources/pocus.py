@@ -156,4 +156,9 @@ def write_archives(folder: Path) -> None:
         pack(Path(name), base / f"{COMMIT}.zip", f"covid19_pocus_ultrasound-{COMMIT}/")
 
 
+UNTOLD = {
+    f"dataset_metadata.csv: renamed column {column}": "the builder does not ask for it, and leaves it unknown"
+    for column in ("URL (Video Name)", "DOI", "Comments from web site", "Healthy")
+}
+
 write = write_unpacked
