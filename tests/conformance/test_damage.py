@@ -146,15 +146,13 @@ def said_reading(name: str, config: str, tree: Path, monkeypatch: pytest.MonkeyP
 def test_damaged_pictures_are_told(name: str, config: str, tree: Path, small: SmallSources, tmp_path: Path) -> None:
     found = records_of(name, config, tree)
     shown = [path for item in found if isinstance(item, Record) for path in files_of(item)]
-    parts = {
-        path for item in found if isinstance(item, Record) and isinstance(item.image, Parts) for path in files_of(item)
-    }
     alone = [path for path, count in Counter(shown).items() if count == 1]
     done = dict(zip(alone[: len(alone) - 1], PICTURE_DAMAGE.items(), strict=False))
     for path, (_, damage) in done.items():
         damage(tree / path)
     strays = {"stray.txt": b"left behind"}
-    series = {path.rpartition("/")[0] for path in done if path in parts}  # there, a stray would make up for a loss
+    many = {item.content.path for item in found if isinstance(item, Record) and isinstance(item.content, Parts)}
+    series = {path.rpartition("/")[0] for path in done} & many  # there, a stray would make up for a loss
     if kept := [path for path in alone if path not in done and path.rpartition("/")[0] not in series]:
         ending = max((ending for ending in PICTURES if kept[-1].lower().endswith(ending)), key=len)
         strays[f"{kept[-1].rpartition('/')[0]}/stray{ending}".lstrip("/")] = (tree / kept[-1]).read_bytes()

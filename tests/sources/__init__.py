@@ -2,16 +2,31 @@
 
 ``write_unpacked(folder)`` writes the tree as the publisher lays it out, ``write_archives(folder)`` what the publisher
 serves, as a mirror (``<folder>/<host>/<path>``). ``write`` is the first of the two.
+
+``EXPECTED`` says by hand what some of its files must become in the first config: ``{"images/1.png": Expected(...)}``; of
+a table some of its rows, ``({"date": ...}, ...)``. ``SMALL`` replaces texts of the card where the whole source is too
+much for a test, and ``UNTOLD`` owns up to damage that the source leaves untold.
 """
 
 import io
 import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 from covid_datasets.builders.phantom import picture
 from PIL import Image
 
 from covid_datasets.raw.tree import RawTree
+
+
+class Expected(NamedTuple):
+    """What a file must become: the source's own ids and the splits as stored; ``None`` where the source says nothing."""
+
+    sample: str
+    patient: str | None
+    label: str | None
+    split: str
+    official: str | None = None
 
 
 def chest(

@@ -158,4 +158,16 @@ UNTOLD = {
     **{f"{path}: duplicate row": "a report with a place twice has it twice here" for path in reports()},
 }
 
+EXPECTED = (
+    {"date": date(2020, 1, 26), "country": "Algeria", "province": None, "confirmed": 24, "deaths": 24, "revised": True},
+    {
+        "date": date(2020, 1, 22),
+        "country": "China",
+        "province": "Hubei",
+        "uid": 15611,
+        "confirmed": 444,
+        "recovered": 28,
+    },
+    {"date": date(2020, 1, 23), "level": "us", "county": "Autauga", "fips": "01001", "confirmed": 1, "recovered": None},
+)
 write = write_unpacked
