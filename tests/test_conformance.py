@@ -97,10 +97,10 @@ def test_a_raw_tree_is_written(name: str) -> None:
 
 
 @every_source
-def test_its_page_is_up_to_date(name: str) -> None:
+def test_its_page_is_up_to_date(name: str, card: Card) -> None:
     path = ROOT / "docs" / "sources" / f"{name}.md"
     assert path.exists(), "run: make docs"
-    assert path.read_text(encoding="utf-8") == pages.pages()[f"{name}.md"], "run: make docs"
+    assert path.read_text(encoding="utf-8") == f"{pages.GENERATED}\n\n{page(card)}", "run: make docs"
     assert f"]({name}.md)" in (ROOT / "docs" / "sources" / "README.md").read_text(encoding="utf-8")
 
 
@@ -166,7 +166,9 @@ def test_the_card_says_who_the_patient_is(card: Card) -> None:
 @every_source
 def test_the_card_says_how_to_get_it(card: Card) -> None:
     assert card.access.kind == "open" or card.access.steps, "expected the exact steps"
-    assert set(card.quotes) <= {name for name in names() if load_card(name).patients.address}, "whose pages are quoted?"
+    assert set(card.quotes) <= {name for name, other in CARDS.items() if other.patients.address}, (
+        "whose pages are quoted?"
+    )
     for resource in card.resources:
         urls = [copy.url for copy in resource.copies]
         assert len(set(urls)) == len(urls), resource.name
@@ -219,14 +221,16 @@ def test_published_splits_and_identities_are_of_this_source(name: str, card: Car
 
 
 def test_there_is_no_file_of_no_source() -> None:
+    if BROKEN:
+        pytest.skip("a card that cannot be read does not say what files it has")
     known = set(names())
     assert {path.stem for path in (ROOT / "builders").glob("*.py")} - {"__init__"} == known
     assert {path.stem for path in (ROOT / "tests" / "sources").glob("*.py")} - {"__init__"} == known
     for folder in ("splits", "identities"):
         assert {path.stem for path in (catalog_folder() / folder).glob("*.*")} <= known
-    used = {resource.manifest for name in known for resource in load_card(name).resources}
+    used = {resource.manifest for card in CARDS.values() for resource in card.resources}
     assert {path.name for path in (catalog_folder() / "manifests").glob("*.tsv")} <= used
-    listed = {resource.listing for name in known for resource in load_card(name).resources}
+    listed = {resource.listing for card in CARDS.values() for resource in card.resources}
     assert {path.name for path in (catalog_folder() / "listings").glob("*.tsv")} <= listed
 
 
@@ -413,7 +417,8 @@ def test_nothing_is_lost_silently(name: str, built: Built, found: list[Record | 
         counted[notice["where"]] += notice["count"] if notice["where"].endswith("/") else 0
     untold = Counter(f"{path.split('/')[0]}/" for path in pictures - told)
     subset = load_card(name).config(built.config)[1].subset
-    assert subset or untold == +counted, "every picture is a row, a mask, named in a notice, or counted by one"
+    lost = f"neither a row, a mask, named in a notice nor counted by one: {sorted(pictures - told)[:10]}"
+    assert subset or untold == +counted, lost
     assert all(notice["where"] in built.report() for notice in notices[:10])
 
 
@@ -578,7 +583,7 @@ def test_rows_of_a_table_travel(name: str, built: Built, small: SmallSources) ->
 
 def test_all_sources_load_as_one(small: SmallSources) -> None:
     pytest.importorskip("datasets")
-    images = sorted({*names()} - {*TABLES})
+    images = sorted({*CARDS} - TABLES)
     for name in images:
         small.build(name)
     loaded = load_dataset(images, cache_dir=small.cache, allow_missing=True)
