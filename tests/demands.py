@@ -14,9 +14,7 @@ from typing import Any
 
 import pytest
 
-from covid_datasets.catalog.card import Card
-from covid_datasets.catalog.cards import load_card, names
-from covid_datasets.errors import CatalogError
+from covid_datasets.catalog.cards import load_card, readable_cards
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.result import Built
 from covid_datasets.raw.tree import RawTree
@@ -28,17 +26,12 @@ IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".dcm", ".n
 PICTURES = (*IMAGES, ".gif", ".mp4", ".mov", ".avi", ".mpeg")
 SHOWN = 10
 
-CARDS: dict[str, Card] = {}
-BROKEN: dict[str, str] = {}
-for _name in names():
-    try:
-        CARDS[_name] = load_card(_name)
-    except CatalogError as _error:
-        BROKEN[_name] = str(_error)
-
-TABLES = {name for name, card in CARDS.items() if card.columns}
-BUILDS = [(name, config) for name, card in CARDS.items() for config in small_configs(card)]
-every_source = pytest.mark.parametrize("name", list(CARDS))
+CARDS, BROKEN = {card.id: card for card in readable_cards()[0]}, readable_cards()[1]
+SOURCES = {name: card for name, card in CARDS.items() if card.has_data}
+TABLES = {name for name, card in SOURCES.items() if card.columns}
+BUILDS = [(name, config) for name, card in SOURCES.items() for config in small_configs(card)]
+every_card = pytest.mark.parametrize("name", list(CARDS))
+every_source = pytest.mark.parametrize("name", list(SOURCES))
 every_build = pytest.mark.parametrize(("name", "config"), BUILDS)
 every_image_build = pytest.mark.parametrize(("name", "config"), [each for each in BUILDS if each[0] not in TABLES])
 every_table = pytest.mark.parametrize(("name", "config"), [each for each in BUILDS if each[0] in TABLES])

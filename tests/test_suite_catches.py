@@ -137,7 +137,7 @@ WRONG = {
         "test_unknown_patients_are_not_one_each",
         "groups of a single row",
         {'row["patient"] or None': "None", '() if row["patient"] else ("table:nobody",)': '(f"picture:{path}",)'},
-        {'known = "all"': 'known = "none"\nwarning = "Nobody says who they are."'},
+        {'known = "all"': 'known = "none"\nwarning = "Nobody says who they are."\ngroup = "folder"'},
     ),
     "no_labels": Wrong("test_labels_are_given", "no row has a label", {'classify(row["finding"])': "None"}),
     "drops_a_film": Wrong("test_nothing_is_lost_silently", "7.png", {LISTED: "for path in sorted(rows)[:-1]:"}),
@@ -230,5 +230,5 @@ def test_a_wrong_source_fails_the_test_that_is_meant_for_it(outcome: Outcome, na
 
 @pytest.mark.slow
 def test_a_broken_card_fails_alone(outcome: Outcome) -> None:
-    assert "home_page" in outcome.of("broken")["test_the_card_can_be_read"]
+    assert "home_page" in outcome.of("broken")["test_its_card_can_be_read"]
     assert outcome.of("phantom") == {}

@@ -25,8 +25,14 @@ def run_list(arguments: Namespace) -> int:
     rows = api.list_datasets(modality=arguments.modality, access=arguments.access).to_pylist()
     if arguments.json:
         print_json(rows)
-    else:
-        print_table(rows, LISTED)
+        return 0
+    for row in rows:
+        if row["same_as"]:
+            row["access"] = f"as {row['same_as']}"
+    print_table(rows, LISTED)
+    if not rows:
+        wanted = " and ".join(filter(None, (arguments.modality, arguments.access)))
+        print(f"no source: none is known with {wanted}", file=sys.stderr)
     return 0
 
 

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from covid_datasets.catalog.card import Card
-from covid_datasets.catalog.cards import list_datasets, load_card, names, read_card
+from covid_datasets.catalog.cards import load_card, names, read_card
+from covid_datasets.catalog.overview import list_datasets
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.errors import CatalogError, UnknownDatasetError, UnknownVersionError
 from tests.tiny import CARD, VERSION, at_most_a_clear_error, write_manifest
@@ -53,7 +54,7 @@ WRONG = [
     ('title = "Tiny"\nsummary', "title = 5\nsummary", "key 'title': expected text, found 5"),
     ("seed_names = []", 'seed_names = "COVID"', "key 'seed_names': expected a list, found 'COVID'"),
     ("seed_names = []", "seed_names = [1]", "key 'seed_names[0]': expected text, found 1"),
-    ('modalities = ["CXR"]', 'modalities = ["MR"]', "key 'modalities[0]': expected one of CT, CXR, US, found 'MR'"),
+    ('modalities = ["CXR"]', 'modalities = ["MRI"]', "modalities[0]': expected one of CT, CXR, US, MR, EEG, PET"),
     ('modalities = ["CXR"]', "modalities = []", "key 'modalities': expected at least one, found none"),
     ('homepage = ""', 'homepage = ""\nhomepag = ""', "key 'homepag': expected one of id, title, "),
     ('homepage = ""', 'homepage = ""\nid = "x"', "key 'id': expected nothing (it is derived), found 'x'"),
@@ -98,6 +99,12 @@ WRONG = [
     ("[versions.1]", f'{CONFIG}resources = ["b"]\n[versions.1]', "'configs.a.resources': expected names of"),
     ("[versions.1]", f'{CONFIG}columns = {{ b = "bool" }}\n[versions.1]', "'configs.a.columns': expected in a table"),
     ("[versions.1]", '[columns]\nday = "date"\n[versions.1]', "key 'columns.day': expected one of string, bool, int32"),
+    ('known = "all"', 'known = "none"', "key 'patients.group': expected what is kept together of unknown patients"),
+    ('known = "all"', 'known = "all"\ngroup = "all"', "'patients.group': expected none where every patient is known"),
+    ('known = "all"', 'known = "none"\ngroup = "each"', "key 'patients.group': expected one of , all, folder, article"),
+    ('commercial = "yes"', 'commercial = "yes"\naccept = 1', "key 'licence.accept': expected bool, found 1"),
+    ('homepage = ""', 'homepage = ""\nsame_as = "tiny"', "key 'resources': expected none where same_as names the"),
+    ('kind = "open"', 'kind = "private"\nsteps = ["-"]', "key 'resources': expected none where access is private"),
     ("[patients]", "[[patients]]", "key 'patients': expected a table, found [{"),
 ]  # fmt: skip
 

@@ -28,6 +28,7 @@ def test_check_finds_what_is_stale(tmp_path: Path, capsys: pytest.CaptureFixture
     assert pages.main([str(tmp_path / "sources"), "--check"]) == 0
     written = {path.name for path in (tmp_path / "sources").iterdir()}
     assert written == {"README.md"} | {f"{name}.md" for name in names()}
+    assert all(f"]({name}.md)" in (tmp_path / "sources" / "README.md").read_text("utf-8") for name in names())
 
     first = tmp_path / "sources" / f"{names()[0]}.md"
     good = first.read_text(encoding="utf-8")
