@@ -129,6 +129,11 @@ class SmallSources:
                     write_listing_of(self.catalog / "listings" / resource.listing, folder / "unpacked")
                 if resource.archive == "folder" and "served" not in forms_of(card):
                     pack(folder / "unpacked", folder / "packed" / f"{resource.name}.zip", "my cases/")
+                elif resource.archive in ("zip", "tar") and "served" not in forms_of(card):
+                    packed = folder / "packed" / f"{resource.name}.zip"
+                    pack(folder / "unpacked", packed, "")
+                    if resource.manifest:
+                        write_manifest(self.catalog / "manifests" / resource.manifest, packed, Copy(url=""))
                 elif not resource.copies:
                     for form in ("packed", "by_hand"):
                         copy_by_hand(resource, folder / "unpacked", folder / form)

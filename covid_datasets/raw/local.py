@@ -205,7 +205,7 @@ def archive_names(copy: Copy) -> list[str]:
 
 def _find_by_manifest(places: dict[Location, list[str]], resource: Resource) -> Mount | None:
     """Find the place and the root folder under which most files of the manifest are."""
-    renames = {tuple(copy.rename.items()): copy for copy in resource.copies}
+    renames = {tuple(copy.rename.items()) for copy in resource.copies} or {()}  # what is got by hand is not renamed
     may_be = _places_for(places, resource)
     votes: Counter[tuple[Location, str, tuple[tuple[str, str], ...]]] = Counter()
     for rename in sorted(renames, key=len):

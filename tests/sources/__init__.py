@@ -8,15 +8,24 @@ a table some of its rows, ``({"date": ...}, ...)``. ``SMALL`` replaces texts of 
 much for a test, and ``UNTOLD`` owns up to damage that the source leaves untold.
 """
 
+import csv
 import io
+import tempfile
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import openpyxl
 from covid_datasets.builders.phantom import picture
 from PIL import Image
 
 from covid_datasets.raw.tree import RawTree
+
+KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"} | {
+    f".{kind.lower()}": kind for kind in ("PNG", "WEBP", "BMP", "GIF")
+}
+"""Ending of a picture -> how Pillow calls its format."""
 
 
 class Expected(NamedTuple):
@@ -48,3 +57,25 @@ def pack(folder: Path, archive: Path, root: str, pattern: str = "**/*") -> None:
             if path.is_file():
                 name = zipfile.ZipInfo(root + path.relative_to(folder).as_posix(), (2020, 1, 1, 0, 0, 0))
                 out.writestr(name, path.read_bytes())
+
+
+def pack_tree(write: Callable[[Path], object], archive: Path, root: str = "") -> None:
+    """Zip the tree that ``write`` writes."""
+    with tempfile.TemporaryDirectory() as place:
+        write(Path(place) / "tree")
+        pack(Path(place) / "tree", archive, root)
+
+
+def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table as its ending says: CSV, tab-separated or Excel."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".xlsx":
+        book = openpyxl.Workbook()
+        sheet = book.active
+        assert sheet is not None
+        for row in (header, *rows):
+            sheet.append([cell or None for cell in row])
+        book.save(path)
+        return
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        csv.writer(lines, delimiter="\t" if path.suffix == ".tsv" else ",").writerows((header, *rows))
