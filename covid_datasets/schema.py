@@ -121,33 +121,46 @@ MASKS = (
 CONTENT = ("image", "volume", "video")
 """Columns of which at most one holds what a sample shows."""
 
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A clinical value: its type, and the range in which a number can be what its name says.
+
+    A range is what a living person may have, not what is healthy: it tells slips of units and columns apart.
+    """
+
+    type: Literal["bool", "float64"] = "bool"
+    low: float = 0
+    high: float = 1
+
+
 CLINICAL = {
-    "rt_pcr_positive": "bool",
-    "intubated": "bool",
-    "intubation_present": "bool",
-    "in_icu": "bool",
-    "went_icu": "bool",
-    "needed_supplemental_o2": "bool",
-    "extubated": "bool",
-    "temperature_c": "float64",
-    "po2_saturation_percent": "float64",
-    "po2_mmhg": "float64",
-    "leukocytes_per_nl": "float64",
-    "neutrophils_per_nl": "float64",
-    "lymphocytes_per_nl": "float64",
-    "crp_mg_per_l": "float64",
-    "d_dimer_mg_per_l": "float64",
-    "ldh_u_per_l": "float64",
-    "pco2_mmhg": "float64",
-    "heart_rate_per_min": "float64",
-    "respiratory_rate_per_min": "float64",
-    "systolic_mmhg": "float64",
-    "diastolic_mmhg": "float64",
-    "height_cm": "float64",
-    "weight_kg": "float64",
-    "bmi_kg_per_m2": "float64",
+    "rt_pcr_positive": Measure(),
+    "intubated": Measure(),
+    "intubation_present": Measure(),
+    "in_icu": Measure(),
+    "went_icu": Measure(),
+    "needed_supplemental_o2": Measure(),
+    "extubated": Measure(),
+    "temperature_c": Measure("float64", 30, 45),
+    "po2_saturation_percent": Measure("float64", 0, 100),
+    "po2_mmhg": Measure("float64", 0, 800),
+    "leukocytes_per_nl": Measure("float64", 0, 500),
+    "neutrophils_per_nl": Measure("float64", 0, 100),
+    "lymphocytes_per_nl": Measure("float64", 0, 100),
+    "crp_mg_per_l": Measure("float64", 0, 1_000),
+    "d_dimer_mg_per_l": Measure("float64", 0, 1_000),
+    "ldh_u_per_l": Measure("float64", 0, 50_000),
+    "pco2_mmhg": Measure("float64", 0, 300),
+    "heart_rate_per_min": Measure("float64", 10, 300),
+    "respiratory_rate_per_min": Measure("float64", 3, 100),
+    "systolic_mmhg": Measure("float64", 30, 300),
+    "diastolic_mmhg": Measure("float64", 10, 200),
+    "height_cm": Measure("float64", 30, 250),
+    "weight_kg": Measure("float64", 1, 400),
+    "bmi_kg_per_m2": Measure("float64", 5, 150),
 }
-"""Clinical values with their types; the unit is in the name."""
+"""Clinical values by name, with type and plausible range; the unit is in the name."""
 
 
 class RawReader(Protocol):
@@ -441,7 +454,7 @@ COLUMNS: dict[str, Any] = {
     "blood_type": "string",
     "race": "string",
     "ethnicity": "string",
-    "clinical": CLINICAL,
+    "clinical": {name: measure.type for name, measure in CLINICAL.items()},
     "location": "string",
     "country": "string",
     "date": "string",
