@@ -17,8 +17,9 @@ import pickle
 import re
 import subprocess
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import fields
+from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -118,11 +119,19 @@ def test_the_builder_is_one_short_function(name: str) -> None:
 
 @every_source
 def test_the_engine_does_not_know_its_name(name: str) -> None:
+    places = engine_strings().get(name, [])
+    assert not places, f"{places}: what is special about a source belongs into its builder or its card"
+
+
+@cache
+def engine_strings() -> dict[str, list[str]]:
+    """List the strings in the code of the engine, each with the files that it is in."""
+    found: dict[str, list[str]] = defaultdict(list)
     for path in (ROOT / "covid_datasets").rglob("*.py"):
-        strings = [
-            node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)
-        ]
-        assert name not in strings, f"{path}: what is special about a source belongs into its builder or its card"
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found[node.value].append(str(path.relative_to(ROOT)))
+    return dict(found)
 
 
 # --- the card ------------------------------------------------------------------------------------------------------
