@@ -45,7 +45,7 @@ resources = ["files"]
 
 [[resources]]
 name = "files"
-archive = "zip"
+kind = "archive"
 copies = [{ url = "https://example.org/tiny.zip" }]
 """
 BUILDER = '''\
@@ -135,7 +135,7 @@ LISTED = "for path in sorted(rows):"
 WRONG = {
     "one_group_each": Wrong(
         "test_unknown_patients_are_not_one_each",
-        "groups of a single row",
+        "8 of 8 rows are a group of their own",
         {'row["patient"] or None': "None", '() if row["patient"] else ("table:nobody",)': '(f"picture:{path}",)'},
         {'known = "all"': 'known = "none"\nwarning = "Nobody says who they are."\ngroup = "folder"'},
     ),

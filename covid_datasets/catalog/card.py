@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from dataclasses import dataclass, field
 from typing import Literal
 
 from covid_datasets.errors import UnknownVersionError
@@ -98,7 +97,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """Files that belong to a folder which users fill by hand.
+    """Files that belong to a folder or an archive.
 
     In ``glob``, ``*`` stands for any text without a slash, ``(jpg|png)`` for one of some texts, and ``{case}`` for a
     name (``{case:number}``: digits) that must be the same wherever it is used: a ``required`` file is needed once for
@@ -113,22 +112,30 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """One download: a plain file at ``path``, or an archive whose members are the files.
+    """What is fetched as one, or got by hand as one.
+
+    ``kind`` names a module of `covid_datasets.raw.kinds`, which says what such a resource has to say: a ``file`` has a
+    ``path``; the members of an ``archive`` are the files; a ``folder`` is filled by hand; ``series`` of files lie in
+    folders of a bucket.
 
     ``copies`` are ordered: the publisher first, then content-identical public copies. Without copies nothing may
     fetch it: ``steps`` say how its user does.
-    ``manifest`` names a file in ``catalogs/manifests/`` with the identity of each file inside.
-    A ``folder`` is filled by hand, and ``files`` are what belongs there.
-    A ``bucket`` holds series of files in folders; ``listing`` names a file in ``catalogs/listings/`` that says which.
+    ``manifest`` names a file in ``catalogs/manifests/`` with the identity of each file inside; where nobody has made
+    one, ``files`` say which files belong there.
+    ``listing`` names a file in ``catalogs/listings/`` that says which series there are; ``only`` chooses some of them
+    by what a column may hold.
     Without an ``optional`` resource there is a dataset too, of fewer rows.
-    ``days``, a first and a last one, make it a template of one plain file a day, whose path and URLs hold the day in
-    the fields of ``strftime``: ``daily/%m-%d-%Y.csv``.
     ``folder`` ("cohen/") is where the files lie in the source's tree, so that two resources may have files of one name.
+
+    A template stands for many resources. ``days``, a first and a last one, are put into the fields of ``strftime`` in
+    path and URLs (``daily/%m-%d-%Y.csv``), ``numbers``, a first and a last one, into ``{number}`` or ``{number:03}``.
+    ``members`` names a file in ``catalogs/listings/`` with a name, a URL, a size and hashes for each of them; without
+    days and numbers its lines are the resources, and their names are put into ``{name}``.
     """
 
     name: str
     copies: tuple[Copy, ...] = ()
-    archive: Literal["none", "zip", "tar", "folder", "bucket"] = "none"
+    kind: str = "file"
     files: tuple[Pattern, ...] = ()
     optional: bool = False
     steps: tuple[str, ...] = ()
@@ -137,26 +144,25 @@ class Resource:
     size: int | None = None
     sha256: str = ""
     md5: str = ""
+    sha1: str = ""
     manifest: str = ""
     listing: str = ""
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     days: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
+    members: str = ""
 
     def expanded(self) -> tuple[Resource, ...]:
-        """List the plain resources: this one itself, or one a day.
+        """List the plain resources: this one itself, or those that it stands for.
 
         >>> copies = (Copy(url="https://example.org/%m-%d-%Y.csv"),)
         >>> daily = Resource(name="daily", copies=copies, path="%m-%d-%Y.csv", days=("2020-02-28", "2020-03-01"))
         >>> [resource.path for resource in daily.expanded()]
         ['02-28-2020.csv', '02-29-2020.csv', '03-01-2020.csv']
         """
-        if not self.days:
-            return (self,)
-        first, last = map(date.fromisoformat, self.days)
-        return tuple(self._of(first + timedelta(number)) for number in range((last - first).days + 1))
+        from covid_datasets.catalog.templates import expand
 
-    def _of(self, day: date) -> Resource:
-        copies = tuple(replace(copy, url=day.strftime(copy.url)) for copy in self.copies)
-        return replace(self, name=f"{self.name}-{day}", path=day.strftime(self.path), copies=copies, days=())
+        return expand(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

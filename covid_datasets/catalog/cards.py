@@ -16,8 +16,12 @@ from typing import Any
 from covid_datasets.catalog.card import Card, Choice, Resource, Version
 from covid_datasets.catalog.layout import problem_of
 from covid_datasets.catalog.short import written_out
+from covid_datasets.catalog.templates import expand, is_template
 from covid_datasets.catalog.typed import read_typed
 from covid_datasets.errors import AccessRequired, CatalogError, UnknownDatasetError
+
+MAX_NUMBER = 100_000
+"""The last one of numbered resources: more are a mistake."""
 
 
 def catalog_folder() -> Path:
@@ -146,7 +150,7 @@ def read_card(path: Path) -> Card:
 
 
 def _check_references(card: Card, path: Path) -> None:
-    """Check what types cannot say: names that point at each other, ranges, hashes, archive shapes."""
+    """Check what types cannot say: names that point at each other, ranges, hashes, templates."""
     for key in ("title", "modalities", "citations", "versions", "configs"):
         needless = (key == "modalities" and card.columns) or (key == "versions" and not card.has_data)
         if not getattr(card, key) and not needless:
@@ -248,67 +252,63 @@ def _is_date(text: str) -> bool:
 
 
 def _check_resource(resource: Resource, path: Path) -> None:
+    """Check what resources of every kind say; `covid_datasets.raw.kinds.check_card` checks what is of one kind."""
     where = f"{path}: resource {resource.name!r}"
-    if not (resource.copies or resource.steps):
+    if not (resource.copies or resource.members or resource.steps):
         raise CatalogError(f"{where}: key 'copies': expected at least one, or the steps to get it by hand, found none")
-    if (resource.archive == "folder") != bool(resource.files):
-        raise CatalogError(
-            f"{where}: key 'files': expected for folders and only there, found {len(resource.files)} "
-            f"with archive = {resource.archive!r}"
-        )
     for pattern in resource.files:
         if problem := problem_of(pattern.glob):
             raise CatalogError(f"{where}: key 'files.glob': expected {problem}, found {pattern.glob!r}")
-    if resource.archive == "folder" and resource.copies:
-        raise CatalogError(f"{where}: key 'copies': expected none for a folder that is filled by hand")
-    if (resource.archive == "bucket") != bool(resource.listing):
-        raise CatalogError(
-            f"{where}: key 'listing': expected for buckets and only there, found {resource.listing!r} "
-            f"with archive = {resource.archive!r}"
-        )
-    if resource.listing and not (path.parent / "listings" / resource.listing).is_file():
-        raise CatalogError(f"{where}: key 'listing': expected a file in listings/, found {resource.listing!r}")
-    if resource.archive == "bucket" and [copy.url.endswith("/") for copy in resource.copies] != [True]:
-        raise CatalogError(f"{where}: key 'copies': expected one, the root of a bucket, with a slash at its end")
-    if (resource.archive == "none") != bool(resource.path):
-        raise CatalogError(
-            f"{where}: key 'path': expected for plain files and only there, found {resource.path!r} "
-            f"with archive = {resource.archive!r}"
-        )
-    if resource.folder and not re.fullmatch(r"\w[\w.-]*/", resource.folder, re.ASCII):
-        raise CatalogError(f"{where}: key 'folder': expected one folder such as 'parts/', found {resource.folder!r}")
-    if resource.folder and resource.archive == "none":
-        raise CatalogError(f"{where}: key 'folder': expected for archives and folders; a plain file has its path")
     if resource.path.startswith("/") or ".." in resource.path.split("/"):
         raise CatalogError(f"{where}: key 'path': expected a path inside the source, found {resource.path!r}")
     if resource.size is not None and resource.size < 1:
         raise CatalogError(f"{where}: key 'size': expected 1 byte or more, found {resource.size}")
-    for key, digits in (("sha256", 64), ("md5", 32)):
+    for key, digits in (("sha256", 64), ("md5", 32), ("sha1", 40)):
         value = getattr(resource, key)
         if value and not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
             raise CatalogError(f"{where}: key {key!r}: expected {digits} hexadecimal digits, found {value!r}")
-    if resource.days:
-        _check_days(resource, where)
-    if resource.manifest and not (path.parent / "manifests" / resource.manifest).is_file():
-        raise CatalogError(f"{where}: key 'manifest': expected a file in manifests/, found {resource.manifest!r}")
+    if is_template(resource):
+        _check_template(resource, where, path.parent / "listings")
+    for plain in expand(resource, path.parent / "listings"):
+        _check_plain(plain, where, path.parent)
 
 
-def _check_days(resource: Resource, where: str) -> None:
-    """Check a template of one file a day."""
-    days = resource.days
-    if len(days) != 2 or not all(map(_is_date, days)) or days[0] > days[1]:
+def _check_plain(resource: Resource, where: str, catalog: Path) -> None:
+    if resource.folder and not re.fullmatch(r"\w[\w.-]*/", resource.folder, re.ASCII):
+        raise CatalogError(f"{where}: key 'folder': expected one folder such as 'parts/', found {resource.folder!r}")
+    for key, inside in (("manifest", "manifests"), ("listing", "listings")):
+        name = getattr(resource, key)
+        if name and not (catalog / inside / name).is_file():
+            raise CatalogError(f"{where}: key {key!r}: expected a file in {inside}/, found {name!r}")
+
+
+def _check_template(resource: Resource, where: str, listings: Path) -> None:
+    """Check a resource that stands for many."""
+    days, numbers = resource.days, resource.numbers
+    if days and (len(days) != 2 or not all(map(_is_date, days)) or days[0] > days[1]):
         raise CatalogError(f"{where}: key 'days': expected a first and a last day as 2020-12-31, found {list(days)}")
-    if resource.size or resource.sha256 or resource.md5 or resource.manifest or resource.archive != "none":
-        raise CatalogError(f"{where}: key 'days': expected plain files without size and hash, found one of these")
-    plain = resource.expanded()
-    for spelled in (
-        [each.path for each in plain],
-        *zip(*([copy.url for copy in each.copies] for each in plain), strict=True),
-    ):
-        if len(set(spelled)) < len(plain):
+    if numbers and (len(numbers) != 2 or not 0 <= numbers[0] <= numbers[1] <= MAX_NUMBER):
+        raise CatalogError(f"{where}: key 'numbers': expected a first and a last one from 0, found {list(numbers)}")
+    if days and numbers:
+        raise CatalogError(f"{where}: key 'numbers': expected days or numbers, found both")
+    if resource.members and not (listings / resource.members).is_file():
+        raise CatalogError(f"{where}: key 'members': expected a file in listings/, found {resource.members!r}")
+    key = "days" if days else "numbers" if numbers else "members"
+    plain = expand(resource, listings)
+    if resource.size or resource.sha256 or resource.md5 or resource.sha1:
+        raise CatalogError(
+            f"{where}: key {key!r}: expected no size and no hash, which each has for itself in a table of members, "
+            f"found one of these"
+        )
+    if lost := [each.name for each in plain if not (each.copies or each.steps)]:
+        raise CatalogError(f"{where}: key 'members': expected a URL for each, found none for {lost[0]!r}")
+    own = [[each.path for each in plain], [each.manifest for each in plain]]
+    own += map(list, zip(*([copy.url for copy in each.copies] for each in plain), strict=True))
+    for spelled in own:
+        if len(set(spelled)) < len(plain) and any(spelled):
             raise CatalogError(
-                f"{where}: expected a path and URLs of its own for each day, by fields like %Y-%m-%d, found "
-                f"{spelled[0]!r} for several"
+                f"{where}: expected a path, URLs and a manifest of its own for each, by fields like %Y-%m-%d for days, "
+                f"{{number}} for numbers and {{name}} for members, found {spelled[0]!r} for several"
             )
 
 

@@ -27,7 +27,7 @@ def _resource(resource: Any, where: str) -> Any:
     plain, copies = dict(resource), resource.get("copies", [])
     if "github" in resource:
         first = {key: plain.pop(key) for key in ("github", "root", "rename") if key in plain}
-        plain.setdefault("archive", "zip")
+        plain.setdefault("kind", "archive")
         copies = [first, *copies] if isinstance(copies, list) else copies
     if isinstance(copies, list) and copies:
         plain["copies"] = [_copy(copy, where) for copy in copies]

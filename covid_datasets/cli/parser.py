@@ -120,6 +120,7 @@ def _add_building(add: Adder) -> None:
     command.add_argument("--mirror", metavar="PLACE", help="folder or URL that answers for every host")
     command.add_argument("--offline", action="store_true", default=None, help="never open a connection")
     command.add_argument("--allow-missing", action="store_true", help="build an incomplete source, marked incomplete")
+    _add_accept(command)
     command.add_argument("--num-proc", type=_positive, metavar="N", help="worker processes (default: one per core)")
     command.add_argument(
         "--verify",
@@ -139,6 +140,7 @@ def _add_housekeeping(add: Adder) -> None:
     )
     command.add_argument("ids", metavar="ID", nargs="+", help="one or more sources")
     command.add_argument("destination", metavar="DEST", help="folder that becomes the mirror")
+    _add_accept(command)
     _add_cache_dir(command)
 
     command = add(
@@ -183,6 +185,12 @@ def _add_build_name(command: ArgumentParser) -> None:
 
 def _add_cache_dir(command: ArgumentParser) -> None:
     command.add_argument("--cache-dir", metavar="DIR", help="cache folder (default: COVID_DATASETS_CACHE)")
+
+
+def _add_accept(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--accept-licence", action="store_true", help="accept the terms of a source that wants that before a download"
+    )
 
 
 def _add_data_dir(command: ArgumentParser, *, required: bool = False) -> None:

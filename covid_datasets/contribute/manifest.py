@@ -32,7 +32,7 @@ def content_manifest(place: str | Path, root: str = "") -> Iterator[Identity]:
 
 def manifest_text(files: Iterable[Identity]) -> str:
     """Write a manifest as the catalog keeps it; a name that would break its lines is refused."""
-    lines = ["\t".join(COLUMNS)]
+    lines = ["\t".join(COLUMNS[:4])]  # only what publishers give has a plain SHA-1
     for file in files:
         if any(character in file.path for character in "\t\n\r"):
             raise UsageError(f"{file.path!r}: expected names without tabs and line breaks in a manifest")

@@ -178,7 +178,7 @@ def _resource(kind: str, shape: str, found: Probe | None, manifest: str) -> dict
     root, github = found.root if found else "", GITHUB.fullmatch(url)
     lines = ["[[resources]]", 'name = "files"']
     if kind == "account":
-        lines += ['archive = "zip"', f'steps = ["{PLACEHOLDER}: which file to save, and where."]']
+        lines += ['kind = "archive"', f'steps = ["{PLACEHOLDER}: which file to save, and where."]']
     elif github:
         lines.append(f'github = "{github[1]}/{github[2]}@{github[3]}"')
         inside = root.removeprefix(f"{github[2]}-{github[3]}/")
@@ -188,7 +188,7 @@ def _resource(kind: str, shape: str, found: Probe | None, manifest: str) -> dict
         if plain:
             lines.append(f"path = {json.dumps(PurePosixPath(urlsplit(url).path).name)}")
         else:
-            lines.append(f'archive = "{"tar" if ".t" in PurePosixPath(urlsplit(url).path).name.lower() else "zip"}"')
+            lines.append('kind = "archive"')
         lines += [f"size = {found.size}"] if found and found.size is not None else []
         lines += [f'sha256 = "{found.sha256}"'] if found and found.sha256 else []
         lines.append(f"copies = [{{ url = {json.dumps(url)}{inside} }}]")

@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from covid_datasets.catalog.card import Copy, Resource
 from covid_datasets.catalog.layout import is_litter
 from covid_datasets.errors import CovidDatasetsError, NotThereError, UsageError
 from covid_datasets.extras import need
+from covid_datasets.fetch.asset import Asset
 from covid_datasets.fetch.cached import fetch
+from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.raw.archives import is_archive
-from covid_datasets.raw.tree import Mount, RawTree
+from covid_datasets.raw.kinds.file import FileMount
+from covid_datasets.raw.mounts import TreeMount
+from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.tables import read_csv, read_xlsx
 from covid_datasets.settings import Settings
 
@@ -117,7 +120,7 @@ def probe(what: str, root: str | None = None, settings: Settings | None = None) 
     url, size, sha256 = "", None, ""
     if re.match(r"[a-z0-9]+://", what):
         url = _checked(what)
-        download = fetch(url, Resource(name="probe", copies=(Copy(url=url),)), settings)
+        download = fetch(url, Asset(name=PurePosixPath(urlsplit(url).path).name, urls=(url,)), Transfer(settings))
         place, size, sha256 = download.path, download.size, download.sha256
     else:
         place = Path(what).expanduser().absolute()
@@ -169,9 +172,9 @@ def _checked(url: str) -> str:
 
 def _tree(place: Path, url: str, root: str) -> RawTree:
     if place.is_dir() or is_archive(place.name):
-        return RawTree((Mount((str(place),), root),))
+        return RawTree((TreeMount((str(place),), root),))
     name = PurePosixPath(urlsplit(url).path).name if url else place.name
-    return RawTree((Mount((str(place.parent),), only=name, member=place.name),))
+    return RawTree((FileMount((str(place.parent),), place.name, name),))
 
 
 def _table(raw: RawTree, path: str, files: Iterable[str]) -> TableFacts:

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from covid_datasets.catalog.card import AccessKind, Card, Permission, Resource, Version
 from covid_datasets.catalog.cards import names, split_name
 from covid_datasets.catalog.layout import readable
-from covid_datasets.catalog.listing import read_listing
+from covid_datasets.catalog.templates import is_template, summary
 from covid_datasets.extras import EXTRAS
+from covid_datasets.fetch.asset import HASHES
 from covid_datasets.raw.access import examples, expected_tree
+from covid_datasets.raw.kinds import kind_of
 
 KNOWN = {
     "all": "known for every row",
@@ -191,30 +193,19 @@ def _resources(card: Card) -> Iterator[str]:
 
 
 def _kind(resource: Resource) -> str:
-    if resource.archive == "folder":
-        return "a folder that you fill by hand"
-    if resource.archive == "bucket":
-        series = read_listing(resource.listing).values()
-        files, size = sum(one.files for one in series), sum(one.bytes for one in series)
-        return f"{len(series):,} series in a public bucket, {files:,} files, {size:,} bytes"
-    if resource.days:
-        return f"a file each day, `{resource.path}`, from {resource.days[0]} to {resource.days[1]}"
-    return f"file `{resource.path}`" if resource.archive == "none" else f"{resource.archive} archive"
+    if many := summary(resource):
+        of_what = resource.path or (resource.copies[0].url if resource.copies else resource.name)
+        return f"{resource.kind}s, `{of_what}`, {many}"
+    return kind_of(resource).describe(resource)
 
 
 def _identity(resource: Resource) -> str:
-    parts = [
-        f"sha256 `{resource.sha256}`" if resource.sha256 else "",
-        f"md5 `{resource.md5}`" if resource.md5 else "",
-        f"each file checked against `catalogs/manifests/{resource.manifest}`" if resource.manifest else "",
-    ]
-    if resource.listing:
-        return (
-            f"number and bytes of the files of each series checked against `catalogs/listings/{resource.listing}`, "
-            "no hash published, recorded on first download"
-        )
-    unknown = "no hash published" + (", recorded on first download" if resource.copies else "")
-    return ", ".join(filter(None, parts)) or unknown
+    hashes = [f"{key} `{value}`" for key in HASHES if (value := getattr(resource, key))]
+    inside = "" if is_template(resource) else kind_of(resource).checked_by(resource)
+    parts = [*hashes, inside, "sizes and hashes as listed" if resource.members else ""]
+    if not (hashes or resource.manifest or resource.members):
+        parts.append("no hash published" + (", recorded on first download" if resource.copies else ""))
+    return ", ".join(filter(None, parts))
 
 
 def _configs(card: Card) -> Iterator[str]:

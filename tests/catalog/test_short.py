@@ -13,7 +13,7 @@ from tests.tiny import CARD
 
 COMMIT = "0c1d" * 10
 HEAD = CARD + '\n[versions.1]\nresources = ["files"]\n\n[[resources]]\nname = "files"\n'
-LONG = f"""archive = "zip"
+LONG = f"""kind = "archive"
 
 [[resources.copies]]
 url = "https://github.com/some-one/data.set/archive/{COMMIT}.zip"
@@ -57,7 +57,7 @@ def test_one_copy_needs_one_line(tmp_path: Path) -> None:
             "key 'resources[0].url': expected one of name, ",
         ),
         (
-            f'archive = "zip"\ncopies = [{{ github = "a/b@{COMMIT}", url = "https://x.org/y.zip" }}]',
+            f'kind = "archive"\ncopies = [{{ github = "a/b@{COMMIT}", url = "https://x.org/y.zip" }}]',
             "key 'resources[0].url': expected none beside github, found 'https://x.org/y.zip'",
         ),
         (f'github = "a/b@{COMMIT}"\nroot = 5', "key 'resources[0].root': expected text, found 5"),

@@ -29,7 +29,8 @@ ALIAS = (
     + '[access]\nkind = "open"\n\n'
     + ('[patients]\nknown = "all"\nhow = "As there."\n')
 )
-PHANTOM = (Path(load_card.__code__.co_filename).parents[2] / "catalogs" / "phantom.toml").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+PHANTOM = (ROOT / "catalogs" / "phantom.toml").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -106,6 +107,22 @@ def test_a_broken_card_stops_nobody_but_itself(tmp_path: Path, capsys: pytest.Ca
     assert {path.name for path in (tmp_path / "pages").iterdir()} == {"README.md", "closed.md", "copy.md", "phantom.md"}
     assert "no page: " in capsys.readouterr().err
     assert main(["info", "broken"]) == CatalogError.exit_code
+
+
+def test_a_broken_card_fails_one_test_of_the_suite(catalog: Path) -> None:
+    code = "import covid_datasets.catalogs as c, pytest, sys; c.__path__ = [sys.argv.pop()]; "
+    code += "sys.exit(pytest.main(['--collect-only', '-q', '-p', 'no:cacheprovider', 'tests/test_conformance.py']))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(catalog)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    tests = [line for line in done.stdout.splitlines() if "::" in line]
+    assert [line for line in tests if "[broken" in line] == [
+        "tests/test_conformance.py::test_its_card_can_be_read[broken]"
+    ]
+    assert any("test_it_builds_from[phantom" in line for line in tests)
+    assert not any("builds" in line for line in tests if "[closed" in line or "[copy" in line)
+    assert any("test_the_licence_is_stated_or_said_to_be_unknown[closed]" in line for line in tests)
 
 
 def test_what_is_wrong_is_one_line_on_a_terminal(catalog: Path) -> None:

@@ -20,8 +20,9 @@ from covid_datasets.errors import CovidDatasetsError
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.raw.local import mount_local
+from covid_datasets.raw.mounts import TreeMount
 from covid_datasets.raw.survey import survey
-from covid_datasets.raw.tree import Mount, RawTree
+from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import CONTENT, File, Notice, Parts, Record
 from tests.damage import PICTURE_DAMAGE, Damage, damages
 from tests.demands import PICTURES, every_build, every_image_build, records_of
@@ -131,14 +132,14 @@ def said_by(name: str, config: str, tree: Path) -> Said:
 def said_reading(name: str, config: str, tree: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Said, Sequence[str]]:
     """Sum up what comes of a sound tree, and list the files that are read for it."""
     seen: dict[str, None] = {}
-    read = Mount.read
+    read = TreeMount.read
 
-    def listed(mount: Mount, path: str) -> bytes:
-        seen.setdefault(mount.spelled(path))
+    def listed(mount: TreeMount, path: str) -> bytes:
+        seen.setdefault(mount.root + path)
         return read(mount, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Mount, "read", listed)
+        patch.setattr(TreeMount, "read", listed)
         said = said_by(name, config, tree)
     return said, list(seen)
 

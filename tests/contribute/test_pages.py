@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog.cards import names, read_card
+from covid_datasets.catalog.cards import read_card, readable_cards
 from covid_datasets.contribute import pages
 from tests.view.test_page import CARD
 
@@ -21,6 +21,11 @@ def test_tables_stay_whole(tmp_path: Path) -> None:
 
 def test_pages_of_this_checkout_are_up_to_date() -> None:
     assert pages.stale(ROOT / "docs" / "sources") == []
+
+
+def names() -> list[str]:
+    """Name the sources that have a page."""
+    return [card.id for card in readable_cards()[0]]
 
 
 def test_check_finds_what_is_stale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,7 @@ note = "The good one."
 
 [[resources]]
 name = "a"
-archive = "zip"
+kind = "archive"
 size = 1000000
 sha256 = "SHA"
 copies = [{ url = "https://example.org/a.zip" }, { url = "https://example.com/a.zip" }]
