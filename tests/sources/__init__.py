@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import openpyxl
-from covid_datasets.builders.phantom import picture
 from PIL import Image
 
+from covid_datasets.phantoms.chest import picture
 from covid_datasets.raw.tree import RawTree
 
 KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"} | {
