@@ -6,6 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from covid_datasets.catalog.card import Card
+from covid_datasets.catalog.cards import load_card
+from covid_datasets.prepare.result import Built
+from covid_datasets.schema import Notice, Record
+from tests.demands import records_of
 from tests.small import SmallSources
 
 
@@ -20,3 +25,21 @@ def small(small_sources: SmallSources) -> Iterator[SmallSources]:
     """Return the small sources, with the catalog that expects them in use."""
     with small_sources.in_use():
         yield small_sources
+
+
+@pytest.fixture
+def card(name: str) -> Card:
+    """Return the real card; the small catalog is in use only where a test asks for ``small``."""
+    return load_card(name)
+
+
+@pytest.fixture
+def built(name: str, config: str, small: SmallSources) -> Built:
+    """Return the build of the source's small raw tree, in one of its configs."""
+    return small.build(name, config=config)
+
+
+@pytest.fixture
+def found(name: str, config: str, small: SmallSources) -> list[Record | Notice]:
+    """Return all that the builder yields for the small raw tree."""
+    return records_of(name, config, small.tree(name))

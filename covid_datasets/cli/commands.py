@@ -12,6 +12,7 @@ from typing import Any
 
 import covid_datasets as api
 from covid_datasets.cli.show import counts_text, print_json, print_markdown, print_table
+from covid_datasets.disk import whole
 from covid_datasets.errors import IntegrityError
 from covid_datasets.prepare.result import REPORT_FILE
 from covid_datasets.progress import amount
@@ -214,14 +215,34 @@ def run_cache(arguments: Namespace) -> int:
 def run_new(arguments: Namespace) -> int:
     """Write the skeleton of a source."""
     from covid_datasets.contribute.new import write_skeleton
+    from covid_datasets.contribute.probe import probe
+    from covid_datasets.settings import Settings
 
-    written = write_skeleton(arguments.id, arguments.checkout, by_hand=arguments.by_hand)
+    found = probe(arguments.probe, arguments.root, Settings.resolve(arguments.cache_dir)) if arguments.probe else None
+    written = write_skeleton(arguments.id, arguments.checkout, kind=arguments.kind, found=found)
     if arguments.json:
         print_json({"id": arguments.id, "written": written})
         return 0
     for path in written:
         print(path)
-    print(f"\nNext: fill in every FILL-IN, then: pytest tests/test_conformance.py -k {arguments.id}")
+    print(f"\nNext: fill in every FILL-IN, then: make docs && pytest tests -k {arguments.id}")
+    return 0
+
+
+def run_manifest(arguments: Namespace) -> int:
+    """Write the content manifest of a folder or an archive."""
+    from covid_datasets.contribute.manifest import content_manifest, manifest_text
+
+    files = list(content_manifest(arguments.place, arguments.root))
+    if arguments.out:
+        with whole(Path(arguments.out)) as part:
+            part.write_text(manifest_text(files), encoding="utf-8", newline="\n")
+    if arguments.json:
+        print_json({"files": len(files), "bytes": sum(file.size or 0 for file in files), "out": arguments.out})
+    elif arguments.out:
+        print(f"{arguments.out}: {len(files):,} files, {amount(sum(file.size or 0 for file in files))}")
+    else:
+        print(manifest_text(files), end="")
     return 0
 
 

@@ -151,10 +151,30 @@ def _add_housekeeping(add: Adder) -> None:
     command.add_argument("--dry-run", action="store_true", help="with --clean: remove nothing, tell what would go")
     _add_cache_dir(command)
 
-    command = add("new", "write the skeleton of a new source", "covid-datasets new my_source")
+    command = add(
+        "new",
+        "write the skeleton of a new source, with what a machine can find out about it",
+        "covid-datasets new my_source --probe https://example.org/set.zip",
+    )
     command.add_argument("id", metavar="ID", help="lower-case letters, digits and _; starts with a letter")
+    command.add_argument("--probe", metavar="PLACE", help="look at this URL, folder, archive or file first")
+    command.add_argument("--root", metavar="FOLDER", help="with --probe: the folder inside that is the source's tree")
+    command.add_argument(
+        "--kind",
+        choices=("pictures", "table", "dicom", "volumes", "by-hand", "account", "card-only"),
+        help="which skeleton (default: what the probe finds most of, else pictures)",
+    )
     command.add_argument("--checkout", metavar="DIR", default=".", help="checkout of covid_datasets (default: here)")
-    command.add_argument("--by-hand", action="store_true", help="of a source that users save case by case")
+    _add_cache_dir(command)
+
+    command = add(
+        "manifest",
+        "identify every file of a folder or an archive",
+        "covid-datasets manifest ~/Downloads/set.zip --out catalogs/manifests/my_source-files.tsv",
+    )
+    command.add_argument("place", metavar="PLACE", help="folder or archive; nothing is unpacked")
+    command.add_argument("--root", metavar="FOLDER", default="", help="only what is below this folder inside")
+    command.add_argument("--out", metavar="FILE", help="write the manifest here (default: print it)")
 
 
 def _add_build_name(command: ArgumentParser) -> None:

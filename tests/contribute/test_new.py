@@ -2,7 +2,6 @@
 
 import ast
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,11 +9,8 @@ from hypothesis import strategies as st
 
 from covid_datasets.catalog.cards import read_card
 from covid_datasets.cli import main
-from covid_datasets.contribute.new import PLACEHOLDER, placeholders, skeleton, write_skeleton
+from covid_datasets.contribute.new import KINDS, PLACEHOLDER, placeholders, skeleton, write_skeleton
 from covid_datasets.errors import UsageError
-from covid_datasets.raw.local import mount_local
-from covid_datasets.raw.survey import survey
-from covid_datasets.raw.tree import RawTree
 
 
 @pytest.fixture
@@ -49,41 +45,25 @@ def test_every_file_names_what_is_missing(checkout: Path) -> None:
     assert placeholders("another", checkout) == []
 
 
-def test_skeleton_builder_reads_skeleton_tree(checkout: Path) -> None:
-    """The two skeletons fit each other, so that a contributor starts from something that runs."""
-    write_skeleton("my_source", checkout)
-    tree: dict[str, Any] = {}
-    exec((checkout / "tests" / "sources" / "my_source.py").read_text(encoding="utf-8"), tree)
-    write = tree["write_unpacked"]
-    assert callable(write)
-    write(checkout / "raw")
-    assert (checkout / "raw" / "metadata.csv").read_text(encoding="utf-8").startswith("filename,patient,finding\n")
-    builder: dict[str, Any] = {}
-    exec((checkout / "builders" / "my_source.py").read_text(encoding="utf-8"), builder)
-    raw = RawTree.of_folder(checkout / "raw")
-    records = list(builder["records"](raw))
-    assert [record.patient for record in records] == ["p0", "p0", "p1", "p1"]
-    assert all(raw.has(record.image.path) for record in records)
-
-
-def test_a_source_by_hand_starts_from_something_that_runs_too(
-    checkout: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_kind_is_honest_about_being_unfinished(
+    checkout: Path, kind: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["new", "by_hand", "--by-hand", "--checkout", str(checkout)]) == 0
+    """That a skeleton builds too is what ``test_skeletons`` holds."""
+    assert main(["new", "my_source", "--kind", kind, "--checkout", str(checkout)]) == 0
     capsys.readouterr()
-    card = read_card(checkout / "catalogs" / "by_hand.toml")
-    assert [resource.kind for resource in card.resources] == ["folder"]
-    assert not card.resources[0].copies
-    assert {place.partition(":")[0] for place in placeholders("by_hand", checkout)} == set(skeleton("by_hand"))
-    modules: dict[str, dict[str, Any]] = {"builders": {}, "tests/sources": {}}
-    for folder, names in modules.items():
-        exec((checkout / folder / "by_hand.py").read_text(encoding="utf-8"), names)
-    modules["tests/sources"]["write_unpacked"](checkout / "raw")
-    mounts = mount_local(checkout / "raw", card.resources).mounts
-    assert survey(card.resources, mounts).missing == ()
-    records = list(modules["builders"]["records"](RawTree(tuple(mounts.values()))))
-    assert [record.patient for record in records] == ["1", "2", "3", "4"]
-    assert {record.caption for record in records} == {"A text."}
+    card = read_card(checkout / "catalogs" / "my_source.toml")
+    assert card.has_data == (kind != "card-only")
+    assert {place.partition(":")[0] for place in placeholders("my_source", checkout)} == set(
+        skeleton("my_source", kind=kind)
+    )
+    for path in checkout.rglob("*.py"):
+        ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_an_unknown_kind_is_told() -> None:
+    with pytest.raises(UsageError, match="expected one of pictures, table"):
+        skeleton("my_source", kind="movies")
 
 
 @pytest.mark.parametrize("path", ["builders/x.py", "catalogs/x.toml", "tests/sources/x.py"])

@@ -2,16 +2,40 @@
 
 ``write_unpacked(folder)`` writes the tree as the publisher lays it out, ``write_archives(folder)`` what the publisher
 serves, as a mirror (``<folder>/<host>/<path>``). ``write`` is the first of the two.
+
+``EXPECTED`` says by hand what some of its files must become in the first config: ``{"images/1.png": Expected(...)}``; of
+a table some of its rows, ``({"date": ...}, ...)``. ``SMALL`` replaces texts of the card where the whole source is too
+much for a test, and ``UNTOLD`` owns up to damage that the source leaves untold.
 """
 
+import csv
 import io
+import tempfile
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+import openpyxl
 from PIL import Image
 
 from covid_datasets.phantoms.chest import picture
 from covid_datasets.raw.tree import RawTree
+
+KINDS = {".jpg": "JPEG", ".jpeg": "JPEG", ".tif": "TIFF", ".tiff": "TIFF"} | {
+    f".{kind.lower()}": kind for kind in ("PNG", "WEBP", "BMP", "GIF")
+}
+"""Ending of a picture -> how Pillow calls its format."""
+
+
+class Expected(NamedTuple):
+    """What a file must become: the source's own ids and the splits as stored; ``None`` where the source says nothing."""
+
+    sample: str
+    patient: str | None
+    label: str | None
+    split: str
+    official: str | None = None
 
 
 def chest(
@@ -33,3 +57,25 @@ def pack(folder: Path, archive: Path, root: str, pattern: str = "**/*") -> None:
             if path.is_file():
                 name = zipfile.ZipInfo(root + path.relative_to(folder).as_posix(), (2020, 1, 1, 0, 0, 0))
                 out.writestr(name, path.read_bytes())
+
+
+def pack_tree(write: Callable[[Path], object], archive: Path, root: str = "") -> None:
+    """Zip the tree that ``write`` writes."""
+    with tempfile.TemporaryDirectory() as place:
+        write(Path(place) / "tree")
+        pack(Path(place) / "tree", archive, root)
+
+
+def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table as its ending says: CSV, tab-separated or Excel."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".xlsx":
+        book = openpyxl.Workbook()
+        sheet = book.active
+        assert sheet is not None
+        for row in (header, *rows):
+            sheet.append([cell or None for cell in row])
+        book.save(path)
+        return
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        csv.writer(lines, delimiter="\t" if path.suffix == ".tsv" else ",").writerows((header, *rows))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.sources import chest, pack
+from tests.sources import Expected, chest, pack
 
 COMMIT = "584034aa7fbf06496741f11008d72fd791c8e443"
 HEADER = (
@@ -113,4 +113,25 @@ def write_archives(folder: Path) -> None:
         pack(Path(name) / "tree", archive, f"covid-chestxray-dataset-{COMMIT}/")
 
 
+UNTOLD = {
+    **{
+        f"metadata.csv: renamed column {column}": "older versions lack it, so the builder does not ask for it"
+        for column in (
+            *("offset", "sex", "age", "survival", "intubated", "went_icu", "needed_supplemental_O2", "temperature"),
+            *("pO2_saturation", "view", "date", "location", "doi", "license"),
+        )
+    },
+    "annotations/covid-severity-scores.csv: header alone": "no film has a score then, as most films have none",
+    "annotations/covid-severity-scores.csv: duplicate row": "it says the same score twice",
+}
+
+EXPECTED = {
+    "images/auntminnie-a-2020_01_28_23_51_6665_2020_01_28_Vietnam_coronavirus.jpeg": Expected(
+        "auntminnie-a-2020_01_28_23_51_6665_2020_01_28_Vietnam_coronavirus.jpeg", "2", "covid19", "train"
+    ),
+    "images/000001-24.jpg": Expected("000001-24.jpg", "285", "pneumonia", "train"),  # listed for 339 too: one person
+    "images/000016.jpg": Expected("000016.jpg", "311a", "mycoplasma", "test"),
+    "images/fig-b.PNG": Expected("fig-b.PNG", "311b", None, "train"),  # todo
+    "images/kjr-21-e24-g001-l-a.jpg": Expected("kjr-21-e24-g001-l-a.jpg", None, "covid19", "train"),
+}
 write = write_unpacked

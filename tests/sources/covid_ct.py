@@ -7,7 +7,7 @@ from pathlib import Path
 import openpyxl
 from PIL import Image
 
-from tests.sources import chest, pack
+from tests.sources import Expected, chest, pack
 
 HEADER = (
     "File name", "Patient ID", "Age", "Gender", "Location", "Medical history", "Time", "Severity", "Other diseases",
@@ -114,4 +114,22 @@ def write_archives(folder: Path) -> None:
             served.write_bytes(path.read_bytes())
 
 
+UNTOLD = {
+    **{
+        f"COVID-CT-MetaInfo.xlsx: renamed column {column}": "the builder does not ask for it, and leaves it unknown"
+        for column in ("Age", "Gender", "Location", "Severity")
+    },
+    "NonCOVID-CT-MetaInfo.csv: empty cell image name": "the row becomes a record of the folder",
+}
+
+EXPECTED = {
+    "CT_COVID/2020.01.24.919183-p27-132.png": Expected(
+        "2020.01.24.919183-p27-132.png", "Patient 1", "covid19", "validation", "train"
+    ),
+    f"CT_COVID/{LONG}.png": Expected(f"{LONG}.png", "Patient 180", "covid19", "validation", "test"),
+    "CT_NonCOVID/14.png": Expected("14.png", "medpix_patient_38", "not_covid19", "test", "train"),
+    # A figure that is in both classes: each keeps the label of its folder.
+    "CT_NonCOVID/71%0.jpg": Expected("71%0.jpg", "crawled_patient_71", "not_covid19", "train", "train"),
+    "CT_COVID/kjr-21-e24-p5-29.png": Expected("kjr-21-e24-p5-29.png", "Patient 195", "covid19", "train", "test"),
+}
 write = write_unpacked

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.sources import chest, cohen, pack
+from tests.sources import Expected, chest, cohen, pack
 
 LISTS = "65999806546b55ab8adfc32b0cf8f70880c337dc"
 FIG1 = "95bb569e55f4110d3b734c0f355340e04e16989a"
@@ -183,4 +183,23 @@ def write_archives(folder: Path) -> None:
     cohen.write_archives(folder)
 
 
+UNTOLD = {
+    f"cohen/{where}": why for where, why in cohen.UNTOLD.items() if where != "metadata.csv: renamed column temperature"
+}
+UNTOLD |= {
+    f"{table}: {damage}": "the builder hands on only what its lists need"
+    for table in ("cohen/metadata.csv", "cohen/annotations/covid-severity-scores.csv", "fig1/metadata.csv", "actmed/metadata.csv",
+                  "annotations/severity_annotations.csv")
+    for damage in ("cut table", "header alone", "duplicate row")
+}  # fmt: skip
+
+EXPECTED = {
+    "cohen/images/000016.jpg": Expected("cohen/000016.jpg", "cohen-311a", "pneumonia", "test", "train"),
+    "fig1/images/COVID-00003a.jpg": Expected("fig1/COVID-00003a.jpg", "fig1-COVID-00003", "covid19", "train", "train"),
+    "fig1/images/COVID-00003b.jpg": Expected("fig1/COVID-00003b.jpg", "fig1-COVID-00003", "covid19", "train", "train"),
+    f"actmed/images/{DX}": Expected(f"actmed/{DX}", "actmed-ANON191", "covid19", "train", "test"),
+    f"rsna/{HELD_OUT}.png": Expected(f"rsna/{HELD_OUT}.png", None, "no_finding", "train", "test"),
+    "sirm/COVID (2).png": Expected("sirm/COVID(2).png", None, "covid19", "train", "train"),
+    f"ready/train/{LATER}": Expected(f"cohen/{LATER}", "cohen-400", "pneumonia", "test", "train"),
+}
 write = write_unpacked

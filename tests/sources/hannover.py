@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.sources import chest, pack
+from tests.sources import Expected, chest, pack
 from tests.sources.cohen import film as square_film
 
 COMMIT = "ad7ab099b425f16e06bba22322336b7d6a732965"
@@ -77,4 +77,9 @@ def write_archives(folder: Path) -> None:
         pack(Path(name) / "tree", archive, f"covid-19-image-repository-{COMMIT}/")
 
 
+EXPECTED = {
+    "png/b343e657.png": Expected("b343e657.png", "042f06a9", "covid19", "train"),
+    "png/53c9be49.png": Expected("53c9be49.png", "042f06a9", "covid19", "train"),
+    "png/09258248.png": Expected("09258248.png", "23032572", "covid19", "validation"),
+}
 write = write_unpacked

@@ -136,4 +136,38 @@ def write_archives(folder: Path) -> None:
     write_files(folder / HOST, files() | reports())
 
 
+_REPORT = """\
+name = "{name}"
+path = "{reports}/{name}.csv"
+copies = [{{ url = "https://{host}/{reports}/{name}.csv" }}]
+"""
+SMALL = {
+    f"""\
+name = "daily_reports"
+path = "{REPORTS}/%m-%d-%Y.csv"
+days = ["2020-01-22", "2023-03-09"]
+copies = [{{ url = "https://{HOST}/{REPORTS}/%m-%d-%Y.csv" }}]
+""": "\n[[resources]]\n".join(_REPORT.format(name=name, reports=REPORTS, host=HOST) for name in REPORTS_BY_NAME),
+    'resources = ["daily_reports", "lookup"]': f"resources = {[*REPORTS_BY_NAME, 'lookup']}",
+}
+"""A report of each header instead of one a day."""
+
+UNTOLD = {
+    f"{LOOKUP}: header alone": "then no place is known, and nothing is compared with it",
+    f"{LOOKUP}: duplicate row": "it says the same of a place twice",
+    **{f"{path}: duplicate row": "a report with a place twice has it twice here" for path in reports()},
+}
+
+EXPECTED = (
+    {"date": date(2020, 1, 26), "country": "Algeria", "province": None, "confirmed": 24, "deaths": 24, "revised": True},
+    {
+        "date": date(2020, 1, 22),
+        "country": "China",
+        "province": "Hubei",
+        "uid": 15611,
+        "confirmed": 444,
+        "recovered": 28,
+    },
+    {"date": date(2020, 1, 23), "level": "us", "county": "Autauga", "fips": "01001", "confirmed": 1, "recovered": None},
+)
 write = write_unpacked

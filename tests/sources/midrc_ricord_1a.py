@@ -16,7 +16,7 @@ from covid_datasets.catalog.listing import Series, read_listing
 from covid_datasets.fetch.places import place
 from covid_datasets.raw.bucket import list_url
 from tests.dicom import ct, jpeg_lossless
-from tests.sources import pack
+from tests.sources import Expected, pack
 
 ROOT = "https://idc-open-data-cr.s3.amazonaws.com/"
 SIDE = 64
@@ -153,4 +153,13 @@ def bucket_list(sizes: dict[str, int], token: str = "") -> bytes:
     ).encode()
 
 
+_SITE2, _REFORMAT = "febc71bf-7900-4dbf-9f6e-0ac018e96a43", "3675ede4-ac4e-4b72-9f47-e1017a1f7a55"
+EXPECTED = {
+    f"{_SITE2}/0000.tiff": Expected(
+        "1.2.826.0.1.3680043.10.474.2473275186493634773351774155462085271/0000", "SITE2-000001", "covid19", "train"
+    ),
+    f"{_REFORMAT}/0004.tiff": Expected(
+        "1.2.826.0.1.3680043.10.474.419639.108518937868403894887894311320/0004", "419639-000082", "covid19", "train"
+    ),
+}
 write = write_unpacked

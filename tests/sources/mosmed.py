@@ -9,7 +9,7 @@ import openpyxl
 from PIL import Image
 
 from tests.nifti import nifti
-from tests.sources import chest, pack
+from tests.sources import Expected, chest, pack
 
 HEADER = ("study_id", "category", "study_file", "mask_file")
 # Numbers go through the grades without a gap; these are the first and last of each, as published.
@@ -99,4 +99,9 @@ def write_archives(folder: Path, *, root: str = "COVID19_1110/") -> None:
         pack(Path(name), folder / "storage.yandexcloud.net/covid19.1110/prod/COVID19_1110.zip", root)
 
 
+EXPECTED = {
+    "studies/CT-0/study_0001.nii.gz": Expected("study_0001", "study_0001", "no_finding", "train"),
+    "studies/CT-1/study_0255.nii.gz": Expected("study_0255", "study_0255", "viral_pneumonia", "train"),
+    "studies/CT-1/study_0938.nii.gz": Expected("study_0938", "study_0938", "viral_pneumonia", "validation"),
+}
 write = write_unpacked

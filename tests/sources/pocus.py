@@ -9,7 +9,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from tests.sources import pack
+from tests.sources import Expected, pack
 
 COMMIT = "9e254a140b4faa2c200b8bb5cee2347b7198fbef"
 HEADER = (
@@ -156,4 +156,25 @@ def write_archives(folder: Path) -> None:
         pack(Path(name), base / f"{COMMIT}.zip", f"covid19_pocus_ultrasound-{COMMIT}/")
 
 
+UNTOLD = {
+    f"dataset_metadata.csv: renamed column {column}": "the builder does not ask for it, and leaves it unknown"
+    for column in ("URL (Video Name)", "DOI", "Comments from web site", "Healthy")
+}
+
+EXPECTED = {
+    "pocus_videos/convex/Cov-Atlas+(44).gif": Expected("Cov-Atlas+(44).gif", "31", "covid19", "test", "fold-1"),
+    # One person with two labels: the publishers' number is kept for both.
+    "pocus_videos/convex/Pneu-Atlas-pneumonia.gif": Expected(
+        "Pneu-Atlas-pneumonia.gif", "37", "bacterial_pneumonia", "train"
+    ),
+    "pocus_videos/convex/Reg-Atlas-lungcurtain.gif": Expected(
+        "Reg-Atlas-lungcurtain.gif", "37", "no_finding", "train", "fold-1"
+    ),
+    "pocus_videos/linear/label_uncertain/Vir_or_Pneu_prospective_file4.mp4": Expected(
+        "Vir_or_Pneu_prospective_file4.mp4", "116", "viral_pneumonia", "train"
+    ),
+    "pocus_images/convex/Pneu_Avi_consolidated-lung.JPG": Expected(
+        "Pneu_Avi_consolidated-lung.JPG", "140", "bacterial_pneumonia", "validation"
+    ),
+}
 write = write_unpacked

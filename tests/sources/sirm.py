@@ -5,7 +5,7 @@ The names are those that the collection of Cohen and others kept; texts and pict
 
 from pathlib import Path
 
-from tests.sources import chest
+from tests.sources import Expected, chest
 
 TEXT = "Donna di 78 anni, tosse da 3 giorni; è stata eseguita una radiografia.\nCredit: “Dott.” N. N. – 38,5 °C.\n"
 HEADERS = (
@@ -48,5 +48,11 @@ def write_unpacked(folder: Path) -> None:
     for litter in ("Thumbs.db", "case-24/.DS_Store", "case-24/desktop.ini"):
         (folder / litter).write_bytes(b"left behind by a system")
 
+
+EXPECTED = {
+    "case-2/TC-torace-1.png": Expected("case-2/TC-torace-1.png", "2", "covid19", "test"),
+    "case-085/covid-19-caso-85-1-9.png": Expected("case-085/covid-19-caso-85-1-9.png", "85", "covid19", "train"),
+    "case-85/RX e TC.gif": Expected("case-85/RX e TC.gif", "85", "covid19", "train"),
+}
 
 write = write_unpacked
