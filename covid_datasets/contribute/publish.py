@@ -17,7 +17,7 @@ from covid_datasets.catalog.published import SPLITS, published_splits
 from covid_datasets.errors import NotThereError
 from covid_datasets.load.splits import with_patients
 from covid_datasets.prepare.find import find_build
-from covid_datasets.splits.assign import SALT, SHARES
+from covid_datasets.splits.assign import SALT, SHARES, vote
 from covid_datasets.splits.groups import Link, components
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.place import place
@@ -53,18 +53,17 @@ def propose_splits(
 
 
 def place_groups(index: Index, published: Mapping[str, str], sources: Sequence[str] | None = None) -> dict[str, str]:
-    """Assign every patient of some builds: each of the ``sources`` by itself near the shares, and alike in every split.
+    """Assign every patient, or what stands for an unknown one: each of the ``sources`` near the shares by itself.
 
     Patients that are published already stay where they are, unless evidence joined them with others.
     """
-    patients, keys = index.texts("patient_id"), index.group_ids
     fixed: dict[str, int] = {}
-    for key, patient in zip(keys, patients, strict=True):
-        if patient in published:
-            fixed[key] = max(fixed.get(key, 0), SPLITS.index(published[patient]))
+    for key, unit in zip(index.group_ids, index.units, strict=True):
+        if split := vote(unit, published):
+            fixed[key] = max(fixed.get(key, 0), SPLITS.index(split))
     shares = [round(10 * SHARES[split]) for split in SPLITS]
     parts = place(index.describe(sources), shares, SALT, fixed)
-    return {patient: SPLITS[parts[key]] for key, patient in zip(keys, patients, strict=True)}
+    return {unit: SPLITS[parts[key]] for key, unit in zip(index.group_ids, index.units, strict=True)}
 
 
 def as_csv(splits: Mapping[str, str], published: Mapping[str, str] = MappingProxyType({})) -> str:

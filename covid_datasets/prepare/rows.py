@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from dataclasses import asdict
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.measure.image import Measured
 from covid_datasets.prepare.plan import full_patient_id
-from covid_datasets.schema import CLINICAL, CONTENT, MASKS, Parts, Record, Reference
+from covid_datasets.schema import CLINICAL, CONTENT, MASKS, Box, Parts, Record, Reference
+
+T = TypeVar("T")
 
 INDEX_SCHEMA = pa.schema(
     [
         ("row", pa.int64()),
         ("sample_id", pa.string()),
         ("patient_id", pa.string()),
+        ("patient_known", pa.bool_()),
         ("ties", pa.list_(pa.string())),
         ("official_split", pa.string()),
         ("label", pa.string()),
@@ -60,11 +64,21 @@ def stored_row(
         "severity_scores": [{"name": name, "value": value} for name, value in sorted(record.severity_scores.items())],
         "masks": {name: _file(record.masks.get(name), masks.get(name)) for name in MASKS},
         "volume_masks": {name: _file(record.volume_masks.get(name), masks.get(name)) for name in MASKS},
+        "boxes": None if record.boxes is None else [_box(box) for box in record.boxes],
         "sex": record.sex,
-        "age": record.age,
+        "age": _number(record.age),
         "offset_days": record.offset_days,
         "survival": record.survival,
-        "clinical": {name: record.clinical.get(name) for name in CLINICAL},
+        "outcome": record.outcome,
+        "symptoms": _items(record.symptoms),
+        "symptoms_raw": record.symptoms_raw,
+        "comorbidities": _items(record.comorbidities),
+        "treatments": _items(record.treatments),
+        "smoking": record.smoking,
+        "blood_type": record.blood_type,
+        "race": record.race,
+        "ethnicity": record.ethnicity,
+        "clinical": {name: _clinical(record.clinical.get(name)) for name in CLINICAL},
         "location": record.location,
         "country": record.country,
         "date": record.date,
@@ -75,10 +89,15 @@ def stored_row(
         "series_id": f"{dataset}/{record.series}" if record.series is not None else None,
         "part_index": record.part_index,
         "seconds": record.seconds,
-        "position": _numbers(record.position),
-        "orientation": _numbers(record.orientation),
-        "spacing": _numbers(record.spacing or measured.spacing),
+        "position": _items(record.position),
+        "orientation": _items(record.orientation),
+        "spacing": _items(record.spacing or measured.spacing),
         "value_range": record.value_range or measured.value_range,
+        "manufacturer": record.manufacturer,
+        "scanner_model": record.scanner_model,
+        "kernel": record.kernel,
+        "kvp": _number(record.kvp),
+        "slice_thickness_mm": _number(record.slice_thickness_mm),
         "width": measured.width,
         "height": measured.height,
         "depth": measured.depth,
@@ -87,7 +106,7 @@ def stored_row(
         "pixel_hash": measured.pixel_hash,
         "phash": measured.phash,
         "quality": measured.quality,
-        "quality_reasons": None if measured.quality_reasons is None else list(measured.quality_reasons),
+        "quality_reasons": _items(measured.quality_reasons),
         "flags": list(record.flags),
         "source_row": json.dumps(dict(record.source_row), ensure_ascii=False, sort_keys=True),
     }
@@ -97,8 +116,21 @@ def _file(reference: Reference | Parts | None, data: bytes | None) -> dict[str, 
     return None if reference is None or data is None else {"bytes": data, "path": reference.path}
 
 
-def _numbers(values: tuple[float, ...] | None) -> list[float] | None:
+def _items(values: tuple[T, ...] | None) -> list[T] | None:
     return None if values is None else list(values)
+
+
+def _number(value: float | None) -> float | None:
+    """Make a number what is read back of it: a whole one would have another text, and so another digest."""
+    return None if value is None else float(value)
+
+
+def _clinical(value: bool | float | None) -> bool | float | None:
+    return value if isinstance(value, bool) else _number(value)
+
+
+def _box(box: Box) -> dict[str, Any]:
+    return {name: value if isinstance(value, str) else _number(value) for name, value in asdict(box).items()}
 
 
 def index_row(
@@ -120,6 +152,7 @@ def index_row(
         "row": number,
         "sample_id": row["sample_id"],
         "patient_id": row["patient_id"],
+        "patient_known": row["patient_known"],
         "ties": list(record.ties),
         "official_split": record.official_split,
         "label": record.label,

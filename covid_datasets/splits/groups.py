@@ -51,15 +51,15 @@ def components(count: int, links: Iterable[Link]) -> list[int]:
     return [root(row) for row in range(count)]
 
 
-def group_names(groups: Sequence[int], patients: Sequence[str]) -> list[str]:
-    """Name each row's group by the smallest of its patient ids, so that the order of rows does not matter.
+def group_names(groups: Sequence[int], units: Sequence[str]) -> list[str]:
+    """Name each row's group by its smallest patient, so that the order of rows does not matter.
 
     >>> group_names([0, 0, 2], ["d/2", "d/1", "d/3"])
     ['d/1', 'd/1', 'd/3']
     """
     names: dict[int, str] = {}
-    for group, patient in zip(groups, patients, strict=True):
-        names[group] = min(names.get(group, patient), patient)
+    for group, unit in zip(groups, units, strict=True):
+        names[group] = min(names.get(group, unit), unit)
     return [names[group] for group in groups]
 
 

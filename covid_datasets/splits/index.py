@@ -56,6 +56,19 @@ class Index:
         return [value or "" for value in self.strings(name)]
 
     @cached_property
+    def units(self) -> list[str]:
+        """What a published split names for each row: its patient or group, else, where there is neither, the sample."""
+        return [
+            unit or sample for unit, sample in zip(self.strings("patient_id"), self.texts("sample_id"), strict=True)
+        ]
+
+    @cached_property
+    def known_patients(self) -> list[str | None]:
+        """The patient of each row; ``None`` where nobody knows, and ``patient_id`` names a group or nothing."""
+        pairs = zip(self.strings("patient_id"), self.column("patient_known"), strict=True)
+        return [patient if known else None for patient, known in pairs]
+
+    @cached_property
     def links(self) -> list[Link]:
         """All evidence that rows belong together, metadata first, pixels last."""
         return [
@@ -114,8 +127,8 @@ class Index:
 
     @cached_property
     def group_ids(self) -> list[str]:
-        """The name of each row's group: its smallest patient id."""
-        return group_names(self.groups, self.texts("patient_id"))
+        """The name of each row's group: its smallest patient, or what stands for an unknown one."""
+        return group_names(self.groups, self.units)
 
     def describe(self, sources: Sequence[str] | None = None) -> dict[str, Counter[Trait]]:
         """Count what each group has of which every part of a split should have its share.

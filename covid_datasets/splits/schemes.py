@@ -64,11 +64,10 @@ def _published(index: Index, datasets: Sequence[str], version: int) -> list[str]
                 f"{dataset}: no split of it was published in version {version}; use scheme='patient'"
             )
         published |= of_version
-    patients = index.texts("patient_id")
-    whole = assign(index.groups, patients, published)
+    whole = assign(index.groups, index.units, published)
     if version == SPLITS_VERSION:
         return whole
-    return [published.get(patient, split) for patient, split in zip(patients, whole, strict=True)]
+    return [published.get(unit, split) for unit, split in zip(index.units, whole, strict=True)]
 
 
 def _version_of(scheme: str) -> int | None:

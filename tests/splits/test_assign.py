@@ -100,7 +100,7 @@ def index_of(patients: list[str], official: str | None = None) -> Index:
     return Index(pa.Table.from_pylist(rows, schema=INDEX_SCHEMA))
 
 
-@settings(deadline=None)
+@settings(deadline=None)  # the first example imports what the others have
 @given(people, st.integers(2, 6))
 def test_folds_are_disjoint_in_people_and_cover_every_row(patients: list[str], folds: int) -> None:
     index = index_of(patients)
