@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from covid_datasets.raw.check import Check as Check
     from covid_datasets.raw.check import check as check
     from covid_datasets.raw.obtain import make_mirror as make_mirror
+    from covid_datasets.splits.subset import group_folds as group_folds
+    from covid_datasets.splits.subset import patient_subset as patient_subset
 
 __version__ = "0.1.0"
 
@@ -45,12 +47,14 @@ _HOMES = {
     "check": "covid_datasets.raw.check",
     "clean_cache": "covid_datasets.cache",
     "find_build": "covid_datasets.prepare.find",
+    "group_folds": "covid_datasets.splits.subset",
     "info": "covid_datasets.catalog.cards",
     "list_datasets": "covid_datasets.catalog.overview",
     "load_dataset": "covid_datasets.load.dataset",
     "load_splits": "covid_datasets.load.splits",
     "make_mirror": "covid_datasets.raw.obtain",
     "overlaps": "covid_datasets.load.overlaps",
+    "patient_subset": "covid_datasets.splits.subset",
     "propose_splits": "covid_datasets.contribute.publish",
     "verify": "covid_datasets.load.verify",
 }

@@ -13,13 +13,20 @@ from covid_datasets.errors import CatalogError
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 
+SPLITS_VERSION = 2
+"""The published splits that the scheme ``patient`` means; version 1 stays loadable as ``patient@1``."""
+
 Identities = dict[str, tuple[tuple[str, ...], tuple[str, ...]]]
 """Sample id -> proven ties, flags."""
 
 
-def published_splits(dataset: str, folder: Path | None = None) -> dict[str, str]:
-    """Read ``catalogs/splits/<dataset>.csv``: full patient id -> split; empty where there is no such file."""
-    path = (folder or catalog_folder() / "splits") / f"{dataset}.csv"
+def published_splits(dataset: str, folder: Path | None = None, version: int = SPLITS_VERSION) -> dict[str, str]:
+    """Read the published split of a dataset: full patient id -> split; empty where nothing is published.
+
+    The current version is ``catalogs/splits/<dataset>.csv``, an older one ``catalogs/splits/patient@1/<dataset>.csv``.
+    """
+    folder = folder or catalog_folder() / "splits"
+    path = (folder if version == SPLITS_VERSION else folder / f"patient@{version}") / f"{dataset}.csv"
     if not path.exists():
         return {}
     with path.open(encoding="utf-8", newline="") as lines:

@@ -13,7 +13,7 @@ from typing import Any
 import covid_datasets as api
 from covid_datasets.cli.show import counts_text, print_json, print_markdown, print_table
 from covid_datasets.disk import whole
-from covid_datasets.errors import IntegrityError
+from covid_datasets.errors import IntegrityError, UsageError
 from covid_datasets.prepare.result import REPORT_FILE
 from covid_datasets.progress import amount
 
@@ -122,24 +122,29 @@ def run_splits(arguments: Namespace) -> int:
     """Show the splits of a scheme and what the audit says of them."""
     place = {"config": arguments.config, "cache_dir": arguments.cache_dir}
     if arguments.propose:
+        if arguments.fail_on_leak:
+            raise UsageError(
+                "--fail-on-leak: expected with a scheme to audit, found --propose, which places groups whole"
+            )
         print(api.propose_splits(arguments.id, beside=arguments.beside, **place), end="")
         return 0
     rows = api.load_splits(arguments.id, arguments.scheme, **place).to_pylist()
     audit = api.audit(arguments.id, arguments.scheme, **place)
+    code = IntegrityError.exit_code if arguments.fail_on_leak and audit.leaks else 0
     if arguments.csv:
         print_csv(rows)
         print(audit, file=sys.stderr)
-        return 0
+        return code
     counts = count_splits(rows)
     if arguments.json:
         print_json({"id": arguments.id, "scheme": arguments.scheme, "splits": counts, "audit": audit.to_json()})
-        return 0
+        return code
     print_table(
         [{"split": name, **split, "labels": counts_text(split["labels"])} for name, split in counts.items()],
         ("split", "rows", "patients", "groups", "labels"),
     )
     print(f"\n{audit}")
-    return 0
+    return code
 
 
 def run_overlaps(arguments: Namespace) -> int:

@@ -84,13 +84,20 @@ def _add_looking(add: Adder) -> None:
         "covid-datasets splits covid_ct --scheme official",
     )
     _add_build_name(command)
-    command.add_argument("--scheme", default="patient", help="patient (default), official, fold-1-of-5, …")
+    command.add_argument(
+        "--scheme", default="patient", help="patient (default), official, fold-1-of-5, …; patient@1: as once published"
+    )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print one line per sample; the audit goes to standard error")
     form.add_argument("--propose", action="store_true", help="print the file to publish as catalogs/splits/ID.csv")
     command.add_argument(
-        "--beside", metavar="ID", nargs="+", default=[], help="with --propose: follow what is published of these"
+        "--beside",
+        metavar="ID",
+        nargs="+",
+        default=[],
+        help="with --propose: other versions, and sources that may show the same people; what they publish is followed",
     )
+    command.add_argument("--fail-on-leak", action="store_true", help="exit with code 5 where the audit finds a leak")
 
     command = add(
         "overlaps",

@@ -1,24 +1,26 @@
 """What is found once and published in the catalog: splits, and the ties between sources.
 
-Splits go to ``catalogs/splits/``: groups whole, shares and strata as near to the aim as can be. Ties go to
+Splits go to ``catalogs/splits/``: groups whole, splits alike, shares as near to the aim as can be. Ties go to
 ``catalogs/identities/``.
 """
 
 from __future__ import annotations
 
 import os
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from covid_datasets.catalog.published import SPLITS, published_splits
 from covid_datasets.errors import NotThereError
 from covid_datasets.load.splits import with_patients
 from covid_datasets.prepare.find import find_build
-from covid_datasets.splits.assign import SALT, SHARES, hash_fraction
+from covid_datasets.splits.assign import SALT, SHARES, vote
 from covid_datasets.splits.groups import Link, components
 from covid_datasets.splits.index import Index
+from covid_datasets.splits.place import place
 
 IDENTITIES_HEADER = "sample_id\ttie\tflag\tevidence\n"
 
@@ -32,56 +34,51 @@ def propose_splits(
 ) -> str:
     """Return the text of ``catalogs/splits/<id>.csv`` to publish for a finished build; published patients stay.
 
-    People and pictures that the sources ``beside`` show too go where these are published, so that also those who load
-    one source for training and another one for testing keep them apart.
+    Pass as ``beside`` the other versions of the source and all sources that may show the same people or pictures: who
+    is there too goes where they are published, and what is not published yet is placed jointly. So also those who load
+    one source for training and another one for testing keep people apart. Every order of the names gives the same.
     """
-    built = with_patients(find_build(name, config, cache_dir=cache_dir))
-    others = [with_patients(find_build(each, cache_dir=cache_dir)) for each in beside]
-    index = Index.join([each.path for each in (built, *others)])
-    published = {patient: split for each in (built, *others) for patient, split in published_splits(each.id).items()}
-    proposed = place_groups(index, published)
-    return as_csv({patient: split for patient, split in proposed.items() if patient.startswith(f"{built.id}/")})
+    builds = [with_patients(find_build(name, config, cache_dir=cache_dir))]
+    builds += [with_patients(find_build(each, cache_dir=cache_dir)) for each in beside]
+    published = {each.id: published_splits(each.id) for each in builds}
+    everyone = {patient: split for splits in published.values() for patient, split in splits.items()}
+    index = Index.join([each.path for each in builds])
+    sources = [f"{each.id}@{each.version}" for each in builds for _ in range(Index.read(each.path).table.num_rows)]
+    ours = {
+        patient: split
+        for patient, split in place_groups(index, everyone, sources).items()
+        if patient.startswith(f"{builds[0].id}/")
+    }
+    return as_csv(ours, published[builds[0].id])
 
 
-def place_groups(index: Index, published: Mapping[str, str]) -> dict[str, str]:
-    """Assign every patient of a build, or what stands for an unknown one, stratified by label and modality.
+def place_groups(index: Index, published: Mapping[str, str], sources: Sequence[str] | None = None) -> dict[str, str]:
+    """Assign every patient, or what stands for an unknown one: each of the ``sources`` near the shares by itself.
 
-    Patients that are published already stay where they are, unless evidence joined them with others. The others
-    are placed group by group, the largest first, where their stratum lacks most rows.
+    Patients that are published already stay where they are, unless evidence joined them with others.
     """
-    patients = index.units
-    rows: dict[int, list[int]] = defaultdict(list)
-    for row, group in enumerate(index.groups):
-        rows[group].append(row)
-    strata = list(zip(index.strings("label"), index.strings("modality"), strict=True))
-    stratum = {group: Counter(strata[row] for row in members).most_common(1)[0][0] for group, members in rows.items()}
-    held: dict[object, Counter[str]] = defaultdict(Counter)
-    total: Counter[object] = Counter()
-    chosen: dict[int, str] = {}
-    for group, members in rows.items():
-        total[stratum[group]] += len(members)
-        votes = {published[patients[row]] for row in members if patients[row] in published}
-        if votes:
-            chosen[group] = max(votes, key=SPLITS.index)
-            held[stratum[group]][chosen[group]] += len(members)
-    keys = {group: min(patients[row] for row in members) for group, members in rows.items()}
-    order = sorted(rows, key=lambda group: (-len(rows[group]), hash_fraction(keys[group], SALT)))
-    for group in order:
-        if group not in chosen:
-            have, aim = held[stratum[group]], total[stratum[group]]
-            chosen[group] = max(SPLITS, key=lambda split: SHARES[split] * aim - have[split])
-            have[chosen[group]] += len(rows[group])
-    return {patients[row]: chosen[group] for group, members in rows.items() for row in members}
+    fixed: dict[str, int] = {}
+    for key, unit in zip(index.group_ids, index.units, strict=True):
+        if split := vote(unit, published):
+            fixed[key] = max(fixed.get(key, 0), SPLITS.index(split))
+    shares = [round(10 * SHARES[split]) for split in SPLITS]
+    parts = place(index.describe(sources), shares, SALT, fixed)
+    return {unit: SPLITS[parts[key]] for key, unit in zip(index.group_ids, index.units, strict=True)}
 
 
-def as_csv(splits: Mapping[str, str]) -> str:
+def as_csv(splits: Mapping[str, str], published: Mapping[str, str] = MappingProxyType({})) -> str:
     """Write a published split file: ``patient_id,split`` with ids as the source gives them.
 
-    >>> print(as_csv({"cohen/12": "train"}), end="")
+    Who is published already keeps the line; others follow. Of two splits of one patient the new one counts: what joined
+    the patient with others was found since.
+
+    >>> print(as_csv({"cohen/12": "train"}, {"cohen/7": "test"}), end="")
     patient_id,split
+    7,test
     12,train
     """
-    lines = [f"{patient.split('/', 1)[1]},{split}" for patient, split in sorted(splits.items())]
+    order = [*published, *sorted(splits.keys() - published.keys())]
+    lines = [f"{patient.split('/', 1)[1]},{splits.get(patient) or published[patient]}" for patient in order]
     return "\n".join(["patient_id,split", *lines]) + "\n"
 
 

@@ -17,7 +17,7 @@ from covid_datasets.load.splitspec import parse_split
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built, Verify
 from covid_datasets.settings import Settings
-from covid_datasets.splits.schemes import split_names
+from covid_datasets.splits.schemes import is_given, split_names
 
 _NEEDS = {"hf": ("datasets",), "numpy": (), "torch": ("torch",), "pandas": ("pandas",)}
 """Framework -> the modules that it needs."""
@@ -51,8 +51,8 @@ def load_dataset(
         config: One of the dataset's configs.
         split: In the syntax of Hugging Face: "train", "train+test", "train[:20%]", "all". Without it, all splits.
         framework: "hf" (``datasets.Dataset``), "numpy", "torch" or "pandas".
-        scheme: "patient" (default), "official" (the publisher's split, with a warning where it leaks) or
-            "fold-k-of-n" for cross-validation.
+        scheme: "patient" (default), "official" (the publisher's split, with a warning where it leaks),
+            "fold-k-of-n" for cross-validation, or "patient@1", an older version of the published splits.
         data_dir: Your own copy of the source: a folder, unpacked or with the untouched archives, or one archive.
         cache_dir: Where downloads and builds live.
         streaming: Return iterable datasets; where nothing is built, straight from the raw files.
@@ -163,7 +163,7 @@ def _streamed_split(streams: Any, split: str) -> Any:
 
 
 def _warn(builds: Sequence[Built], scheme: str) -> None:
-    """Say what a user of this data must know: it is incomplete, or its official split leaks."""
+    """Say what a user of this data must know: it is incomplete, or a split that is given as published leaks."""
     for built in builds:
         if built.incomplete:
             report_file = built.path / "report.md"
@@ -173,7 +173,7 @@ def _warn(builds: Sequence[Built], scheme: str) -> None:
             )
         if built.patients is None:
             warnings.warn(f"{built.id}: {load_card(built.id).patients.consequence}", stacklevel=3)
-        if scheme == "official":
+        if is_given(scheme):
             from covid_datasets.load.splits import audit_build
 
             report = audit_build(built, scheme)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, overload
 
 import numpy as np
@@ -54,6 +56,27 @@ class NumpyRows(Sequence[dict[str, Any]]):
     def __repr__(self) -> str:
         """Say what this is in one line."""
         return f"NumpyRows({len(self):,} rows)"
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the columns."""
+        return open_table(self._parts[0][0]).column_names if self._parts else []
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return one column of all rows; no other is read."""
+        found = [open_table(build).column(name).take(pa.array(rows)) for build, rows in self._parts]
+        return pa.chunked_array([chunk for column in found for chunk in column.chunks], found[0].type)
+
+    def select(self, rows: Iterable[int]) -> NumpyRows:
+        """Choose rows by number, in the order given."""
+        starts = [0, *self._ends.tolist()]
+        placed = ((int(np.searchsorted(self._ends, row, side="right")), int(row)) for row in rows)
+        return NumpyRows(
+            [
+                (self._parts[number][0], self._parts[number][1][[row - starts[number] for _, row in run]])
+                for number, run in groupby(placed, key=itemgetter(0))
+            ]
+        )
 
     def table(self) -> pa.Table:
         """Return the rows as an Arrow table with encoded images."""

@@ -37,10 +37,19 @@ def assign(groups: Sequence[int], units: Sequence[str], published: Mapping[str, 
     keys: dict[int, str] = {}
     for group, unit in zip(groups, units, strict=True):
         keys[group] = min(keys.get(group, unit), unit)
-        if split := published.get(unit, SPLITS[0] if unit.endswith("/*") else ""):
+        if split := vote(unit, published):
             votes.setdefault(group, set()).add(split)
     chosen = {group: _decide(votes.get(group, set()), key) for group, key in keys.items()}
     return [chosen[group] for group in groups]
+
+
+def vote(unit: str, published: Mapping[str, str]) -> str | None:
+    """Return the split in which a patient, or what stands for an unknown one, must be; ``None`` where any will do.
+
+    >>> vote("d/1", {"d/1": "test"}), vote("d/2", {}), vote(everybody("d"), {})
+    ('test', None, 'train')
+    """
+    return published.get(unit, SPLITS[0] if unit.endswith("/*") else None)
 
 
 def _decide(votes: set[str], key: str) -> str:

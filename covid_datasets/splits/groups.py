@@ -51,6 +51,18 @@ def components(count: int, links: Iterable[Link]) -> list[int]:
     return [root(row) for row in range(count)]
 
 
+def group_names(groups: Sequence[int], units: Sequence[str]) -> list[str]:
+    """Name each row's group by its smallest patient, so that the order of rows does not matter.
+
+    >>> group_names([0, 0, 2], ["d/2", "d/1", "d/3"])
+    ['d/1', 'd/1', 'd/3']
+    """
+    names: dict[int, str] = {}
+    for group, unit in zip(groups, units, strict=True):
+        names[group] = min(names.get(group, unit), unit)
+    return [names[group] for group in groups]
+
+
 def links_by_key(kind: Kind, keys: Sequence[str | None]) -> list[Link]:
     """Link each row to the first row with the same key; ``None`` and empty keys link nothing."""
     first: dict[str, int] = {}

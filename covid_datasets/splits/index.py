@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,7 +10,16 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from covid_datasets.splits.groups import Link, central_square, components, links_by_key, links_by_ties, near_duplicates
+from covid_datasets.splits.groups import (
+    Link,
+    central_square,
+    components,
+    group_names,
+    links_by_key,
+    links_by_ties,
+    near_duplicates,
+)
+from covid_datasets.splits.place import Trait, describe, traits
 
 INDEX_FILE = "index.arrow"
 
@@ -114,3 +124,17 @@ class Index:
     def groups(self) -> list[int]:
         """The component of each row."""
         return components(self.table.num_rows, self.links)
+
+    @cached_property
+    def group_ids(self) -> list[str]:
+        """The name of each row's group: its smallest patient, or what stands for an unknown one."""
+        return group_names(self.groups, self.units)
+
+    def describe(self, sources: Sequence[str] | None = None) -> dict[str, Counter[Trait]]:
+        """Count what each group has of which every part of a split should have its share.
+
+        Each of the ``sources`` is counted by itself; where none are given, each dataset.
+        """
+        sources = sources or [sample.split("/", 1)[0] for sample in self.texts("sample_id")]
+        columns = zip(sources, *map(self.column, ("label", "modality", "survival")), strict=True)
+        return describe(self.group_ids, sources, [traits(*values) for values in columns])

@@ -5,50 +5,89 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from covid_datasets.catalog.published import SPLITS, published_splits
+from covid_datasets.catalog.published import SPLITS, SPLITS_VERSION, published_splits
 from covid_datasets.errors import UnknownVersionError, UsageError
-from covid_datasets.splits.assign import assign, hash_fraction
+from covid_datasets.splits.assign import assign
 from covid_datasets.splits.index import Index
+from covid_datasets.splits.place import place
 
-_FOLD = re.compile(r"^fold-(\d+)-of-(\d+)$")
+_FOLD = re.compile(r"fold-(\d{1,9})-of-(\d{1,9})", re.ASCII)
+_PATIENT = re.compile(r"patient(?:@(\d{1,9}))?", re.ASCII)
+_LEAST = 3
+"""Folds of which one can be for validation; of two, none would be left for training."""
 
 
 def split_names(scheme: str) -> tuple[str, ...]:
     """List the splits that a scheme has; empty where only the source's own data tells.
 
-    >>> split_names("fold-1-of-5")
-    ('train', 'test')
+    >>> split_names("fold-1-of-5"), split_names("fold-1-of-2")
+    (('train', 'validation', 'test'), ('train', 'test'))
 
     Raises:
         UnknownVersionError: There is no such scheme; better said before a build than after it.
     """
-    if scheme == "patient":
-        return SPLITS
     if scheme == "official":
         return ()
-    _fold_of(scheme)
-    return ("train", "test")
+    if _version_of(scheme):
+        return SPLITS
+    return SPLITS if _fold_of(scheme)[1] >= _LEAST else ("train", "test")
+
+
+def is_given(scheme: str) -> bool:
+    """Tell whether a scheme hands on what somebody published, leaks included: what later evidence joins may straddle.
+
+    >>> is_given("official"), is_given("patient@1"), is_given("patient")
+    (True, True, False)
+    """
+    return scheme == "official" or _version_of(scheme) not in (None, SPLITS_VERSION)
 
 
 def scheme_splits(index: Index, datasets: Sequence[str], scheme: str) -> list[str | None]:
     """Give every row of an index its split under a scheme; ``None`` leaves it out."""
-    if scheme == "patient":
-        published: dict[str, str] = {}
-        for dataset in datasets:
-            published |= published_splits(dataset)
-        return list(assign(index.groups, index.units, published))
     if scheme == "official":
         found = index.strings("official_split")
         if not any(found):
             raise UnknownVersionError(f"{', '.join(datasets)}: the source ships no split; use scheme='patient'")
         return found
+    if version := _version_of(scheme):
+        return list(_published(index, datasets, version))
     return list(_fold(index, *_fold_of(scheme)))
 
 
-def _fold_of(scheme: str) -> tuple[int, int]:
-    match = _FOLD.match(scheme)
+def _published(index: Index, datasets: Sequence[str], version: int) -> list[str]:
+    """Give every row its published split; in an older version each patient's own, whatever was found since."""
+    published: dict[str, str] = {}
+    for dataset in datasets:
+        of_version = published_splits(dataset, version=version)
+        if not of_version and published_splits(dataset):
+            raise UnknownVersionError(
+                f"{dataset}: no split of it was published in version {version}; use scheme='patient'"
+            )
+        published |= of_version
+    whole = assign(index.groups, index.units, published)
+    if version == SPLITS_VERSION:
+        return whole
+    return [published.get(unit, split) for unit, split in zip(index.units, whole, strict=True)]
+
+
+def _version_of(scheme: str) -> int | None:
+    """Return the version of the published splits that a scheme means, if it means them."""
+    match = _PATIENT.fullmatch(scheme)
     if match is None:
-        raise UnknownVersionError(f"scheme {scheme!r}: expected patient, official or fold-k-of-n (fold-1-of-5)")
+        return None
+    version = int(match[1] or SPLITS_VERSION)
+    if not 1 <= version <= SPLITS_VERSION:
+        known = ", ".join(f"patient@{each}" for each in range(1, SPLITS_VERSION + 1))
+        raise UnknownVersionError(f"scheme {scheme!r}: expected patient (the newest) or one of {known}")
+    return version
+
+
+def _fold_of(scheme: str) -> tuple[int, int]:
+    match = _FOLD.fullmatch(scheme)
+    if match is None:
+        raise UnknownVersionError(
+            f"scheme {scheme!r}: expected patient, official or fold-k-of-n (fold-1-of-5), or an older patient@1"
+        )
     fold, folds = int(match[1]), int(match[2])
     if not 1 <= fold <= folds or folds < 2:
         raise UsageError(f"scheme {scheme!r}: expected fold-k-of-n with n of 2 or more and k from 1 to n")
@@ -56,8 +95,10 @@ def _fold_of(scheme: str) -> tuple[int, int]:
 
 
 def _fold(index: Index, fold: int, folds: int) -> list[str]:
-    keys: dict[int, str] = {}
-    for group, unit in zip(index.groups, index.units, strict=True):
-        keys[group] = min(keys.get(group, unit), unit)
-    place = {group: int(hash_fraction(key, f"covid_datasets/fold/{folds}") * folds) + 1 for group, key in keys.items()}
-    return ["test" if place[group] == fold else "train" for group in index.groups]
+    """Test on fold k, validate on the next one (after the last comes the first), train on all others."""
+    if folds > (groups := len(set(index.groups))):
+        raise UsageError(f"scheme 'fold-{fold}-of-{folds}': expected at most as many folds as groups, found {groups}")
+    parts = place(index.describe(), [1] * folds, f"covid_datasets/fold/{folds}")
+    roles = {fold % folds: "validation"} if folds >= _LEAST else {}
+    roles[fold - 1] = "test"
+    return [roles.get(parts[group], "train") for group in index.group_ids]

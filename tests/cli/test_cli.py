@@ -16,6 +16,7 @@ from covid_datasets import errors
 from covid_datasets.catalog.cards import readable_cards
 from covid_datasets.cli import main
 from covid_datasets.errors import CovidDatasetsError
+from tests.small import SmallSources
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("list", "info", "check", "build", "path", "splits", "overlaps", "verify", "mirror", "cache", "new")
@@ -238,8 +239,24 @@ def test_splits_as_csv(cache: str, capsys: Capture) -> None:
     rows = list(csv.DictReader(io.StringIO(output.out)))
     assert len(rows) == covid_datasets.find_build("phantom", "small", cache_dir=cache).rows
     assert rows[0].keys() >= {"sample_id", "patient_id", "group", "split", "label", "sha256", "pixel_hash", "phash"}
-    assert {row["split"] for row in rows} == {"train", "test"}
+    assert {row["split"] for row in rows} == {"train", "validation", "test"}
     assert "fold-1-of-3" in output.err
+
+
+@pytest.mark.parametrize("form", [[], ["--csv"], ["--json"]])
+def test_a_leak_fails_where_that_is_asked_for(form: list[str], small: SmallSources, capsys: Capture) -> None:
+    small.build("covid_ct")
+    official = ["splits", "covid_ct", "--cache-dir", str(small.cache), "--scheme", "official", *form]
+    assert main(official) == 0
+    told = capsys.readouterr()
+    assert main([*official, "--fail-on-leak"]) == 5
+    assert capsys.readouterr() == told, "the answer is the same, only the code differs"
+    assert main(["splits", "covid_ct", "--cache-dir", str(small.cache), *form, "--fail-on-leak"]) == 0
+
+
+def test_a_proposal_is_no_audit(cache: str, capsys: Capture) -> None:
+    assert main(["splits", *SMALL, "--cache-dir", cache, "--propose", "--fail-on-leak"]) == 2
+    assert "--fail-on-leak: expected with a scheme to audit" in capsys.readouterr().err
 
 
 def test_unknown_scheme(cache: str, capsys: Capture) -> None:

@@ -22,9 +22,9 @@ from tests.small import SmallSources
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is INCOMPLETE")
 PICTURE = "CT_NonCOVID/14.png"
-"""A picture of covid_ct whose patient is published as test."""
+"""A picture of covid_ct whose patient is published as something else than test."""
 COPY = "images/5083A6B7-8983-472E-A427-570A3E03DDEE.jpeg"
-"""A file of cohen whose patient is published as something else, and to which the tests give that picture."""
+"""A file of cohen whose patient is published as test, and to which the tests give that picture."""
 FIRST, SECOND = "covid_ct/14.png", f"cohen/{COPY.split('/')[1]}"
 
 
@@ -53,14 +53,14 @@ def splits_of(names: str | list[str], cache: Path, **options: Any) -> dict[str, 
 
 def test_one_picture_in_two_sources_is_on_one_side(cache: Path) -> None:
     alone = splits_of("covid_ct", cache) | splits_of("cohen", cache)
-    assert alone[FIRST] == "test"
-    assert alone[SECOND] != "test", "expected a pair that only a joint split can keep together"
+    assert alone[SECOND] == "test"
+    assert alone[FIRST] != "test", "expected a pair that only a joint split can keep together"
     joint = splits_of(["covid_ct", "cohen"], cache)
     assert joint.keys() == alone.keys(), "no row is lost"
     assert joint[FIRST] == joint[SECOND] == "test", "a published test set never loses a row"
     moved = {sample for sample in alone if joint[sample] != alone[sample]}
-    assert SECOND in moved
-    assert all(sample.startswith("cohen/") for sample in moved), "what was published as test stays, the copy moves"
+    assert FIRST in moved
+    assert all(sample.startswith("covid_ct/") for sample in moved), "what was published as test stays, the other moves"
 
 
 def test_the_order_of_the_names_changes_no_split(cache: Path) -> None:

@@ -187,7 +187,8 @@ def test_find_build_says_why_nothing_fits(small: SmallSources, tmp_path: Path) -
     [
         ("tain", "patient"),
         ("train[:", "patient"),
-        ("validation", "fold-1-of-5"),
+        ("validation", "fold-1-of-2"),
+        ("test", "patient@3"),
         (None, "patients"),
         (None, "fold-3-of-2"),
     ],

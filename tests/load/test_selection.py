@@ -68,18 +68,24 @@ def test_a_source_without_an_official_split_says_so(small: SmallSources) -> None
         rows(small, "phantom", scheme="official")
 
 
-@pytest.mark.parametrize("folds", [2, 3, 5])
+@pytest.mark.parametrize("folds", [2, 3, 4])
 def test_folds_test_every_row_once_and_keep_groups_whole(small: SmallSources, folds: int) -> None:
     index = Index.read(small.build("phantom").path)
     tested: Counter[str] = Counter()
     for fold in range(1, folds + 1):
         splits = scheme_splits(index, ["phantom"], f"fold-{fold}-of-{folds}")
-        assert set(splits) <= {"train", "test"}
+        assert set(splits) == ({"train", "test"} if folds == 2 else {"train", "validation", "test"})
         tested.update(name for name, split in zip(index.texts("sample_id"), splits, strict=True) if split == "test")
         report = audit_links("phantom", "fold", splits, index.texts("sample_id"), index.strings("label"), index.links)
         assert not report.leaks
     assert set(tested.values()) == {1}
     assert len(tested) == index.table.num_rows
+
+
+def test_more_folds_than_groups_are_an_error_and_no_empty_test_set(small: SmallSources) -> None:
+    """The small phantom has four groups."""
+    with pytest.raises(UsageError, match="'fold-1-of-5': expected at most as many folds as groups, found 4"):
+        rows(small, "phantom", "test", scheme="fold-1-of-5")
 
 
 def test_folds_load(small: SmallSources) -> None:

@@ -16,7 +16,7 @@ from covid_datasets.prepare.rows import INDEX_SCHEMA
 from covid_datasets.splits.assign import SHARES, assign, hash_fraction
 from covid_datasets.splits.groups import components, links_by_key
 from covid_datasets.splits.index import Index
-from covid_datasets.splits.schemes import scheme_splits
+from covid_datasets.splits.schemes import scheme_splits, split_names
 
 people = st.lists(st.sampled_from([f"d/{number}" for number in range(12)]), min_size=1, max_size=40)
 published = st.dictionaries(st.sampled_from([f"d/{number}" for number in range(12)]), st.sampled_from(SPLITS))
@@ -30,6 +30,7 @@ def grouped(patients: list[str], tie_every: int = 0) -> list[int]:
     return components(len(patients), links)
 
 
+@settings(deadline=None)
 @given(people, published, st.integers(0, 5))
 def test_no_group_straddles(patients: list[str], known: dict[str, str], tie_every: int) -> None:
     groups = grouped(patients, tie_every)
@@ -39,6 +40,7 @@ def test_no_group_straddles(patients: list[str], known: dict[str, str], tie_ever
     assert all(len({split for split, group in zip(splits, groups, strict=True) if group == one}) == 1 for one in groups)
 
 
+@settings(deadline=None)
 @given(people, published, st.integers(0, 5))
 def test_what_is_published_wins_and_test_wins_over_validation_over_train(
     patients: list[str], known: dict[str, str], tie_every: int
@@ -51,6 +53,7 @@ def test_what_is_published_wins_and_test_wins_over_validation_over_train(
             assert split == max(votes, key=SPLITS.index)
 
 
+@settings(deadline=None)
 @given(people, people, published)
 def test_adding_people_moves_nobody(patients: list[str], more: list[str], known: dict[str, str]) -> None:
     before = dict(zip(patients, assign(grouped(patients), patients, known), strict=True))
@@ -60,6 +63,7 @@ def test_adding_people_moves_nobody(patients: list[str], more: list[str], known:
     assert {patient: after[patient] for patient in patients} == before
 
 
+@settings(deadline=None)
 @given(people, published, st.permutations(range(40)))
 def test_the_order_of_rows_does_not_matter(patients: list[str], known: dict[str, str], order: list[int]) -> None:
     mixed = [patients[row] for row in order if row < len(patients)]
@@ -100,13 +104,29 @@ def index_of(patients: list[str], official: str | None = None) -> Index:
 @given(people, st.integers(2, 6))
 def test_folds_are_disjoint_in_people_and_cover_every_row(patients: list[str], folds: int) -> None:
     index = index_of(patients)
+    if folds > len(set(patients)):
+        with pytest.raises(UsageError, match="expected at most as many folds as groups"):
+            scheme_splits(index, ["d"], f"fold-1-of-{folds}")
+        return
     schemes = [scheme_splits(index, ["d"], f"fold-{fold}-of-{folds}") for fold in range(1, folds + 1)]
-    tested = [[row for row, split in enumerate(splits) if split == "test"] for splits in schemes]
-    assert sorted(row for rows in tested for row in rows) == list(range(len(patients)))
+    for part in ("test",) if folds == 2 else ("validation", "test"):
+        held = [[row for row, split in enumerate(splits) if split == part] for splits in schemes]
+        assert all(held), "no fold is empty"
+        assert sorted(row for rows in held for row in rows) == list(range(len(patients)))
     for splits in schemes:
         by_split = [{patients[row] for row, found in enumerate(splits) if found == split} for split in SPLITS]
-        assert not by_split[0] & by_split[2]
-        assert set(splits) <= {"train", "test"}
+        assert not by_split[0] & by_split[1] | by_split[0] & by_split[2] | by_split[1] & by_split[2]
+        assert set(splits) == set(split_names(f"fold-1-of-{folds}"))
+
+
+@settings(deadline=None)
+@given(people, st.permutations(range(40)))
+def test_the_order_of_rows_changes_no_fold(patients: list[str], order: list[int]) -> None:
+    patients = [*patients, "e/1", "e/2", "e/3"]
+    mixed = [patients[row] for row in order if row < len(patients)]
+    mixed += patients[40:]
+    before = dict(zip(patients, scheme_splits(index_of(patients), ["d"], "fold-2-of-3"), strict=True))
+    assert dict(zip(mixed, scheme_splits(index_of(mixed), ["d"], "fold-2-of-3"), strict=True)) == before
 
 
 @pytest.mark.parametrize("scheme", ["fold-0-of-5", "fold-6-of-5", "fold-1-of-1"])
@@ -118,6 +138,13 @@ def test_folds_that_cannot_be_are_told(scheme: str) -> None:
 def test_schemes_that_are_not_there_are_told() -> None:
     with pytest.raises(UnknownVersionError, match="expected patient, official or fold-k-of-n"):
         scheme_splits(index_of(["d/1"]), ["d"], "random")
+    with pytest.raises(
+        UnknownVersionError, match=r"patient@3': expected patient \(the newest\) or one of patient@1, patient@2"
+    ):
+        scheme_splits(index_of(["d/1"]), ["d"], "patient@3")
+    for scheme in ("patient@", "patient@0", "patient@1.0", "patient@one", "patient@ 1", "patient\n", "fold-1-of-5\n"):
+        with pytest.raises(UnknownVersionError):
+            split_names(scheme)
     with pytest.raises(UnknownVersionError, match="d: the source ships no split; use scheme='patient'"):
         scheme_splits(index_of(["d/1"]), ["d"], "official")
     assert scheme_splits(index_of(["d/1"], "train"), ["d"], "official") == ["train"]
