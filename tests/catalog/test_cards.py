@@ -57,7 +57,7 @@ WRONG = [
     ('title = "Tiny"\nsummary', "title = 5\nsummary", "key 'title': expected text, found 5"),
     ("seed_names = []", 'seed_names = "COVID"', "key 'seed_names': expected a list, found 'COVID'"),
     ("seed_names = []", "seed_names = [1]", "key 'seed_names[0]': expected text, found 1"),
-    ('modalities = ["CXR"]', 'modalities = ["MR"]', "key 'modalities[0]': expected one of CT, CXR, US, found 'MR'"),
+    ('modalities = ["CXR"]', 'modalities = ["XR"]', "key 'modalities[0]': expected one of CT, CXR, US, MR, EEG, PET"),
     ('modalities = ["CXR"]', "modalities = []", "key 'modalities': expected at least one, found none"),
     ('homepage = ""', 'homepage = ""\nhomepag = ""', "key 'homepag': expected one of id, title, "),
     ('homepage = ""', 'homepage = ""\nid = "x"', "key 'id': expected nothing (it is derived), found 'x'"),
