@@ -10,6 +10,9 @@ from covid_datasets.errors import UnknownVersionError
 from covid_datasets.schema import Modality
 
 Permission = Literal["yes", "no", "per-image", "unknown"]
+AccessKind = Literal["open", "account", "request", "web", "defunct", "view-only", "private"]
+Group = Literal["", "all", "folder", "article", "case", "study", "near-duplicates"]
+"""What is kept together of rows whose patient nobody knows; empty where every patient is known."""
 ColumnType = Literal["string", "bool", "int32", "int64", "float64", "date32", "timestamp[s]"]
 """What a column of a table may hold: single values, with Arrow's names for their types."""
 
@@ -46,21 +49,41 @@ class Citation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Licence:
-    """What the source lets its users do; ``spdx`` is empty where none is stated."""
+    """What the source lets its users do; ``spdx`` is empty where none is stated.
+
+    Where the publisher wants its ``terms`` accepted before anybody downloads, ``accept`` is true.
+    """
 
     spdx: str
     terms: str
     redistribution: Permission
     commercial: Permission
     per_image: bool = False
+    accept: bool = False
+
+
+_WHY: Mapping[AccessKind, str] = {
+    "open": "A part of it has no address that a program can read.",
+    "account": "It needs an account of your own.",
+    "request": "Its owners give it on request.",
+    "web": "It is on web pages, and no terms let a program copy them.",
+    "defunct": "It is no longer published.",
+    "view-only": "Its publisher shows it to readers, and lets nobody take copies.",
+    "private": "It was never published.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How a user gets the files: openly, or with exact steps to take first."""
+    """How a user gets the files: openly, with exact steps to take first, or not at all."""
 
-    kind: Literal["open", "account", "request", "web", "defunct"]
+    kind: AccessKind
     steps: tuple[str, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """Say in one sentence why a program cannot fetch it."""
+        return _WHY[self.kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,13 +200,34 @@ class Config:
 class Patients:
     """How one person is told from another, and for how many rows that is known.
 
-    ``address`` is a regular expression that finds the patient, its one group, in the address of a page of this source.
+    ``group`` is what is kept together of rows whose patient nobody knows. ``address`` is a regular expression that
+    finds the patient, its one group, in the address of a page of this source.
     """
 
     known: Literal["all", "some", "none"]
     how: str
     warning: str = ""
+    group: Group = ""
     address: str = ""
+
+    @property
+    def consequence(self) -> str:
+        """Say what split the rows get whose patient nobody knows, and why; empty where every patient is known."""
+        return _CONSEQUENCES[self.group]
+
+
+_CONSEQUENCES: Mapping[Group, str] = {
+    "": "",
+    "all": "Nobody knows which rows show one person, so all such rows are one group and in one split, `train`.",
+    "folder": "Nobody knows which rows show one person, so all of one folder are one group and in one split.",
+    "article": "Nobody knows which rows show one person, so all of one article are one group and in one split.",
+    "case": "Nobody knows which rows show one person, so all of one case are one group and in one split.",
+    "study": "Nobody knows which rows show one person, so all of one study are one group and in one split.",
+    "near-duplicates": (
+        "Nobody knows which rows show one person, so pictures that look nearly the same are one group and in one "
+        "split. Pictures of one person that look different may be in several: scores on these splits are too good."
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +262,8 @@ class KnownOverlap:
 class Card:
     """Everything known about one source; one with ``columns`` is a table without images, and has only these.
 
-    ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``.
+    ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``. ``same_as`` names the
+    source that holds the same samples, and is loaded in its place.
     """
 
     id: str
@@ -228,21 +273,27 @@ class Card:
     modalities: tuple[Modality, ...]
     task: str
     homepage: str
-    default_version: str
     citations: tuple[Citation, ...]
     licence: Licence
     access: Access
     patients: Patients
-    versions: Mapping[str, Version]
+    default_version: str = ""
+    versions: Mapping[str, Version] = field(default_factory=dict)
     resources: tuple[Resource, ...] = ()
     configs: Mapping[str, Config] = field(default_factory=lambda: {"default": Config(summary="All images.")})
     official_split: OfficialSplit | None = None
     defects: tuple[Defect, ...] = ()
     overlaps: tuple[KnownOverlap, ...] = ()
     quotes: tuple[str, ...] = ()
+    same_as: str = ""
     features: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
     digest: str = ""
+
+    @property
+    def has_data(self) -> bool:
+        """Tell whether there is anything to load: files to get, or a builder that makes its samples on the spot."""
+        return bool(self.resources) or (self.access.kind == "open" and not self.same_as)
 
     def version(self, name: str | None = None) -> tuple[str, Version]:
         """Look up a version by name; the default one without a name."""

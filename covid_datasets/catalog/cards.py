@@ -8,20 +8,17 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+import warnings
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from covid_datasets.catalog.card import Card, Choice, Resource, Version
 from covid_datasets.catalog.layout import problem_of
+from covid_datasets.catalog.short import written_out
 from covid_datasets.catalog.templates import expand, is_template
 from covid_datasets.catalog.typed import read_typed
-from covid_datasets.errors import CatalogError, UnknownDatasetError
-from covid_datasets.schema import Modality
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
+from covid_datasets.errors import AccessRequired, CatalogError, UnknownDatasetError
 
 MAX_NUMBER = 100_000
 """The last one of numbered resources: more are a mistake."""
@@ -60,39 +57,20 @@ def info(name: str) -> Card:
     return load_card(split_name(name)[0])
 
 
-def list_datasets(modality: Modality | None = None, access: str | None = None) -> pa.Table:
-    """List all sources as an Arrow table, one row each; ``.to_pandas()`` makes a data frame of it.
+def readable_cards() -> tuple[list[Card], dict[str, CatalogError]]:
+    """Read all cards that can be read; of the others, say what is wrong. A broken card stops nobody but itself.
 
-    >>> "covid_ct" in list_datasets(modality="CT").column("id").to_pylist()
-    True
+    >>> cards, problems = readable_cards()
+    >>> [card.id for card in cards] == names(), problems
+    (True, {})
     """
-    import pyarrow as pa
-
-    cards = [load_card(name) for name in names()]
-    rows = [
-        {
-            "id": card.id,
-            "title": card.title,
-            "modalities": list(card.modalities),
-            "task": card.task,
-            "images": card.version()[1].images,
-            "patients": card.version()[1].patients,
-            "patient_known": card.patients.known,
-            "access": card.access.kind,
-            "licence": card.licence.spdx or card.licence.terms,
-            "redistribution": card.licence.redistribution,
-            "versions": list(card.versions),
-            "homepage": card.homepage,
-        }
-        for card in cards
-        if modality in (None, *card.modalities) and access in (None, card.access.kind)
-    ]
-    text, count, texts = pa.string(), pa.int64(), pa.list_(pa.string())
-    kinds = [text, text, texts, text, count, count, text, text, text, text, texts, text]
-    names_ = ["id", "title", "modalities", "task", "images", "patients", "patient_known", "access", "licence"]
-    names_ += ["redistribution", "versions", "homepage"]
-    schema = pa.schema(list(zip(names_, kinds, strict=True)))
-    return pa.Table.from_pylist(rows, schema=schema)
+    cards, problems = [], {}
+    for name in names():
+        try:
+            cards.append(load_card(name))
+        except CatalogError as error:
+            problems[name] = error
+    return cards, problems
 
 
 def choose(name: str, config: str | None = None) -> Choice:
@@ -101,8 +79,43 @@ def choose(name: str, config: str | None = None) -> Choice:
     >>> choose("phantom", "small").config, choose("cohen@6a42423").version
     ('small', '6a42423')
     """
+    identifier, version = split_name(canonical(name))
+    card = load_card(identifier)
+    if not card.has_data:
+        raise AccessRequired(unavailable_text(card))
+    return card.choice(version, config)
+
+
+def canonical(name: str) -> str:
+    """Name what is loaded under a name: the source itself, or, with a warning, the one that it is the same as.
+
+    >>> canonical("cohen@2020-06-22")
+    'cohen@2020-06-22'
+    """
     identifier, version = split_name(name)
-    return load_card(identifier).choice(version, config)
+    same_as = load_card(identifier).same_as
+    if not same_as:
+        return name
+    if load_card(split_name(same_as)[0]).same_as:
+        raise CatalogError(f"{identifier}: key 'same_as': expected a source with data, found the alias {same_as!r}")
+    # Told from this line whoever asks, so that Python says it once.
+    warnings.warn(f"{identifier} holds the same samples as {same_as}: loading {same_as}", stacklevel=1)
+    return f"{same_as}@{version}" if version else same_as
+
+
+def unavailable_text(card: Card) -> str:
+    """Say that nothing of a source can be loaded, why, and all that could help."""
+    steps = [f"  {number}. {step}" for number, step in enumerate(card.access.steps, start=1)]
+    return "\n".join(
+        [
+            f"{card.id} ({card.title}): nothing of it can be loaded. {card.access.why}",
+            card.summary,
+            *(["", "What can be done:", *steps] if steps else []),
+            "",
+            *([f"Homepage: {card.homepage}"] if card.homepage else []),
+            f"All that is known about it: covid-datasets info {card.id}",
+        ]
+    )
 
 
 def split_name(spec: str) -> tuple[str, str | None]:
@@ -131,7 +144,7 @@ def read_card(path: Path) -> Card:
         if given in table:
             raise CatalogError(f"{path}: key {given!r}: expected nothing (it is derived), found {table[given]!r}")
     table |= {"id": path.stem, "digest": hashlib.sha256(data).hexdigest()}
-    card = read_typed(Card, table, path)
+    card = read_typed(Card, written_out(table, path), path)
     _check_references(card, path)
     return card
 
@@ -139,17 +152,20 @@ def read_card(path: Path) -> Card:
 def _check_references(card: Card, path: Path) -> None:
     """Check what types cannot say: names that point at each other, ranges, hashes, templates."""
     for key in ("title", "modalities", "citations", "versions", "configs"):
-        if not getattr(card, key) and not (key == "modalities" and card.columns):
+        needless = (key == "modalities" and card.columns) or (key == "versions" and not card.has_data)
+        if not getattr(card, key) and not needless:
             raise CatalogError(f"{path}: key {key!r}: expected at least one, found none")
     known = [resource.name for resource in card.resources]
     if len(set(known)) != len(known):
         raise CatalogError(f"{path}: key 'resources': expected unique names, found {known}")
-    if card.default_version not in card.versions:
+    if card.default_version not in card.versions and (card.versions or card.default_version):
         found = ", ".join(card.versions)
         raise CatalogError(f"{path}: key 'default_version': expected one of {found}, found {card.default_version!r}")
     for key, names_ in (("versions", card.versions), ("configs", card.configs)):
         if wrong := [name for name in names_ if not re.fullmatch(r"[A-Za-z0-9_][\w.+-]*", name, re.ASCII)]:
             raise CatalogError(f"{path}: key {key!r}: expected names that can be folders, found {wrong}")
+    _check_without_data(card, path)
+    _check_patients(card, path)
     _check_address(card.patients.address, f"{path}: key 'patients.address'")
     for name, version in card.versions.items():
         _check_version(version, known, f"{path}: key 'versions.{name}")
@@ -165,6 +181,42 @@ def _check_references(card: Card, path: Path) -> None:
         raise CatalogError(f"{path}: key 'access.steps': expected the exact steps of {card.access.kind!r}, found none")
     for resource in card.resources:
         _check_resource(resource, path)
+
+
+def _check_without_data(card: Card, path: Path) -> None:
+    """Check what an alias and a source without data may say."""
+    if card.licence.accept and not card.licence.terms.strip():
+        raise CatalogError(f"{path}: key 'licence.terms': expected the terms to accept, found none")
+    if card.resources and card.access.kind in ("view-only", "private"):
+        raise CatalogError(
+            f"{path}: key 'resources': expected none where access is {card.access.kind}, found {len(card.resources)}"
+        )
+    if not card.same_as:
+        return
+    if card.resources:
+        raise CatalogError(
+            f"{path}: key 'resources': expected none where same_as names the source that is loaded, found "
+            f"{len(card.resources)}"
+        )
+    identifier, _ = split_name(card.same_as)
+    if identifier == card.id or not (path.parent / f"{identifier}.toml").is_file():
+        raise CatalogError(f"{path}: key 'same_as': expected the id of another source, found {card.same_as!r}")
+
+
+def _check_patients(card: Card, path: Path) -> None:
+    """Check that it is said what is kept together where nobody knows who the patient is."""
+    patients = card.patients
+    if not card.has_data or card.columns:
+        return
+    if (patients.known == "all") == bool(patients.group):
+        wanted = "none where every patient is known" if patients.group else "what is kept together of unknown patients"
+        raise CatalogError(f"{path}: key 'patients.group': expected {wanted}, found {patients.group!r}")
+    counted = [name for name, version in card.versions.items() if version.patients is not None]
+    if patients.known == "none" and counted:
+        raise CatalogError(
+            f"{path}: key 'versions.{counted[0]}.patients': expected none where nobody knows the patients, found "
+            f"{card.versions[counted[0]].patients}"
+        )
 
 
 def _check_version(version: Version, known: list[str], where: str) -> None:

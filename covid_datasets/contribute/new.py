@@ -62,6 +62,7 @@ kind = "open"
 
 [patients]
 known = "none"
+group = "all"  # what is kept together where nobody knows the patient; leave it out where all are known
 how = "FILL-IN: which column or file name tells the person."
 
 [[citations]]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from covid_datasets.catalog.cards import choose
 from covid_datasets.catalog.published import SPLITS
+from covid_datasets.errors import UsageError
 from covid_datasets.extras import need
 from covid_datasets.features import features_dict
 from covid_datasets.prepare.completeness import check_complete
@@ -18,6 +19,7 @@ from covid_datasets.prepare.quoted import addresses_of
 from covid_datasets.prepare.result import Verify
 from covid_datasets.prepare.tabular import table_rows
 from covid_datasets.raw.obtain import obtain
+from covid_datasets.raw.terms import require_terms
 from covid_datasets.schema import Notice
 from covid_datasets.settings import Settings
 from covid_datasets.splits.assign import TABLE_SPLIT
@@ -29,7 +31,14 @@ STREAM_PIECE_BYTES = 8 << 20
 
 
 def stream_raw(
-    name: str, config: str | None, settings: Settings, *, data_dir: Any, verify: Verify, allow_missing: bool
+    name: str,
+    config: str | None,
+    settings: Settings,
+    *,
+    data_dir: Any,
+    verify: Verify,
+    allow_missing: bool,
+    accept_licence: bool = False,
 ) -> IterableDatasetDict:
     """Stream the default splits of a source that is not built.
 
@@ -41,13 +50,20 @@ def stream_raw(
 
     choice = choose(name, config)
     card, columns = choice.card, choice.columns
+    if card.patients.group == "near-duplicates":
+        raise UsageError(
+            f"streaming: expected a finished build of {card.id}, found none: only how its pictures look keeps those of "
+            f"one person together, and that is found while building. First: covid-datasets build {card.id}"
+        )
     need(*choice.form.needs)
+    require_terms(card, settings, accept_licence)
     obtained = obtain(choice, settings, data_dir=data_dir, allow_missing=allow_missing)
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     records, addresses = builder.records(obtained.raw), addresses_of(card)
     plan = make_plan(
-        card.id, records, obtained.raw, STREAM_PIECE_BYTES, choice.resources, addresses, table=bool(columns)
-    )
+        card.id, records, obtained.raw, STREAM_PIECE_BYTES, choice.resources, addresses,
+        table=bool(columns), group=card.patients.group,
+    )  # fmt: skip
     if check_complete(choice, plan.rows, plan.notices, plan.parts, allow_missing) or obtained.incomplete:
         warnings.warn(f"{card.id}@{choice.version} is INCOMPLETE: {plan.rows:,} rows are there", stacklevel=4)
     tasks = [Task(card.id, piece, obtained.raw, "", verify, columns) for piece in plan.pieces]

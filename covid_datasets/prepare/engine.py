@@ -28,6 +28,7 @@ from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
 from covid_datasets.prepare.workers import run_tasks, telling, worker_pool
 from covid_datasets.progress import progress
 from covid_datasets.raw.obtain import Obtained, obtain
+from covid_datasets.raw.terms import require_terms
 from covid_datasets.settings import Settings
 
 SPARE_BYTES = 64 << 20
@@ -49,6 +50,7 @@ def build_dataset(
     shard_bytes: int | None = None,
     mirror: str | None = None,
     offline: bool | None = None,
+    accept_licence: bool = False,
 ) -> Built:
     """Build a dataset from its raw files, or return the finished build of the same inputs.
 
@@ -65,6 +67,7 @@ def build_dataset(
         shard_bytes: Size of a shard; by default it follows from the size of the source.
         mirror: A folder or URL that answers for every source.
         offline: Never open a socket.
+        accept_licence: Accept the terms of a source that wants that before anything is downloaded.
 
     >>> build_dataset("phantom", "small", cache_dir=getfixture("tmp_path")).rows > 0
     True
@@ -73,8 +76,14 @@ def build_dataset(
     if verify not in ("full", "bytes"):
         raise UsageError(f"verify: expected 'full' or 'bytes', found {verify!r}")
     choice = choose(name, config)
+    if verify == "bytes" and choice.card.patients.group == "near-duplicates":
+        raise UsageError(
+            f"verify: expected 'full' for {choice.card.id}, found 'bytes': only how its pictures look keeps those of "
+            "one person together"
+        )
     need(*choice.form.needs)  # before hours of downloading
     settings = Settings.resolve(cache_dir, mirror, offline)
+    require_terms(choice.card, settings, accept_licence)
     obtained = obtain(choice, settings, data_dir=data_dir, allow_missing=allow_missing)
     inputs = declared_inputs(choice, verify)
     inputs |= {"allow_missing": allow_missing, "raw": _raw_signature(obtained, data_dir)}
@@ -105,7 +114,10 @@ def _build(
     builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
     with workers as pool:
         records, addresses = builder.records(obtained.raw), addresses_of(card)
-        plan = make_plan(card.id, records, obtained.raw, shard_bytes, choice.resources, addresses, table=bool(columns))
+        plan = make_plan(
+            card.id, records, obtained.raw, shard_bytes, choice.resources, addresses,
+            table=bool(columns), group=card.patients.group,
+        )  # fmt: skip
         if plan.parts:  # whoever forgot a part is told before its pictures are missed, not after all others are read
             check_complete(choice, plan.rows, plan.notices, plan.parts, inputs["allow_missing"])
         with telling(work):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from covid_datasets.catalog.card import Choice, Pattern, Resource
 from covid_datasets.catalog.layout import readable
@@ -13,13 +13,6 @@ from covid_datasets.raw.survey import Survey
 
 SHOWN = 20
 WIDTH = 96
-_WHY: Mapping[str, str] = {
-    "open": "A part of it has no address that a program can read.",
-    "account": "It needs an account of your own.",
-    "request": "Its owners give it on request.",
-    "web": "It is on web pages, and no terms let a program copy them.",
-    "defunct": "It is no longer published.",
-}
 
 
 def access_text(choice: Choice) -> str:
@@ -29,7 +22,7 @@ def access_text(choice: Choice) -> str:
     numbered = [_wrapped(f"  {number}. ", step) for number, step in enumerate(steps, start=1)]
     return "\n".join(
         [
-            f"{name} ({card.title}): only you can fetch it. {_WHY[card.access.kind]}",
+            f"{name} ({card.title}): only you can fetch it. {card.access.why}",
             *(["", "Steps:", *numbered] if numbered else []),
             "",
             "Your folder is then:",

@@ -20,6 +20,7 @@ from covid_datasets.raw.origin import Brought
 from covid_datasets.raw.origin import Origin as Origin
 from covid_datasets.raw.places import shown
 from covid_datasets.raw.survey import survey
+from covid_datasets.raw.terms import require_terms
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.settings import Settings
 
@@ -114,6 +115,7 @@ def make_mirror(
     *,
     cache_dir: str | os.PathLike[str] | None = None,
     mirror: str | None = None,
+    accept_licence: bool = False,
 ) -> list[Mirrored]:
     """Copy the raw files of sources ("cohen", "cohen@2020-06-22") into a folder that works as a mirror elsewhere."""
     choices = [choose(name) for name in names]
@@ -124,6 +126,7 @@ def make_mirror(
         if needs_hands(choice.card, choice.every_resource, settings):
             carried = "What you fetched by hand needs no mirror: carry the folder over, and use it there."
             raise AccessRequired(f"{access_text(choice)}\n{carried}")
+        require_terms(choice.card, settings, accept_licence)
     return write_mirror(choices, destination, Transfer(settings))
 
 

@@ -283,7 +283,7 @@ def test_cohen_whole() -> None:
     rows = list(records.values())
     version = load_card("cohen").version("2020-06-22")[1]
     assert len(rows) == version.images == 725
-    assert len({row.patient for row in rows}) == version.patients == 361
+    assert len({row.patient for row in rows} - {"63"}) == version.patients == 360, "63 is a bucket of unknown people"
     assert Counter(row.label for row in rows if row.label) == dict(version.labels)
     assert sum(row.label is None for row in rows) == 78
     assert Counter(row.modality for row in rows) == {"CXR": 662, "CT": 63}

@@ -290,6 +290,7 @@ def test_cohen_whole(whole: dict[str, Built]) -> None:
     built = whole["cohen"]
     assert not built.incomplete, "14 files may be missing in a copy; the catalog tolerates that"
     assert 711 <= built.rows <= 725
+    assert built.patients is not None
     assert built.patients <= 361
     assert not audit_build(built, "patient").leaks
     kinds: dict[str, int] = {}
