@@ -103,7 +103,7 @@ def read_members(name: str, folder: Path | None = None) -> Mapping[str, Member]:
 
 
 def _is_member(cells: list[str]) -> bool:
-    if len(cells) != len(COLUMNS) or not re.fullmatch(r"[\w.+-][\w .+-]*", cells[0]):
+    if len(cells) != len(COLUMNS) or not re.fullmatch(r"[\w+-][\w .+-]*(/[\w+-][\w .+-]*)*", cells[0]):
         return False
     return bool(re.fullmatch(r"([1-9][0-9]*)?", cells[2], re.ASCII) and _HASH.fullmatch("\t".join(cells[3:])))
 

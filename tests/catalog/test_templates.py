@@ -128,7 +128,7 @@ def test_a_wrong_template_is_told(tiny: Path, old: str, new: str, said: str) -> 
 
 @pytest.mark.parametrize(
     "line",
-    ["a\n", "\thttps://x\t\t\t\t\n", "a\t\t0\t\t\t\n", "a\t\t\tabc\t\t\n", "a/b\t\t\t\t\t\n", "a\t\t\t\t\t\n" * 2],
+    ["a\n", "\thttps://x\t\t\t\t\n", "a\t\t0\t\t\t\n", "a\t\t\tabc\t\t\n", "../b\t\t\t\t\t\n", "a\t\t\t\t\t\n" * 2],
 )
 def test_a_wrong_table_names_its_line(tmp_path: Path, line: str) -> None:
     (tmp_path / "x.tsv").write_text(HEADER + line)
