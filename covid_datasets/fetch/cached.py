@@ -107,7 +107,7 @@ def fetch(
             f"DEST', carry DEST here and set COVID_DATASETS_MIRROR=DEST"
         )
     make_folder(target.parent)
-    with Lock(target.with_name(target.name + ".lock"), on_wait=display.note, check=check):
+    with Lock(target.with_name(target.name + ".lock"), on_wait=display.note, cancel=check):
         # Another process may have brought it while we waited.
         return _cached(target, address, resource) or _transfer(
             address, target, resource, settings, display, limits, check
