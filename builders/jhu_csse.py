@@ -70,7 +70,7 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
         countries = {tuple(row[name].strip() for name in PLACE): row for row in table.rows}
         yield from table.notices
     else:
-        yield Notice("missing file", LOOKUP, "places of the world have no codes and no population")
+        yield Notice("missing file", LOOKUP, "places of the world have no codes and no population", lost=True)
     if raw.options.get("daily"):
         yield from _days(raw, {place[0] for place in countries})
     else:
@@ -88,7 +88,7 @@ def _series(
     longest = 1
     for count, path in SERIES[level].items():
         if count not in present:
-            yield Notice("missing file", path, f"{count} is null for level {level!r}", dropped=True)
+            yield Notice("missing file", path, f"{count} is null for level {level!r}", dropped=True, lost=True)
             continue
         scan = scan_csv(raw, path, required=(*PLACE[: 3 if level == "us" else 2], "Lat", "Long_"), rename=NAMES)
         days, told = _days_of(scan.names, path)

@@ -174,12 +174,13 @@ class Lock:
         text = json.dumps(asdict(holder))
         private = private_name(self.path)
         try:
-            private.write_text(text, encoding="utf-8")
-            made = self._link(private, text)
+            try:
+                private.write_text(text, encoding="utf-8")
+                made = self._link(private, text)
+            finally:
+                private.unlink(missing_ok=True)
         except OSError as error:
             raise refused(self.path.parent, error) from error
-        finally:
-            private.unlink(missing_ok=True)
         if made:
             self._token, self._pid = holder.token, holder.pid
             _held[holder.token] = threading.get_ident()

@@ -55,16 +55,20 @@ def records(raw: RawTree) -> Iterator[Record | Notice]:
         yield Record(sample_id=place, rows=Rows(place, rows_of, (place, number + 1), (), 100))
 
 
-@pytest.fixture
-def table_card(monkeypatch: pytest.MonkeyPatch) -> Card:
-    """Make phantom a table with the columns of this test."""
+def use_table(monkeypatch: pytest.MonkeyPatch) -> Card:
+    """Make the card of phantom that of a table with the columns of this test."""
     card = load_card("phantom")
     versions = {name: replace(version, images=None, patients=None) for name, version in card.versions.items()}
     configs = {"small": Config(summary="All.")}
     card = replace(card, modalities=(), columns=COLUMNS, configs=configs, versions=versions)
     monkeypatch.setattr("covid_datasets.catalog.cards.load_card", lambda name: card)
-    monkeypatch.setattr("covid_datasets.builders.phantom.records", records)
     return card
+
+
+@pytest.fixture
+def table_card(monkeypatch: pytest.MonkeyPatch) -> Card:
+    monkeypatch.setattr("covid_datasets.builders.phantom.records", records)
+    return use_table(monkeypatch)
 
 
 @pytest.fixture

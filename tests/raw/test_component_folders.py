@@ -68,7 +68,7 @@ def test_missing_files_are_counted_by_part_and_told_once(tmp_path: Path) -> None
     records = [Record(sample_id=path, image=File(path), patient=path) for path in paths]
     plan = make_plan("d", records, RawTree.of_folder(tmp_path), resources=(FILMS, SCANS))
     assert plan.rows == 1
-    assert plan.parts == (
+    assert plan.shares == (
         Share("films", 9, 8, "Ask for them."),
         Share("scans", 1, 1, "it is served at <https://host.org/set.zip>"),
     )
@@ -82,7 +82,7 @@ def test_missing_files_are_counted_by_part_and_told_once(tmp_path: Path) -> None
     assert what.startswith(
         "8 of 9 listed are not there, such as films/1.png, films/2.png, films/3.png; to get them: Ask"
     )
-    assert str(plan.parts[0]) == "films: 1 of 9 listed pictures are there; to get the rest: Ask for them."
+    assert str(plan.shares[0]) == "films: 1 of 9 listed pictures are there; to get the rest: Ask for them."
 
 
 def test_parts_of_which_nothing_is_listed_are_not_counted() -> None:
@@ -100,8 +100,11 @@ def test_what_is_lost_counts_with_its_number(tmp_path: Path, monkeypatch: pytest
             check_complete(choose("tiny"), 1, tally.notices(), tally.shares())
     lines = str(error.value).splitlines()
     assert lines[0].startswith("tiny@1: 29 of 30 images are missing or damaged")
-    assert lines[1:3] == ["Its parts:", "  films: 1 of 30 listed pictures are there; to get the rest: Ask for them."]
-    assert len(lines) == 4, "the part is told once"
+    assert lines[1:3] == [
+        "Its components:",
+        "  films: 1 of 30 listed pictures are there; to get the rest: Ask for them.",
+    ]
+    assert len(lines) == 4, "the component is told once"
 
 
 @pytest.mark.parametrize("folder", ["/films/", "films", "../films/", "a/b/"])
