@@ -9,39 +9,158 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-Modality = Literal["CT", "CXR", "US"]
+Modality = Literal["CT", "CXR", "US", "MR", "EEG", "PET"]
 View = Literal["PA", "AP", "AP supine", "AP erect", "lateral", "axial", "coronal", "sagittal"]
 Sex = Literal["F", "M"]
-MASKS = ("lung", "infection")
+Smoking = Literal["never", "former", "current"]
+BloodType = Literal["A", "B", "AB", "O", "A+", "A-", "B+", "B-", "AB+", "AB-", "O+", "O-"]
+Race = Literal[
+    "white",
+    "black",
+    "asian",
+    "american_indian_or_alaska_native",
+    "native_hawaiian_or_pacific_islander",
+    "multiple",
+    "other",
+]
+Ethnicity = Literal["hispanic_or_latino", "not_hispanic_or_latino"]
+Outcome = Literal["recovered", "discharged", "hospitalised", "transferred", "isolated", "died"]
+Symptom = Literal[
+    "fever",
+    "chills",
+    "cough",
+    "sputum",
+    "hemoptysis",
+    "dyspnea",
+    "chest_pain",
+    "sore_throat",
+    "rhinorrhea",
+    "anosmia",
+    "ageusia",
+    "headache",
+    "confusion",
+    "fatigue",
+    "myalgia",
+    "nausea",
+    "vomiting",
+    "diarrhea",
+    "abdominal_pain",
+    "other",
+]
+Comorbidity = Literal[
+    "hypertension",
+    "coronary_artery_disease",
+    "heart_failure",
+    "other_heart_disease",
+    "stroke",
+    "diabetes",
+    "obesity",
+    "dyslipidemia",
+    "copd",
+    "asthma",
+    "other_lung_disease",
+    "chronic_kidney_disease",
+    "liver_disease",
+    "cancer",
+    "transplant",
+    "immunosuppression",
+    "hiv",
+    "dementia",
+    "other",
+]
+Treatment = Literal[
+    "antibiotic",
+    "antiviral",
+    "interferon",
+    "hydroxychloroquine",
+    "corticosteroid",
+    "tocilizumab",
+    "immunoglobulin",
+    "convalescent_plasma",
+    "anticoagulant",
+    "oxygen",
+    "non_invasive_ventilation",
+    "mechanical_ventilation",
+    "ecmo",
+    "dialysis",
+    "other",
+]
+VOCABULARIES: Mapping[str, tuple[str, ...]] = {
+    "modality": get_args(Modality),
+    "view": get_args(View),
+    "sex": get_args(Sex),
+    "smoking": get_args(Smoking),
+    "blood_type": get_args(BloodType),
+    "race": get_args(Race),
+    "ethnicity": get_args(Ethnicity),
+    "outcome": get_args(Outcome),
+    "symptoms": get_args(Symptom),
+    "comorbidities": get_args(Comorbidity),
+    "treatments": get_args(Treatment),
+}
+"""Columns that hold words of a list, and these words; new words go to the end of a list, and none ever leaves it."""
+
+MASKS = (
+    "lung",
+    "infection",
+    "left_lung",
+    "right_lung",
+    "ground_glass",
+    "consolidation",
+    "effusion",
+    "heart",
+)
+"""What a mask may show; new names go to the end."""
+
 CONTENT = ("image", "volume", "video")
 """Columns of which at most one holds what a sample shows."""
 
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A clinical value: its type, and the range in which a number can be what its name says.
+
+    A range is what a living person may have, not what is healthy: it tells slips of units and columns apart.
+    """
+
+    type: Literal["bool", "float64"] = "bool"
+    low: float = 0
+    high: float = 1
+
+
 CLINICAL = {
-    "rt_pcr_positive": "bool",
-    "intubated": "bool",
-    "intubation_present": "bool",
-    "in_icu": "bool",
-    "went_icu": "bool",
-    "needed_supplemental_o2": "bool",
-    "extubated": "bool",
-    "temperature_c": "float64",
-    "po2_saturation_percent": "float64",
-    "po2_mmhg": "float64",
-    "leukocytes_per_nl": "float64",
-    "neutrophils_per_nl": "float64",
-    "lymphocytes_per_nl": "float64",
-    "crp_mg_per_l": "float64",
-    "d_dimer_mg_per_l": "float64",
-    "ldh_u_per_l": "float64",
-    "pco2_mmhg": "float64",
+    "rt_pcr_positive": Measure(),
+    "intubated": Measure(),
+    "intubation_present": Measure(),
+    "in_icu": Measure(),
+    "went_icu": Measure(),
+    "needed_supplemental_o2": Measure(),
+    "extubated": Measure(),
+    "temperature_c": Measure("float64", 30, 45),
+    "po2_saturation_percent": Measure("float64", 0, 100),
+    "po2_mmhg": Measure("float64", 0, 800),
+    "leukocytes_per_nl": Measure("float64", 0, 500),
+    "neutrophils_per_nl": Measure("float64", 0, 100),
+    "lymphocytes_per_nl": Measure("float64", 0, 100),
+    "crp_mg_per_l": Measure("float64", 0, 1_000),
+    "d_dimer_mg_per_l": Measure("float64", 0, 1_000),
+    "ldh_u_per_l": Measure("float64", 0, 50_000),
+    "pco2_mmhg": Measure("float64", 0, 300),
+    "heart_rate_per_min": Measure("float64", 10, 300),
+    "respiratory_rate_per_min": Measure("float64", 3, 100),
+    "systolic_mmhg": Measure("float64", 30, 300),
+    "diastolic_mmhg": Measure("float64", 10, 200),
+    "height_cm": Measure("float64", 30, 250),
+    "weight_kg": Measure("float64", 1, 400),
+    "bmi_kg_per_m2": Measure("float64", 5, 150),
 }
-"""Clinical values with their types; the unit is in the name."""
+"""Clinical values by name, with type and plausible range; the unit is in the name."""
 
 
 class RawReader(Protocol):
@@ -194,6 +313,21 @@ class Rows:
     bytes: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle around something, in pixels of the stored image; ``x`` and ``y`` are its left upper corner.
+
+    ``score`` is how sure the source is, from 0 to 1.
+    """
+
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+    score: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
     """One sample as its builder describes it: harmonised fields and references to bytes, no pixels.
@@ -204,6 +338,10 @@ class Record:
     ``patient`` is the source's own id for the person, ``None`` where it does not say. ``ties`` are further
     keys ("article:10.1148/x", "figure:...") that two rows share when they may show one person; rows that
     share the patient, the study or a tie never end up in different splits.
+
+    Of ``symptoms``, ``comorbidities``, ``treatments`` and ``boxes``, ``None`` says that nobody told, and ``()`` that
+    there are none. `VOCABULARIES` has the words; "other" stands for those it lacks. ``outcome`` is the last state that
+    the source tells, ``survival`` what it says about death.
     """
 
     sample_id: str
@@ -222,10 +360,20 @@ class Record:
     severity_scores: Mapping[str, float] = field(default_factory=dict)
     masks: Mapping[str, Reference] = field(default_factory=dict)
     volume_masks: Mapping[str, Reference] = field(default_factory=dict)
+    boxes: tuple[Box, ...] | None = None
     sex: Sex | None = None
     age: float | None = None
     offset_days: int | None = None
     survival: bool | None = None
+    outcome: Outcome | None = None
+    symptoms: tuple[Symptom, ...] | None = None
+    symptoms_raw: str | None = None
+    comorbidities: tuple[Comorbidity, ...] | None = None
+    treatments: tuple[Treatment, ...] | None = None
+    smoking: Smoking | None = None
+    blood_type: BloodType | None = None
+    race: Race | None = None
+    ethnicity: Ethnicity | None = None
     clinical: Mapping[str, bool | float | None] = field(default_factory=dict)
     location: str | None = None
     country: str | None = None
@@ -240,6 +388,11 @@ class Record:
     orientation: tuple[float, ...] | None = None
     spacing: tuple[float, ...] | None = None
     value_range: str | None = None
+    manufacturer: str | None = None
+    scanner_model: str | None = None
+    kernel: str | None = None
+    kvp: float | None = None
+    slice_thickness_mm: float | None = None
     caption: str | None = None
     flags: tuple[str, ...] = ()
     official_split: str | None = None
@@ -289,11 +442,21 @@ COLUMNS: dict[str, Any] = {
     "severity_scores": [{"name": "string", "value": "float64"}],
     "masks": dict.fromkeys(MASKS, "image"),
     "volume_masks": dict.fromkeys(MASKS, "nifti"),
+    "boxes": [{"name": "string"} | dict.fromkeys(("x", "y", "width", "height", "score"), "float64")],
     "sex": "string",
     "age": "float64",
     "offset_days": "int32",
     "survival": "bool",
-    "clinical": CLINICAL,
+    "outcome": "string",
+    "symptoms": ["string"],
+    "symptoms_raw": "string",
+    "comorbidities": ["string"],
+    "treatments": ["string"],
+    "smoking": "string",
+    "blood_type": "string",
+    "race": "string",
+    "ethnicity": "string",
+    "clinical": {name: measure.type for name, measure in CLINICAL.items()},
     "location": "string",
     "country": "string",
     "date": "string",
@@ -308,6 +471,11 @@ COLUMNS: dict[str, Any] = {
     "orientation": ["float64"],
     "spacing": ["float64"],
     "value_range": "string",
+    "manufacturer": "string",
+    "scanner_model": "string",
+    "kernel": "string",
+    "kvp": "float64",
+    "slice_thickness_mm": "float64",
     "width": "int32",
     "height": "int32",
     "depth": "int32",

@@ -5,8 +5,10 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from importlib import import_module
+from typing import get_args
 
 from covid_datasets import __version__
+from covid_datasets.schema import Modality
 
 CODES = """exit codes:
   0  fine                  4  download failed
@@ -65,7 +67,7 @@ def _later(name: str) -> Callable[[Namespace], int]:
 
 def _add_looking(add: Adder) -> None:
     command = add("list", "list all sources", "covid-datasets list --modality CT --access open")
-    command.add_argument("--modality", choices=("CT", "CXR", "US"), help="only sources that hold this modality")
+    command.add_argument("--modality", choices=get_args(Modality), help="only sources that hold this modality")
     command.add_argument(
         "--access", choices=("open", "account", "request", "web", "defunct"), help="only sources reached in this way"
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ from covid_datasets.load.licences import PERMISSIONS, permitted
 from covid_datasets.load.splitspec import parse_split
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.result import Built
-from covid_datasets.schema import COLUMNS, CONTENT, Modality, Sex, View
+from covid_datasets.schema import COLUMNS, CONTENT, VOCABULARIES
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.schemes import scheme_splits
 
@@ -28,12 +28,7 @@ Rows = np.ndarray
 Picked = tuple[Built, Rows]
 """Some rows of one build; what a caller gets is a list of these."""
 
-_CLOSED: dict[str, tuple[str, ...]] = {
-    "modality": get_args(Modality),
-    "view": get_args(View),
-    "sex": get_args(Sex),
-    "quality": ("good", "questionable", "poor"),
-}
+_CLOSED = {**VOCABULARIES, "quality": ("good", "questionable", "poor")}
 """Columns whose values are known beforehand, so that a slip is an error and not an empty dataset."""
 
 
@@ -93,7 +88,9 @@ def narrow(selection: Selection, view: Mapping[str, Any], licence: Any) -> Selec
     if not view and licence is None:
         return selection
     columns = selection.builds[0].columns
-    usable = list(columns) or [name for name, kind in COLUMNS.items() if isinstance(kind, str) and name not in CONTENT]
+    usable = list(columns) or [
+        name for name, kind in COLUMNS.items() if (isinstance(kind, str) or kind == ["string"]) and name not in CONTENT
+    ]
     if unknown := sorted(set(view) - set(usable)):
         raise UsageError(f"view {unknown[0]!r}: expected a column with single values ({', '.join(usable)})")
     tables = [open_table(build) for build in selection.builds]
@@ -122,6 +119,10 @@ def _matches(table: pa.Table, name: str, wanted: Any) -> list[bool]:
         raise UsageError(f"{name} {unknown[0]!r}: expected one of {', '.join(known)}")
     if name == "label":
         choices = [known.index(choice) if isinstance(choice, str) else choice for choice in choices]
+    if COLUMNS[name] == ["string"]:  # a list fits by any of its words; a null one says nothing, and fits by None
+        return [
+            any(choice in value for choice in choices) if value is not None else None in choices for value in values
+        ]
     return [value in choices for value in values]
 
 

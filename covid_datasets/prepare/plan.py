@@ -14,12 +14,12 @@ from typing import Any
 
 from covid_datasets.catalog.card import Resource
 from covid_datasets.catalog.published import SPLITS, Identities, published_splits, read_identities
-from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.errors import InvalidRecordError
 from covid_datasets.prepare.components import Share, Tally
 from covid_datasets.prepare.quoted import Addresses, quoted_ties
+from covid_datasets.prepare.valid import problems_of
 from covid_datasets.raw.tree import RawTree
-from covid_datasets.schema import CLINICAL, MASKS, File, Notice, Parts, Record, Rows
+from covid_datasets.schema import File, Notice, Parts, Record, Rows
 from covid_datasets.splits.assign import TABLE_SPLIT, assign
 from covid_datasets.splits.groups import components, links_by_key, links_by_ties
 
@@ -149,29 +149,7 @@ def _size(present: Mapping[str, int], record: Record) -> int | None:
 
 
 def _validate(dataset: str, record: Record, table: bool) -> None:
-    problems = []
-    if (record.rows is not None) != table:
-        wanted = "rows, because the card has [columns]" if table else "an image, because the card has no [columns]"
-        problems.append(f"rows: expected {wanted}, found {record.rows and record.rows.path}")
-    if record.patient is None and not record.ties and not table:
-        problems.append(
-            "patient: unknown, so ties must hold the narrowest group that is known (article, folder, study)"
-        )
-    if record.label is not None and record.label not in label_names():
-        problems.append(f"label: expected a class of the taxonomy, found {record.label!r}")
-    if record.modality not in (None, "CT", "CXR", "US"):
-        problems.append(f"modality: expected CT, CXR, US or None, found {record.modality!r}")
-    if record.sex not in (None, "F", "M"):
-        problems.append(f"sex: expected F, M or None, found {record.sex!r}")
-    if record.age is not None and not 0 <= record.age <= 120:
-        problems.append(f"age: expected 0 to 120 years or None, found {record.age!r}")
-    if (kinds := [record.image, record.volume, record.video]).count(None) < len(kinds) - 1:
-        problems.append("image, volume, video: expected at most one of them, found several")
-    if unknown := sorted({*record.masks, *record.volume_masks} - set(MASKS)):
-        problems.append(f"masks: expected {', '.join(MASKS)}, found {unknown}")
-    if unknown := sorted(set(record.clinical) - set(CLINICAL)):
-        problems.append(f"clinical: expected names of schema.CLINICAL, found {unknown}")
-    if problems:
+    if problems := problems_of(record, table=table):
         raise InvalidRecordError(f"builder {dataset}, sample {record.sample_id!r}: " + "; ".join(problems))
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
+from dataclasses import asdict
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -12,6 +13,8 @@ from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.measure.image import Measured
 from covid_datasets.prepare.plan import full_patient_id
 from covid_datasets.schema import CLINICAL, CONTENT, MASKS, Parts, Record, Reference
+
+T = TypeVar("T")
 
 INDEX_SCHEMA = pa.schema(
     [
@@ -59,10 +62,20 @@ def stored_row(
         "severity_scores": [{"name": name, "value": value} for name, value in sorted(record.severity_scores.items())],
         "masks": {name: _file(record.masks.get(name), masks.get(name)) for name in MASKS},
         "volume_masks": {name: _file(record.volume_masks.get(name), masks.get(name)) for name in MASKS},
+        "boxes": None if record.boxes is None else [asdict(box) for box in record.boxes],
         "sex": record.sex,
         "age": record.age,
         "offset_days": record.offset_days,
         "survival": record.survival,
+        "outcome": record.outcome,
+        "symptoms": _items(record.symptoms),
+        "symptoms_raw": record.symptoms_raw,
+        "comorbidities": _items(record.comorbidities),
+        "treatments": _items(record.treatments),
+        "smoking": record.smoking,
+        "blood_type": record.blood_type,
+        "race": record.race,
+        "ethnicity": record.ethnicity,
         "clinical": {name: record.clinical.get(name) for name in CLINICAL},
         "location": record.location,
         "country": record.country,
@@ -74,10 +87,15 @@ def stored_row(
         "series_id": f"{dataset}/{record.series}" if record.series is not None else None,
         "part_index": record.part_index,
         "seconds": record.seconds,
-        "position": _numbers(record.position),
-        "orientation": _numbers(record.orientation),
-        "spacing": _numbers(record.spacing or measured.spacing),
+        "position": _items(record.position),
+        "orientation": _items(record.orientation),
+        "spacing": _items(record.spacing or measured.spacing),
         "value_range": record.value_range or measured.value_range,
+        "manufacturer": record.manufacturer,
+        "scanner_model": record.scanner_model,
+        "kernel": record.kernel,
+        "kvp": record.kvp,
+        "slice_thickness_mm": record.slice_thickness_mm,
         "width": measured.width,
         "height": measured.height,
         "depth": measured.depth,
@@ -86,7 +104,7 @@ def stored_row(
         "pixel_hash": measured.pixel_hash,
         "phash": measured.phash,
         "quality": measured.quality,
-        "quality_reasons": None if measured.quality_reasons is None else list(measured.quality_reasons),
+        "quality_reasons": _items(measured.quality_reasons),
         "flags": list(record.flags),
         "source_row": json.dumps(dict(record.source_row), ensure_ascii=False, sort_keys=True),
     }
@@ -96,7 +114,7 @@ def _file(reference: Reference | Parts | None, data: bytes | None) -> dict[str, 
     return None if reference is None or data is None else {"bytes": data, "path": reference.path}
 
 
-def _numbers(values: tuple[float, ...] | None) -> list[float] | None:
+def _items(values: tuple[T, ...] | None) -> list[T] | None:
     return None if values is None else list(values)
 
 

@@ -98,10 +98,10 @@ def test_a_listed_file_that_is_not_there_is_told(raw: RawTree) -> None:
     [
         ({"patient": None}, "patient: unknown, so ties must hold the narrowest group that is known"),
         ({"label": "flu"}, "label: expected a class of the taxonomy, found 'flu'"),
-        ({"modality": "MRI"}, "modality: expected CT, CXR, US or None, found 'MRI'"),
+        ({"modality": "MRI"}, "modality: expected CT, CXR, US, MR, EEG, PET or None, found 'MRI'"),
         ({"sex": "m"}, "sex: expected F, M or None, found 'm'"),
         ({"age": 130.0}, "age: expected 0 to 120 years or None, found 130.0"),
-        ({"masks": {"heart": File("x")}}, "masks: expected lung, infection, found ['heart']"),
+        ({"masks": {"liver": File("x")}}, "masks: expected lung, infection, left_lung, right_lung, ground_glass, "),
         ({"clinical": {"mood": 1.0}}, "clinical: expected names of schema.CLINICAL, found ['mood']"),
     ],
 )
