@@ -212,6 +212,7 @@ class KnownOverlap:
 class Card:
     """Everything known about one source; one with ``columns`` is a table without images, and has only these.
 
+    ``composed_of`` names the sources whose builders its own uses: a build is made anew when one of them changes.
     ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``.
     """
 
@@ -233,6 +234,7 @@ class Card:
     official_split: OfficialSplit | None = None
     defects: tuple[Defect, ...] = ()
     overlaps: tuple[KnownOverlap, ...] = ()
+    composed_of: tuple[str, ...] = ()
     quotes: tuple[str, ...] = ()
     features: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, ColumnType] = field(default_factory=dict)

@@ -156,7 +156,7 @@ def test_columns_filter(built: Built, view: dict[str, Any], count: int) -> None:
     [
         ({"deaths": "three"}, "deaths='three': expected values of type int64"),
         ({"day": "yesterday"}, "day='yesterday': expected values of type date32"),
-        ({"modality": "CT"}, "view 'modality': expected a column with single values \\(day, at, place"),
+        ({"modality": "CT"}, "filter 'modality': expected a column with single values \\(day, at, place"),
         ({"framework": "torch"}, "texts and dates make no tensors. Use framework='hf', 'numpy' or 'pandas'"),
         ({"scheme": "fold-1-of-5"}, "expected no scheme, found 'fold-1-of-5'"),
         ({"license": "commercial"}, "one licence is for all its rows"),
