@@ -129,7 +129,7 @@ def remove_folder(folder: Path, aside: Path | None = None) -> None:
 
 def sync(path: Path) -> None:
     """Force the bytes of a file to the disk."""
-    with path.open("rb") as written:
+    with path.open("r+b") as written:  # Windows syncs only what may be written
         os.fsync(written.fileno())
 
 
