@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from covid_datasets.schema import Made, Modality, Notice, RawFiles, RawReader, Record
+from covid_datasets.schema import Made, Modality, Notice, RawFiles, RawReader, Record, Smoking, Symptom
 
 Pixels = NDArray[np.int32]
 Mask = NDArray[np.bool_]
@@ -25,6 +25,8 @@ _LABELS = (("covid19", "COVID-19"), ("no_finding", "No Finding"), ("bacterial_pn
 # One patient: the study, what it shows, and how many pictures. The second study is some days later.
 _STUDIES: tuple[tuple[int, Modality, int], ...] = ((1, "CT", 4), (1, "CXR", 1), (2, "CT", 1), (2, "CXR", 1))
 _SEVERITIES = ("mild", "moderate", "severe")
+_SYMPTOMS: tuple[Symptom, ...] = ("fever", "cough", "dyspnea", "fatigue", "anosmia")
+_SMOKING: tuple[Smoking, ...] = ("never", "former", "current")
 _SIZES = {"CT": 192, "CXR": 224}
 # Sixteen directions as (x, y) times 256.
 _DIRECTIONS = [(256, 0), (237, 98), (181, 181), (98, 237), (0, 256), (-98, 237), (-181, 181), (-237, 98)]
@@ -68,6 +70,11 @@ def _record(seed: int, patient: int, patients: int, study: int, modality: Modali
         sex="F" if _number(seed, patient, "sex", 0, 1) else "M",
         age=float(_number(seed, patient, "age", 18, 92)),
         offset_days=_number(seed, patient, "offset", 0, 6) + (study - 1) * _number(seed, patient, "interval", 3, 14),
+        symptoms=() if label == "no_finding" else _SYMPTOMS[: _number(seed, patient, "symptoms", 1, len(_SYMPTOMS))],
+        smoking=_SMOKING[_number(seed, patient, "smoking", 0, 2)],
+        clinical={"temperature_c": _number(seed, patient, "temperature", 362, 392) / 10},
+        kvp=120.0 if modality == "CT" else None,
+        slice_thickness_mm=float(_number(seed, patient, "thickness", 1, 5)) if modality == "CT" else None,
         value_range="8-bit, synthetic",
         license="CC0-1.0",
         source_row=row,

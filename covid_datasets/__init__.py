@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from covid_datasets.cache import clean_cache as clean_cache
     from covid_datasets.catalog.card import Card as Card
     from covid_datasets.catalog.cards import info as info
-    from covid_datasets.catalog.cards import list_datasets as list_datasets
+    from covid_datasets.catalog.overview import list_datasets as list_datasets
     from covid_datasets.contribute.publish import propose_splits as propose_splits
     from covid_datasets.errors import AccessRequired as AccessRequired
     from covid_datasets.errors import CovidDatasetsError as CovidDatasetsError
@@ -46,7 +46,7 @@ _HOMES = {
     "clean_cache": "covid_datasets.cache",
     "find_build": "covid_datasets.prepare.find",
     "info": "covid_datasets.catalog.cards",
-    "list_datasets": "covid_datasets.catalog.cards",
+    "list_datasets": "covid_datasets.catalog.overview",
     "load_dataset": "covid_datasets.load.dataset",
     "load_splits": "covid_datasets.load.splits",
     "make_mirror": "covid_datasets.raw.obtain",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from covid_datasets.catalog.cards import load_card, names
+from covid_datasets.catalog.cards import names, readable_cards
 from covid_datasets.disk import read_json, remove_folder
 from covid_datasets.errors import UsageError
 from covid_datasets.fetch.places import place
@@ -90,9 +90,9 @@ def clean_cache(
 
 def _downloads(folder: Path) -> Iterator[CacheEntry]:
     owners = {
-        f"/{place(copy.url)}": source
-        for source in names()
-        for resource in load_card(source).all_resources()
+        f"/{place(copy.url)}": card.id
+        for card in readable_cards()[0]
+        for resource in card.all_resources()
         for copy in resource.copies
     }
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -133,6 +133,20 @@ class Measure:
     low: float = 0
     high: float = 1
 
+    def fits(self, value: object) -> bool:
+        """Tell whether a value has the type and lies in the range.
+
+        >>> CLINICAL["temperature_c"].fits(38.5), CLINICAL["temperature_c"].fits(101.3), CLINICAL["in_icu"].fits(1)
+        (True, False, False)
+        """
+        if self.type == "bool" or isinstance(value, bool):
+            return self.type == "bool" and isinstance(value, bool)
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        """Say what is expected."""
+        return "true, false or None" if self.type == "bool" else f"a number from {self.low} to {self.high} or None"
+
 
 CLINICAL = {
     "rt_pcr_positive": Measure(),

@@ -29,7 +29,7 @@ from covid_datasets.fetch.places import place
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.prepare.result import Built
 from covid_datasets.raw.archives import open_archive
-from covid_datasets.raw.local import archive_names
+from covid_datasets.raw.places import archive_names
 from tests.server import serve
 from tests.sources import pack
 
@@ -125,7 +125,7 @@ class SmallSources:
             for resource in wanted.values():
                 if resource.listing:
                     write_listing_of(self.catalog / "listings" / resource.listing, folder / "unpacked")
-                if resource.archive == "folder" and "served" not in forms_of(card):
+                if resource.kind == "folder" and "served" not in forms_of(card):
                     pack(folder / "unpacked", folder / "packed" / f"{resource.name}.zip", "my cases/")
                 elif not resource.copies:
                     for form in ("packed", "by_hand"):

@@ -140,7 +140,7 @@ def test_a_file_with_a_wrong_hash_is_dropped_and_told(
     (tree / IMAGE).write_bytes(other + bytes(max(0, len(files[IMAGE]) - len(other))))
     text = (catalog_folder() / "cohen.toml").read_text()
     text = text.replace(
-        'name = "2020-06-22"\narchive = "zip"\n', 'name = "2020-06-22"\narchive = "zip"\nmanifest = "tiny.tsv"\n'
+        'name = "2020-06-22"\nkind = "archive"\n', 'name = "2020-06-22"\nkind = "archive"\nmanifest = "tiny.tsv"\n'
     )
     with installed(tmp_path / "proven", monkeypatch, {"cohen": text}, files=files):
         built = build(tree)

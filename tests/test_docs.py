@@ -1,13 +1,31 @@
 """The README shows what happens: its example is the demo, and its output is what the demo prints."""
 
+import dataclasses
 import re
 import runpy
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from covid_datasets import __version__
+from covid_datasets.catalog.card import (
+    Access,
+    AccessKind,
+    Card,
+    Citation,
+    Config,
+    Defect,
+    Group,
+    KnownOverlap,
+    Licence,
+    OfficialSplit,
+    Patients,
+    Permission,
+    Version,
+)
 from covid_datasets.catalog.cards import load_card
+from covid_datasets.schema import COLUMNS, MASKS, Modality
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -60,3 +78,23 @@ def test_every_command_is_documented() -> None:
     assert names
     for name in names:
         assert f"`covid-datasets {name}" in text, name
+
+
+def test_the_guide_explains_every_column_once() -> None:
+    text = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+    table = text[text.index("## What a sample holds") : text.index("## Tables without images")]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    named = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    assert sorted(named) == sorted(COLUMNS)
+    assert all(f"`{mask}`" in table for mask in MASKS)
+
+
+def test_the_catalogs_readme_explains_every_key() -> None:
+    text = (ROOT / "catalogs" / "README.md").read_text(encoding="utf-8")
+    for kind in (Card, Licence, Access, Patients, Version, Config, OfficialSplit, Defect, KnownOverlap, Citation):
+        for field in dataclasses.fields(kind):
+            assert re.search(rf"\b{field.name}\b", text) or field.name in ("id", "digest"), (
+                f"{kind.__name__}.{field.name}"
+            )
+    for choices in (Modality, AccessKind, Group, Permission):
+        assert all(re.search(rf"\b{re.escape(word)}\b", text) for word in get_args(choices) if word)

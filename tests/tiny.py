@@ -55,7 +55,7 @@ resources = ["files"]
 
 [[resources]]
 name = "files"
-archive = "zip"
+kind = "archive"
 manifest = "tiny.tsv"
 
 [[resources.copies]]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from dataclasses import dataclass, field
 from typing import Literal
 
 from covid_datasets.errors import UnknownVersionError
 from covid_datasets.schema import Modality
 
 Permission = Literal["yes", "no", "per-image", "unknown"]
+AccessKind = Literal["open", "account", "request", "web", "defunct", "view-only", "private"]
+Group = Literal["", "all", "folder", "article", "case", "study", "near-duplicates"]
+"""What is kept together of rows whose patient nobody knows; empty where every patient is known."""
 ColumnType = Literal["string", "bool", "int32", "int64", "float64", "date32", "timestamp[s]"]
 """What a column of a table may hold: single values, with Arrow's names for their types."""
 
@@ -47,21 +49,41 @@ class Citation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Licence:
-    """What the source lets its users do; ``spdx`` is empty where none is stated."""
+    """What the source lets its users do; ``spdx`` is empty where none is stated.
+
+    Where the publisher wants its ``terms`` accepted before anybody downloads, ``accept`` is true.
+    """
 
     spdx: str
     terms: str
     redistribution: Permission
     commercial: Permission
     per_image: bool = False
+    accept: bool = False
+
+
+_WHY: Mapping[AccessKind, str] = {
+    "open": "A part of it has no address that a program can read.",
+    "account": "It needs an account of your own.",
+    "request": "Its owners give it on request.",
+    "web": "It is on web pages, and no terms let a program copy them.",
+    "defunct": "It is no longer published.",
+    "view-only": "Its publisher shows it to readers, and lets nobody take copies.",
+    "private": "It was never published.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How a user gets the files: openly, or with exact steps to take first."""
+    """How a user gets the files: openly, with exact steps to take first, or not at all."""
 
-    kind: Literal["open", "account", "request", "web", "defunct"]
+    kind: AccessKind
     steps: tuple[str, ...] = ()
+
+    @property
+    def why(self) -> str:
+        """Say in one sentence why a program cannot fetch it."""
+        return _WHY[self.kind]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +97,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pattern:
-    """Files that belong to a folder which users fill by hand.
+    """Files that belong to a folder or an archive.
 
     In ``glob``, ``*`` stands for any text without a slash, ``(jpg|png)`` for one of some texts, and ``{case}`` for a
     name (``{case:number}``: digits) that must be the same wherever it is used: a ``required`` file is needed once for
@@ -90,22 +112,30 @@ class Pattern:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """One download: a plain file at ``path``, or an archive whose members are the files.
+    """What is fetched as one, or got by hand as one.
+
+    ``kind`` names a module of `covid_datasets.raw.kinds`, which says what such a resource has to say: a ``file`` has a
+    ``path``; the members of an ``archive`` are the files; a ``folder`` is filled by hand; ``series`` of files lie in
+    folders of a bucket.
 
     ``copies`` are ordered: the publisher first, then content-identical public copies. Without copies nothing may
     fetch it: ``steps`` say how its user does.
-    ``manifest`` names a file in ``catalogs/manifests/`` with the identity of each file inside.
-    A ``folder`` is filled by hand, and ``files`` are what belongs there.
-    A ``bucket`` holds series of files in folders; ``listing`` names a file in ``catalogs/listings/`` that says which.
+    ``manifest`` names a file in ``catalogs/manifests/`` with the identity of each file inside; where nobody has made
+    one, ``files`` say which files belong there.
+    ``listing`` names a file in ``catalogs/listings/`` that says which series there are; ``only`` chooses some of them
+    by what a column may hold.
     Without an ``optional`` resource there is a dataset too, of fewer rows.
-    ``days``, a first and a last one, make it a template of one plain file a day, whose path and URLs hold the day in
-    the fields of ``strftime``: ``daily/%m-%d-%Y.csv``.
     ``folder`` ("cohen/") is where the files lie in the source's tree, so that two resources may have files of one name.
+
+    A template stands for many resources. ``days``, a first and a last one, are put into the fields of ``strftime`` in
+    path and URLs (``daily/%m-%d-%Y.csv``), ``numbers``, a first and a last one, into ``{number}`` or ``{number:03}``.
+    ``members`` names a file in ``catalogs/listings/`` with a name, a URL, a size and hashes for each of them; without
+    days and numbers its lines are the resources, and their names are put into ``{name}``.
     """
 
     name: str
     copies: tuple[Copy, ...] = ()
-    archive: Literal["none", "zip", "tar", "folder", "bucket"] = "none"
+    kind: str = "file"
     files: tuple[Pattern, ...] = ()
     optional: bool = False
     steps: tuple[str, ...] = ()
@@ -114,26 +144,25 @@ class Resource:
     size: int | None = None
     sha256: str = ""
     md5: str = ""
+    sha1: str = ""
     manifest: str = ""
     listing: str = ""
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     days: tuple[str, ...] = ()
+    numbers: tuple[int, ...] = ()
+    members: str = ""
 
     def expanded(self) -> tuple[Resource, ...]:
-        """List the plain resources: this one itself, or one a day.
+        """List the plain resources: this one itself, or those that it stands for.
 
         >>> copies = (Copy(url="https://example.org/%m-%d-%Y.csv"),)
         >>> daily = Resource(name="daily", copies=copies, path="%m-%d-%Y.csv", days=("2020-02-28", "2020-03-01"))
         >>> [resource.path for resource in daily.expanded()]
         ['02-28-2020.csv', '02-29-2020.csv', '03-01-2020.csv']
         """
-        if not self.days:
-            return (self,)
-        first, last = map(date.fromisoformat, self.days)
-        return tuple(self._of(first + timedelta(number)) for number in range((last - first).days + 1))
+        from covid_datasets.catalog.templates import expand
 
-    def _of(self, day: date) -> Resource:
-        copies = tuple(replace(copy, url=day.strftime(copy.url)) for copy in self.copies)
-        return replace(self, name=f"{self.name}-{day}", path=day.strftime(self.path), copies=copies, days=())
+        return expand(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,13 +200,34 @@ class Config:
 class Patients:
     """How one person is told from another, and for how many rows that is known.
 
-    ``address`` is a regular expression that finds the patient, its one group, in the address of a page of this source.
+    ``group`` is what is kept together of rows whose patient nobody knows. ``address`` is a regular expression that
+    finds the patient, its one group, in the address of a page of this source.
     """
 
     known: Literal["all", "some", "none"]
     how: str
     warning: str = ""
+    group: Group = ""
     address: str = ""
+
+    @property
+    def consequence(self) -> str:
+        """Say what split the rows get whose patient nobody knows, and why; empty where every patient is known."""
+        return _CONSEQUENCES[self.group]
+
+
+_CONSEQUENCES: Mapping[Group, str] = {
+    "": "",
+    "all": "Nobody knows which rows show one person, so all such rows are one group and in one split, `train`.",
+    "folder": "Nobody knows which rows show one person, so all of one folder are one group and in one split.",
+    "article": "Nobody knows which rows show one person, so all of one article are one group and in one split.",
+    "case": "Nobody knows which rows show one person, so all of one case are one group and in one split.",
+    "study": "Nobody knows which rows show one person, so all of one study are one group and in one split.",
+    "near-duplicates": (
+        "Nobody knows which rows show one person, so pictures that look nearly the same are one group and in one "
+        "split. Pictures of one person that look different may be in several: scores on these splits are too good."
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +263,8 @@ class Card:
     """Everything known about one source; one with ``columns`` is a table without images, and has only these.
 
     ``composed_of`` names the sources whose builders its own uses: a build is made anew when one of them changes.
-    ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``.
+    ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``. ``same_as`` names the
+    source that holds the same samples, and is loaded in its place.
     """
 
     id: str
@@ -223,12 +274,12 @@ class Card:
     modalities: tuple[Modality, ...]
     task: str
     homepage: str
-    default_version: str
     citations: tuple[Citation, ...]
     licence: Licence
     access: Access
     patients: Patients
-    versions: Mapping[str, Version]
+    default_version: str = ""
+    versions: Mapping[str, Version] = field(default_factory=dict)
     resources: tuple[Resource, ...] = ()
     configs: Mapping[str, Config] = field(default_factory=lambda: {"default": Config(summary="All images.")})
     official_split: OfficialSplit | None = None
@@ -236,9 +287,15 @@ class Card:
     overlaps: tuple[KnownOverlap, ...] = ()
     composed_of: tuple[str, ...] = ()
     quotes: tuple[str, ...] = ()
+    same_as: str = ""
     features: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
     digest: str = ""
+
+    @property
+    def has_data(self) -> bool:
+        """Tell whether there is anything to load: files to get, or a builder that makes its samples on the spot."""
+        return bool(self.resources) or (self.access.kind == "open" and not self.same_as)
 
     def version(self, name: str | None = None) -> tuple[str, Version]:
         """Look up a version by name; the default one without a name."""

@@ -8,18 +8,20 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+import warnings
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from covid_datasets.catalog.card import Card, Choice, Resource, Version
 from covid_datasets.catalog.layout import problem_of
+from covid_datasets.catalog.short import written_out
+from covid_datasets.catalog.templates import expand, is_template
 from covid_datasets.catalog.typed import read_typed
-from covid_datasets.errors import CatalogError, UnknownDatasetError
-from covid_datasets.schema import Modality
+from covid_datasets.errors import AccessRequired, CatalogError, UnknownDatasetError
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+MAX_NUMBER = 100_000
+"""The last one of numbered resources: more are a mistake."""
 
 
 def catalog_folder() -> Path:
@@ -55,39 +57,20 @@ def info(name: str) -> Card:
     return load_card(split_name(name)[0])
 
 
-def list_datasets(modality: Modality | None = None, access: str | None = None) -> pa.Table:
-    """List all sources as an Arrow table, one row each; ``.to_pandas()`` makes a data frame of it.
+def readable_cards() -> tuple[list[Card], dict[str, CatalogError]]:
+    """Read all cards that can be read; of the others, say what is wrong. A broken card stops nobody but itself.
 
-    >>> "covid_ct" in list_datasets(modality="CT").column("id").to_pylist()
-    True
+    >>> cards, problems = readable_cards()
+    >>> [card.id for card in cards] == names(), problems
+    (True, {})
     """
-    import pyarrow as pa
-
-    cards = [load_card(name) for name in names()]
-    rows = [
-        {
-            "id": card.id,
-            "title": card.title,
-            "modalities": list(card.modalities),
-            "task": card.task,
-            "images": card.version()[1].images,
-            "patients": card.version()[1].patients,
-            "patient_known": card.patients.known,
-            "access": card.access.kind,
-            "licence": card.licence.spdx or card.licence.terms,
-            "redistribution": card.licence.redistribution,
-            "versions": list(card.versions),
-            "homepage": card.homepage,
-        }
-        for card in cards
-        if modality in (None, *card.modalities) and access in (None, card.access.kind)
-    ]
-    text, count, texts = pa.string(), pa.int64(), pa.list_(pa.string())
-    kinds = [text, text, texts, text, count, count, text, text, text, text, texts, text]
-    names_ = ["id", "title", "modalities", "task", "images", "patients", "patient_known", "access", "licence"]
-    names_ += ["redistribution", "versions", "homepage"]
-    schema = pa.schema(list(zip(names_, kinds, strict=True)))
-    return pa.Table.from_pylist(rows, schema=schema)
+    cards, problems = [], {}
+    for name in names():
+        try:
+            cards.append(load_card(name))
+        except CatalogError as error:
+            problems[name] = error
+    return cards, problems
 
 
 def choose(name: str, config: str | None = None) -> Choice:
@@ -96,8 +79,43 @@ def choose(name: str, config: str | None = None) -> Choice:
     >>> choose("phantom", "small").config, choose("cohen@6a42423").version
     ('small', '6a42423')
     """
+    identifier, version = split_name(canonical(name))
+    card = load_card(identifier)
+    if not card.has_data:
+        raise AccessRequired(unavailable_text(card))
+    return card.choice(version, config)
+
+
+def canonical(name: str) -> str:
+    """Name what is loaded under a name: the source itself, or, with a warning, the one that it is the same as.
+
+    >>> canonical("cohen@2020-06-22")
+    'cohen@2020-06-22'
+    """
     identifier, version = split_name(name)
-    return load_card(identifier).choice(version, config)
+    same_as = load_card(identifier).same_as
+    if not same_as:
+        return name
+    if load_card(split_name(same_as)[0]).same_as:
+        raise CatalogError(f"{identifier}: key 'same_as': expected a source with data, found the alias {same_as!r}")
+    # Told from this line whoever asks, so that Python says it once.
+    warnings.warn(f"{identifier} holds the same samples as {same_as}: loading {same_as}", stacklevel=1)
+    return f"{same_as}@{version}" if version else same_as
+
+
+def unavailable_text(card: Card) -> str:
+    """Say that nothing of a source can be loaded, why, and all that could help."""
+    steps = [f"  {number}. {step}" for number, step in enumerate(card.access.steps, start=1)]
+    return "\n".join(
+        [
+            f"{card.id} ({card.title}): nothing of it can be loaded. {card.access.why}",
+            card.summary,
+            *(["", "What can be done:", *steps] if steps else []),
+            "",
+            *([f"Homepage: {card.homepage}"] if card.homepage else []),
+            f"All that is known about it: covid-datasets info {card.id}",
+        ]
+    )
 
 
 def split_name(spec: str) -> tuple[str, str | None]:
@@ -126,26 +144,29 @@ def read_card(path: Path) -> Card:
         if given in table:
             raise CatalogError(f"{path}: key {given!r}: expected nothing (it is derived), found {table[given]!r}")
     table |= {"id": path.stem, "digest": hashlib.sha256(data).hexdigest()}
-    card = read_typed(Card, table, path)
+    card = read_typed(Card, written_out(table, path), path)
     _check_references(card, path)
     return card
 
 
 def _check_references(card: Card, path: Path) -> None:
-    """Check what types cannot say: names that point at each other, ranges, hashes, archive shapes."""
+    """Check what types cannot say: names that point at each other, ranges, hashes, templates."""
     for key in ("title", "modalities", "citations", "versions", "configs"):
-        if not getattr(card, key) and not (key == "modalities" and card.columns):
+        needless = (key == "modalities" and card.columns) or (key == "versions" and not card.has_data)
+        if not getattr(card, key) and not needless:
             raise CatalogError(f"{path}: key {key!r}: expected at least one, found none")
     known = [resource.name for resource in card.resources]
     if len(set(known)) != len(known):
         raise CatalogError(f"{path}: key 'resources': expected unique names, found {known}")
-    if card.default_version not in card.versions:
+    if card.default_version not in card.versions and (card.versions or card.default_version):
         found = ", ".join(card.versions)
         raise CatalogError(f"{path}: key 'default_version': expected one of {found}, found {card.default_version!r}")
     for key, names_ in (("versions", card.versions), ("configs", card.configs)):
         if wrong := [name for name in names_ if not re.fullmatch(r"[A-Za-z0-9_][\w.+-]*", name, re.ASCII)]:
             raise CatalogError(f"{path}: key {key!r}: expected names that can be folders, found {wrong}")
     _check_components(card, path)
+    _check_without_data(card, path)
+    _check_patients(card, path)
     _check_address(card.patients.address, f"{path}: key 'patients.address'")
     for name, version in card.versions.items():
         _check_version(version, known, f"{path}: key 'versions.{name}")
@@ -181,6 +202,42 @@ def _check_components(card: Card, path: Path) -> None:
                 continue  # that card says by itself what is wrong with it
 
 
+def _check_without_data(card: Card, path: Path) -> None:
+    """Check what an alias and a source without data may say."""
+    if card.licence.accept and not card.licence.terms.strip():
+        raise CatalogError(f"{path}: key 'licence.terms': expected the terms to accept, found none")
+    if card.resources and card.access.kind in ("view-only", "private"):
+        raise CatalogError(
+            f"{path}: key 'resources': expected none where access is {card.access.kind}, found {len(card.resources)}"
+        )
+    if not card.same_as:
+        return
+    if card.resources:
+        raise CatalogError(
+            f"{path}: key 'resources': expected none where same_as names the source that is loaded, found "
+            f"{len(card.resources)}"
+        )
+    identifier, _ = split_name(card.same_as)
+    if identifier == card.id or not (path.parent / f"{identifier}.toml").is_file():
+        raise CatalogError(f"{path}: key 'same_as': expected the id of another source, found {card.same_as!r}")
+
+
+def _check_patients(card: Card, path: Path) -> None:
+    """Check that it is said what is kept together where nobody knows who the patient is."""
+    patients = card.patients
+    if not card.has_data or card.columns:
+        return
+    if (patients.known == "all") == bool(patients.group):
+        wanted = "none where every patient is known" if patients.group else "what is kept together of unknown patients"
+        raise CatalogError(f"{path}: key 'patients.group': expected {wanted}, found {patients.group!r}")
+    counted = [name for name, version in card.versions.items() if version.patients is not None]
+    if patients.known == "none" and counted:
+        raise CatalogError(
+            f"{path}: key 'versions.{counted[0]}.patients': expected none where nobody knows the patients, found "
+            f"{card.versions[counted[0]].patients}"
+        )
+
+
 def _check_version(version: Version, known: list[str], where: str) -> None:
     if lost := sorted(set(version.resources) - set(known)):
         raise CatalogError(f"{where}.resources': expected names of {known}, found {lost}")
@@ -214,67 +271,63 @@ def _is_date(text: str) -> bool:
 
 
 def _check_resource(resource: Resource, path: Path) -> None:
+    """Check what resources of every kind say; `covid_datasets.raw.kinds.check_card` checks what is of one kind."""
     where = f"{path}: resource {resource.name!r}"
-    if not (resource.copies or resource.steps):
+    if not (resource.copies or resource.members or resource.steps):
         raise CatalogError(f"{where}: key 'copies': expected at least one, or the steps to get it by hand, found none")
-    if (resource.archive == "folder") != bool(resource.files):
-        raise CatalogError(
-            f"{where}: key 'files': expected for folders and only there, found {len(resource.files)} "
-            f"with archive = {resource.archive!r}"
-        )
     for pattern in resource.files:
         if problem := problem_of(pattern.glob):
             raise CatalogError(f"{where}: key 'files.glob': expected {problem}, found {pattern.glob!r}")
-    if resource.archive == "folder" and resource.copies:
-        raise CatalogError(f"{where}: key 'copies': expected none for a folder that is filled by hand")
-    if (resource.archive == "bucket") != bool(resource.listing):
-        raise CatalogError(
-            f"{where}: key 'listing': expected for buckets and only there, found {resource.listing!r} "
-            f"with archive = {resource.archive!r}"
-        )
-    if resource.listing and not (path.parent / "listings" / resource.listing).is_file():
-        raise CatalogError(f"{where}: key 'listing': expected a file in listings/, found {resource.listing!r}")
-    if resource.archive == "bucket" and [copy.url.endswith("/") for copy in resource.copies] != [True]:
-        raise CatalogError(f"{where}: key 'copies': expected one, the root of a bucket, with a slash at its end")
-    if (resource.archive == "none") != bool(resource.path):
-        raise CatalogError(
-            f"{where}: key 'path': expected for plain files and only there, found {resource.path!r} "
-            f"with archive = {resource.archive!r}"
-        )
-    if resource.folder and not re.fullmatch(r"\w[\w.-]*/", resource.folder, re.ASCII):
-        raise CatalogError(f"{where}: key 'folder': expected one folder such as 'parts/', found {resource.folder!r}")
-    if resource.folder and resource.archive == "none":
-        raise CatalogError(f"{where}: key 'folder': expected for archives and folders; a plain file has its path")
     if resource.path.startswith("/") or ".." in resource.path.split("/"):
         raise CatalogError(f"{where}: key 'path': expected a path inside the source, found {resource.path!r}")
     if resource.size is not None and resource.size < 1:
         raise CatalogError(f"{where}: key 'size': expected 1 byte or more, found {resource.size}")
-    for key, digits in (("sha256", 64), ("md5", 32)):
+    for key, digits in (("sha256", 64), ("md5", 32), ("sha1", 40)):
         value = getattr(resource, key)
         if value and not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
             raise CatalogError(f"{where}: key {key!r}: expected {digits} hexadecimal digits, found {value!r}")
-    if resource.days:
-        _check_days(resource, where)
-    if resource.manifest and not (path.parent / "manifests" / resource.manifest).is_file():
-        raise CatalogError(f"{where}: key 'manifest': expected a file in manifests/, found {resource.manifest!r}")
+    if is_template(resource):
+        _check_template(resource, where, path.parent / "listings")
+    for plain in expand(resource, path.parent / "listings"):
+        _check_plain(plain, where, path.parent)
 
 
-def _check_days(resource: Resource, where: str) -> None:
-    """Check a template of one file a day."""
-    days = resource.days
-    if len(days) != 2 or not all(map(_is_date, days)) or days[0] > days[1]:
+def _check_plain(resource: Resource, where: str, catalog: Path) -> None:
+    if resource.folder and not re.fullmatch(r"\w[\w.-]*/", resource.folder, re.ASCII):
+        raise CatalogError(f"{where}: key 'folder': expected one folder such as 'parts/', found {resource.folder!r}")
+    for key, inside in (("manifest", "manifests"), ("listing", "listings")):
+        name = getattr(resource, key)
+        if name and not (catalog / inside / name).is_file():
+            raise CatalogError(f"{where}: key {key!r}: expected a file in {inside}/, found {name!r}")
+
+
+def _check_template(resource: Resource, where: str, listings: Path) -> None:
+    """Check a resource that stands for many."""
+    days, numbers = resource.days, resource.numbers
+    if days and (len(days) != 2 or not all(map(_is_date, days)) or days[0] > days[1]):
         raise CatalogError(f"{where}: key 'days': expected a first and a last day as 2020-12-31, found {list(days)}")
-    if resource.size or resource.sha256 or resource.md5 or resource.manifest or resource.archive != "none":
-        raise CatalogError(f"{where}: key 'days': expected plain files without size and hash, found one of these")
-    plain = resource.expanded()
-    for spelled in (
-        [each.path for each in plain],
-        *zip(*([copy.url for copy in each.copies] for each in plain), strict=True),
-    ):
-        if len(set(spelled)) < len(plain):
+    if numbers and (len(numbers) != 2 or not 0 <= numbers[0] <= numbers[1] <= MAX_NUMBER):
+        raise CatalogError(f"{where}: key 'numbers': expected a first and a last one from 0, found {list(numbers)}")
+    if days and numbers:
+        raise CatalogError(f"{where}: key 'numbers': expected days or numbers, found both")
+    if resource.members and not (listings / resource.members).is_file():
+        raise CatalogError(f"{where}: key 'members': expected a file in listings/, found {resource.members!r}")
+    key = "days" if days else "numbers" if numbers else "members"
+    plain = expand(resource, listings)
+    if resource.size or resource.sha256 or resource.md5 or resource.sha1:
+        raise CatalogError(
+            f"{where}: key {key!r}: expected no size and no hash, which each has for itself in a table of members, "
+            f"found one of these"
+        )
+    if lost := [each.name for each in plain if not (each.copies or each.steps)]:
+        raise CatalogError(f"{where}: key 'members': expected a URL for each, found none for {lost[0]!r}")
+    own = [[each.path for each in plain], [each.manifest for each in plain]]
+    own += map(list, zip(*([copy.url for copy in each.copies] for each in plain), strict=True))
+    for spelled in own:
+        if len(set(spelled)) < len(plain) and any(spelled):
             raise CatalogError(
-                f"{where}: expected a path and URLs of its own for each day, by fields like %Y-%m-%d, found "
-                f"{spelled[0]!r} for several"
+                f"{where}: expected a path, URLs and a manifest of its own for each, by fields like %Y-%m-%d for days, "
+                f"{{number}} for numbers and {{name}} for members, found {spelled[0]!r} for several"
             )
 
 

@@ -49,10 +49,63 @@ def matches(path: str, globs: Iterable[str]) -> bool:
     return any(_compiled(glob).fullmatch(path) for glob in globs)
 
 
+def canonical(path: str, glob: str, spelled: str = "") -> str | None:
+    """Spell a path as a glob of the card does, where it differs in case or by a copy's other names; else ``None``.
+
+    What the glob leaves open stays as it is. ``spelled`` is the glob in the spelling of a copy.
+
+    >>> canonical("Train/normal/IM-1.JPEG", "train/NORMAL/*.(jpeg|png)")
+    'train/NORMAL/IM-1.jpeg'
+    >>> canonical("COVID/1.png", "CT_COVID/*.png", "COVID/*.png")
+    'CT_COVID/1.png'
+    """
+    match = _compiled(spelled or glob).fullmatch(path)
+    if match is None:
+        return None
+    here, open_parts = iter(_TOKEN.findall(spelled or glob)), iter(match.groups())
+    seen: dict[str, str] = {}
+
+    def filled(token: re.Match[str]) -> str:
+        texts = next(here)[3].split("|")
+        if token["name"] and token["name"] in seen:
+            return seen[token["name"]]
+        found = next(open_parts)
+        if token["any"]:
+            meant = (n for n, text in enumerate(texts) if re.fullmatch(re.escape(text), found, re.IGNORECASE))
+            return token["any"].split("|")[next(meant)]
+        return seen.setdefault(token["name"], found) if token["name"] else found
+
+    return _TOKEN.sub(filled, glob)
+
+
+def respelled(glob: str, rename: Iterable[tuple[str, str]]) -> str:
+    """Spell a glob with the names of a copy; what the glob leaves open, and its names, stay.
+
+    >>> respelled("(CT_COVID|CT_Normal)/{case}_*.png", [("CT_", ""), ("_", "-")])
+    '(COVID|Normal)/{case}-*.png'
+    """
+    pairs = list(rename)
+    if not pairs:
+        return glob
+
+    def renamed(text: str) -> str:
+        for old, new in pairs:
+            text = text.replace(old, new)
+        return text
+
+    pieces, end = [], 0
+    for token in _TOKEN.finditer(glob):
+        inside = f"({'|'.join(map(renamed, token['any'].split('|')))})" if token["any"] else token[0]
+        pieces += [renamed(glob[end : token.start()]), inside]
+        end = token.end()
+    return "".join([*pieces, renamed(glob[end:])])
+
+
 def absent(patterns: Sequence[Pattern], present: Iterable[str]) -> list[str]:
     """Name each required file that is not there, once for each folder that should have one.
 
-    Of a pattern for several files, such as ``*.jpg``, one is enough. A folder counts as soon as anything is in it.
+    Of a pattern for several files, such as ``*.jpg``, one is enough, and of several patterns for the same ``what`` too.
+    A folder counts as soon as anything is in it.
 
     >>> text = Pattern(glob="case-{case}/case.txt", what="the text of the page", required=True)
     >>> absent([text, Pattern(glob="case-{case}/*.jpg", what="a figure")], ["case-7/fig1.jpg", "case-9/notes.doc"])
@@ -65,7 +118,10 @@ def absent(patterns: Sequence[Pattern], present: Iterable[str]) -> list[str]:
         if not pattern.required:
             continue
         names = set(_compiled(pattern.glob).groupindex)
-        have = {_sorted(match.groupdict()) for path in paths if (match := _compiled(pattern.glob).fullmatch(path))}
+        alike = [each.glob for each in patterns if each.what == pattern.what]
+        have = {
+            _sorted(match.groupdict()) for path in paths for glob in alike if (match := _compiled(glob).fullmatch(path))
+        }
         wanted = {tuple(pair for pair in groups if pair[0] in names) for groups in met} if names else {()}
         for groups in sorted(wanted - have):
             if len(groups) == len(names):
@@ -109,9 +165,9 @@ def _compiled(glob: str) -> re.Pattern[str]:
         text += re.escape(glob[end : token.start()])
         visible = r"(?!\.)" if token.start() == 0 or glob[token.start() - 1] == "/" else ""
         if token["star"]:
-            text += f"{visible}[^/]*"
+            text += f"{visible}([^/]*)"
         elif token["any"]:
-            text += f"(?:{'|'.join(map(re.escape, token['any'].split('|')))})"
+            text += f"({'|'.join(map(re.escape, token['any'].split('|')))})"
         elif token["name"] in named:
             text += f"(?P={token['name']})"
         else:

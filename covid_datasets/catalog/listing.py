@@ -79,6 +79,25 @@ def read_listing(name: str, folder: Path | None = None) -> Mapping[str, Series]:
     return MappingProxyType(found)
 
 
+def chosen(name: str, only: Mapping[str, Sequence[str]]) -> Mapping[str, Series]:
+    """Read the part of a listing whose columns hold one of the values that are named for them.
+
+    >>> len(chosen("midrc_ricord_1a.tsv", {"Modality": ["CT"]})) <= len(chosen("midrc_ricord_1a.tsv", {}))
+    True
+    """
+    series = read_listing(name)
+    if not only:
+        return series
+    if unknown := sorted(set(only) - set(COLUMNS)):
+        raise CatalogError(f"listings/{name}: key 'only': expected columns of {', '.join(COLUMNS)}, found {unknown}")
+    part = {
+        folder: one for folder, one in series.items() if all(one.row[key] in values for key, values in only.items())
+    }
+    if not part:
+        raise CatalogError(f"listings/{name}: key 'only': expected some of {len(series):,} series, found none")
+    return part
+
+
 def _is_series(row: Mapping[str | None, str | None]) -> bool:
     return (
         set(row) == set(COLUMNS)

@@ -13,22 +13,28 @@ from types import MappingProxyType
 from covid_datasets.catalog.cards import catalog_folder
 from covid_datasets.errors import CatalogError
 
-COLUMNS = ("path", "size", "sha256", "git_sha1")
+COLUMNS = ("path", "size", "sha256", "git_sha1", "sha1")
+"""Columns of a manifest; the last one is left out where no publisher gives plain SHA-1."""
+_HASHES = (64, 40, 40)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a file must be: its SHA-256, or, where only git vouches for it, its blob SHA-1."""
+    """What a file must be: its SHA-256, or its SHA-1, or, where only git vouches for it, its blob SHA-1."""
 
     path: str
     size: int | None
     sha256: str
     git_sha1: str
+    sha1: str = ""
 
     def mismatch(self, data: bytes, sha256: str) -> str | None:
         """Say what is wrong with ``data``, whose SHA-256 is given; ``None`` where it is the right file."""
         if self.sha256:
             return None if sha256 == self.sha256 else f"expected sha256 {self.sha256}, found {sha256}"
+        if self.sha1:
+            plain = hashlib.sha1(data, usedforsecurity=False).hexdigest()
+            return None if plain == self.sha1 else f"expected sha1 {self.sha1}, found {plain}"
         found = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
         found.update(data)
         if found.hexdigest() == self.git_sha1:
@@ -45,22 +51,22 @@ def read_manifest(name: str, folder: Path | None = None) -> Mapping[str, Identit
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogError(f"{path}: expected a content manifest in UTF-8, found: {error}") from error
+    columns = COLUMNS if lines[0].split("\t") == list(COLUMNS) else COLUMNS[:4]
     for number, line in enumerate(lines, start=1):
         cells = line.split("\t")
-        if number == 1 and cells == list(COLUMNS):
+        if number == 1 and cells == list(columns):
             continue
-        if number == 1 or not _is_identity(cells):
-            raise CatalogError(f"{path} line {number}: expected {', '.join(COLUMNS)}; found {cells}")
+        if number == 1 or len(cells) != len(columns) or not _is_identity(cells):
+            raise CatalogError(f"{path} line {number}: expected {', '.join(columns)}; found {cells}")
         if cells[0] in found:
             raise CatalogError(f"{path} line {number}: key 'path': expected each path once, found {cells[0]!r} again")
-        found[cells[0]] = Identity(cells[0], int(cells[1]) if cells[1] else None, cells[2], cells[3])
+        found[cells[0]] = Identity(cells[0], int(cells[1]) if cells[1] else None, *cells[2:])
     return MappingProxyType(found)
 
 
 def _is_identity(cells: Sequence[str]) -> bool:
-    """Tell whether cells are a path, a size or nothing, and at least one of two hashes."""
-    if len(cells) != len(COLUMNS) or not cells[0] or not re.fullmatch(r"[0-9]*", cells[1]):
+    """Tell whether cells are a path, a size or nothing, and at least one hash."""
+    if not cells[0] or not re.fullmatch(r"[0-9]*", cells[1], re.ASCII):
         return False
-    return any(cells[2:]) and bool(
-        re.fullmatch(r"([0-9a-f]{64})?", cells[2]) and re.fullmatch(r"([0-9a-f]{40})?", cells[3])
-    )
+    hashes = zip(cells[2:], _HASHES, strict=False)
+    return any(cells[2:]) and all(re.fullmatch(rf"([0-9a-f]{{{digits}}})?", cell) for cell, digits in hashes)

@@ -49,12 +49,18 @@ def agree(first: str, second: str) -> bool:
 
     >>> agree("sars", "viral_pneumonia"), agree("sars", "not_covid19"), agree("covid19", "not_covid19")
     (True, True, False)
+    >>> agree("sars", "other_pneumonia"), agree("no_finding", "other_pneumonia")
+    (True, False)
     """
     one, other = (first, *ancestors(first)), (second, *ancestors(second))
     if first in other or second in one:
         return True
-    excludes = {finding.id: finding.excludes for finding in load_taxonomy().classes}
-    return any(excludes[label] and excludes[label] not in lineage for label, lineage in ((first, other), (second, one)))
+    classes = {finding.id: finding for finding in load_taxonomy().classes}
+    pairs = ((classes[first], other), (classes[second], one))
+    return any(
+        said.excludes and said.excludes not in lineage and (not said.parent or said.parent in lineage)
+        for said, lineage in pairs
+    )
 
 
 def classify(raw: str) -> str | None:
@@ -79,7 +85,7 @@ def ancestors(label: str) -> tuple[str, ...]:
     """List the wider findings of a class, the nearest first.
 
     >>> ancestors("covid19")
-    ('viral_pneumonia', 'pneumonia')
+    ('viral_pneumonia', 'pneumonia', 'lung_opacity', 'abnormal')
     """
     parents = {finding.id: finding.parent for finding in load_taxonomy().classes}
     found = []

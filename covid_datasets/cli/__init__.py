@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from covid_datasets.cli.parser import make_parser
 from covid_datasets.errors import CovidDatasetsError
@@ -21,7 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = make_parser().parse_args(argv)
     try:
-        code = _run(arguments)
+        with _plain_warnings():
+            code = _run(arguments)
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
@@ -31,6 +35,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
     return code
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Print a warning as one line of text: where in our code it comes from helps no user."""
+    shown = warnings.showwarning
+
+    def show(message: Warning | str, *rest: Any, **more: Any) -> None:
+        if isinstance(message, UserWarning):
+            print(f"warning: {message}", file=sys.stderr)
+        else:
+            shown(message, *rest, **more)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = shown
 
 
 def _run(arguments: Namespace) -> int:

@@ -25,8 +25,14 @@ def run_list(arguments: Namespace) -> int:
     rows = api.list_datasets(modality=arguments.modality, access=arguments.access).to_pylist()
     if arguments.json:
         print_json(rows)
-    else:
-        print_table(rows, LISTED)
+        return 0
+    for row in rows:
+        if row["same_as"]:
+            row["access"] = f"as {row['same_as']}"
+    print_table(rows, LISTED)
+    if not rows:
+        wanted = " and ".join(filter(None, (arguments.modality, arguments.access)))
+        print(f"no source: none is known with {wanted}", file=sys.stderr)
     return 0
 
 
@@ -64,12 +70,13 @@ def run_build(arguments: Namespace) -> int:
         allow_missing=arguments.allow_missing,
         mirror=arguments.mirror,
         offline=arguments.offline,
+        accept_licence=accepts(arguments, arguments.id),
     )
     if arguments.json:
         print_json(built.to_json())
         return 0
     incomplete = "  INCOMPLETE: files of the source are missing" if built.incomplete else ""
-    people = "" if built.columns else f" of {built.patients:,} patients"
+    people = f" of {built.people}" if built.people else ""
     print_facts(
         {
             "dataset": f"{built.id}@{built.version} ({built.config}){incomplete}",
@@ -83,6 +90,21 @@ def run_build(arguments: Namespace) -> int:
         }
     )
     return 0
+
+
+def accepts(arguments: Namespace, name: str) -> bool:
+    """Tell whether the terms of a source are accepted: by the option, or by whoever is asked at a terminal."""
+    asked = sys.stdin.isatty() and sys.stderr.isatty() and not arguments.json
+    if arguments.accept_licence or not asked:
+        return bool(arguments.accept_licence)
+    from covid_datasets.catalog.cards import choose
+    from covid_datasets.raw.terms import terms_to_accept
+    from covid_datasets.settings import Settings
+
+    if not (terms := terms_to_accept(choose(name).card, Settings.resolve(arguments.cache_dir))):
+        return True
+    print(f"{terms}\n\nDo you accept them? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def run_path(arguments: Namespace) -> int:
@@ -155,7 +177,10 @@ def run_verify(arguments: Namespace) -> int:
 
 def run_mirror(arguments: Namespace) -> int:
     """Copy the raw files of sources into a mirror."""
-    files = api.make_mirror(arguments.ids, arguments.destination, cache_dir=arguments.cache_dir)
+    accepted = all(accepts(arguments, each) for each in arguments.ids)
+    files = api.make_mirror(
+        arguments.ids, arguments.destination, cache_dir=arguments.cache_dir, accept_licence=accepted
+    )
     if arguments.json:
         print_json(files)
         return 0
@@ -236,7 +261,7 @@ def count_splits(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]
     return {
         name: {
             "rows": len(members),
-            "patients": len({row["patient_id"] for row in members}),
+            "patients": len({row["patient_id"] for row in members if row["patient_known"]}) or None,
             "groups": len({row["group"] for row in members}),
             "labels": dict(sorted(Counter(row["label"] or "unlabelled" for row in members).items())),
         }

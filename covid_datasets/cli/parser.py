@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import get_args
 
 from covid_datasets import __version__
+from covid_datasets.catalog.card import AccessKind
 from covid_datasets.schema import Modality
 
 CODES = """exit codes:
@@ -68,9 +69,7 @@ def _later(name: str) -> Callable[[Namespace], int]:
 def _add_looking(add: Adder) -> None:
     command = add("list", "list all sources", "covid-datasets list --modality CT --access open")
     command.add_argument("--modality", choices=get_args(Modality), help="only sources that hold this modality")
-    command.add_argument(
-        "--access", choices=("open", "account", "request", "web", "defunct"), help="only sources reached in this way"
-    )
+    command.add_argument("--access", choices=get_args(AccessKind), help="only sources reached in this way")
 
     command = add("info", "show everything known about a source", "covid-datasets info covid_ct")
     command.add_argument("id", metavar="ID", help="a source, as `covid-datasets list` names it")
@@ -121,6 +120,7 @@ def _add_building(add: Adder) -> None:
     command.add_argument("--mirror", metavar="PLACE", help="folder or URL that answers for every host")
     command.add_argument("--offline", action="store_true", default=None, help="never open a connection")
     command.add_argument("--allow-missing", action="store_true", help="build an incomplete source, marked incomplete")
+    _add_accept(command)
     command.add_argument("--num-proc", type=_positive, metavar="N", help="worker processes (default: one per core)")
     command.add_argument(
         "--verify",
@@ -140,6 +140,7 @@ def _add_housekeeping(add: Adder) -> None:
     )
     command.add_argument("ids", metavar="ID", nargs="+", help="one or more sources")
     command.add_argument("destination", metavar="DEST", help="folder that becomes the mirror")
+    _add_accept(command)
     _add_cache_dir(command)
 
     command = add(
@@ -164,6 +165,12 @@ def _add_build_name(command: ArgumentParser) -> None:
 
 def _add_cache_dir(command: ArgumentParser) -> None:
     command.add_argument("--cache-dir", metavar="DIR", help="cache folder (default: COVID_DATASETS_CACHE)")
+
+
+def _add_accept(command: ArgumentParser) -> None:
+    command.add_argument(
+        "--accept-licence", action="store_true", help="accept the terms of a source that wants that before a download"
+    )
 
 
 def _add_data_dir(command: ArgumentParser, *, required: bool = False) -> None:

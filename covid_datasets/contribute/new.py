@@ -62,6 +62,7 @@ kind = "open"
 
 [patients]
 known = "none"
+group = "all"  # what is kept together where nobody knows the patient; leave it out where all are known
 how = "FILL-IN: which column or file name tells the person."
 
 [[citations]]
@@ -75,7 +76,7 @@ resources = ["images"]
 
 [[resources]]
 name = "images"
-archive = "zip"
+kind = "archive"
 copies = [{ url = "https://example.org/FILL-IN.zip" }]
 """
 
@@ -143,7 +144,7 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
 RESOURCE_BY_HAND = """\
 [[resources]]
 name = "cases"
-archive = "folder"
+kind = "folder"
 steps = ["FILL-IN: how one case is saved."]
 
 [[resources.files]]

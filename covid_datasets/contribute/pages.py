@@ -1,6 +1,7 @@
 """One page per source, made from its card alone, and the index of them.
 
-``python -m covid_datasets.contribute.pages`` rewrites ``docs/sources/``.
+``python -m covid_datasets.contribute.pages`` rewrites ``docs/sources/``. Their index, ``README.md``, is made too,
+but is not under version control: two new sources never meet in one file.
 
 ``--check`` writes nothing and fails where a page is not what its card says.
 """
@@ -9,14 +10,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from covid_datasets.catalog.card import Card
-from covid_datasets.catalog.cards import load_card, names
+from covid_datasets.catalog.cards import names, readable_cards
 from covid_datasets.view.page import counts, modalities, page, spdx, table
 
 GENERATED = "<!-- Generated from the catalog by `python -m covid_datasets.contribute.pages`; edit the TOML instead. -->"
+
+INDEX = "README.md"
 
 
 def index(cards: Iterable[Card]) -> str:
@@ -37,16 +40,15 @@ def index(cards: Iterable[Card]) -> str:
 
 
 def pages() -> dict[str, str]:
-    """Return name and text of every file that ``docs/sources/`` should hold."""
-    cards = [load_card(name) for name in names()]
-    return {"README.md": index(cards)} | {f"{card.id}.md": f"{GENERATED}\n\n{page(card)}" for card in cards}
+    """Return name and text of every page that ``docs/sources/`` should hold."""
+    return {f"{card.id}.md": f"{GENERATED}\n\n{page(card)}" for card in readable_cards()[0]}
 
 
 def stale(folder: Path) -> list[Path]:
     """List pages that are missing, outdated, or of no source."""
     wanted = pages()
     wrong = [name for name, text in wanted.items() if not (folder / name).exists() or _read(folder / name) != text]
-    return [folder / name for name in wrong] + _unwanted(folder, wanted)
+    return [folder / name for name in wrong] + _unwanted(folder)
 
 
 def rewrite(folder: Path) -> list[Path]:
@@ -58,6 +60,7 @@ def rewrite(folder: Path) -> list[Path]:
             path.write_text(wanted[path.name], encoding="utf-8", newline="\n")
         else:
             path.unlink()
+    (folder / INDEX).write_text(index(readable_cards()[0]), encoding="utf-8", newline="\n")
     return changed
 
 
@@ -67,6 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("folder", nargs="?", type=Path, default=Path("docs/sources"))
     parser.add_argument("--check", action="store_true", help="write nothing; fail where a page is not up to date")
     arguments = parser.parse_args(argv)
+    for problem in readable_cards()[1].values():
+        print(f"no page: {problem}", file=sys.stderr)
     changed = stale(arguments.folder) if arguments.check else rewrite(arguments.folder)
     for path in changed:
         print(f"not up to date: {path}" if arguments.check else path)
@@ -80,8 +85,10 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _unwanted(folder: Path, wanted: Mapping[str, str]) -> list[Path]:
-    return sorted(path for path in folder.glob("*.md") if path.name not in wanted)
+def _unwanted(folder: Path) -> list[Path]:
+    """List pages of no source; one whose card cannot be read stays as it is."""
+    kept = {INDEX, *(f"{name}.md" for name in names())}
+    return sorted(path for path in folder.glob("*.md") if path.name not in kept)
 
 
 if __name__ == "__main__":

@@ -44,12 +44,12 @@ def propose_splits(
 
 
 def place_groups(index: Index, published: Mapping[str, str]) -> dict[str, str]:
-    """Assign every patient of a build, stratified by label and modality.
+    """Assign every patient of a build, or what stands for an unknown one, stratified by label and modality.
 
     Patients that are published already stay where they are, unless evidence joined them with others. The others
     are placed group by group, the largest first, where their stratum lacks most rows.
     """
-    patients = index.texts("patient_id")
+    patients = index.units
     rows: dict[int, list[int]] = defaultdict(list)
     for row, group in enumerate(index.groups):
         rows[group].append(row)

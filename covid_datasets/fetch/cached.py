@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from covid_datasets.catalog.card import Resource
+from covid_datasets.disk import make_folder, read_json, write_json
 from covid_datasets.errors import ChangedUpstreamError, MissingUpstreamError, OfflineError
+from covid_datasets.fetch.asset import HASHES, Asset
 from covid_datasets.fetch.http import download_http
-from covid_datasets.fetch.partial import Fetched, Limits, discard, hash_file, make_folder, read_json, write_json
+from covid_datasets.fetch.partial import Fetched, discard, hash_file
 from covid_datasets.fetch.places import local_path, mirrored, place, redacted
 from covid_datasets.fetch.remote import download_remote
+from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.lock import Lock
-from covid_datasets.progress import Display
-from covid_datasets.settings import Settings
 
 Verified = Literal["published hash", "recorded on first download", "matches first download", "content manifest"]
 
@@ -48,7 +47,7 @@ class Download:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class Receipt:
     """What ``<file>.json`` in the cache remembers of a download, also when the file itself is deleted."""
 
     url: str
@@ -56,49 +55,39 @@ class Record:
     sha256: str
     verified: Verified
     md5: str = ""
+    sha1: str = ""
     etag: str = ""
     when: str = ""
 
 
-def record_path(file: Path) -> Path:
-    """Give the place of the record of a cached file."""
+def receipt_path(file: Path) -> Path:
+    """Give the place of the receipt of a cached file."""
     return file.with_name(file.name + ".json")
 
 
-def read_record(file: Path) -> Record | None:
-    """Read what was recorded when a file was downloaded first; ``None`` where nothing was."""
+def read_receipt(file: Path) -> Receipt | None:
+    """Read what was noted when a file was downloaded first; ``None`` where nothing was."""
     try:
-        return Record(**read_json(record_path(file)))
+        return Receipt(**read_json(receipt_path(file)))
     except TypeError:  # not one of ours, or of another release: the file is then verified or fetched anew
         return None
 
 
-def fetch(
-    url: str,
-    resource: Resource,
-    settings: Settings,
-    display: Display | None = None,
-    *,
-    limits: Limits | None = None,
-    check: Callable[[], object] | None = None,
-) -> Download:
-    """Get one URL of a resource, from the cache, the mirror or the network, and verify it.
+def fetch(url: str, asset: Asset, transfer: Transfer) -> Download:
+    """Get a file from one of its URLs, from the cache, the mirror or the network, and verify it.
 
     Args:
-        url: One of the resource's copies.
-        resource: What is published about it: size, hashes, content manifest.
-        settings: Cache, mirror, offline.
-        display: Told about bytes; nothing is shown where the cache has the file.
-        limits: Patience of the network.
-        check: Called with every chunk; raises to cancel.
+        url: One of the asset's.
+        asset: What is published about the file: size, hashes, whether what is inside is checked.
+        transfer: How to bring it; nothing is shown where the cache has the file.
     """
-    display = display or Display(resource.name)
+    settings = transfer.settings
     address = mirrored(url, settings.mirror) if settings.mirror else url
     local = local_path(address)
     if local is not None:
-        return _in_place(local, url, resource)
+        return _in_place(local, url, asset)
     target = settings.downloads / place(address)
-    if found := _cached(target, address, resource):
+    if found := _cached(target, address, asset):
         return found
     if settings.offline:
         raise OfflineError(
@@ -107,45 +96,32 @@ def fetch(
             f"DEST', carry DEST here and set COVID_DATASETS_MIRROR=DEST"
         )
     make_folder(target.parent)
-    with Lock(target.with_name(target.name + ".lock"), on_wait=display.note, cancel=check):
+    with Lock(target.with_name(target.name + ".lock"), on_wait=transfer.display.note, cancel=transfer.cancel):
         # Another process may have brought it while we waited.
-        return _cached(target, address, resource) or _transfer(
-            address, target, resource, settings, display, limits, check
-        )
+        return _cached(target, address, asset) or _bring(address, target, asset, transfer)
 
 
-def _transfer(
-    address: str,
-    target: Path,
-    resource: Resource,
-    settings: Settings,
-    display: Display,
-    limits: Limits | None,
-    check: Callable[[], object] | None,
-) -> Download:
-    part = target.with_name(target.name + ".part")
-    task = target.name
+def _bring(address: str, target: Path, asset: Asset, transfer: Transfer) -> Download:
+    part, task, display = target.with_name(target.name + ".part"), target.name, transfer.display
 
     def on_bytes(count: int) -> None:
-        if check:
-            check()
+        transfer.cancel()
         display.advance(task, count)
 
     bring = download_http if address.startswith(("http://", "https://")) else download_remote
-    record = read_record(target)
+    receipt = read_receipt(target)
     while True:
-        display.add(task, resource.size)
+        display.add(task, asset.size)
         fetched = bring(
             address,
             part,
-            settings=settings,
-            limits=limits,
-            size=resource.size,
-            md5=bool(resource.md5),
+            transfer,
+            size=asset.size,
+            also=asset.published,
             on_bytes=on_bytes,
             on_total=lambda total: display.add(task, total),
         )
-        problem = _difference(fetched, resource, record)
+        problem = _difference(fetched, asset, receipt)
         if not problem:
             break
         if fetched.resumed:  # the bytes from an earlier process may be to blame (a crash, a validator that lies)
@@ -155,56 +131,56 @@ def _transfer(
         rejected = target.with_name(target.name + ".rejected")
         os.replace(part, rejected)
         discard(part)
-        raise ChangedUpstreamError(_changed_text(address, problem, resource, target, rejected))
-    return _keep(fetched, address, target, part, resource, record)
+        raise ChangedUpstreamError(_changed_text(address, problem, asset, target, rejected))
+    return _keep(fetched, address, target, part, _how_sure(asset, receipt))
 
 
-def _keep(
-    fetched: Fetched, address: str, target: Path, part: Path, resource: Resource, record: Record | None
-) -> Download:
-    """Give verified bytes their name; the record comes first, so that a kill in between leaves no unknown file."""
-    verified: Verified = "recorded on first download"
-    if resource.sha256 or resource.md5:
-        verified = "published hash"
-    elif record:
-        verified = "matches first download"
+def _how_sure(asset: Asset, receipt: Receipt | None) -> Verified:
+    if asset.published:
+        return "published hash"
+    return "matches first download" if receipt else "recorded on first download"
+
+
+def _keep(fetched: Fetched, address: str, target: Path, part: Path, verified: Verified) -> Download:
+    """Give verified bytes their name; the receipt comes first, so that a kill in between leaves no unknown file."""
     when = datetime.now(UTC).isoformat(timespec="seconds")
-    new = Record(redacted(address), fetched.size, fetched.sha256, verified, fetched.md5, fetched.validator, when)
+    hashes = {name: getattr(fetched, name) for name in HASHES}
+    new = Receipt(redacted(address), fetched.size, verified=verified, etag=fetched.validator, when=when, **hashes)
     target.unlink(missing_ok=True)
-    write_json(record_path(target), asdict(new))
+    write_json(receipt_path(target), asdict(new))
     os.replace(part, target)
     discard(part)
-    return _of_record(new, target)
+    return _of_receipt(new, target)
 
 
-def _of_record(record: Record, path: Path) -> Download:
-    return Download(record.url, path, record.size, record.sha256, record.verified, record.etag, record.when)
+def _of_receipt(receipt: Receipt, path: Path) -> Download:
+    return Download(receipt.url, path, receipt.size, receipt.sha256, receipt.verified, receipt.etag, receipt.when)
 
 
-def _cached(target: Path, address: str, resource: Resource) -> Download | None:
-    """Give the file in the cache if it is known to be right; reads its bytes only where no record vouches for them."""
+def _cached(target: Path, address: str, asset: Asset) -> Download | None:
+    """Give the file in the cache if it is known to be right; reads its bytes only where no receipt vouches for them."""
     try:
         size = target.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if resource.size is not None and size != resource.size:
+    if asset.size is not None and size != asset.size:
         return None
-    record = read_record(target)
-    if record and record.size == size:
-        as_fetched = Fetched(size, record.sha256, record.md5, record.etag, resumed=False)
-        published = resource.sha256 or (resource.md5 and record.md5)
-        if published and not _difference(as_fetched, resource, None):
-            return replace(_of_record(record, target), verified="published hash")
-        if not (resource.sha256 or resource.md5):
-            return _of_record(record, target)
-    if resource.sha256 or resource.md5:
-        found = hash_file(target, md5=bool(resource.md5))
-        if not _difference(found, resource, None):
+    receipt = read_receipt(target)
+    if receipt and receipt.size == size:
+        as_fetched = Fetched(size, receipt.sha256, receipt.md5, receipt.sha1, receipt.etag)
+        if not asset.published:
+            return _of_receipt(receipt, target)
+        known = all(getattr(receipt, name) for name in asset.published)
+        if known and not _difference(as_fetched, asset, None):
+            return replace(_of_receipt(receipt, target), verified="published hash")
+    if asset.published:
+        found = hash_file(target, asset.published)
+        if not _difference(found, asset, None):
             return Download(redacted(address), target, found.size, found.sha256, "published hash")
     return None
 
 
-def _in_place(path: Path, url: str, resource: Resource) -> Download:
+def _in_place(path: Path, url: str, asset: Asset) -> Download:
     """Use a file of a local mirror where it lies; it is hashed only where somebody needs the hash."""
     address = path.as_uri()
     if not path.is_file():
@@ -212,37 +188,34 @@ def _in_place(path: Path, url: str, resource: Resource) -> Download:
             f"{redacted(url)}: expected it at {path}, found nothing there. Next: put the file there; "
             f"'covid-datasets mirror ID DEST' makes a mirror whole, without COVID_DATASETS_MIRROR the network is asked"
         )
-    size, published = path.stat().st_size, resource.sha256 or resource.md5
-    fetched = Fetched(size, "", "", "", resumed=False)
-    if (published and resource.size in (None, size)) or not resource.manifest:
-        fetched = hash_file(path, md5=bool(resource.md5))
-    if problem := _difference(fetched, resource, None):
+    fetched = Fetched(path.stat().st_size, "")
+    hashed = (bool(asset.published) and asset.size in (None, fetched.size)) or not asset.checked_inside
+    if hashed:
+        fetched = hash_file(path, asset.published)
+    if problem := _difference(fetched, asset, None):
         raise ChangedUpstreamError(
             f"{path}: {problem}; it stands for {redacted(url)}. Next: copy that file to the mirror again, or make the "
             f"mirror anew with 'covid-datasets mirror ID DEST'"
         )
-    verified: Verified = "published hash" if published else "recorded on first download"
-    if not fetched.sha256:
-        verified = "content manifest"
-    return Download(address, path, size, fetched.sha256, verified, in_place=True)
+    verified = _how_sure(asset, None) if hashed else "content manifest"
+    return Download(address, path, fetched.size, fetched.sha256, verified, in_place=True)
 
 
-def _difference(fetched: Fetched, resource: Resource, record: Record | None) -> str:
+def _difference(fetched: Fetched, asset: Asset, receipt: Receipt | None) -> str:
     """Say how bytes differ from what is published, else from what was recorded; empty where they do not."""
-    if resource.size is not None and fetched.size != resource.size:
-        return f"expected {resource.size:,} bytes (published in the catalog), found {fetched.size:,}"
-    if resource.sha256 and fetched.sha256 != resource.sha256:
-        return f"expected sha256 {resource.sha256} (published in the catalog), found {fetched.sha256}"
-    if resource.md5 and fetched.md5 != resource.md5:
-        return f"expected md5 {resource.md5} (published in the catalog), found {fetched.md5}"
-    if not (resource.sha256 or resource.md5) and record and fetched.sha256 != record.sha256:
-        return f"expected sha256 {record.sha256} (recorded on {record.when}), found {fetched.sha256}"
+    if asset.size is not None and fetched.size != asset.size:
+        return f"expected {asset.size:,} bytes (published in the catalog), found {fetched.size:,}"
+    for name, value in asset.published.items():
+        if getattr(fetched, name) != value:
+            return f"expected {name} {value} (published in the catalog), found {getattr(fetched, name)}"
+    if not asset.published and receipt and fetched.sha256 != receipt.sha256:
+        return f"expected sha256 {receipt.sha256} (recorded on {receipt.when}), found {fetched.sha256}"
     return ""
 
 
-def _changed_text(address: str, problem: str, resource: Resource, target: Path, rejected: Path) -> str:
-    if resource.sha256 or resource.md5 or resource.size is not None:
+def _changed_text(address: str, problem: str, asset: Asset, target: Path, rejected: Path) -> str:
+    if asset.published or asset.size is not None:
         step = "update covid-datasets, whose newer catalog may know the new content, or report the change"
     else:
-        step = f"look at both; if the new content is right, delete {record_path(target)} and call again"
+        step = f"look at both; if the new content is right, delete {receipt_path(target)} and call again"
     return f"{redacted(address)}: changed upstream: {problem}. The new bytes are kept in {rejected}. Next: {step}"

@@ -1,99 +1,89 @@
-"""The first copy of a resource that works, and many resources at once."""
+"""The first URL of a file that works, and many files at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from covid_datasets.catalog.card import Copy, Resource
+from covid_datasets.disk import check_space
 from covid_datasets.errors import CovidDatasetsError, DownloadError, IntegrityError, MissingExtraError
+from covid_datasets.fetch.asset import Asset as Asset
 from covid_datasets.fetch.cached import Download as Download
 from covid_datasets.fetch.cached import fetch
-from covid_datasets.fetch.partial import Limits, check_space
 from covid_datasets.fetch.places import place, redacted
-from covid_datasets.fetch.together import Check, together
-from covid_datasets.progress import Display, progress
+from covid_datasets.fetch.together import together
+from covid_datasets.fetch.transfer import CancelToken, Transfer
+from covid_datasets.progress import progress
 from covid_datasets.settings import Settings
 
-Accept = Callable[[Download, Copy], bool]
-"""Tells whether a downloaded copy holds what it should, such as every file of a manifest."""
+Accept = Callable[[Download, str], bool]
+"""Tells whether what a URL served holds what it should, such as every file of a manifest."""
 
 PARALLEL = 4
 
 
-def locate(
-    resource: Resource,
-    settings: Settings,
-    display: Display | None = None,
-    *,
-    accept: Accept | None = None,
-    limits: Limits | None = None,
-    check: Callable[[], object] | None = None,
-) -> tuple[Download, Copy]:
-    """Get a resource from the first of its copies that downloads, verifies and is accepted.
+def locate(asset: Asset, transfer: Transfer, accept: Accept | None = None) -> tuple[Download, str]:
+    """Get a file from the first of its URLs that downloads, verifies and is accepted; tell which URL that was.
 
-    Where copies download but none is accepted, the first of them is given. Where none downloads, one error of the
-    kind that the first copy met lists every copy with its own cause.
+    Where files download but none is accepted, the first of them is given. Where none downloads, one error of the
+    kind that the first URL met lists every URL with its own cause.
 
     Args:
-        resource: What to get.
-        settings: Cache, mirror, offline.
-        display: Told about bytes.
+        asset: What to get.
+        transfer: How to bring it.
         accept: Looks into a verified download and says whether it will do; may raise an ``IntegrityError``.
-        limits: Patience of the network.
-        check: Called with every chunk; raises to cancel.
     """
-    failures: list[tuple[Copy, CovidDatasetsError]] = []
-    usable: tuple[Download, Copy] | None = None
-    for copy in resource.copies:
+    failures: list[tuple[str, CovidDatasetsError]] = []
+    usable: tuple[Download, str] | None = None
+    for url in asset.urls:
         try:
-            download = fetch(copy.url, resource, settings, display, limits=limits, check=check)
-            if accept is None or accept(download, copy):
-                return download, copy
+            download = fetch(url, asset, transfer)
+            if accept is None or accept(download, url):
+                return download, url
         except (DownloadError, IntegrityError, MissingExtraError) as error:
-            failures.append((copy, error))
+            failures.append((url, error))
             continue
-        usable = usable or (download, copy)
+        usable = usable or (download, url)
     if usable:
         return usable
-    raise _combined(resource, failures)
+    raise _combined(asset, failures)
 
 
 def locate_all(
-    resources: Sequence[Resource],
-    settings: Settings,
+    assets: Sequence[Asset],
+    transfer: Transfer,
     *,
-    accept: Accept | Mapping[str, Accept] | None = None,
-    on_error: Callable[[Resource, CovidDatasetsError], object] | None = None,
-    limits: Limits | None = None,
+    accept: Mapping[str, Accept] | None = None,
+    on_error: Callable[[str, CovidDatasetsError], object] | None = None,
     title: str = "Downloading",
-) -> dict[str, tuple[Download, Copy]]:
-    """Locate several resources at once, with one progress display; the same URL is downloaded once.
+) -> dict[str, tuple[Download, str]]:
+    """Locate several files at once, with one progress display; the same URL is downloaded once.
 
     Args:
-        resources: What to get; the result has their names, in this order.
-        settings: Cache, mirror, offline.
-        accept: As in ``locate``, for all resources or by resource name.
-        on_error: Told about a resource that cannot be had, which is then left out; without it the first failure
+        assets: What to get; the result has their names, in this order.
+        transfer: How to bring them.
+        accept: As in ``locate``, by name.
+        on_error: Told the name of a file that cannot be had, which is then left out; without it the first failure
             cancels the others and is raised.
-        limits: Patience of the network.
         title: Heads the display.
     """
-    _check_space_for_all(resources, settings, limits or Limits())
+    check_space(transfer.settings.downloads, bytes_to_come(assets, transfer.settings), transfer.limits.margin)
+    chosen = accept or {}
     with progress(title) as display:
 
-        def bring(resource: Resource, check: Check) -> tuple[Download, Copy]:
-            chosen = accept.get(resource.name) if isinstance(accept, Mapping) else accept
-            return locate(resource, settings, display, accept=chosen, limits=limits, check=check)
+        def bring(asset: Asset, cancel: CancelToken) -> tuple[Download, str]:
+            return locate(asset, replace(transfer, display=display, cancel=cancel), chosen.get(asset.name))
 
-        found = together(resources, bring, workers=PARALLEL, on_error=on_error)
-    return {resource.name: one for resource, one in zip(resources, found, strict=True) if one is not None}
+        told = None if on_error is None else lambda asset, error: on_error(asset.name, error)
+        found = together(assets, bring, workers=PARALLEL, on_error=told)
+    return {asset.name: one for asset, one in zip(assets, found, strict=True) if one is not None}
 
 
-def _check_space_for_all(resources: Sequence[Resource], settings: Settings, limits: Limits) -> None:
-    """Refuse before the first byte what the disk can't hold, as far as sizes are published."""
+def bytes_to_come(assets: Sequence[Asset], settings: Settings) -> int:
+    """Count what the disk has to hold before the first byte comes, as far as sizes are published."""
     if settings.mirror or settings.offline:
-        return  # a local mirror is used in place; for a remote one each file is checked when its size is known
-    wanted = {resource.copies[0].url: resource.size or 0 for resource in resources}
+        return 0  # a local mirror is used in place; for a remote one each file is checked when its size is known
+    wanted = {asset.urls[0]: asset.size or 0 for asset in assets}
     needed = 0
     for url, size in wanted.items():
         target = settings.downloads / place(url)
@@ -102,23 +92,23 @@ def _check_space_for_all(resources: Sequence[Resource], settings: Settings, limi
             default=0,
         )
         needed += max(size - present, 0)
-    check_space(settings.downloads, needed, limits.margin)
+    return needed
 
 
-def _combined(resource: Resource, failures: list[tuple[Copy, CovidDatasetsError]]) -> CovidDatasetsError:
+def _combined(asset: Asset, failures: list[tuple[str, CovidDatasetsError]]) -> CovidDatasetsError:
     """Make one error of several: the kind of the first, the causes of all."""
     first = failures[0][1]
     if len(failures) == 1:
         return first
-    causes = "\n".join(f"  {n}. {_cause(copy, error)}" for n, (copy, error) in enumerate(failures, start=1))
+    causes = "\n".join(f"  {n}. {_cause(url, error)}" for n, (url, error) in enumerate(failures, start=1))
     combined = type(first)(
-        f"{resource.name}: none of its {len(failures)} copies can be had:\n{causes}\n"
+        f"{asset.name}: none of its {len(failures)} copies can be had:\n{causes}\n"
         f"Next: follow one of the steps above, or pass files that you have as data_dir="
     )
     combined.__cause__ = first
     return combined
 
 
-def _cause(copy: Copy, error: CovidDatasetsError) -> str:
-    text, url = str(error), redacted(copy.url)
-    return f"{type(error).__name__}: {text}" if text.startswith(url) else f"{url}: {type(error).__name__}: {text}"
+def _cause(url: str, error: CovidDatasetsError) -> str:
+    text, shown = str(error), redacted(url)
+    return f"{type(error).__name__}: {text}" if text.startswith(shown) else f"{shown}: {type(error).__name__}: {text}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,11 +18,11 @@ from covid_datasets.errors import (
     RefusedError,
     TruncatedError,
 )
-from covid_datasets.fetch.partial import Fetched, Limits, Origin, Part
+from covid_datasets.fetch.partial import Fetched, Partial, Stamp
 from covid_datasets.fetch.places import redacted as redacted
 from covid_datasets.fetch.request import Answer, ask, retry_after, title
 from covid_datasets.fetch.retries import LATER, Retry, keeping, with_retries
-from covid_datasets.settings import Settings
+from covid_datasets.fetch.transfer import Limits, Transfer
 
 if TYPE_CHECKING:
     from http.client import HTTPMessage
@@ -35,11 +35,10 @@ _HTML = re.compile(rb"(?is)\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype
 def download_http(
     url: str,
     part: Path,
+    transfer: Transfer,
     *,
-    settings: Settings,
-    limits: Limits | None = None,
     size: int | None = None,
-    md5: bool = False,
+    also: Collection[str] = (),
     on_bytes: Callable[[int], object] | None = None,
     on_total: Callable[[int], object] | None = None,
 ) -> Fetched:
@@ -48,30 +47,31 @@ def download_http(
     Args:
         url: An http or https URL.
         part: Where the bytes go; the caller renames it after it compared the hash.
-        settings: Only ``offline`` matters here.
-        limits: Patience: time-outs, retries, redirects.
+        transfer: Whether the network may be used, and how patiently.
         size: The published size; a host that offers another one is refused before its bytes are read.
-        md5: Whether to take the MD5 too, for catalogs that publish only that.
+        also: Hashes to take besides SHA-256, for catalogs that publish others.
         on_bytes: Told how many bytes came (negative when it starts over); may raise to cancel.
         on_total: Told the size of the whole file when the host says it.
     """
-    if settings.offline:
+    if transfer.settings.offline:
         raise OfflineError(f"{redacted(url)}: COVID_DATASETS_OFFLINE forbids the network")
-    limits = limits or Limits()
-    with Part(part, md5=md5, margin=limits.margin, on_bytes=on_bytes) as open_part:
-        with_retries(lambda: _attempt(url, open_part, limits, size, on_total), url, open_part, limits)
-        return open_part.finish()
+    limits = transfer.limits
+    with Partial(part, also=also, margin=limits.margin, on_bytes=on_bytes) as partial:
+        with_retries(lambda: _attempt(url, partial, limits, size, on_total), url, partial, limits)
+        return partial.finish()
 
 
-def _attempt(url: str, part: Part, limits: Limits, size: int | None, on_total: Callable[[int], object] | None) -> None:
-    if part.size and part.size == part.origin.total:
+def _attempt(
+    url: str, part: Partial, limits: Limits, size: int | None, on_total: Callable[[int], object] | None
+) -> None:
+    if part.size and part.size == part.stamp.total:
         return  # an earlier process got it all and was killed before it could say so
-    if not part.origin.validator or part.size > (part.origin.total or part.size):
-        part.start_over(Origin())
+    if not part.stamp.validator or part.size > (part.stamp.total or part.size):
+        part.start_over(Stamp())
     start = part.size
     headers = {"User-Agent": "covid-datasets", "Accept": "*/*", "Accept-Encoding": "identity"}
     if start:
-        headers |= {"Range": f"bytes={start}-", "If-Range": part.origin.validator}
+        headers |= {"Range": f"bytes={start}-", "If-Range": part.stamp.validator}
     answer = ask(url, headers, limits)
     with answer.response:
         first = b""
@@ -79,10 +79,10 @@ def _attempt(url: str, part: Part, limits: Limits, size: int | None, on_total: C
             _check_range(answer, part, url)
         elif answer.status == 200:
             first = _first_bytes(answer, url)
-            part.start_over(Origin(_validator(answer.headers), answer.promised))
+            part.start_over(Stamp(_validator(answer.headers), answer.promised))
         else:
             _raise_status(answer, part)
-        total = part.origin.total
+        total = part.stamp.total
         if size is not None and total is not None and total != size:
             raise ChangedUpstreamError(
                 f"{redacted(url)}: expected {size:,} bytes (published in the catalog), the host offers {total:,}. "
@@ -94,15 +94,15 @@ def _attempt(url: str, part: Part, limits: Limits, size: int | None, on_total: C
         _copy(answer, first, part, url, size)
 
 
-def _copy(answer: Answer, first: bytes, part: Part, url: str, size: int | None) -> None:
+def _copy(answer: Answer, first: bytes, part: Partial, url: str, size: int | None) -> None:
     """Append the body; one byte more than promised is asked for, so that a lie in either direction shows."""
-    total = size if part.origin.total is None else part.origin.total
+    total = size if part.stamp.total is None else part.stamp.total
     if total is None and answer.promised is not None:
         total = part.size + answer.promised
     chunk = first
     while True:
         if total is not None and part.size + len(chunk) > total:
-            part.start_over(Origin())
+            part.start_over(Stamp())
             text = f"{redacted(url)}: expected {total:,} bytes, found that more came"
             if answer.promised is None:  # nobody lied: the file is not the published one
                 raise ChangedUpstreamError(f"{text}. Next: update covid-datasets, or use another copy with data_dir=")
@@ -122,15 +122,15 @@ def _copy(answer: Answer, first: bytes, part: Part, url: str, size: int | None) 
         )
 
 
-def _check_range(answer: Answer, part: Part, url: str) -> None:
+def _check_range(answer: Answer, part: Partial, url: str) -> None:
     """Check that a partial answer is exactly the rest of the bytes at hand."""
     found = answer.headers.get("Content-Range", "")
     match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", found.strip())
-    total = part.origin.total
+    total = part.stamp.total
     fits = match is not None and int(match[1]) == part.size and (total is None or match[3] in ("*", str(total)))
     if not fits:
         wanted = f"bytes {part.size}-.../{total or '*'}"
-        part.start_over(Origin())
+        part.start_over(Stamp())
         error = DownloadError(f"{redacted(url)}: expected the range {wanted!r}, found {found!r}. {LATER}")
         raise Retry(error)
 
@@ -158,7 +158,7 @@ def _validator(headers: HTTPMessage) -> str:
     return etag if etag.startswith('"') else headers.get("Last-Modified", "")
 
 
-def _raise_status(answer: Answer, part: Part) -> None:
+def _raise_status(answer: Answer, part: Partial) -> None:
     from http.client import responses
 
     status, url = answer.status, redacted(answer.url)
@@ -174,7 +174,7 @@ def _raise_status(answer: Answer, part: Part) -> None:
             f"NAME password SECRET' into ~/.netrc (chmod 600), or download by hand and pass the folder as data_dir="
         )
     if status in (206, 416):  # our part does not fit what is there now
-        part.start_over(Origin())
+        part.start_over(Stamp())
         raise Retry(DownloadError(f"{what} to a download from its beginning. {LATER}"))
     if status in _BUSY:
         raise Retry(HostUnreachableError(f"{what}, again and again. {LATER}"), wait=retry_after(answer.headers))

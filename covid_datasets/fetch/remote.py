@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,10 +18,10 @@ from covid_datasets.errors import (
     TruncatedError,
     UsageError,
 )
-from covid_datasets.fetch.partial import Fetched, Limits, Origin, Part
+from covid_datasets.fetch.partial import Fetched, Partial, Stamp
 from covid_datasets.fetch.places import redacted
 from covid_datasets.fetch.retries import Retry, with_retries
-from covid_datasets.settings import Settings
+from covid_datasets.fetch.transfer import Transfer
 
 _CHUNK = 1 << 20
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "hf": "huggingface_hub", "az": "adlfs", "abfs": "adlfs"}
@@ -31,38 +31,37 @@ _VALIDATORS = ("ETag", "etag", "md5Hash", "generation", "sha256", "blob_id", "oi
 def download_remote(
     url: str,
     part: Path,
+    transfer: Transfer,
     *,
-    settings: Settings,
-    limits: Limits | None = None,
     size: int | None = None,
-    md5: bool = False,
+    also: Collection[str] = (),
     on_bytes: Callable[[int], object] | None = None,
     on_total: Callable[[int], object] | None = None,
 ) -> Fetched:
     """Bring the bytes of an fsspec URL into ``part``; arguments as in ``download_http``."""
-    if settings.offline:
+    if transfer.settings.offline:
         raise OfflineError(f"{redacted(url)}: COVID_DATASETS_OFFLINE forbids the network")
-    limits = limits or Limits()
+    limits = transfer.limits
     system, path = _open_system(url)
-    with Part(part, md5=md5, margin=limits.margin, on_bytes=on_bytes) as open_part:
-        with_retries(lambda: _attempt(system, path, url, open_part, size, on_total), url, open_part, limits)
-        return open_part.finish()
+    with Partial(part, also=also, margin=limits.margin, on_bytes=on_bytes) as partial:
+        with_retries(lambda: _attempt(system, path, url, partial, size, on_total), url, partial, limits)
+        return partial.finish()
 
 
 def _attempt(
-    system: Any, path: str, url: str, part: Part, size: int | None, on_total: Callable[[int], object] | None
+    system: Any, path: str, url: str, part: Partial, size: int | None, on_total: Callable[[int], object] | None
 ) -> None:
     try:
-        origin = _describe(system.info(path))
-        if size is not None and origin.total is not None and origin.total != size:
+        stamp = _describe(system.info(path))
+        if size is not None and stamp.total is not None and stamp.total != size:
             raise ChangedUpstreamError(
                 f"{redacted(url)}: expected {size:,} bytes (published in the catalog), the store offers "
-                f"{origin.total:,}. Next: update covid-datasets, or use another copy of the source with data_dir="
+                f"{stamp.total:,}. Next: update covid-datasets, or use another copy of the source with data_dir="
             )
-        if origin != part.origin or not origin.validator or (origin.total is not None and part.size > origin.total):
-            part.start_over(origin)
-        if on_total and origin.total is not None:
-            on_total(origin.total)
+        if stamp != part.stamp or not stamp.validator or (stamp.total is not None and part.size > stamp.total):
+            part.start_over(stamp)
+        if on_total and stamp.total is not None:
+            on_total(stamp.total)
         part.check_space()
         with system.open(path, "rb") as file:
             file.seek(part.size)
@@ -85,12 +84,12 @@ def _attempt(
                 f"Next: check the network and try again; what arrived is kept and resumed"
             )
         ) from error
-    if origin.total is not None and part.size != origin.total:
+    if stamp.total is not None and part.size != stamp.total:
         found = part.size
-        if found > origin.total:
-            part.start_over(Origin())
+        if found > stamp.total:
+            part.start_over(Stamp())
         raise Retry(
-            TruncatedError(f"{redacted(url)}: expected {origin.total:,} bytes, found {found:,}. Next: try again")
+            TruncatedError(f"{redacted(url)}: expected {stamp.total:,} bytes, found {found:,}. Next: try again")
         )
 
 
@@ -101,10 +100,10 @@ def _refused(url: str, error: Exception) -> RefusedError:
     )
 
 
-def _describe(info: dict[str, Any]) -> Origin:
+def _describe(info: dict[str, Any]) -> Stamp:
     found = next((f"{key}={info[key]}" for key in _VALIDATORS if info.get(key)), "")
     size = info.get("size")
-    return Origin(found, size if isinstance(size, int) else None)
+    return Stamp(found, size if isinstance(size, int) else None)
 
 
 def _open_system(url: str) -> tuple[Any, str]:

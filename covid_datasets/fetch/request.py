@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from covid_datasets.errors import DownloadError
-from covid_datasets.fetch.partial import Limits
 from covid_datasets.fetch.places import redacted
+from covid_datasets.fetch.transfer import Limits
 
 if TYPE_CHECKING:
     from http.client import HTTPMessage, HTTPResponse

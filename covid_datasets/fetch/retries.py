@@ -8,8 +8,9 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from covid_datasets.errors import DownloadError, HostUnreachableError, TruncatedError
-from covid_datasets.fetch.partial import Limits, Part
+from covid_datasets.fetch.partial import Partial
 from covid_datasets.fetch.places import redacted
+from covid_datasets.fetch.transfer import Limits
 
 LATER = "Next: try again later (what arrived is kept and resumed), or use a mirror: COVID_DATASETS_MIRROR"
 
@@ -25,7 +26,7 @@ class Retry(Exception):
         self.at_most = at_most
 
 
-def with_retries(attempt: Callable[[], None], url: str, part: Part, limits: Limits) -> None:
+def with_retries(attempt: Callable[[], None], url: str, part: Partial, limits: Limits) -> None:
     """Call ``attempt`` until it goes through, with growing pauses, as often as ``limits`` allow."""
     from http.client import HTTPException
 
@@ -45,12 +46,12 @@ def with_retries(attempt: Callable[[], None], url: str, part: Part, limits: Limi
         _sleep(min(max(pause, retry.wait), limits.longest_wait), part)
 
 
-def keeping(part: Part) -> str:
+def keeping(part: Partial) -> str:
     """Say whether the bytes at hand can be gone on from."""
-    return f"kept in {part.path.name}" if part.origin.validator else "which this host gives no way to resume"
+    return f"kept in {part.path.name}" if part.stamp.validator else "which this host gives no way to resume"
 
 
-def _broken_connection(url: str, error: Exception, part: Part, limits: Limits) -> Retry:
+def _broken_connection(url: str, error: Exception, part: Partial, limits: Limits) -> Retry:
     """Say in words why there was no connection, or why it did not last."""
     import socket
     import ssl
@@ -82,7 +83,7 @@ def _broken_connection(url: str, error: Exception, part: Part, limits: Limits) -
     return retry
 
 
-def _sleep(seconds: float, part: Part) -> None:
+def _sleep(seconds: float, part: Partial) -> None:
     """Wait in small steps, at each of which the caller may cancel."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:

@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from covid_datasets.errors import CovidDatasetsError, DownloadError, IntegrityError, MissingExtraError
+from covid_datasets.fetch.transfer import CancelToken
 
 T = TypeVar("T")
 R = TypeVar("R")
-Check = Callable[[], object]
-"""Called with every chunk of a download; raises where another one failed."""
 
 
 class _Cancelled(CovidDatasetsError):
@@ -20,7 +19,7 @@ class _Cancelled(CovidDatasetsError):
 
 def together(
     items: Sequence[T],
-    bring: Callable[[T, Check], R],
+    bring: Callable[[T, CancelToken], R],
     *,
     workers: int,
     on_error: Callable[[T, CovidDatasetsError], object] | None = None,
@@ -30,21 +29,21 @@ def together(
     With ``on_error``, what cannot be had is told to it and is ``None``; without it the first failure cancels the
     others and is raised.
 
-    >>> together([1, 2], lambda item, check: item * 10, workers=2)
+    >>> together([1, 2], lambda item, cancel: item * 10, workers=2)
     [10, 20]
     """
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
     stop = threading.Event()
 
-    def check() -> None:
+    def cancel() -> None:
         if stop.is_set():
             raise _Cancelled("cancelled")
 
     def one(item: T) -> R | None:
-        check()
+        cancel()
         try:
-            return bring(item, check)
+            return bring(item, cancel)
         except (DownloadError, IntegrityError, MissingExtraError) as error:
             if on_error is None:
                 raise

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from covid_datasets.catalog.cards import choose, split_name
+from covid_datasets.catalog.cards import canonical, choose, load_card, split_name
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import need
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
@@ -42,6 +42,7 @@ def load_dataset(
     allow_missing: bool = False,
     mirror: str | None = None,
     offline: bool | None = None,
+    accept_licence: bool = False,
     **filters: Any,
 ) -> Any:
     """Load one dataset, or several as one, building what is not built yet.
@@ -65,6 +66,7 @@ def load_dataset(
         allow_missing: Accept less than the whole source; what comes back is marked incomplete.
         mirror: A folder or URL that answers for every source.
         offline: Never open a socket.
+        accept_licence: Accept the terms of a source that wants that before anything is downloaded.
         **filters: Keep rows by column: ``modality="CXR"``, ``quality=["good", "questionable"]``, ``label="covid19"``;
             of a table by its own: ``country="Italy"``, ``date=["2020-03-01", "2020-04-01"]``.
 
@@ -74,11 +76,12 @@ def load_dataset(
     """
     if framework not in _NEEDS:
         raise UsageError(f"framework: expected one of {', '.join(_NEEDS)}, found {framework!r}")
-    names = [name] if isinstance(name, str) else list(name)
+    names = [canonical(each) for each in ([name] if isinstance(name, str) else name)]
     if not names:
         raise UsageError("name: expected a dataset or a list of them, found an empty list")
     if len({split_name(each)[0] for each in names}) < len(names):
-        raise UsageError(f"name: expected each dataset once, found {', '.join(names)}")
+        given = [name] if isinstance(name, str) else name
+        raise UsageError(f"name: expected each dataset once, found {', '.join(given)}, which is {', '.join(names)}")
     if len(names) > 1 and data_dir is not None:
         raise UsageError(
             "data_dir: expected with one dataset; build each from its own folder first, then load the list"
@@ -96,7 +99,9 @@ def load_dataset(
     if streaming and whole and not _is_built(names[0], config, cache_dir, options):
         from covid_datasets.load.streaming import stream_raw
 
-        streams = stream_raw(names[0], config, Settings.resolve(cache_dir, mirror, offline), **options)
+        streams = stream_raw(
+            names[0], config, Settings.resolve(cache_dir, mirror, offline), accept_licence=accept_licence, **options
+        )
         return streams if split is None else _streamed_split(streams, split)
     builds = []
     for each in names:
@@ -106,6 +111,7 @@ def load_dataset(
             from covid_datasets.prepare.engine import build_dataset  # heavy, and not needed by who only loads
 
             how: dict[str, Any] = {"executor": executor, "num_proc": num_proc, "mirror": mirror, "offline": offline}
+            how["accept_licence"] = accept_licence
             builds.append(build_dataset(each, config, cache_dir=cache_dir, **options, **how))
     _warn(builds, scheme)
     if framework == "hf" and whole and split is None and not streaming:
@@ -167,6 +173,8 @@ def _warn(builds: Sequence[Built], scheme: str) -> None:
                 f"{built.id}@{built.version} is INCOMPLETE: {built.rows:,} rows; {report_file} lists the rest",
                 stacklevel=3,
             )
+        if built.patients is None:
+            warnings.warn(f"{built.id}: {load_card(built.id).patients.consequence}", stacklevel=3)
         if scheme == "official":
             from covid_datasets.load.splits import audit_build
 

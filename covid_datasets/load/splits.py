@@ -15,7 +15,7 @@ from covid_datasets.splits.audit import AuditReport, audit_links
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.schemes import scheme_splits
 
-COLUMNS = ("sample_id", "patient_id", "group", "split", "label", "sha256", "pixel_hash", "phash")
+COLUMNS = ("sample_id", "patient_id", "patient_known", "group", "split", "label", "sha256", "pixel_hash", "phash")
 
 
 def load_splits(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from covid_datasets.catalog.cards import choose
 from covid_datasets.catalog.published import SPLITS
+from covid_datasets.errors import UsageError
 from covid_datasets.extras import need
 from covid_datasets.features import features_dict
 from covid_datasets.prepare.completeness import check_complete
@@ -26,7 +27,14 @@ STREAM_PIECE_BYTES = 8 << 20
 
 
 def stream_raw(
-    name: str, config: str | None, settings: Settings, *, data_dir: Any, verify: Verify, allow_missing: bool
+    name: str,
+    config: str | None,
+    settings: Settings,
+    *,
+    data_dir: Any,
+    verify: Verify,
+    allow_missing: bool,
+    accept_licence: bool = False,
 ) -> IterableDatasetDict:
     """Stream the default splits of a source that is not built.
 
@@ -37,12 +45,18 @@ def stream_raw(
     from datasets import Features, IterableDataset, IterableDatasetDict
 
     choice = choose(name, config)
-    columns = choice.columns
-    source = open_source(choice, settings, data_dir=data_dir, verify=verify, allow_missing=allow_missing)
+    card, columns = choice.card, choice.columns
+    if card.patients.group == "near-duplicates":
+        raise UsageError(
+            f"streaming: expected a finished build of {card.id}, found none: only how its pictures look keeps those of "
+            f"one person together, and that is found while building. First: covid-datasets build {card.id}"
+        )
+    how: dict[str, Any] = {"verify": verify, "allow_missing": allow_missing, "accept_licence": accept_licence}
+    source = open_source(choice, settings, data_dir=data_dir, **how)
     plan = source.plan(STREAM_PIECE_BYTES)
     incomplete = check_complete(choice, plan.rows, plan.notices, plan.shares, allow_missing)
     if incomplete or source.obtained.incomplete:
-        warnings.warn(f"{choice.card.id}@{choice.version} is INCOMPLETE: {plan.rows:,} rows are there", stacklevel=4)
+        warnings.warn(f"{card.id}@{choice.version} is INCOMPLETE: {plan.rows:,} rows are there", stacklevel=4)
     tasks = source.tasks(plan)
     features = Features.from_dict(features_dict(columns))
     return IterableDatasetDict(

@@ -51,7 +51,8 @@ def compare(choice: Choice, build: Mapping[str, Any]) -> list[str]:
     pairs = [("rows", expected.images, build["rows"]), ("patients", expected.patients, build["patients"])]
     pairs += [(label, count, build["labels"].get(label, 0)) for label, count in expected.labels.items()]
     return [
-        f"{name}: expected {wanted:,}, found {found:,}" + ("" if wanted == found else " (differs)")
+        f"{name}: expected {wanted:,}, found {'unknown' if found is None else f'{found:,}'}"
+        + ("" if wanted == found else " (differs)")
         for name, wanted, found in pairs
         if wanted is not None
     ]

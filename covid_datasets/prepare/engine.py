@@ -48,6 +48,7 @@ def build_dataset(
     shard_bytes: int | None = None,
     mirror: str | None = None,
     offline: bool | None = None,
+    accept_licence: bool = False,
 ) -> Built:
     """Build a dataset from its raw files, or return the finished build of the same inputs.
 
@@ -64,6 +65,7 @@ def build_dataset(
         shard_bytes: Size of a shard; by default it follows from the size of the source.
         mirror: A folder or URL that answers for every source.
         offline: Never open a socket.
+        accept_licence: Accept the terms of a source that wants that before anything is downloaded.
 
     >>> build_dataset("phantom", "small", cache_dir=getfixture("tmp_path")).rows > 0
     True
@@ -71,8 +73,15 @@ def build_dataset(
     started = time.perf_counter()
     if verify not in ("full", "bytes"):
         raise UsageError(f"verify: expected 'full' or 'bytes', found {verify!r}")
+    choice = choose(name, config)
+    if verify == "bytes" and choice.card.patients.group == "near-duplicates":
+        raise UsageError(
+            f"verify: expected 'full' for {choice.card.id}, found 'bytes': only how its pictures look keeps those of "
+            "one person together"
+        )
     settings = Settings.resolve(cache_dir, mirror, offline)
-    source = open_source(choose(name, config), settings, data_dir=data_dir, verify=verify, allow_missing=allow_missing)
+    how: dict[str, Any] = {"verify": verify, "allow_missing": allow_missing, "accept_licence": accept_licence}
+    source = open_source(choice, settings, data_dir=data_dir, **how)
     job = _Job(source, source.inputs(), settings.prepared, shard_bytes, started)
     while not _is_built(job.final) or job.work.exists():
         with Lock(job.work.with_name(f"{job.work.name}.lock"), expire=LEASE, on_wait=_say) as lock:

@@ -45,11 +45,7 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
     incomplete = incomplete or obtained.incomplete
 
     card, columns = choice.card, choice.columns
-    splits = (
-        [TABLE_SPLIT] * len(counts)
-        if columns
-        else assign(index.groups, index.texts("patient_id"), published_splits(card.id))
-    )
+    splits = [TABLE_SPLIT] * len(counts) if columns else assign(index.groups, index.units, published_splits(card.id))
     rows: list[int] = index.table.column("row").to_pylist()
     layout = lay_out(planned, dict(zip(rows, splits, strict=True)))
     named = (TABLE_SPLIT,) if columns else SPLITS
@@ -65,7 +61,8 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
         "config": choice.config,
         "fingerprint": fingerprint_of(digests),
         "rows": sum(counts),
-        "patients": len(set(index.strings("patient_id")) - {None}),
+        "patients": _patients(index, bool(columns)),
+        "groups": 0 if columns else len(set(index.groups)),
         "splits": {
             split: sum(count for count, of in zip(counts, splits, strict=True) if of == split) for split in named
         },
@@ -89,7 +86,6 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
         "origins": [asdict(origin) for origin in obtained.origins],
         "shares": [asdict(share) for share in plan.shares],
         "comparison": compare(choice, build),
-        "groups": len(set(index.groups)),
         "audits": [audit.to_json() for audit in audits],
         "notices": [asdict(notice) for notice in notices],
     }
@@ -135,11 +131,17 @@ def _told(obtained: Obtained, told: set[str], *, table: bool) -> list[Notice]:
     return found + [Notice("file not served", path, what, lost=table) for path in absent]
 
 
+def _patients(index: Index, table: bool) -> int | None:
+    """Count the people; unknown where nobody is known, though a group may keep rows together."""
+    known = set(index.known_patients) - {None}
+    return len(known) if known or table else None
+
+
 def _several_labels(index: Index) -> list[Notice]:
     """Tell of patients whose rows do not agree; a course of illness or a contradiction, so nothing is changed."""
     labels: dict[str, Counter[str]] = defaultdict(Counter)
-    for patient, label in zip(index.texts("patient_id"), index.strings("label"), strict=True):
-        if label is not None:
+    for patient, label in zip(index.known_patients, index.strings("label"), strict=True):
+        if label is not None and patient is not None:
             labels[patient][label] += 1
     return [
         Notice(
@@ -154,13 +156,13 @@ def _several_labels(index: Index) -> list[Notice]:
 
 def _shared_bytes(index: Index) -> list[Notice]:
     """Tell of files that several patients have: one of them is called wrong, or somebody was given two ids."""
-    samples, patients = index.texts("sample_id"), index.texts("patient_id")
+    samples, patients = index.texts("sample_id"), index.strings("patient_id")
     return [
         Notice(
             "one file, several patients", samples[link.second], f"the same bytes as {samples[link.first]}; one group"
         )
         for link in index.links
-        if link.kind == "same bytes" and patients[link.first] != patients[link.second]
+        if link.kind == "same bytes" and len({patients[link.first], patients[link.second]} - {None}) > 1
     ]
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from covid_datasets.catalog.card import Resource
+from covid_datasets.catalog.card import Group, Resource
 from covid_datasets.catalog.published import SPLITS, Identities, published_splits, read_identities
 from covid_datasets.errors import InvalidRecordError
 from covid_datasets.prepare.components import Share, Tally
@@ -20,7 +20,7 @@ from covid_datasets.prepare.quoted import Addresses, quoted_ties
 from covid_datasets.prepare.valid import problems_of
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import File, Notice, Parts, Record, Rows
-from covid_datasets.splits.assign import TABLE_SPLIT, assign
+from covid_datasets.splits.assign import TABLE_SPLIT, assign, everybody
 from covid_datasets.splits.groups import components, links_by_key, links_by_ties
 
 MIN_PIECE_BYTES = 4 << 20
@@ -67,11 +67,13 @@ def make_plan(
     addresses: Addresses = MappingProxyType({}),
     *,
     table: bool = False,
+    group: Group = "",
 ) -> Plan:
     """Enumerate a builder's records and lay them out.
 
     What the components among the ``resources`` lack is told one by one; ``addresses`` tie what was copied from another
-    source's addresses. The rows of a table are nobody's, so all are in one split.
+    source's addresses. The rows of a table are nobody's, so all are in one split. ``group`` is what the card keeps
+    together of rows whose patient nobody knows.
     """
     tally = Tally(resources)
     records: list[Record] = []
@@ -83,8 +85,8 @@ def make_plan(
         if isinstance(item, Notice):
             notices.append(item)
             continue
-        record = _with_identity(dataset, item, identities, addresses)
-        _validate(dataset, record, table)
+        record = _with_identity(dataset, item, identities, addresses, group)
+        _validate(dataset, record, table, group)
         size = _size(present, record)
         path = record.content.path if record.content else record.sample_id
         of_component = tally.add(path, there=size is not None)
@@ -107,20 +109,27 @@ def make_plan(
     return Plan(dataset, pieces, tuple(notices), len(records), sum(sizes), digest, tally.shares())
 
 
-def full_patient_id(dataset: str, record: Record) -> str:
-    """Return the globally unique person of a planned record, or, where unknown, the narrowest known group."""
-    local = record.patient if record.patient is not None else record.ties[0].removeprefix(f"{dataset}/")
-    return f"{dataset}/{local}"
+def full_patient_id(dataset: str, record: Record) -> str | None:
+    """Return the globally unique person of a planned record, or, where unknown, the narrowest known group.
+
+    There is neither where only near-duplicates keep a record together with others; no id is made up for it.
+    """
+    if record.patient is not None:
+        return f"{dataset}/{record.patient}"
+    if everybody(dataset) in record.ties:
+        return everybody(dataset)
+    return f"{dataset}/{record.ties[0].removeprefix(f'{dataset}/')}" if record.ties else None
 
 
 def planned_splits(dataset: str, records: Sequence[Record]) -> list[str]:
     """Assign splits by what the metadata alone says; pixels may later join groups."""
     patients = [full_patient_id(dataset, record) for record in records]
     links = [*links_by_key("patient", patients), *links_by_ties([record.ties for record in records])]
-    return assign(components(len(records), links), patients, published_splits(dataset))
+    units = [patient or f"{dataset}/{record.sample_id}" for patient, record in zip(patients, records, strict=True)]
+    return assign(components(len(records), links), units, published_splits(dataset))
 
 
-def _with_identity(dataset: str, record: Record, identities: Identities, addresses: Addresses) -> Record:
+def _with_identity(dataset: str, record: Record, identities: Identities, addresses: Addresses, group: Group) -> Record:
     """Add what is known from outside of the source, and make ties global.
 
     The source's own ties hold within it. Proven ones and those by page hold across sources: that is how one picture in
@@ -131,7 +140,8 @@ def _with_identity(dataset: str, record: Record, identities: Identities, address
     own = tuple(f"{dataset}/{tie}" for tie in (*record.ties, *study))
     patient = None if "patient_unknown" in flags else record.patient
     copied = quoted_ties(dataset, record, addresses)
-    return replace(record, patient=patient, ties=(*proven, *own, *copied), flags=(*record.flags, *flags))
+    whole = (everybody(dataset),) if group == "all" and patient is None else ()
+    return replace(record, patient=patient, ties=(*proven, *own, *copied, *whole), flags=(*record.flags, *flags))
 
 
 def _size(present: Mapping[str, int], record: Record) -> int | None:
@@ -148,8 +158,8 @@ def _size(present: Mapping[str, int], record: Record) -> int | None:
     return 0 if content is None else ASSUMED_BYTES
 
 
-def _validate(dataset: str, record: Record, table: bool) -> None:
-    if problems := problems_of(record, table=table):
+def _validate(dataset: str, record: Record, table: bool, group: Group) -> None:
+    if problems := problems_of(record, table=table, grouped=group == "near-duplicates"):
         raise InvalidRecordError(f"builder {dataset}, sample {record.sample_id!r}: " + "; ".join(problems))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from covid_datasets.catalog.card import Card
 from covid_datasets.prepare.components import Share
+from covid_datasets.prepare.result import people
 from covid_datasets.raw.obtain import Origin
 from covid_datasets.schema import Notice
 from covid_datasets.splits.audit import AuditReport
@@ -29,9 +30,9 @@ def write_report(
     parts = [f"# {card.title} (`{card.id}@{build['version']}`, config `{build['config']}`)\n"]
     if build["incomplete"]:
         parts.append("**INCOMPLETE: built from less than the whole source, because that was asked for.**\n")
-    people = "" if build["columns"] else f"{build['patients']:,} patients or groups, "
+    shown = "" if build["columns"] else f" of {people(build['patients'], build['groups'])}"
     parts.append(
-        f"{build['rows']:,} rows, {people}{build['dropped']:,} dropped. Fingerprint `{build['fingerprint']}`.\n"
+        f"{build['rows']:,} rows{shown}, {build['dropped']:,} dropped. Fingerprint `{build['fingerprint']}`.\n"
     )
     parts.append(_table("Splits", build["splits"]))
     if build["labels"]:
@@ -46,8 +47,8 @@ def write_report(
     parts.append(_notices(notices))
     if audits:
         parts.append("## Splits, audited\n\n" + "\n".join(f"```text\n{audit}\n```" for audit in audits) + "\n")
-    if card.patients.warning:
-        parts.append(f"## Patients\n\n{card.patients.how}\n\n**{card.patients.warning}**\n")
+    if told := [text for text in (card.patients.consequence, card.patients.warning) if text]:
+        parts.append(f"## Patients\n\n{card.patients.how}\n\n" + "\n\n".join(f"**{text}**" for text in told) + "\n")
     return "\n".join(parts)
 
 

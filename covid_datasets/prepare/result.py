@@ -14,11 +14,22 @@ MANIFEST_FILE = "manifest.json"
 REPORT_FILE = "report.md"
 
 
+def people(patients: int | None, groups: int) -> str:
+    """Count people for people; who is unknown is not counted.
+
+    >>> people(24, 22), people(None, 1)
+    ('24 patients in 22 groups', 'unknown patients in 1 group')
+    """
+    known = "unknown patients" if patients is None else f"{patients:,} patient{'' if patients == 1 else 's'}"
+    return f"{known} in {groups:,} group{'' if groups == 1 else 's'}"
+
+
 @dataclass(frozen=True, slots=True)
 class Built:
     """A finished build. ``path`` is the folder that ``datasets.load_from_disk`` opens.
 
     ``columns`` are those of a table; it is empty where the source has images, whose columns are `schema.COLUMNS`.
+    ``patients`` are those who are known, ``None`` where nobody is; ``groups`` are what no split tears apart.
     """
 
     id: str
@@ -27,7 +38,7 @@ class Built:
     path: Path
     fingerprint: str
     rows: int
-    patients: int
+    patients: int | None
     splits: Mapping[str, int]
     labels: Mapping[str, int]
     dropped: int
@@ -35,6 +46,12 @@ class Built:
     incomplete: bool
     verify: str
     columns: Mapping[str, str] = field(default_factory=dict)
+    groups: int = 0
+
+    @property
+    def people(self) -> str:
+        """Say how many people it shows, and how many groups are kept together; empty of a table."""
+        return "" if self.columns else people(self.patients, self.groups)
 
     @classmethod
     def read(cls, folder: Path) -> Built:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.measure.image import Measured
 from covid_datasets.prepare.plan import full_patient_id
-from covid_datasets.schema import CLINICAL, CONTENT, MASKS, Parts, Record, Reference
+from covid_datasets.schema import CLINICAL, CONTENT, MASKS, Box, Parts, Record, Reference
 
 T = TypeVar("T")
 
@@ -21,6 +21,7 @@ INDEX_SCHEMA = pa.schema(
         ("row", pa.int64()),
         ("sample_id", pa.string()),
         ("patient_id", pa.string()),
+        ("patient_known", pa.bool_()),
         ("ties", pa.list_(pa.string())),
         ("official_split", pa.string()),
         ("label", pa.string()),
@@ -62,9 +63,9 @@ def stored_row(
         "severity_scores": [{"name": name, "value": value} for name, value in sorted(record.severity_scores.items())],
         "masks": {name: _file(record.masks.get(name), masks.get(name)) for name in MASKS},
         "volume_masks": {name: _file(record.volume_masks.get(name), masks.get(name)) for name in MASKS},
-        "boxes": None if record.boxes is None else [asdict(box) for box in record.boxes],
+        "boxes": None if record.boxes is None else [_box(box) for box in record.boxes],
         "sex": record.sex,
-        "age": record.age,
+        "age": _number(record.age),
         "offset_days": record.offset_days,
         "survival": record.survival,
         "outcome": record.outcome,
@@ -76,7 +77,7 @@ def stored_row(
         "blood_type": record.blood_type,
         "race": record.race,
         "ethnicity": record.ethnicity,
-        "clinical": {name: record.clinical.get(name) for name in CLINICAL},
+        "clinical": {name: _clinical(record.clinical.get(name)) for name in CLINICAL},
         "location": record.location,
         "country": record.country,
         "date": record.date,
@@ -94,8 +95,8 @@ def stored_row(
         "manufacturer": record.manufacturer,
         "scanner_model": record.scanner_model,
         "kernel": record.kernel,
-        "kvp": record.kvp,
-        "slice_thickness_mm": record.slice_thickness_mm,
+        "kvp": _number(record.kvp),
+        "slice_thickness_mm": _number(record.slice_thickness_mm),
         "width": measured.width,
         "height": measured.height,
         "depth": measured.depth,
@@ -118,6 +119,19 @@ def _items(values: tuple[T, ...] | None) -> list[T] | None:
     return None if values is None else list(values)
 
 
+def _number(value: float | None) -> float | None:
+    """Make a number what is read back of it: a whole one would have another text, and so another digest."""
+    return None if value is None else float(value)
+
+
+def _clinical(value: bool | float | None) -> bool | float | None:
+    return value if isinstance(value, bool) else _number(value)
+
+
+def _box(box: Box) -> dict[str, Any]:
+    return {name: value if isinstance(value, str) else _number(value) for name, value in asdict(box).items()}
+
+
 def index_row(
     number: int,
     record: Record,
@@ -137,6 +151,7 @@ def index_row(
         "row": number,
         "sample_id": row["sample_id"],
         "patient_id": row["patient_id"],
+        "patient_known": row["patient_known"],
         "ties": list(record.ties),
         "official_split": record.official_split,
         "label": record.label,

@@ -16,6 +16,7 @@ from covid_datasets.prepare.plan import Plan, make_plan
 from covid_datasets.prepare.quoted import addresses_of
 from covid_datasets.prepare.result import Verify
 from covid_datasets.raw.obtain import Obtained, obtain
+from covid_datasets.raw.terms import require_terms
 from covid_datasets.settings import Settings
 
 
@@ -38,8 +39,10 @@ class Source:
         """Ask the builder for its records and lay them out."""
         card, raw = self.choice.card, self.obtained.raw
         builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
-        found, addresses, table = builder.records(raw), addresses_of(card), bool(self.choice.columns)
-        return make_plan(card.id, found, raw, shard_bytes, self.choice.resources, addresses, table=table)
+        return make_plan(
+            card.id, builder.records(raw), raw, shard_bytes, self.choice.resources, addresses_of(card),
+            table=bool(self.choice.columns), group=card.patients.group,
+        )  # fmt: skip
 
     def tasks(self, plan: Plan, place: Place | None = None) -> list[Task]:
         """Cut a plan into pieces of work; without a place their rows are only read."""
@@ -62,8 +65,9 @@ def open_source(
     data_dir: str | os.PathLike[str] | None = None,
     verify: Verify = "full",
     allow_missing: bool = False,
+    accept_licence: bool = False,
 ) -> Source:
-    """Get the raw files of a choice, after a look at whether what reads them is installed.
+    """Get the raw files of a choice, once what reads them is installed and terms that it asks for are accepted.
 
     >>> from covid_datasets.catalog.cards import choose
     >>> source = open_source(choose("phantom", "small"), Settings.resolve(getfixture("tmp_path")))
@@ -71,5 +75,6 @@ def open_source(
     42
     """
     need(*choice.form.needs)  # before hours of downloading
+    require_terms(choice.card, settings, accept_licence)
     obtained = obtain(choice, settings, data_dir=data_dir, allow_missing=allow_missing)
     return Source(choice, obtained, data_dir, verify, allow_missing)

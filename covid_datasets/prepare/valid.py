@@ -14,21 +14,24 @@ _LISTS = frozenset({"symptoms", "comorbidities", "treatments"})
 _RANGES = {"age": (0, 120, "years"), "kvp": (1, 500, "kilovolts"), "slice_thickness_mm": (0, 500, "millimetres")}
 
 
-def problems_of(record: Record, *, table: bool = False) -> list[str]:
+def problems_of(record: Record, *, table: bool = False, grouped: bool = False) -> list[str]:
     """List what is wrong with a record; nothing, where all is well.
+
+    Nobody can be told apart in a ``table``; where records are ``grouped`` by what they look like, one whose patient is
+    unknown needs no tie.
 
     >>> from covid_datasets.schema import File
     >>> problems_of(Record(sample_id="1", image=File("1.png"), patient="p", sex="female"))
     ["sex: expected F, M or None, found 'female'"]
     """
-    return [*_of_kind(record, table), *_of_values(record)]
+    return [*_of_kind(record, table, table or grouped), *_of_values(record)]
 
 
-def _of_kind(record: Record, table: bool) -> Iterator[str]:
+def _of_kind(record: Record, table: bool, untied: bool) -> Iterator[str]:
     if (record.rows is not None) != table:
         wanted = "rows, because the card has [columns]" if table else "an image, because the card has no [columns]"
         yield f"rows: expected {wanted}, found {record.rows and record.rows.path}"
-    if record.patient is None and not record.ties and not table:
+    if record.patient is None and not record.ties and not untied:
         yield "patient: unknown, so ties must hold the narrowest group that is known (article, folder, study)"
     if (record.image, record.volume, record.video).count(None) < 2:
         yield "image, volume, video: expected at most one of them, found several"
@@ -49,6 +52,9 @@ def _of_values(record: Record) -> Iterator[str]:
         yield f"masks: expected {', '.join(MASKS)}, found {unknown}"
     if unknown := sorted(record.clinical.keys() - CLINICAL.keys()):
         yield f"clinical: expected names of schema.CLINICAL, found {unknown}"
+    for name, found in record.clinical.items():
+        if found is not None and name in CLINICAL and not CLINICAL[name].fits(found):
+            yield f"clinical.{name}: expected {CLINICAL[name]}, found {found!r}"
     for box in record.boxes or ():
         if not _is_box(box):
             yield f"boxes: expected a name, a corner at 0 or more, a positive size and a score of 0 to 1, found {box}"

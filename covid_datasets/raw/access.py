@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from covid_datasets.catalog.card import Choice, Pattern, Resource
 from covid_datasets.catalog.layout import readable
-from covid_datasets.catalog.listing import read_listing
-from covid_datasets.catalog.manifest import read_manifest
-from covid_datasets.raw.local import Local, archive_names
+from covid_datasets.raw.kinds import kind_of
+from covid_datasets.raw.local import Local
 from covid_datasets.raw.survey import Survey
 
 SHOWN = 20
 WIDTH = 96
-_WHY: Mapping[str, str] = {
-    "open": "A part of it has no address that a program can read.",
-    "account": "It needs an account of your own.",
-    "request": "Its owners give it on request.",
-    "web": "It is on web pages, and no terms let a program copy them.",
-    "defunct": "It is no longer published.",
-}
 
 
 def access_text(choice: Choice) -> str:
@@ -30,7 +22,7 @@ def access_text(choice: Choice) -> str:
     numbered = [_wrapped(f"  {number}. ", step) for number, step in enumerate(steps, start=1)]
     return "\n".join(
         [
-            f"{name} ({card.title}): only you can fetch it. {_WHY[card.access.kind]}",
+            f"{name} ({card.title}): only you can fetch it. {card.access.why}",
             *(["", "Steps:", *numbered] if numbered else []),
             "",
             "Your folder is then:",
@@ -91,32 +83,7 @@ def above_text(folder: str) -> str:
 
 def _drawn(resource: Resource, *, fetched: bool) -> Iterator[str]:
     """Draw one resource; of a source that is got by hand, the parts with an address are ``fetched`` all the same."""
-    note = "downloaded for you where it is not there" if fetched else ""
-    if resource.archive == "folder":
-        yield from _drawn_folder(resource)
-    elif resource.archive == "bucket":
-        count = len(read_listing(resource.listing))
-        yield f"{{series}}/*.dcm   ({count:,} series, each in a folder of its own, of any name or depth)"
-    elif resource.archive == "none":
-        yield f"{resource.path}   ({note})" if note else resource.path
-    else:
-        held = f"{len(read_manifest(resource.manifest)):,} files" if resource.manifest else "its files"
-        name = archive_names(resource.copies[0])[-1] if resource.copies else f"{resource.name}.{resource.archive}"
-        where = f"unpacked into {resource.folder}" if resource.folder else "unpacked"
-        yield f"{name}   ({', '.join(filter(None, ['untouched', f'or {where}: {held}', note]))})"
-
-
-def _drawn_folder(resource: Resource) -> Iterator[str]:
-    """Draw what a user puts together: the files of one folder below each other."""
-    files = [(*(resource.folder + readable(each.glob)).rpartition("/")[::2], each) for each in resource.files]
-    width = max(len(name) for _, name, _ in files)
-    opened = ""
-    for folder, name, pattern in files:
-        if folder != opened:
-            yield f"{folder}/"
-        opened = folder
-        needed = "needed: " if pattern.required else ""
-        yield f"{'  ' if folder else ''}{name.ljust(width)}   ({needed}{pattern.what})"
+    return kind_of(resource).draw(resource, "downloaded for you where it is not there" if fetched else "")
 
 
 def examples(choice: Choice) -> list[Pattern]:

@@ -12,6 +12,7 @@ from typing import Any
 from covid_datasets.catalog.cards import choose
 from covid_datasets.progress import amount
 from covid_datasets.raw.access import above_text, expected_tree, how_to_get, listed
+from covid_datasets.raw.kinds import check_card
 from covid_datasets.raw.local import mount_local
 from covid_datasets.raw.survey import survey
 
@@ -92,13 +93,14 @@ def check(name: str, data_dir: str | os.PathLike[str], config: str | None = None
     """
     choice = choose(name, config)
     resources = choice.resources
+    check_card(choice.card)
     local = mount_local(Path(data_dir), choice.every_resource)
     # As when building: whoever brings a part of what has to be got by hand gets the open ones downloaded.
     fetched = bool(local.mounts) and not all(resource.copies for resource in resources)
     lacking = [resource for resource in resources if resource.name not in local.mounts]
     downloads = [resource for resource in lacking if fetched and resource.copies]
-    found = survey([resource for resource in resources if resource not in downloads], local.mounts)
-    sizes = [size for mount in local.mounts.values() for size in mount.sizes().values()]
+    found = survey([resource for resource in resources if resource not in downloads], local.mounts, local.look)
+    sizes = [size for mount in local.mounts.values() for size in local.look.sizes(mount).values()]
     return Check(
         name=choice.name,
         version=choice.version,

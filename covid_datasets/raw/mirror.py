@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import uuid
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from covid_datasets.catalog.card import Card, Choice, Copy, Resource
-from covid_datasets.catalog.listing import read_listing
-from covid_datasets.errors import CacheError, ChangedUpstreamError, NoSpaceError, UsageError
-from covid_datasets.fetch.download import Accept, Download, locate_all
-from covid_datasets.fetch.partial import Limits, check_space, hash_file, make_folder
+from covid_datasets.disk import check_space, make_folder, refused, whole
+from covid_datasets.errors import ChangedUpstreamError, UsageError
+from covid_datasets.fetch.asset import Asset
+from covid_datasets.fetch.cached import Download
+from covid_datasets.fetch.partial import hash_file
 from covid_datasets.fetch.places import local_path, place, redacted
-from covid_datasets.raw.bucket import bring_series
-from covid_datasets.settings import Settings
 
 SUMS = "SHA256SUMS"
 
@@ -35,46 +30,57 @@ class Mirrored:
     action: Literal["stored", "kept"]
 
 
-def write_mirror(
-    choices: Sequence[Choice],
-    destination: Path | str,
-    settings: Settings,
-    *,
-    accept: Callable[[Choice], Accept | Mapping[str, Accept] | None] | None = None,
-    limits: Limits | None = None,
-) -> list[Mirrored]:
-    """Put every resource that has an address into ``destination`` as ``<host>/<path>``, verified, with a SHA256SUMS.
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """A mirror that is being made: its folder, the hashes of what it holds, and the source whose files come next."""
 
-    Each resource is stored under the URL of the copy that it came from; whoever uses the mirror tries the copies in
-    the same order and so arrives there. What is in the mirror and right is not fetched again.
+    folder: Path
+    sums: dict[str, str]
+    dataset: str
 
-    Args:
-        choices: The sources, each in a version; the files of all its configs are copied.
-        destination: A local folder.
-        settings: Where to get the files from.
-        accept: Gives the check of a source's copies, as ``locate_all`` takes it.
-        limits: Patience of the network.
-    """
+    def present(self, asset: Asset) -> Mirrored | None:
+        """Find a file that an earlier run stored, if its bytes are still what they were and what is published."""
+        for url in asset.urls:
+            path = self.folder / place(url)
+            known = self.sums.get(place(url), "")
+            if not path.is_file() or not (known or asset.published):
+                continue
+            found = hash_file(path, asset.published)
+            same = all(getattr(found, name) == value for name, value in asset.published.items())
+            if same and known in ("", found.sha256) and asset.size in (None, found.size):
+                return Mirrored(self.dataset, asset.name, redacted(url), path, found.size, found.sha256, "kept")
+        return None
+
+    def keep(self, name: str, download: Download, url: str) -> Mirrored:
+        """Store a file, unless it is there."""
+        there = self.present(Asset(name=name, urls=(url,), size=download.size, sha256=download.sha256))
+        return there or self.store(name, download, url)
+
+    def store(self, name: str, download: Download, url: str) -> Mirrored:
+        """Copy a file beside its place, check it there, and only then give it its name."""
+        target = self.folder / place(url)
+        make_folder(target.parent)
+        check_space(target.parent, download.size)
+        try:
+            with whole(target) as private:
+                shutil.copyfile(download.path, private)
+                found = hash_file(private)
+                if found.size != download.size or download.sha256 not in ("", found.sha256):
+                    raise ChangedUpstreamError(
+                        f"{download.path}: expected {download.size:,} bytes with sha256 {download.sha256}, found "
+                        f"{found.size:,} with {found.sha256} while copying. Next: delete that file and run again"
+                    )
+        except OSError as error:
+            raise refused(target, error) from error
+        self.sums[place(url)] = found.sha256
+        return Mirrored(self.dataset, name, redacted(url), target, found.size, found.sha256, "stored")
+
+
+def open_folder(destination: Path | str) -> Path:
+    """Make the folder of a mirror, or find it."""
     folder = _local_folder(destination)
     make_folder(folder)
-    sums = read_sums(folder)
-    results: list[Mirrored] = []
-    for choice in choices:
-        fetchable = [resource for resource in choice.every_resource if resource.copies]
-        single = [resource for resource in fetchable if resource.archive != "bucket"]
-        present = {r.name: found for r in single if (found := _present(choice.card, r, folder, sums))}
-        lacking = [resource for resource in single if resource.name not in present]
-        chosen = accept(choice) if accept else None
-        located = locate_all(lacking, settings, accept=chosen, limits=limits, title=f"Mirroring {choice.card.id}")
-        for resource in fetchable:
-            if resource.archive == "bucket":
-                stored = _store_bucket(choice.card, resource, settings, folder, sums, limits)
-            else:
-                stored = [present.get(resource.name) or _store(choice.card, resource, *located[resource.name], folder)]
-            sums |= {found.path.relative_to(folder).as_posix(): found.sha256 for found in stored}
-            results += stored
-        _write_sums(folder, sums)
-    return results
+    return folder
 
 
 def read_sums(folder: Path) -> dict[str, str]:
@@ -100,58 +106,7 @@ def _local_folder(destination: Path | str) -> Path:
     return path
 
 
-def _present(card: Card, resource: Resource, folder: Path, sums: dict[str, str]) -> Mirrored | None:
-    """Find a copy that an earlier run stored, if its bytes are still what they were and what is published."""
-    for copy in resource.copies:
-        path = folder / place(copy.url)
-        known = sums.get(place(copy.url), "")
-        if not path.is_file() or not (known or resource.sha256 or resource.md5):
-            continue
-        found = hash_file(path, md5=bool(resource.md5))
-        same = known in ("", found.sha256) and resource.sha256 in ("", found.sha256) and resource.md5 in ("", found.md5)
-        if same and resource.size in (None, found.size):
-            return Mirrored(card.id, resource.name, redacted(copy.url), path, found.size, found.sha256, "kept")
-    return None
-
-
-def _store_bucket(
-    card: Card, resource: Resource, settings: Settings, folder: Path, sums: dict[str, str], limits: Limits | None
-) -> list[Mirrored]:
-    """Store every series of a bucket with its list, so that the mirror works as a folder and behind any web server."""
-    stored = []
-    for brought in bring_series(resource, read_listing(resource.listing).values(), settings, limits=limits):
-        for url, download in (*brought.pages, *brought.files):
-            only = Resource(name=resource.name, copies=(Copy(url=url),), path=place(url), sha256=download.sha256)
-            stored.append(_present(card, only, folder, sums) or _store(card, only, download, only.copies[0], folder))
-    return stored
-
-
-def _store(card: Card, resource: Resource, download: Download, copy: Copy, folder: Path) -> Mirrored:
-    """Copy a file beside its place, check it there, and only then give it its name."""
-    target = folder / place(copy.url)
-    make_folder(target.parent)
-    check_space(target.parent, download.size, 0)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        shutil.copyfile(download.path, temporary)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        found = hash_file(temporary)
-        if found.size != download.size or download.sha256 not in ("", found.sha256):
-            raise ChangedUpstreamError(
-                f"{download.path}: expected {download.size:,} bytes with sha256 {download.sha256}, found "
-                f"{found.size:,} with {found.sha256} while copying. Next: delete that file and run again"
-            )
-        os.replace(temporary, target)
-    except OSError as error:
-        kind = NoSpaceError if "space" in str(error).lower() else CacheError
-        raise kind(f"{target}: cannot be written: {error.strerror or error}. Next: choose another folder") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-    return Mirrored(card.id, resource.name, redacted(copy.url), target, found.size, found.sha256, "stored")
-
-
-def _write_sums(folder: Path, sums: dict[str, str]) -> None:
-    temporary = folder / f".{SUMS}.{uuid.uuid4().hex[:8]}"
-    temporary.write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)), encoding="utf-8")
-    os.replace(temporary, folder / SUMS)
+def write_sums(folder: Path, sums: dict[str, str]) -> None:
+    """Write the SHA256SUMS of a mirror."""
+    with whole(folder / SUMS) as private:
+        private.write_text("".join(f"{sums[name]}  {name}\n" for name in sorted(sums)), encoding="utf-8")

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from covid_datasets.catalog.card import Card, Choice, Copy, Resource
+from covid_datasets.catalog.card import Card, Choice, Resource
 from covid_datasets.catalog.cards import choose
+from covid_datasets.disk import check_space
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
-from covid_datasets.fetch.download import Download, locate_all
+from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.raw.access import access_text, how_to_get, incomplete_text
-from covid_datasets.raw.bucket import fetch_bucket
-from covid_datasets.raw.local import Local, mount_archive, mount_local, shown
-from covid_datasets.raw.mirror import Mirrored, write_mirror
-from covid_datasets.raw.series import SeriesMount
-from covid_datasets.raw.survey import missing_files, survey
-from covid_datasets.raw.tree import Mount, RawTree
+from covid_datasets.raw.kinds import by_kind, check_card
+from covid_datasets.raw.local import Local, mount_local
+from covid_datasets.raw.mirror import Mirror, Mirrored, open_folder, read_sums, write_sums
+from covid_datasets.raw.origin import Brought
+from covid_datasets.raw.origin import Origin as Origin
+from covid_datasets.raw.places import shown
+from covid_datasets.raw.survey import survey
+from covid_datasets.raw.terms import require_terms
+from covid_datasets.raw.tree import RawTree
 from covid_datasets.settings import Settings
 
-BUCKET_PROOF = "recorded on first download; number of files and bytes of each series as listed"
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a resource came from and how sure it is; goes into the manifest of a build."""
-
-    resource: str
-    place: str
-    sha256: str
-    verified: str
+GIVEN = "given by the user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +53,7 @@ def obtain(
     allow_missing: bool = False,
 ) -> Obtained:
     """Get the raw files of a source, from ``data_dir`` where given, else from the source's copies in order."""
+    check_card(choice.card)
     resources = choice.resources
     by_hand = [resource for resource in resources if not resource.copies]
     if data_dir is None and needs_hands(choice.card, resources, settings):
@@ -66,7 +61,7 @@ def obtain(
     local = Local({}, [], {}) if data_dir is None else mount_local(Path(data_dir), choice.every_resource)
     mounts = {each.name: local.mounts[each.name] for each in resources if each.name in local.mounts}
     unusable = dict(local.damaged)
-    origins = [Origin(name, shown(mount.location), "", _proof(mount)) for name, mount in mounts.items()]
+    origins = [Origin(name, shown(mount.location), "", mount.proof or GIVEN) for name, mount in mounts.items()]
     if data_dir is None or (by_hand and mounts):  # what is open completes what its user has to bring
         lacking = [resource for resource in resources if resource.copies and resource.name not in mounts]
         brought, told = _bring(lacking, settings, allow_missing=allow_missing)
@@ -77,9 +72,9 @@ def obtain(
         origins += [origin for _, origin in brought.values()]
     mounts = {resource.name: mounts[resource.name] for resource in resources if resource.name in mounts}
     raw = RawTree(tuple(mounts.values()), choice.version, choice.config, dict(choice.form.options))
-    found = survey(resources, mounts)
+    found = survey(resources, mounts, local.look)
     # What an optional part lacks may not be needed; the build counts what is, see `covid_datasets.prepare.components`.
-    needed = survey([resource for resource in resources if not resource.optional], mounts)
+    needed = survey([resource for resource in resources if not resource.optional], mounts, local.look)
     short = needed.is_short(choice.state.tolerance)
     if short and not allow_missing:
         place = "the copies that could be reached" if data_dir is None else f"data_dir {data_dir}"
@@ -97,30 +92,21 @@ def needs_hands(card: Card, resources: Sequence[Resource], settings: Settings) -
 
 def _bring(
     resources: Sequence[Resource], settings: Settings, *, allow_missing: bool
-) -> tuple[dict[str, tuple[Mount | SeriesMount, Origin]], dict[str, CovidDatasetsError]]:
+) -> tuple[dict[str, Brought], dict[str, CovidDatasetsError]]:
     """Download what is open; an optional resource, or one that may be missing, that cannot be had is told."""
     told: dict[str, CovidDatasetsError] = {}
 
-    def on_error(resource: Resource, error: CovidDatasetsError) -> None:
+    def lost(resource: Resource, name: str, error: CovidDatasetsError) -> None:
         if not (allow_missing or resource.optional):
             raise error
-        told[resource.name] = error
+        told[name] = error
 
-    files = [resource for resource in resources if resource.archive != "bucket"]
-    accept = {resource.name: _whole(resource) for resource in files}
-    located = locate_all(files, settings, accept=accept, on_error=on_error)
-    found: dict[str, tuple[Mount | SeriesMount, Origin]] = {}
-    for resource in resources:
-        if resource.archive == "bucket":
-            series, digest = fetch_bucket(resource, settings, on_error=told.setdefault if allow_missing else None)
-            if series.folders:
-                found[resource.name] = series, Origin(resource.name, resource.copies[0].url, digest, BUCKET_PROOF)
-        elif resource.name in located:
-            download, copy = located[resource.name]
-            mount = _mount(resource, download, copy)
-            proof = "content manifest" if mount.manifest else download.verified
-            found[resource.name] = mount, Origin(resource.name, download.url, download.sha256, proof)
-    return found, told
+    transfer, found = Transfer(settings), dict[str, Brought]()
+    needed = sum(kind.bytes_to_come(each, settings) for kind, each in by_kind(resources))
+    check_space(settings.downloads, needed, transfer.limits.margin)
+    for kind, each in by_kind(resources):
+        found |= kind.bring(each, transfer, lost)
+    return {resource.name: found[resource.name] for resource in resources if resource.name in found}, told
 
 
 def make_mirror(
@@ -129,37 +115,33 @@ def make_mirror(
     *,
     cache_dir: str | os.PathLike[str] | None = None,
     mirror: str | None = None,
+    accept_licence: bool = False,
 ) -> list[Mirrored]:
     """Copy the raw files of sources ("cohen", "cohen@2020-06-22") into a folder that works as a mirror elsewhere."""
     choices = [choose(name) for name in names]
+    for choice in choices:
+        check_card(choice.card)
     settings = Settings.resolve(cache_dir, mirror)
     for choice in choices:
         if needs_hands(choice.card, choice.every_resource, settings):
             carried = "What you fetched by hand needs no mirror: carry the folder over, and use it there."
             raise AccessRequired(f"{access_text(choice)}\n{carried}")
-    return write_mirror(
-        choices,
-        Path(destination),
-        settings,
-        accept=lambda choice: {resource.name: _whole(resource) for resource in choice.every_resource},
-    )
+        require_terms(choice.card, settings, accept_licence)
+    return write_mirror(choices, destination, Transfer(settings))
 
 
-def _proof(mount: Mount | SeriesMount) -> str:
-    return "content manifest" if mount.manifest else "given by the user"
+def write_mirror(choices: Sequence[Choice], destination: str | os.PathLike[str], transfer: Transfer) -> list[Mirrored]:
+    """Put every resource that has an address into ``destination`` as ``<host>/<path>``, verified, with a SHA256SUMS.
 
-
-def _whole(resource: Resource) -> Callable[[Download, Copy], bool]:
-    """Accept a copy that holds every file of the manifest; a smaller one serves only where no copy is whole."""
-
-    def is_whole(download: Download, copy: Copy) -> bool:
-        mount = _mount(resource, download, copy)
-        return not missing_files(resource, mount, mount.sizes())
-
-    return is_whole
-
-
-def _mount(resource: Resource, download: Download, copy: Copy) -> Mount:
-    if resource.archive == "none":
-        return Mount((str(download.path.parent),), only=resource.path, member=download.path.name)
-    return mount_archive((str(download.path),), copy, resource)
+    Each file is stored under the URL that it came from; whoever uses the mirror tries the copies in the same order and
+    so arrives there. What is in the mirror and right is not fetched again.
+    """
+    folder = open_folder(os.fspath(destination))
+    sums, results = read_sums(folder), list[Mirrored]()
+    for choice in choices:
+        into = Mirror(folder, sums, choice.card.id)
+        for kind, each in by_kind([resource for resource in choice.every_resource if resource.copies]):
+            results += kind.mirror(each, into, transfer)
+            sums |= {found.path.relative_to(folder).as_posix(): found.sha256 for found in results}
+        write_sums(folder, sums)
+    return results

@@ -13,6 +13,7 @@ from covid_datasets.raw.guards import check_bomb, check_name, check_size
 MAX_TAR_HEADER_BYTES = 1 << 20
 """A long name or other header of a tar file beyond this is no name: it would be held in memory whole."""
 _SOLARIS_HEADER = b"X"
+_CHUNK = 1 << 18
 
 
 class TarHeader(tarfile.TarInfo):
@@ -29,9 +30,12 @@ class TarHeader(tarfile.TarInfo):
 
 
 class Tar:
-    """A tar file, plain or compressed. A compressed one is fast only in the order of its members."""
+    """A tar file, plain or compressed. Of gzip any order is fast, of bzip2 and xz only that of its members."""
 
-    def __init__(self, archive: tarfile.TarFile, shown: str, size: int) -> None:
+    def __init__(self, stream: IO[bytes], shown: str, size: int) -> None:
+        """List a tar file of ``size`` bytes, whose inflated content is ``stream``."""
+        archive = tarfile.open(fileobj=stream, mode="r:", tarinfo=TarHeader)  # noqa: SIM115
+        self._stream = stream
         self._archive = archive
         self._shown = shown
         self._lock = threading.Lock()
@@ -55,8 +59,7 @@ class Tar:
 
     def _check_end(self) -> None:
         """Refuse a tar file that just stops: Python takes a damaged or absent header for the end of the list."""
-        stream = self._archive.fileobj
-        assert stream is not None
+        stream = self._stream
         stream.seek(self._archive.offset)
         if stream.read(tarfile.BLOCKSIZE) != b"\0" * tarfile.BLOCKSIZE:
             raise DamagedFileError(
@@ -64,6 +67,8 @@ class Tar:
                 f"files, found something else at byte {self._archive.offset:,}: it is truncated or damaged. "
                 "Delete it and fetch it again."
             )
+        while stream.read(_CHUNK):  # to the end, where compressed streams have their checksums
+            pass
 
     def names(self) -> Iterable[str]:
         """List every file inside."""
@@ -91,6 +96,10 @@ class Tar:
                 f"{self._shown}: member {name!r}: expected {member.size:,} bytes, found {len(data):,}"
             )
         return data
+
+    def position(self, name: str) -> int:
+        """Tell where a member begins: reading in this order is what is fast."""
+        return self._members[name].offset_data
 
     def open(self, name: str) -> IO[bytes]:
         """Open a member for seeking reads."""

@@ -5,117 +5,33 @@ from __future__ import annotations
 import codecs
 import fnmatch
 import os
-from collections.abc import Mapping
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from covid_datasets.catalog.layout import matches
-from covid_datasets.catalog.manifest import Identity, read_manifest
+from covid_datasets.catalog.manifest import Identity
 from covid_datasets.errors import DamagedFileError, NotThereError
-from covid_datasets.raw.archives import Location, open_archive
-from covid_datasets.raw.series import SeriesMount
+from covid_datasets.raw.archives import open_archive
+from covid_datasets.raw.mounts import Look, Mount, TreeMount
 
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """Where the files of one resource are.
-
-    The canonical path ``folder + p`` is the member ``root + p`` at ``location``, with names spelled as this copy spells
-    them (``rename``). A ``manifest`` says which files there are to be; ``only`` is the one path of a plain file;
-    ``globs`` are the files that belong to a folder which was filled by hand.
-    """
-
-    location: Location
-    root: str = ""
-    rename: tuple[tuple[str, str], ...] = ()
-    manifest: str = ""
-    only: str = ""
-    member: str = ""
-    globs: tuple[str, ...] = ()
-    folder: str = ""
-
-    def place_of(self, path: str) -> tuple[Location, str]:
-        """Tell where a file lies: the folder or archive, and its name inside."""
-        return self.location, self.spelled(path)
-
-    def spelled(self, path: str) -> str:
-        """Name the member that holds ``path`` in this copy."""
-        if self.only:
-            return self.member
-        path = path.removeprefix(self.folder)
-        for old, new in self.rename:
-            path = path.replace(old, new)
-        return self.root + path
-
-    def size(self, path: str) -> int | None:
-        """Return the size of a file, ``None`` where it is not here."""
-        if self.only and path != self.only:
-            return None
-        inner = path.removeprefix(self.folder)
-        if not path.startswith(self.folder):
-            return None
-        if self.manifest and inner not in read_manifest(self.manifest):
-            return None
-        if self.globs and not matches(inner, self.globs):
-            return None
-        return open_archive(self.location).size(self.spelled(path))
-
-    def sizes(self) -> dict[str, int]:
-        """List the canonical paths of the files that are here, with their sizes."""
-        if self.only:
-            size = self.size(self.only)
-            return {} if size is None else {self.only: size}
-        inside = self._members()
-        if self.manifest:
-            named = {path: self.spelled(self.folder + path) for path in read_manifest(self.manifest)}
-            return {self.folder + path: inside[name] for path, name in named.items() if name in inside}
-        here = {name.removeprefix(self.root): size for name, size in inside.items() if name.startswith(self.root)}
-        return {self.folder + path: size for path, size in here.items() if not self.globs or matches(path, self.globs)}
-
-    def identity(self, path: str) -> Identity | None:
-        """Return what the manifest says that this file must be."""
-        if not self.manifest or not path.startswith(self.folder):
-            return None
-        return read_manifest(self.manifest).get(path.removeprefix(self.folder))
-
-    def below(self, folder: str) -> Mount | None:
-        """Return the same files, named as seen from a folder; ``None`` where nothing of it is here."""
-        if self.folder.startswith(folder):
-            return replace(self, folder=self.folder.removeprefix(folder))
-        if self.folder or self.manifest or self.only or self.globs:
-            return None
-        return replace(self, root=self.root + folder)
-
-    def _members(self) -> Mapping[str, int]:
-        """List the members under the root; of a folder on a disk only that part, as it may hold many other mounts."""
-        below = os.path.join(self.location[0], self.root)
-        if len(self.location) > 1 or not self.root.endswith("/") or not os.path.isdir(below):
-            return open_archive(self.location).sizes()
-        return {self.root + name: size for name, size in open_archive((below,)).sizes().items()}
-
-    def expected(self) -> list[str]:
-        """List the canonical paths that are to be here; without a manifest, those that are."""
-        return [self.folder + path for path in read_manifest(self.manifest)] if self.manifest else list(self.sizes())
-
-    def beside(self) -> list[str]:
-        """List every path under the root, also of files that belong to nothing."""
-        return [
-            name.removeprefix(self.root) for name in open_archive(self.location).names() if name.startswith(self.root)
-        ]
-
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a file that is here."""
-        return open_archive(self.location).read(self.spelled(path))
+FEW = 8
+"""Mounts that are asked in turn where a file is; of more than these there is an index."""
+INDEXES = 4
+_indexes: OrderedDict[str, dict[str, int]] = OrderedDict()
+"""Path -> number of its mount, by the token of the tree: built once in a process, and inherited by those it forks."""
 
 
 @dataclass(frozen=True, slots=True)
 class RawTree:
     """Every raw file of one version of a source; small enough to send to any worker."""
 
-    mounts: tuple[Mount | SeriesMount, ...]
+    mounts: tuple[Mount, ...]
     version: str = ""
     config: str = "default"
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
+    token: str = field(default_factory=lambda: uuid.uuid4().hex, init=False, compare=False, repr=False)
 
     @classmethod
     def of_folder(
@@ -127,13 +43,14 @@ class RawTree:
         options: Mapping[str, int | float | str | bool] | None = None,
     ) -> RawTree:
         """Take a plain folder as the source's tree, with no questions asked."""
-        return cls((Mount((str(Path(folder).absolute()),)),), version, config, dict(options or {}))
+        return cls((TreeMount((str(Path(folder).absolute()),)),), version, config, dict(options or {}))
 
     def sizes(self) -> dict[str, int]:
         """List every file with its size; where two mounts hold one path, the first counts."""
         found: dict[str, int] = {}
+        look = Look()
         for mount in reversed(self.mounts):
-            found |= mount.sizes()
+            found |= look.sizes(mount)
         return found
 
     def paths(self, pattern: str = "*") -> list[str]:
@@ -142,7 +59,8 @@ class RawTree:
 
     def expected(self, pattern: str = "*") -> list[str]:
         """List the files that a whole copy has and whose path matches, also those that this copy lacks."""
-        found = {path for mount in self.mounts for path in mount.expected()}
+        look = Look()
+        found = {path for mount in dict.fromkeys(self.mounts) for path in mount.expected(look)}
         return sorted(path for path in found if fnmatch.fnmatchcase(path, pattern))
 
     def has(self, path: str) -> bool:
@@ -151,10 +69,11 @@ class RawTree:
 
     def size(self, path: str) -> int:
         """Return the size of a file in bytes."""
-        for mount in self.mounts:
-            if (size := mount.size(path)) is not None:
-                return size
-        raise self._absent(path)
+        mount = self._mount(path)
+        size = None if mount is None else mount.size(path)
+        if size is None:
+            raise self._absent(path)
+        return size
 
     def read(self, path: str) -> bytes:
         """Return the untouched bytes of a file."""
@@ -162,6 +81,17 @@ class RawTree:
         if mount is None:
             raise self._absent(path)
         return mount.read(path)
+
+    def in_order(self, paths: Iterable[str]) -> list[str]:
+        """Sort files as they lie in their archives: the order in which reading many of them is quickest."""
+        return sorted(paths, key=self._position)
+
+    def _position(self, path: str) -> tuple[int, int, str]:
+        mount = self._mount(path)
+        place = None if mount is None else mount.place_of(path)
+        if mount is None or place is None:
+            raise self._absent(path)
+        return self.mounts.index(mount), open_archive(place[0]).position(place[1]), path
 
     def text(self, path: str) -> str:
         """Decode a text file: UTF-8, else Windows-1252, the two that sources of this field use.
@@ -180,15 +110,36 @@ class RawTree:
 
     def identity(self, path: str) -> Identity | None:
         """Return what a manifest says that this file must be."""
-        return next((identity for mount in self.mounts if (identity := mount.identity(path))), None)
+        return next((found for mount in self._candidates(path) if (found := mount.identity(path))), None)
 
     def below(self, folder: str) -> RawTree:
         """Return one part ("cohen/") of a source that is composed of others, as that other source's own tree."""
         inside = (mount.below(folder) for mount in self.mounts)
         return replace(self, mounts=tuple(mount for mount in inside if mount is not None))
 
-    def _mount(self, path: str) -> Mount | SeriesMount | None:
-        return next((mount for mount in self.mounts if mount.size(path) is not None), None)
+    def _mount(self, path: str) -> Mount | None:
+        return next((mount for mount in self._candidates(path) if mount.size(path) is not None), None)
+
+    def _candidates(self, path: str) -> tuple[Mount, ...]:
+        """Give the mounts that may hold a path: a few are asked in turn, of many an index knows which."""
+        if len(self.mounts) <= FEW:
+            return self.mounts
+        if self.token not in _indexes:
+            while len(_indexes) >= INDEXES:
+                _indexes.popitem(last=False)
+            _indexes[self.token] = self._index()
+        found = _indexes[self.token].get(path)
+        return () if found is None else (self.mounts[found],)
+
+    def _index(self) -> dict[str, int]:
+        """Tell which mount has each path that is here or expected; of several the first one that holds it."""
+        look, found = Look(), dict[str, int]()
+        numbered = list(enumerate(self.mounts))
+        for number, mount in reversed(numbered):
+            found |= dict.fromkeys(mount.expected(look), number)
+        for number, mount in reversed(numbered):
+            found |= dict.fromkeys(look.sizes(mount), number)
+        return found
 
     def _absent(self, path: str) -> NotThereError:
         places = ", ".join(" -> ".join(mount.location) for mount in self.mounts) or "nowhere"

@@ -21,6 +21,11 @@ class Zip:
         for member in archive.infolist():
             if member.is_dir():
                 continue
+            if member.volume:
+                raise DamagedFileError(
+                    f"{shown}: expected a whole zip, found the last part of a split one. Next: put its parts together "
+                    "(zip -s 0 last.zip --out whole.zip), or unpack it, and give that as data_dir="
+                )
             check_name(member.filename, shown)
             if stat.S_ISLNK(member.external_attr >> 16):
                 raise UnsafeArchiveError(f"{shown}: member {member.filename!r} is a link; links are refused")
@@ -31,9 +36,10 @@ class Zip:
                 )
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 # Python inflates the rarer methods without a bound on what they give.
+                method = {9: "9, Deflate64"}.get(member.compress_type, str(member.compress_type))
                 raise DamagedFileError(
                     f"{shown}: member {member.filename!r}: expected stored or deflated content, found compression "
-                    f"method {member.compress_type}. Unpack it and give the folder as data_dir="
+                    f"method {method}. Unpack it and give the folder as data_dir="
                 )
             check_size(member.filename, member.file_size, shown)
             check_bomb(f"member {member.filename!r}", member.file_size, member.compress_size, shown)
@@ -70,6 +76,10 @@ class Zip:
                 f"{self._shown}: member {name!r}: expected {member.file_size:,} bytes, found {len(data):,}"
             )
         return data
+
+    def position(self, name: str) -> int:
+        """Tell where a member begins."""
+        return self._members[name].header_offset
 
     def open(self, name: str) -> IO[bytes]:
         """Open a member for seeking reads; seeking back inflates again."""

@@ -14,21 +14,31 @@ SALT = "covid_datasets/patient/1"
 """Changing the salt moves every patient that is not in a published file; it never changes."""
 
 
-def assign(groups: Sequence[int], patients: Sequence[str], published: Mapping[str, str]) -> list[str]:
-    """Give every row the split of its group.
+def everybody(dataset: str) -> str:
+    """Name the group of all rows of a source of which nobody knows which show one person.
 
-    A group of which published splits disagree, because new evidence joined two, goes whole to the test set
-    before validation before train: a published test set never loses a row.
+    >>> everybody("cohen")
+    'cohen/*'
+    """
+    return f"{dataset}/*"
+
+
+def assign(groups: Sequence[int], units: Sequence[str], published: Mapping[str, str]) -> list[str]:
+    """Give every row the split of its group; ``units`` name its patient, or what stands for an unknown one.
+
+    All of a source as one group is train, for want of anything to hold out. A group of which published splits
+    disagree, because new evidence joined two, goes whole to the test set before validation before train: a published
+    test set never loses a row.
 
     >>> assign([0, 0, 2], ["d/1", "d/2", "d/3"], {"d/2": "test", "d/3": "train"})
     ['test', 'test', 'train']
     """
     votes: dict[int, set[str]] = {}
     keys: dict[int, str] = {}
-    for group, patient in zip(groups, patients, strict=True):
-        keys[group] = min(keys.get(group, patient), patient)
-        if patient in published:
-            votes.setdefault(group, set()).add(published[patient])
+    for group, unit in zip(groups, units, strict=True):
+        keys[group] = min(keys.get(group, unit), unit)
+        if split := published.get(unit, SPLITS[0] if unit.endswith("/*") else ""):
+            votes.setdefault(group, set()).add(split)
     chosen = {group: _decide(votes.get(group, set()), key) for group, key in keys.items()}
     return [chosen[group] for group in groups]
 

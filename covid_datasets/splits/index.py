@@ -46,6 +46,19 @@ class Index:
         return [value or "" for value in self.strings(name)]
 
     @cached_property
+    def units(self) -> list[str]:
+        """What a published split names for each row: its patient or group, else, where there is neither, the sample."""
+        return [
+            unit or sample for unit, sample in zip(self.strings("patient_id"), self.texts("sample_id"), strict=True)
+        ]
+
+    @cached_property
+    def known_patients(self) -> list[str | None]:
+        """The patient of each row; ``None`` where nobody knows, and ``patient_id`` names a group or nothing."""
+        pairs = zip(self.strings("patient_id"), self.column("patient_known"), strict=True)
+        return [patient if known else None for patient, known in pairs]
+
+    @cached_property
     def links(self) -> list[Link]:
         """All evidence that rows belong together, metadata first, pixels last."""
         return [

@@ -36,7 +36,7 @@ def scheme_splits(index: Index, datasets: Sequence[str], scheme: str) -> list[st
         published: dict[str, str] = {}
         for dataset in datasets:
             published |= published_splits(dataset)
-        return list(assign(index.groups, index.texts("patient_id"), published))
+        return list(assign(index.groups, index.units, published))
     if scheme == "official":
         found = index.strings("official_split")
         if not any(found):
@@ -56,9 +56,8 @@ def _fold_of(scheme: str) -> tuple[int, int]:
 
 
 def _fold(index: Index, fold: int, folds: int) -> list[str]:
-    patients = index.texts("patient_id")
     keys: dict[int, str] = {}
-    for group, patient in zip(index.groups, patients, strict=True):
-        keys[group] = min(keys.get(group, patient), patient)
+    for group, unit in zip(index.groups, index.units, strict=True):
+        keys[group] = min(keys.get(group, unit), unit)
     place = {group: int(hash_fraction(key, f"covid_datasets/fold/{folds}") * folds) + 1 for group, key in keys.items()}
     return ["test" if place[group] == fold else "train" for group in index.groups]

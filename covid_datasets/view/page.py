@@ -5,24 +5,28 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from covid_datasets.catalog.card import Card, Permission, Resource, Version
-from covid_datasets.catalog.cards import names
+from covid_datasets.catalog.card import AccessKind, Card, Permission, Resource, Version
+from covid_datasets.catalog.cards import names, split_name
 from covid_datasets.catalog.layout import readable
-from covid_datasets.catalog.listing import read_listing
+from covid_datasets.catalog.templates import is_template, summary
 from covid_datasets.extras import EXTRAS
+from covid_datasets.fetch.asset import HASHES
 from covid_datasets.raw.access import examples, expected_tree
+from covid_datasets.raw.kinds import kind_of
 
 KNOWN = {
     "all": "known for every row",
     "some": "known for some rows",
     "none": "not known",
 }
-ACCESS = {
+ACCESS: Mapping[AccessKind, str] = {
     "open": "open: downloaded for you",
     "account": "needs an account",
     "request": "needs a request to its owners",
     "web": "from web pages: downloaded for you, file by file",
     "defunct": "no longer published",
+    "view-only": "only shown to readers: no copies may be taken",
+    "private": "never published",
 }
 ALLOWED: Mapping[Permission, str] = {
     "yes": "allowed",
@@ -67,6 +71,15 @@ def _head(card: Card) -> Iterator[str]:
             ("Patients", "none: rows are no people" if card.columns else KNOWN[card.patients.known]),
         ],
     )
+    if card.same_as:
+        same = split_name(card.same_as)[0]
+        yield from ("", f"The same samples as [`{card.same_as}`]({same}.md), which is loaded in its place.")
+    elif not card.has_data:
+        yield from (
+            "",
+            f"**Nothing of it can be loaded.** {card.access.why} This page says all that is known about it.",
+        )
+        return
     yield from (
         "",
         "```python",
@@ -83,6 +96,8 @@ def _data_dir(card: Card) -> str:
 
 
 def _contents(card: Card) -> Iterator[str]:
+    if not card.versions:
+        return
     yield from ("## Contents", "")
     rows = [
         (
@@ -112,6 +127,8 @@ def _version_notes(name: str, version: Version) -> Iterator[str]:
 def _patients(card: Card) -> Iterator[str]:
     known = "" if card.columns else f"Who the patient is: **{KNOWN[card.patients.known]}**. "
     yield from ("## Patients", "", f"{known}{card.patients.how}")
+    if card.patients.consequence:
+        yield from ("", card.patients.consequence)
     yield from _warning(card.patients.warning)
     if card.quotes:
         pages = ", ".join(f"`{name}`" for name in card.quotes)
@@ -127,6 +144,8 @@ def _licence(card: Card) -> Iterator[str]:
     )
     if licence.per_image:
         yield "- each image has its own licence, in the column `license`"
+    if licence.accept:
+        yield "- its terms must be accepted before anything is downloaded: `accept_licence=True`, or `--accept-licence`"
 
 
 def _access(card: Card) -> Iterator[str]:
@@ -134,6 +153,8 @@ def _access(card: Card) -> Iterator[str]:
     if card.access.steps:
         yield ""
         yield from (f"{number}. {step}" for number, step in enumerate(card.access.steps, start=1))
+    if not card.resources:
+        return
     by_hand = [resource for resource in card.choice().every_resource if not resource.copies]
     if card.access.kind == "open" and not by_hand:
         return
@@ -146,9 +167,11 @@ def _access(card: Card) -> Iterator[str]:
 
 
 def _access_text(card: Card) -> str:
-    if not card.resources:
+    if card.same_as:
+        return f"that of `{split_name(card.same_as)[0]}`, which holds the same samples"
+    if not card.resources and card.access.kind == "open":
         return "open: made on the spot, nothing is downloaded"
-    if not any(resource.copies for resource in card.resources) and card.access.kind == "web":
+    if card.resources and not any(resource.copies for resource in card.resources) and card.access.kind == "web":
         return "from web pages: you save them by hand"
     return ACCESS[card.access.kind]
 
@@ -170,33 +193,24 @@ def _resources(card: Card) -> Iterator[str]:
 
 
 def _kind(resource: Resource) -> str:
-    if resource.archive == "folder":
-        return "a folder that you fill by hand"
-    if resource.archive == "bucket":
-        series = read_listing(resource.listing).values()
-        files, size = sum(one.files for one in series), sum(one.bytes for one in series)
-        return f"{len(series):,} series in a public bucket, {files:,} files, {size:,} bytes"
-    if resource.days:
-        return f"a file each day, `{resource.path}`, from {resource.days[0]} to {resource.days[1]}"
-    return f"file `{resource.path}`" if resource.archive == "none" else f"{resource.archive} archive"
+    if many := summary(resource):
+        of_what = resource.path or (resource.copies[0].url if resource.copies else resource.name)
+        return f"{resource.kind}s, `{of_what}`, {many}"
+    return kind_of(resource).describe(resource)
 
 
 def _identity(resource: Resource) -> str:
-    parts = [
-        f"sha256 `{resource.sha256}`" if resource.sha256 else "",
-        f"md5 `{resource.md5}`" if resource.md5 else "",
-        f"each file checked against `catalogs/manifests/{resource.manifest}`" if resource.manifest else "",
-    ]
-    if resource.listing:
-        return (
-            f"number and bytes of the files of each series checked against `catalogs/listings/{resource.listing}`, "
-            "no hash published, recorded on first download"
-        )
-    unknown = "no hash published" + (", recorded on first download" if resource.copies else "")
-    return ", ".join(filter(None, parts)) or unknown
+    hashes = [f"{key} `{value}`" for key in HASHES if (value := getattr(resource, key))]
+    inside = "" if is_template(resource) else kind_of(resource).checked_by(resource)
+    parts = [*hashes, inside, "sizes and hashes as listed" if resource.members else ""]
+    if not (hashes or resource.manifest or resource.members):
+        parts.append("no hash published" + (", recorded on first download" if resource.copies else ""))
+    return ", ".join(filter(None, parts))
 
 
 def _configs(card: Card) -> Iterator[str]:
+    if not card.has_data:
+        return
     yield from ("## Configs", "")
     rows = [
         (
@@ -272,6 +286,8 @@ def _warning(text: str) -> Iterator[str]:
 
 def counts(card: Card) -> tuple[str, str]:
     """Count images and patients for people."""
+    if card.default_version not in card.versions:
+        return "unknown", "unknown"
     _, version = card.version()
     return _number(version.images), _patient_count(card, version)
 

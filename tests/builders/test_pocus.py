@@ -26,7 +26,9 @@ from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.pieces import Task, piece_rows
 from covid_datasets.prepare.plan import make_plan
 from covid_datasets.prepare.result import Built
-from covid_datasets.raw.tree import Mount, RawTree
+from covid_datasets.raw.kinds.archive import ManifestMount
+from covid_datasets.raw.mounts import TreeMount
+from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import Notice, Parts, Record
 from covid_datasets.splits.index import Index
 from tests.small import SmallSources
@@ -472,7 +474,7 @@ def test_the_part_of_the_real_source_that_the_mirror_holds(tmp_path: Path) -> No
 @pytest.mark.skipif(not REAL.is_dir(), reason="no COVID_DATASETS_TEST_REAL")
 def test_the_real_table() -> None:
     manifest = load_card("pocus").resources[0].manifest
-    raw = RawTree((Mount((str(REAL.absolute()),), "data/", (), manifest),), options=FRAMES)
+    raw = RawTree((ManifestMount(TreeMount((str(REAL.absolute()),), "data/"), manifest),), options=FRAMES)
     found = [item for item in records(raw) if isinstance(item, Record)]
     version = load_card("pocus").version()[1]
     assert len(found) == version.images

@@ -15,13 +15,12 @@ from covid_datasets.catalog.layout import absent, is_litter, matches, problem_of
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.raw.local import Local, mount_local
 from covid_datasets.raw.survey import Survey, survey
-from covid_datasets.raw.tree import Mount
 from tests.raw.test_archives import tar_of, zip_of
 
 TEXT = Pattern(glob="case-{case:number}/case.txt", what="its text", required=True)
 FIGURE = Pattern(glob="case-{case:number}/*.(jpg|png)", what="a figure", required=True)
 NOTES = Pattern(glob="notes.csv", what="notes")
-CASES = Resource(name="cases", archive="folder", files=(TEXT, FIGURE, NOTES), steps=("Save them.",))
+CASES = Resource(name="cases", kind="folder", files=(TEXT, FIGURE, NOTES), steps=("Save them.",))
 FILES = {"case-7/case.txt": b"text", "case-7/a.jpg": b"a", "case-12/case.txt": b"text", "case-12/b.PNG": b"b"}
 
 PLAIN = st.text(alphabet="ab1 -.'é[]+?^$\\", min_size=1, max_size=6).filter(lambda text: text.strip(".") != "")
@@ -175,8 +174,9 @@ def test_however_it_lies_there_it_is_the_same(tmp_path: Path, layout: object) ->
 
 def place_of(local: Local) -> tuple[str, str]:
     mount = local.mounts["cases"]
-    assert isinstance(mount, Mount)
-    (folder,), name = mount.place_of("case-7/case.txt")
+    place = mount.place_of("case-7/case.txt")
+    assert place is not None
+    (folder,), name = place
     return folder, name
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from covid_datasets.catalog.taxonomy import (
     UnknownFindingError,
+    agree,
     ancestors,
     classify,
     label_names,
@@ -43,6 +44,8 @@ def test_order_is_append_only() -> None:
         ("no finding", "no_finding"),
         ("  Pneumonia ", "pneumonia"),
         ("Tuberculosis", "tuberculosis"),
+        ("No Lung Opacity / Not Normal", "other_abnormality"),
+        ("Lung Opacity", "lung_opacity"),
         ("bacterial_pneumonia", "bacterial_pneumonia"),
         ("todo", None),
         ("Unknown", None),
@@ -62,9 +65,34 @@ def test_unknown_findings_are_never_guessed(raw: str) -> None:
 
 
 def test_ancestors() -> None:
-    assert ancestors("covid19") == ("viral_pneumonia", "pneumonia")
-    assert ancestors("h1n1") == ("influenza", "viral_pneumonia", "pneumonia")
-    assert ancestors("tuberculosis") == ()
+    assert ancestors("covid19") == ("viral_pneumonia", "pneumonia", "lung_opacity", "abnormal")
+    assert ancestors("h1n1") == ("influenza", "viral_pneumonia", "pneumonia", "lung_opacity", "abnormal")
+    assert ancestors("tuberculosis") == ("abnormal",)
+    assert ancestors("no_finding") == ()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "both"),
+    [
+        ("covid19", "lung_opacity", True),
+        ("pneumonia", "abnormal", True),
+        ("no_finding", "abnormal", False),
+        ("no_finding", "not_covid19", True),
+        ("other_abnormality", "abnormal", True),
+        ("other_abnormality", "tuberculosis", True),
+        ("other_abnormality", "lung_opacity", False),
+        ("other_abnormality", "covid19", False),
+        ("other_abnormality", "no_finding", False),
+        ("other_pneumonia", "covid19", False),
+        ("other_pneumonia", "not_covid19", True),
+        ("other_pneumonia", "influenza", True),
+        ("other_pneumonia", "lung_opacity", True),
+        ("other_pneumonia", "no_finding", False),
+        ("other_pneumonia", "lung_nodule", False),
+    ],
+)
+def test_which_findings_can_both_be_true(first: str, second: str, both: bool) -> None:
+    assert agree(first, second) == agree(second, first) == both
 
 
 def test_the_taxonomy_is_read_once() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 import covid_datasets
 from covid_datasets import errors
+from covid_datasets.catalog.cards import readable_cards
 from covid_datasets.cli import main
 from covid_datasets.errors import CovidDatasetsError
 
@@ -143,7 +144,7 @@ def test_list(capsys: Capture) -> None:
         "access",
         "versions",
     ]
-    assert [line.split()[0] for line in lines[1:]] == covid_datasets.catalog.cards.names()
+    assert [line.split()[0] for line in lines[1:]] == [card.id for card in readable_cards()[0]]
     assert len({line.index("open") for line in lines if "phantom" in line or "covid_ct" in line}) == 1, "aligned"
     assert not any("\x1b" in line for line in lines)
 
@@ -289,7 +290,7 @@ def test_mirror_of_a_mirror(mirror: Path, tmp_path: Path, capsys: Capture, monke
 
 def test_as_a_program(tmp_path: Path) -> None:
     """One real process: the module runs, and its output is plain where it is no terminal."""
-    command = [sys.executable, "-m", "covid_datasets", "list"]
+    command = [sys.executable, "-m", "covid_datasets", "info", "phantom"]
     done = subprocess.run(command, cwd=tmp_path, env=child_environment(), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "phantom" in done.stdout

@@ -72,7 +72,7 @@ def test_a_source_by_hand_starts_from_something_that_runs_too(
     assert main(["new", "by_hand", "--by-hand", "--checkout", str(checkout)]) == 0
     capsys.readouterr()
     card = read_card(checkout / "catalogs" / "by_hand.toml")
-    assert [resource.archive for resource in card.resources] == ["folder"]
+    assert [resource.kind for resource in card.resources] == ["folder"]
     assert not card.resources[0].copies
     assert {place.partition(":")[0] for place in placeholders("by_hand", checkout)} == set(skeleton("by_hand"))
     modules: dict[str, dict[str, Any]] = {"builders": {}, "tests/sources": {}}

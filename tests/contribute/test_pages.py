@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog.cards import names, read_card
+from covid_datasets.catalog.cards import read_card, readable_cards
 from covid_datasets.contribute import pages
 from tests.view.test_page import CARD
 
@@ -23,11 +23,17 @@ def test_pages_of_this_checkout_are_up_to_date() -> None:
     assert pages.stale(ROOT / "docs" / "sources") == []
 
 
+def names() -> list[str]:
+    """Name the sources that have a page."""
+    return [card.id for card in readable_cards()[0]]
+
+
 def test_check_finds_what_is_stale(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pages.main([str(tmp_path / "sources")]) == 0
     assert pages.main([str(tmp_path / "sources"), "--check"]) == 0
     written = {path.name for path in (tmp_path / "sources").iterdir()}
     assert written == {"README.md"} | {f"{name}.md" for name in names()}
+    assert all(f"]({name}.md)" in (tmp_path / "sources" / "README.md").read_text("utf-8") for name in names())
 
     first = tmp_path / "sources" / f"{names()[0]}.md"
     good = first.read_text(encoding="utf-8")

@@ -32,8 +32,9 @@ from covid_datasets.errors import (
 )
 from covid_datasets.fetch import partial as part_module
 from covid_datasets.fetch.http import download_http, redacted
-from covid_datasets.fetch.partial import Fetched, Limits
+from covid_datasets.fetch.partial import Fetched
 from covid_datasets.fetch.places import place
+from covid_datasets.fetch.transfer import Limits, Transfer
 from covid_datasets.settings import Settings
 from tests.server import Behaviour, Server, serve, then
 
@@ -60,7 +61,8 @@ def part(tmp_path: Path) -> Path:
 
 
 def get(url: str, part: Path, *, limits: Limits = QUICK, size: int | None = None, md5: bool = False) -> Fetched:
-    return download_http(url, part, settings=Settings(cache=part.parent), limits=limits, size=size, md5=md5)
+    transfer = Transfer(Settings(cache=part.parent), limits)
+    return download_http(url, part, transfer, size=size, also=["md5"] if md5 else [])
 
 
 def check_whole(fetched: Fetched, part: Path, body: bytes = BODY) -> None:
@@ -110,8 +112,9 @@ def test_a_part_of_a_killed_process_is_resumed(server: Server, part: Path) -> No
     server.behaviours["/a.zip"] = Behaviour(times=1, stall_after=200_000, stall_for=30)
     code = (
         "import sys; from pathlib import Path; from covid_datasets.fetch.http import download_http;"
+        "from covid_datasets.fetch.transfer import Transfer;"
         "from covid_datasets.settings import Settings; part = Path(sys.argv[2]);"
-        "download_http(sys.argv[1], part, settings=Settings(cache=part.parent))"
+        "download_http(sys.argv[1], part, Transfer(Settings(cache=part.parent)))"
     )
     child = subprocess.Popen([sys.executable, "-c", code, server.url("/a.zip"), str(part)])
     deadline = time.monotonic() + 20
@@ -390,7 +393,7 @@ def test_proxies_of_the_environment_are_used(server: Server, part: Path, monkeyp
 def test_offline_opens_no_socket(server: Server, part: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "socket", no_socket)
     with pytest.raises(OfflineError, match="COVID_DATASETS_OFFLINE"):
-        download_http(server.url("/a.zip"), part, settings=Settings(cache=part.parent, offline=True), limits=QUICK)
+        download_http(server.url("/a.zip"), part, Transfer(Settings(cache=part.parent, offline=True), QUICK))
     assert not server.requests
 
 
@@ -408,7 +411,8 @@ def test_a_disk_that_fills_up_keeps_the_part(server: Server, part: Path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(part_module, "FileIO", SmallDisk)
         with pytest.raises(
-            NoSpaceError, match=r"the disk is full: needed 180,000 more bytes, free .*120,000 .*are kept"
+            NoSpaceError,
+            match=r"the disk is full \(.* free\)\. 180,000 more bytes were needed\. The 120,000 .*are kept",
         ):
             get(server.url("/a.zip"), part)
     kept = part.stat().st_size

@@ -216,7 +216,7 @@ def test_the_build_finds_the_planted_duplicates_and_keeps_them_together(tmp_path
         assert splits[one] == splits[other]
 
     # Two of 24 patients were joined to two others, and nobody else was.
-    assert len(set(groups)) == built.manifest()["groups"] == 22
+    assert len(set(groups)) == built.groups == 22
     audit = built.manifest()["audits"][0]
     assert (audit["scheme"], audit["leaks"]) == ("patient", False)
 

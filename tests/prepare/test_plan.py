@@ -16,7 +16,7 @@ from covid_datasets.errors import CatalogError, InvalidRecordError
 from covid_datasets.prepare import plan as plans
 from covid_datasets.prepare.plan import full_patient_id, make_plan, planned_splits
 from covid_datasets.raw.tree import RawTree
-from covid_datasets.schema import File, Made, Notice, Record
+from covid_datasets.schema import Box, File, Made, Notice, Record
 
 
 def record(number: int, size: int = 0, **fields: Any) -> Record:
@@ -103,6 +103,27 @@ def test_a_listed_file_that_is_not_there_is_told(raw: RawTree) -> None:
         ({"age": 130.0}, "age: expected 0 to 120 years or None, found 130.0"),
         ({"masks": {"liver": File("x")}}, "masks: expected lung, infection, left_lung, right_lung, ground_glass, "),
         ({"clinical": {"mood": 1.0}}, "clinical: expected names of schema.CLINICAL, found ['mood']"),
+        ({"clinical": {"temperature_c": 101.3}}, "clinical.temperature_c: expected a number from 30 to 45 or None"),
+        ({"clinical": {"in_icu": 1}}, "clinical.in_icu: expected true, false or None, found 1"),
+        ({"clinical": {"height_cm": float("nan")}}, "clinical.height_cm: expected a number from 30 to 250 or None"),
+        ({"view": "PA erect"}, "view: expected PA, AP, AP supine, AP erect, lateral, axial, coronal, sagittal or None"),
+        ({"outcome": "dead"}, "outcome: expected recovered, discharged, hospitalised, transferred, isolated, died"),
+        ({"outcome": "died", "survival": True}, "outcome, survival: one says that the patient died, the other that"),
+        ({"smoking": "yes"}, "smoking: expected never, former, current or None, found 'yes'"),
+        ({"blood_type": "0"}, "blood_type: expected A, B, AB, O, A+, "),
+        ({"race": "White"}, "race: expected white, black, asian, "),
+        ({"ethnicity": "latino"}, "ethnicity: expected hispanic_or_latino, not_hispanic_or_latino or None"),
+        ({"symptoms": ("fever", "cold")}, "symptoms: expected words of fever, chills, "),
+        ({"symptoms": ("fever", "fever")}, "symptoms: expected each word once, found ('fever', 'fever')"),
+        ({"symptoms": "fever"}, "symptoms: expected a tuple of words or None, found 'fever'"),
+        ({"comorbidities": ("gout",)}, "comorbidities: expected words of hypertension, "),
+        ({"treatments": ("rest",)}, "treatments: expected words of antibiotic, "),
+        ({"kvp": 120_000.0}, "kvp: expected 1 to 500 kilovolts or None, found 120000.0"),
+        ({"slice_thickness_mm": -1.0}, "slice_thickness_mm: expected 0 to 500 millimetres or None, found -1.0"),
+        ({"boxes": (Box("lung_opacity", 1, 2, 0, 4),)}, "boxes: expected a name, a corner at 0 or more, "),
+        ({"boxes": (Box("", 1, 2, 3, 4),)}, "boxes: expected a name, "),
+        ({"boxes": (Box("x", 1, 2, 3, 4, 1.5),)}, "boxes: expected a name, "),
+        ({"boxes": (Box("x", float("nan"), 2, 3, 4),)}, "boxes: expected a name, "),
     ],
 )
 def test_a_record_that_the_schema_does_not_allow_is_told(fields: dict[str, Any], told: str) -> None:

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covid_datasets.errors import DamagedFileError, NotThereError, UnsafeArchiveError
-from covid_datasets.raw import archives, guards
+from covid_datasets.raw import guards, handles
 from covid_datasets.raw.archives import Archive, Location, is_archive, open_archive
 from tests.tiny import at_most_a_clear_error
 
@@ -95,7 +95,7 @@ def test_a_folder_is_read_like_an_archive(tmp_path: Path) -> None:
 @pytest.mark.parametrize("limit", [0, 1 << 20])
 def test_archives_in_archives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
     # Once held in memory, once read through the parent.
-    monkeypatch.setattr(archives, "NESTED_IN_MEMORY_BYTES", limit)
+    monkeypatch.setattr(handles, "HOLD_BYTES", limit)
     location = write(
         tmp_path / "outer.zip", zip_of({"in/middle.tar.gz": gzip.compress(tar_of({"x.zip": zip_of(FILES)}))})
     )

@@ -24,11 +24,15 @@ from covid_datasets.errors import (
     OfflineError,
     TruncatedError,
 )
-from covid_datasets.fetch.partial import Limits
 from covid_datasets.fetch.places import place
-from covid_datasets.raw.bucket import fetch_bucket, list_url, parse_page
-from covid_datasets.raw.mirror import read_sums, write_mirror
-from covid_datasets.raw.series import SeriesMount
+from covid_datasets.fetch.transfer import Limits, Transfer
+from covid_datasets.raw.bucket import list_url, parse_page
+from covid_datasets.raw.kinds import series
+from covid_datasets.raw.kinds.series import SeriesMount
+from covid_datasets.raw.mirror import read_sums
+from covid_datasets.raw.mounts import Look
+from covid_datasets.raw.obtain import write_mirror
+from covid_datasets.raw.origin import Lost
 from covid_datasets.settings import Settings
 from tests.server import Behaviour, Server, serve
 from tests.sources.midrc_ricord_1a import bucket_list
@@ -62,10 +66,20 @@ class Bucket:
             token = following
 
     def path(self, folder: str, token: str = "") -> str:
-        return list_url(self.root, folder, token).removeprefix(self.server.url(""))
+        return list_url(self.root, f"{folder}/", token).removeprefix(self.server.url(""))
 
     def fetch(self, cache: Path, **settings: object) -> tuple[SeriesMount, str]:
-        return fetch_bucket(self.resource, Settings(cache, **settings), limits=QUICK)  # type: ignore[arg-type]
+        return bring(self.resource, Settings(cache, **settings))  # type: ignore[arg-type]
+
+
+def refuse(resource: Resource, name: str, error: CovidDatasetsError) -> None:
+    raise error
+
+
+def bring(resource: Resource, settings: Settings, lost: Lost = refuse) -> tuple[SeriesMount, str]:
+    mount, origin = series.bring([resource], Transfer(settings, QUICK), lost)[resource.name]
+    assert isinstance(mount, SeriesMount)
+    return mount, origin.sha256
 
 
 @pytest.fixture
@@ -81,7 +95,7 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
         (site / key).write_bytes(data)
     write_listing([row(folder, files) for folder in FOLDERS], catalog / "listings" / LISTING)
     with serve(site) as server:
-        resource = Resource(name="images", archive="bucket", listing=LISTING, copies=(Copy(url=server.url("/")),))
+        resource = Resource(name="images", kind="series", listing=LISTING, copies=(Copy(url=server.url("/")),))
         served = Bucket(server, resource, files)
         for folder in FOLDERS:
             served.list(folder)
@@ -191,7 +205,7 @@ def test_a_truncated_list_is_not_kept(bucket: Bucket, tmp_path: Path) -> None:
 def test_a_series_that_is_lost_leaves_the_others(bucket: Bucket, tmp_path: Path) -> None:
     bucket.server.behaviours[bucket.path(FOLDERS[1])] = Behaviour(status=404)
     told: dict[str, CovidDatasetsError] = {}
-    mount, _ = fetch_bucket(bucket.resource, Settings(tmp_path), on_error=told.setdefault, limits=QUICK)
+    mount, _ = bring(bucket.resource, Settings(tmp_path), lambda _, name, error: told.setdefault(name, error))
     assert list(mount.folders) == [FOLDERS[0]]
     assert list(told) == [FOLDERS[1]]
 
@@ -234,7 +248,7 @@ def test_a_mirror_that_we_make_serves_by_folder_and_by_web(bucket: Bucket, tmp_p
         versions={"1": Version(resources=("images",))},
         default_version="1",
     )
-    made = write_mirror([card.choice()], tmp_path / "mirror", Settings(tmp_path / "cache"), limits=QUICK)
+    made = write_mirror([card.choice()], tmp_path / "mirror", Transfer(Settings(tmp_path / "cache"), QUICK))
     assert len(made) == 10 + 6, "each file, and each page of each list"
     assert len(read_sums(tmp_path / "mirror")) == 16
     digest = bucket.fetch(tmp_path / "cache")[1]
@@ -245,7 +259,7 @@ def test_a_mirror_that_we_make_serves_by_folder_and_by_web(bucket: Bucket, tmp_p
         assert by_web.sizes() == by_folder.sizes() == {key: len(data) for key, data in bucket.files.items()}
     assert same == digest
     assert len(bucket.server.requests) == asked, "the bucket itself was not asked"
-    again = write_mirror([card.choice()], tmp_path / "mirror", Settings(tmp_path / "cache"), limits=QUICK)
+    again = write_mirror([card.choice()], tmp_path / "mirror", Transfer(Settings(tmp_path / "cache"), QUICK))
     assert {found.action for found in again} == {"kept"}
 
 
@@ -263,6 +277,21 @@ def test_a_mirror_that_we_make_serves_by_folder_and_by_web(bucket: Bucket, tmp_p
 def test_what_is_no_list_is_refused(page: bytes) -> None:
     with pytest.raises(DamagedFileError, match="expected a whole list of a bucket"):
         parse_page(page, "https://bucket.example.org/")
+
+
+def test_a_part_of_a_listing_is_chosen_by_its_columns(bucket: Bucket, tmp_path: Path) -> None:
+    kinds = dict(zip(FOLDERS, ("CT", "CR"), strict=True))
+    expect(bucket, *(row(folder, bucket.files) | {"Modality": kind} for folder, kind in kinds.items()))
+    films = replace(bucket.resource, only={"Modality": ("CR", "DX")})
+    mount, _ = bring(films, Settings(tmp_path / "cache"))
+    assert list(mount.folders) == [FOLDERS[1]]
+    assert not [request for request in bucket.server.requests if FOLDERS[0] in request.path]
+    assert series.missing(films, None, Look(), {}) == [FOLDERS[1]]
+    assert series.count(films, 0) == 1
+    with pytest.raises(CatalogError, match="key 'only': expected some of 2 series, found none"):
+        series.listed(replace(films, only={"Modality": ("MR",)}))
+    with pytest.raises(CatalogError, match="key 'only': expected columns of .*, found \\['modality'\\]"):
+        series.listed(replace(films, only={"modality": ("CT",)}))
 
 
 def test_a_broken_listing_is_refused(tmp_path: Path) -> None:

@@ -22,13 +22,13 @@ FILES["list.csv"] = "file,patient,finding\n{},A,COVID-19\n{},B,No Finding\n".for
 MASKS = """
 [[resources]]
 name = "masks"
-archive = "zip"
+kind = "archive"
 optional = true
 steps = ["Ask the authors."]
 
 [[resources]]
 name = "cases"
-archive = "folder"
+kind = "folder"
 steps = ["Save each page."]
 files = [{ glob = "{case}/page.html", what = "the page", required = true, example = "<html>\\n" }]
 """

@@ -22,12 +22,12 @@ from tests.raw.test_local import put
 from tests.tiny import BUILDER, CARD, VERSION, installed
 
 FILMS = Resource(
-    name="films", archive="folder", folder="films/", optional=True, steps=("Ask for them.",),
+    name="films", kind="folder", folder="films/", optional=True, steps=("Ask for them.",),
     files=(Pattern(glob="*.png", what="a film"),),
 )  # fmt: skip
 SCANS = Resource(
     name="scans",
-    archive="zip",
+    kind="archive",
     folder="scans/",
     optional=True,
     copies=(Copy(url="https://host.org/set.zip", root="set-1/"),),
@@ -110,7 +110,7 @@ def test_what_is_lost_counts_with_its_number(tmp_path: Path, monkeypatch: pytest
 
 @pytest.mark.parametrize("folder", ["/films/", "films", "../films/", "a/b/"])
 def test_a_part_has_one_folder(tmp_path: Path, folder: str) -> None:
-    text = (CARD + VERSION).replace('archive = "zip"', f'archive = "zip"\nfolder = "{folder}"')
+    text = (CARD + VERSION).replace('kind = "archive"', f'kind = "archive"\nfolder = "{folder}"')
     put(tmp_path, {"tiny.toml": text.encode(), "manifests/tiny.tsv": b""})
     with pytest.raises(CatalogError, match=r"key 'folder': expected one folder such as 'parts/', found"):
         read_card(tmp_path / "tiny.toml")

@@ -27,7 +27,7 @@ from covid_datasets.errors import (
     NotTheFileError,
     TruncatedError,
 )
-from covid_datasets.fetch.partial import Limits
+from covid_datasets.fetch.transfer import Limits
 from covid_datasets.load.selection import select
 from covid_datasets.load.splits import audit_build
 from covid_datasets.load.verify import verify
@@ -74,7 +74,7 @@ FATAL: dict[str, tuple[Misbehaviour, type[DownloadError], str]] = {
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for nobody, and reach the loopback directly."""
-    monkeypatch.setattr("covid_datasets.fetch.http.Limits", lambda: QUICK)
+    monkeypatch.setattr("covid_datasets.fetch.transfer.Limits", lambda: QUICK)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setenv("COVID_DATASETS_PROGRESS", "0")
@@ -290,6 +290,7 @@ def test_cohen_whole(whole: dict[str, Built]) -> None:
     built = whole["cohen"]
     assert not built.incomplete, "14 files may be missing in a copy; the catalog tolerates that"
     assert 711 <= built.rows <= 725
+    assert built.patients is not None
     assert built.patients <= 361
     assert not audit_build(built, "patient").leaks
     kinds: dict[str, int] = {}

@@ -13,8 +13,8 @@ import pytest
 from covid_datasets.catalog.card import Copy
 from covid_datasets.catalog.cards import choose
 from covid_datasets.errors import DamagedFileError, IncompleteSourceError, NotThereError, UnsafeArchiveError
-from covid_datasets.raw.local import archive_names
 from covid_datasets.raw.obtain import Obtained, obtain
+from covid_datasets.raw.places import archive_names
 from covid_datasets.settings import Settings
 from tests.raw.test_archives import tar_of, zip_of
 from tests.tiny import BUILDER, CARD, VERSION, installed

@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 from covid_datasets.catalog.cards import catalog_folder
 from covid_datasets.catalog.manifest import Identity, read_manifest
 from covid_datasets.errors import CatalogError, DamagedFileError, NotThereError
-from covid_datasets.raw.tree import Mount, RawTree
+from covid_datasets.raw.kinds.archive import ManifestMount
+from covid_datasets.raw.kinds.file import FileMount
+from covid_datasets.raw.mounts import TreeMount
+from covid_datasets.raw.tree import RawTree
 from tests.raw.test_archives import zip_of
 from tests.tiny import at_most_a_clear_error, write_manifest
 
@@ -35,7 +38,7 @@ def test_a_folder_as_it_is(tmp_path: Path) -> None:
 
 
 def test_what_is_absent_says_where_it_was_looked_for(tmp_path: Path) -> None:
-    raw = RawTree((Mount((str(tree(tmp_path, a=b"")),)), Mount((str(tmp_path / "a"), "inner.zip"))))
+    raw = RawTree((TreeMount((str(tree(tmp_path, a=b"")),)), TreeMount((str(tmp_path / "a"), "inner.zip"))))
     with pytest.raises(NotThereError, match=rf"gone: expected in the raw files, found nothing; looked in {tmp_path}"):
         RawTree.of_folder(tmp_path).read("gone")
     with pytest.raises(NotThereError, match="looked in nowhere"):
@@ -50,8 +53,8 @@ def test_a_mount_finds_files_under_a_root_and_other_names(tmp_path: Path) -> Non
     location = (str(tmp_path / "x.zip"),)
     raw = RawTree(
         (
-            Mount(location, "set-0c1d/", (("images/", "IMG/"), ("%", "_"))),
-            Mount((str(tmp_path),), only="meta/table.csv", member="y.csv"),
+            TreeMount(location, "set-0c1d/", rename=(("images/", "IMG/"), ("%", "_"))),
+            FileMount((str(tmp_path),), "y.csv", "meta/table.csv"),
         )
     )
     assert raw.read("images/1%0.png") == b"one"
@@ -65,9 +68,9 @@ def test_parts_have_folders_of_their_own(tmp_path: Path) -> None:
     one, two = tree(tmp_path / "one", table=b"1", images__a=b"11"), tree(tmp_path / "two", table=b"22")
     raw = RawTree(
         (
-            Mount((str(one),), folder="one/"),
-            Mount((str(two),), folder="two/"),
-            Mount((str(two),), only="x", member="table"),
+            TreeMount((str(one),), folder="one/"),
+            TreeMount((str(two),), folder="two/"),
+            FileMount((str(two),), "table", "x"),
         )
     )
     assert raw.sizes() == {"one/table": 1, "one/images/a": 2, "two/table": 2, "x": 2}
@@ -85,7 +88,7 @@ def test_parts_have_folders_of_their_own(tmp_path: Path) -> None:
 
 def test_of_two_mounts_that_hold_a_path_the_first_counts(tmp_path: Path) -> None:
     one, two = tree(tmp_path / "one", a=b"1"), tree(tmp_path / "two", a=b"22", b=b"22")
-    raw = RawTree((Mount((str(one),)), Mount((str(two),))))
+    raw = RawTree((TreeMount((str(one),)), TreeMount((str(two),))))
     assert (raw.sizes(), raw.size("a"), raw.read("a"), raw.read("b")) == ({"a": 1, "b": 2}, 1, b"1", b"22")
 
 
@@ -127,6 +130,15 @@ def test_identities_are_checked_by_sha256_or_by_git(tmp_path: Path) -> None:
         assert "expected" in wrong
         assert "found" in wrong
     assert [identity.size for identity in found.values()] == [4, None]
+
+
+def test_a_manifest_may_give_plain_sha1(tmp_path: Path) -> None:
+    text = f"{HEADER[:-1]}\tsha1\na\t4\t\t\t{hashlib.sha1(b'data').hexdigest()}\n"
+    identity = read(tmp_path, text)["a"]
+    assert identity.mismatch(b"data", "") is None
+    assert str(identity.mismatch(b"date", "")).startswith("expected sha1 ")
+    with pytest.raises(CatalogError, match="line 2: expected path, size, sha256, git_sha1, sha1"):
+        read(tmp_path, f"{HEADER[:-1]}\tsha1\na\t4\t{SHA256}\t{SHA1}\n")
 
 
 @pytest.mark.parametrize(
@@ -171,7 +183,7 @@ def test_manifests_hide_and_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("covid_datasets.catalog.manifest.catalog_folder", lambda: tmp_path / "catalogs")
     read_manifest.cache_clear()
     (tmp_path / "x.zip").write_bytes(zip_of({"1_0.png": b"one", "2.png": b"two", "README": b"x"}))
-    raw = RawTree((Mount((str(tmp_path / "x.zip"),), rename=(("%", "_"),), manifest="m.tsv"),))
+    raw = RawTree((ManifestMount(TreeMount((str(tmp_path / "x.zip"),), rename=(("%", "_"),)), "m.tsv"),))
     assert raw.sizes() == {"1%0.png": 3, "2.png": 3}
     assert (raw.has("README"), raw.has("gone.png"), raw.read("1%0.png")) == (False, False, b"one")
     identity = raw.identity("gone.png")

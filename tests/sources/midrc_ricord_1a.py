@@ -138,7 +138,7 @@ def write_archives(folder: Path) -> None:
             path = folder / place(f"{ROOT}{name}/{file}")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
-        listed = folder / place(list_url(ROOT, name))
+        listed = folder / place(list_url(ROOT, f"{name}/"))
         listed.parent.mkdir(parents=True, exist_ok=True)
         listed.write_bytes(bucket_list({f"{name}/{file}": len(data) for file, data in files.items()}))
 

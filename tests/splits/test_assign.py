@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covid_datasets.catalog.published import SPLITS, published_splits
@@ -96,6 +96,7 @@ def index_of(patients: list[str], official: str | None = None) -> Index:
     return Index(pa.Table.from_pylist(rows, schema=INDEX_SCHEMA))
 
 
+@settings(deadline=None)  # the first example imports what the others have
 @given(people, st.integers(2, 6))
 def test_folds_are_disjoint_in_people_and_cover_every_row(patients: list[str], folds: int) -> None:
     index = index_of(patients)

@@ -30,6 +30,7 @@ steps = ["Sign the form.", "Wait."]
 
 [patients]
 known = "some"
+group = "article"
 how = "Column patient."
 warning = "Two columns disagree."
 
@@ -69,7 +70,7 @@ note = "The good one."
 
 [[resources]]
 name = "a"
-archive = "zip"
+kind = "archive"
 size = 1000000
 sha256 = "SHA"
 copies = [{ url = "https://example.org/a.zip" }, { url = "https://example.com/a.zip" }]
@@ -101,6 +102,7 @@ def card(tmp_path: Path) -> Card:
         "`v2`: The good one.",
         "**known for some rows**. Column patient.",
         "> **Warning.** Two columns disagree.",
+        "Nobody knows which rows show one person, so all of one article are one group and in one split.",
         "**no standard licence**: Ask first.",
         "- redistribution: not allowed",
         "- commercial use: unknown",

@@ -1,0 +1,74 @@
+"""`list_datasets`: all sources as one table."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, get_args
+
+from covid_datasets.catalog.card import AccessKind, Card
+from covid_datasets.catalog.cards import readable_cards
+from covid_datasets.errors import UsageError
+from covid_datasets.schema import Modality
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def list_datasets(modality: Modality | None = None, access: AccessKind | None = None) -> pa.Table:
+    """List all sources as an Arrow table, one row each; ``.to_pandas()`` makes a data frame of it.
+
+    Sources that cannot be loaded are in it too: ``data`` is false, or ``same_as`` names the source that is loaded in
+    their place. A card that cannot be read is left out with a warning.
+
+    >>> "covid_ct" in list_datasets(modality="CT").column("id").to_pylist()
+    True
+    >>> list_datasets(modality="EEG").num_rows
+    0
+    """
+    import pyarrow as pa
+
+    for key, value, known in (("modality", modality, get_args(Modality)), ("access", access, get_args(AccessKind))):
+        if value is not None and value not in known:
+            raise UsageError(f"{key}: expected one of {', '.join(known)}, found {value!r}")
+    cards, problems = readable_cards()
+    for problem in problems.values():
+        warnings.warn(f"left out, because its card cannot be read: {problem}", stacklevel=2)
+    rows = [_row(card) for card in cards if modality in (None, *card.modalities) and access in (None, card.access.kind)]
+    text, count, texts = pa.string(), pa.int64(), pa.list_(pa.string())
+    kinds = {
+        "id": text,
+        "title": text,
+        "modalities": texts,
+        "task": text,
+        "images": count,
+        "patients": count,
+        "patient_known": text,
+        "access": text,
+        "licence": text,
+        "redistribution": text,
+        "versions": texts,
+        "homepage": text,
+        "data": pa.bool_(),
+        "same_as": text,
+    }
+    return pa.Table.from_pylist(rows, schema=pa.schema(list(kinds.items())))
+
+
+def _row(card: Card) -> dict[str, Any]:
+    version = card.versions.get(card.default_version)
+    return {
+        "id": card.id,
+        "title": card.title,
+        "modalities": list(card.modalities),
+        "task": card.task,
+        "images": version and version.images,
+        "patients": version and version.patients,
+        "patient_known": card.patients.known,
+        "access": card.access.kind,
+        "licence": card.licence.spdx or card.licence.terms,
+        "redistribution": card.licence.redistribution,
+        "versions": list(card.versions),
+        "homepage": card.homepage,
+        "data": card.has_data,
+        "same_as": card.same_as or None,
+    }

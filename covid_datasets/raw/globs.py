@@ -1,0 +1,130 @@
+"""Files that a card names by globs: where they lie, under whatever root, and how the card spells them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from covid_datasets.catalog.card import Pattern
+from covid_datasets.catalog.layout import canonical, is_litter, matches, respelled
+from covid_datasets.catalog.manifest import Identity
+from covid_datasets.raw.archives import Location, open_archive
+from covid_datasets.raw.mounts import Look, Place, read_at
+from covid_datasets.raw.places import Places, roots
+
+Rename = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GlobMount:
+    """The files below a root that globs name.
+
+    Their canonical paths are spelled as the globs are, where ``spelled`` says so: upper and lower case, and the other
+    names of a copy (``rename``), differ between copies, and paths become the names of samples.
+    """
+
+    location: Location
+    root: str
+    globs: tuple[str, ...]
+    folder: str = ""
+    spelled: bool = False
+    rename: Rename = ()
+    proof: str = field(default="", init=False)
+
+    def place_of(self, path: str) -> Place | None:
+        """Tell where a file lies, with the name that it has there."""
+        inner = path.removeprefix(self.folder)
+        if not path.startswith(self.folder) or not matches(inner, self.globs):
+            return None
+        if not self.spelled:
+            return self.location, self.root + inner
+        as_is = spelling(inner, self.globs, self.rename) == inner and self.root + inner
+        if as_is and open_archive(self.location).size(as_is) is not None:
+            return self.location, as_is
+        found = _members(self, os.stat(self.location[0]).st_mtime_ns).get(inner)
+        return None if found is None else (self.location, found)
+
+    def size(self, path: str) -> int | None:
+        """Return the size of a file, ``None`` where it is not here."""
+        place = self.place_of(path)
+        return None if place is None else open_archive(place[0]).size(place[1])
+
+    def sizes(self, look: Look | None = None) -> dict[str, int]:
+        """List the files that are here with their sizes."""
+        inside = (look or Look()).below(self.location, self.root)
+        if not self.spelled:
+            return {self.folder + name: size for name, size in inside.items() if matches(name, self.globs)}
+        named = spellings(inside, self.globs, self.rename)
+        return {self.folder + path: inside[name] for path, name in named.items()}
+
+    def expected(self, look: Look | None = None) -> list[str]:
+        """List the files that are here: nobody knows all that are to be."""
+        return list((look or Look()).sizes(self))
+
+    def identity(self, path: str) -> Identity | None:
+        """Know no identity."""
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file that is here."""
+        return read_at(self.place_of(path))
+
+    def below(self, folder: str) -> GlobMount | None:
+        """Return the same files, named as seen from a folder of theirs."""
+        if not self.folder.startswith(folder):
+            return None
+        return replace(self, folder=self.folder.removeprefix(folder))
+
+
+def spelling(path: str, globs: Iterable[str], rename: Rename = ()) -> str | None:
+    """Spell a path as the first glob that names it; ``None`` where none does."""
+    for glob in globs:
+        if (found := canonical(path, glob, respelled(glob, rename))) is not None:
+            return found
+    return None
+
+
+def spellings(names: Iterable[str], globs: Sequence[str], rename: Rename = ()) -> dict[str, str]:
+    """Name the member for each canonical path; of two for one path the one that is spelled so, else the first."""
+    found: dict[str, str] = {}
+    for name in sorted(names):
+        path = None if is_litter(name) else spelling(name, globs, rename)
+        if path is not None and (path not in found or path == name):
+            found[path] = name
+    return found
+
+
+@lru_cache(maxsize=64)
+def _members(mount: GlobMount, _mtime_ns: int) -> Mapping[str, str]:
+    named = spellings(Look().below(mount.location, mount.root), mount.globs, mount.rename)
+    return {path: mount.root + name for path, name in named.items()}
+
+
+def most_votes(
+    places: Places,
+    patterns: Sequence[Pattern],
+    may_be: Callable[[Location, str], bool],
+    renames: Iterable[Rename] = ((),),
+) -> tuple[Location, str, Rename] | None:
+    """Find the root below which most files are named by the patterns; of equal ones the shallowest, unpacked one."""
+    globs = [pattern.glob for pattern in patterns]
+    votes: Counter[tuple[Location, str, Rename]] = Counter()
+    for rename in sorted(set(renames), key=len):
+        here = [respelled(glob, rename) for glob in globs]
+        for location, members in places.members.items():
+            for member in members:
+                for root in roots(member):
+                    if may_be(location, root) and matches(member[len(root) :], here):
+                        votes[location, root, rename] += 1
+    if not votes:
+        return None
+    outermost_first = {location: number for number, location in enumerate(places.members)}
+    (location, root, rename), _ = min(
+        votes.items(),
+        key=lambda item: (
+            -item[1], len(item[0][2]), outermost_first[item[0][0]], item[0][1].count("/"), item[0][1]
+        ),
+    )  # fmt: skip
+    return location, root, rename

@@ -1,0 +1,148 @@
+"""Where the files of one resource are: what all kinds of mounts have in common, and one look at what is there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from covid_datasets.catalog.manifest import Identity
+from covid_datasets.raw.archives import Location, open_archive
+
+Place = tuple[Location, str]
+"""A folder or archive, and the name of a file inside."""
+
+
+class Mount(Protocol):
+    """Where the files of one resource are, under which canonical paths; small enough to send to any worker."""
+
+    @property
+    def location(self) -> Location:
+        """The folder or archive, for messages."""
+        ...
+
+    @property
+    def proof(self) -> str:
+        """What vouches for its files; empty where nothing does."""
+        ...
+
+    def size(self, path: str) -> int | None:
+        """Return the size of a file, ``None`` where it is not here."""
+        ...
+
+    def sizes(self, look: Look | None = None) -> dict[str, int]:
+        """List the canonical paths of the files that are here, with their sizes."""
+        ...
+
+    def expected(self, look: Look | None = None) -> list[str]:
+        """List the canonical paths that are to be here; where nobody knows them, those that are."""
+        ...
+
+    def identity(self, path: str) -> Identity | None:
+        """Return what a manifest says that this file must be."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file that is here."""
+        ...
+
+    def place_of(self, path: str) -> Place | None:
+        """Tell where a file lies; ``None`` where it cannot be here."""
+        ...
+
+    def below(self, folder: str) -> Mount | None:
+        """Return the same files, named as seen from a folder; ``None`` where nothing of it is here."""
+        ...
+
+
+class Look:
+    """One look at raw files: however many mounts share a folder or an archive, it is listed once."""
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self._listed: dict[tuple[Location, str], Mapping[str, int]] = {}
+        self._sizes: dict[Mount, dict[str, int]] = {}
+
+    def below(self, location: Location, root: str = "") -> Mapping[str, int]:
+        """List the files below a root with their sizes, by their names from there on."""
+        key = location, root
+        if key not in self._listed:
+            self._listed[key] = self._list(location, root)
+        return self._listed[key]
+
+    def _list(self, location: Location, root: str) -> Mapping[str, int]:
+        if not root:
+            return open_archive(location).sizes()
+        if len(location) == 1 and os.path.isdir(location[0]):  # a folder may hold many other things
+            below = os.path.join(location[0], root)
+            return open_archive((below,)).sizes() if root.endswith("/") and os.path.isdir(below) else {}
+        inside = self.below(location)
+        return {name[len(root) :]: size for name, size in inside.items() if name.startswith(root)}
+
+    def sizes(self, mount: Mount) -> Mapping[str, int]:
+        """List the files of a mount with their sizes."""
+        if mount not in self._sizes:
+            self._sizes[mount] = mount.sizes(self)
+        return self._sizes[mount]
+
+    def taken(self, mounts: Iterable[Mount]) -> dict[Place, Mount]:
+        """Tell which places belong to one of these mounts; the first one counts."""
+        found: dict[Place, Mount] = {}
+        for mount in mounts:
+            for path in self.sizes(mount):
+                if place := mount.place_of(path):
+                    found.setdefault(place, mount)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class TreeMount:
+    """All files below a root: the canonical path ``folder + p`` is the member ``root + p`` at ``location``."""
+
+    location: Location
+    root: str = ""
+    folder: str = ""
+    rename: tuple[tuple[str, str], ...] = ()
+    proof: str = field(default="", init=False)
+
+    def place_of(self, path: str) -> Place | None:
+        """Tell where a file lies, with names spelled as this copy spells them."""
+        if not path.startswith(self.folder):
+            return None
+        path = path.removeprefix(self.folder)
+        for old, new in self.rename:
+            path = path.replace(old, new)
+        return self.location, self.root + path
+
+    def size(self, path: str) -> int | None:
+        """Return the size of a file, ``None`` where it is not here."""
+        place = self.place_of(path)
+        return None if place is None else open_archive(place[0]).size(place[1])
+
+    def sizes(self, look: Look | None = None) -> dict[str, int]:
+        """List the files that are here with their sizes."""
+        return {self.folder + name: size for name, size in (look or Look()).below(self.location, self.root).items()}
+
+    def expected(self, look: Look | None = None) -> list[str]:
+        """List the files that are here: nobody knows which are to be."""
+        return list((look or Look()).sizes(self))
+
+    def identity(self, path: str) -> Identity | None:
+        """Know no identity."""
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file that is here."""
+        return read_at(self.place_of(path))
+
+    def below(self, folder: str) -> TreeMount | None:
+        """Return the same files, named as seen from a folder."""
+        if self.folder.startswith(folder):
+            return replace(self, folder=self.folder.removeprefix(folder))
+        return None if self.folder else replace(self, root=self.root + folder)
+
+
+def read_at(place: Place | None) -> bytes:
+    """Return the bytes at a place that is known to be there."""
+    assert place is not None
+    return open_archive(place[0]).read(place[1])

@@ -1,0 +1,137 @@
+"""Everything that is in a user's own copy of a source: folders, archives, archives inside archives."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from covid_datasets.catalog.card import Copy, Resource
+from covid_datasets.catalog.layout import is_litter
+from covid_datasets.errors import DamagedFileError
+from covid_datasets.raw.archives import Location, is_archive, open_archive, unreadable, unreadable_text
+
+MAX_DEPTH = 3
+"""Archives inside archives inside archives; nothing in this field goes deeper."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """What a user's own copy holds, without what systems leave behind.
+
+    Attributes:
+        members: The files of the folder, and of each archive in it, outermost first.
+        damaged: Archives that cannot be listed, and why.
+    """
+
+    members: dict[Location, list[str]]
+    damaged: dict[Location, str] = field(default_factory=dict)
+
+    @property
+    def top(self) -> Location:
+        """The folder or archive that the user named."""
+        return next(iter(self.members))
+
+    @cached_property
+    def named(self) -> dict[str, list[Location]]:
+        """The folders and archives of each name."""
+        found: dict[str, list[Location]] = defaultdict(list)
+        for location in self.members:
+            found[PurePosixPath(location[-1]).name].append(location)
+        return dict(found)
+
+    @cached_property
+    def ending(self) -> dict[str, list[tuple[Location, str]]]:
+        """The files whose path ends with a name, and those that end with a folder and a name."""
+        found: dict[str, list[tuple[Location, str]]] = defaultdict(list)
+        for location, members in self.members.items():
+            for member in members:
+                for end in {tail(member), tail(member).rpartition("/")[2]}:
+                    found[end].append((location, member))
+        return dict(found)
+
+    def that_may_hold(self, resource: Resource) -> Callable[[Location, str], bool]:
+        """Tell which places may hold a resource; one of several parts, whose files have like names, says so in its own.
+
+        Its name is that of the part's folder, or what its download is called, packed or unpacked.
+        """
+        top = PurePosixPath(self.top[0])
+        names = {resource.folder.strip("/")}
+        for copy in resource.copies:
+            names |= {*archive_names(copy), copy.root.strip("/")}
+
+        @cache  # for each folder, not for each file
+        def may_be(location: Location, root: str) -> bool:
+            inside = PurePosixPath(location[0]).relative_to(top).parts
+            return not resource.folder or not names.isdisjoint((top.name, *inside, *location[1:], *root.split("/")))
+
+        return may_be
+
+
+def look_into(data_dir: Path) -> Places:
+    """List the files of a folder or archive and of every archive inside; damaged ones are told, evil ones refused."""
+    places = Places({})
+    _look(places, (str(data_dir.absolute()),), 0)
+    return places
+
+
+def _look(places: Places, location: Location, depth: int) -> None:
+    try:
+        listed = [name for name in open_archive(location).names() if not is_litter(name)]
+    except DamagedFileError as error:
+        if not depth:
+            raise
+        places.damaged[location] = str(error)
+        return
+    places.members[location] = listed
+    for name in listed:
+        if what := unreadable(name):
+            places.damaged[inside(location, name)] = unreadable_text(shown(inside(location, name)), what)
+        elif depth < MAX_DEPTH and is_archive(name):
+            _look(places, inside(location, name), depth + 1)
+
+
+def inside(location: Location, name: str) -> Location:
+    """Give the location of an archive in a folder or in an archive."""
+    outer = Path(location[0])
+    return (str(outer / name),) if len(location) == 1 and outer.is_dir() else (*location, name)
+
+
+def shown(location: Location) -> str:
+    """Name a location for people; names on a disk need not be text."""
+    return " -> ".join(location).encode(errors="backslashreplace").decode()
+
+
+def tail(path: str) -> str:
+    """Give the name of a file with the folder that it is in.
+
+    >>> tail("a/b/c.png"), tail("c.png")
+    ('b/c.png', 'c.png')
+    """
+    return "/".join(path.split("/")[-2:])
+
+
+def roots(member: str) -> list[str]:
+    """List every leading folder of a path, the empty one first.
+
+    >>> roots("a/b/c.png")
+    ['', 'a/', 'a/b/']
+    """
+    parts = member.split("/")
+    return ["".join(part + "/" for part in parts[:depth]) for depth in range(len(parts))]
+
+
+def archive_names(copy: Copy) -> list[str]:
+    """Names under which a browser or a tool saves this copy.
+
+    >>> archive_names(Copy(url="https://github.com/a/set/archive/0c1d.zip"))
+    ['0c1d.zip', 'set-0c1d.zip']
+    """
+    parts = urlsplit(copy.url).path.split("/")
+    saved = [parts[-1]]
+    if len(parts) > 2 and parts[-2] == "archive":
+        saved.append(f"{parts[-3]}-{parts[-1]}")
+    return saved
