@@ -53,7 +53,7 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
         countries = {tuple(row[name].strip() for name in NAMES): row for row in table.rows}
         yield from table.notices
     else:
-        yield Notice("missing file", LOOKUP, "places of the world have no codes and no population")
+        yield Notice("missing file", LOOKUP, "places of the world have no codes and no population", lost=True)
     if raw.options.get("daily"):
         yield from _days(raw, {place[0] for place in countries})
     else:
@@ -66,7 +66,9 @@ def _series(raw: RawFiles, level: str, lookup: Lookup) -> Iterator[Record | Noti
     facts, group = load_card("jhu_csse").facts, NAMES.index(GROUPS[level])
     present = {count: path for count, path in facts[level].items() if raw.has(path)}
     for count in sorted(facts[level].keys() - present.keys()):
-        yield Notice("missing file", facts[level][count], f"{count} is null for level {level!r}", dropped=True)
+        yield Notice(
+            "missing file", facts[level][count], f"{count} is null for level {level!r}", dropped=True, lost=True
+        )
     key = (GROUPS[level], *NAMES[:group], *NAMES[group + 1 :], "UID")
     required = (*NAMES[: 3 if level == "us" else 2], "Lat", "Long_")
     found, longest, notices = read_places(raw, present, key, told=TOLD, required=required, rename=facts["renamed"])

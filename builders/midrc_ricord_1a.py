@@ -37,7 +37,7 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
             continue
         files = tuple(f"{folder}/{name}" for name in folders.get(f"{folder}/", ()))
         if what := difference(series, {path: present[path] for path in files}):
-            yield Notice("missing file", folder, f"series {series.series}: {what}", dropped=True)
+            yield Notice("missing file", folder, f"series {series.series}: {what}", dropped=True, lost=True)
         if files:
             yield _record(series, files, notes)
     known = {series.series for series in listing.values()}

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from covid_datasets.catalog.cards import names, readable_cards
+from covid_datasets.disk import read_json, remove_folder
 from covid_datasets.errors import UsageError
 from covid_datasets.fetch.places import place
 from covid_datasets.lock import Lock, read_holder
-from covid_datasets.prepare.result import MANIFEST_FILE, Built
+from covid_datasets.prepare.inputs import outdated
+from covid_datasets.prepare.result import MANIFEST_FILE
 from covid_datasets.settings import Settings
 
 Kind = Literal["download", "build", "unfinished"]
@@ -109,9 +110,16 @@ def _downloads(folder: Path) -> Iterator[CacheEntry]:
 
 def _builds(prepared: Path) -> Iterator[CacheEntry]:
     for manifest in sorted(prepared.glob(f"[!.]*/*/*/*/{MANIFEST_FILE}")):
-        built = Built.read(manifest.parent)
-        note = f"config {built.config}{', incomplete' if built.incomplete else ''}"
-        yield CacheEntry("build", f"{built.id}@{built.version}", built.path, _size(built.path), note)
+        found = read_json(manifest)  # of any format, so not as a `Built`
+        build, folder = found.get("build", {}), manifest.parent
+        name, version, config = folder.relative_to(prepared).parts[:3]
+        notes = [f"config {config}", "incomplete" if build.get("incomplete") else "", _outdated(found)]
+        yield CacheEntry("build", f"{name}@{version}", folder, _size(folder), ", ".join(filter(None, notes)))
+
+
+def _outdated(manifest: Mapping[str, Any]) -> str:
+    reason = outdated(manifest.get("inputs", {}))
+    return f"outdated: {reason}" if reason else ""
 
 
 def _unfinished_builds(prepared: Path) -> Iterator[CacheEntry]:
@@ -156,9 +164,7 @@ def _size(folder: Path) -> int:
 def _remove(path: Path, settings: Settings) -> None:
     """Remove a file, or a folder: that first out of sight, so that nobody meets half of it."""
     if path.is_dir():
-        aside = settings.prepared / ".work" / f"removed-{uuid.uuid4().hex}"
-        path.rename(aside)
-        shutil.rmtree(aside)
+        remove_folder(path, settings.prepared / ".work" / f"removed-{uuid.uuid4().hex}")
         return
     path.unlink(missing_ok=True)
     if path.name.endswith(".part"):

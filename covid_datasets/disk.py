@@ -117,9 +117,9 @@ def publish_folder(private: Path, final: Path) -> bool:
     return True
 
 
-def remove_folder(folder: Path) -> None:
-    """Remove a folder so that nobody meets half of it: it first gets a private name."""
-    aside = private_name(folder)
+def remove_folder(folder: Path, aside: Path | None = None) -> None:
+    """Remove a folder so that nobody meets half of it: it first gets a private name, in its place or ``aside``."""
+    aside = aside or private_name(folder)
     try:
         os.rename(folder, aside)
     except FileNotFoundError:
@@ -129,7 +129,7 @@ def remove_folder(folder: Path) -> None:
 
 def sync(path: Path) -> None:
     """Force the bytes of a file to the disk."""
-    with path.open("rb") as written:
+    with path.open("r+b") as written:  # Windows syncs only what may be written
         os.fsync(written.fileno())
 
 

@@ -1,4 +1,14 @@
-"""A lock file that also works on network file systems, says who holds it, and expires when its holder is gone."""
+"""A lock file that works on network file systems, says who holds it, and expires when its holder is gone.
+
+A lock saves work, it guards nothing: whoever is suspended for longer than the expiry goes on beside the next holder.
+So nothing in this package is right only because of a lock; who publishes or removes something asks `Lock.still_mine`
+first, works in a folder of a name of its own, and publishes by one atomic step (`covid_datasets.disk`).
+
+Why not ``filelock`` (4.3.1 was tried)? Its ``StrictSoftFileLock`` never frees the lock of a killed process, only
+``force_break`` does. Its ``SoftFileLease`` does, but it cannot be asked whether the lock is still held (a resumed
+holder learns that with its next heartbeat, after it has written), waits the whole lease for a zombie, lets each
+waiter's own clock decide, and says neither who nor since when; we would have to read its file by ourselves.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +25,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 
+from covid_datasets.disk import make_folder, private_name, refused
 from covid_datasets.errors import CacheError
 
-_READ_ONLY = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_LINKS = {getattr(errno, name) for name in ("EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL")}
+_held: dict[str, int] = {}
+"""Tokens of the locks that this process holds -> the thread that took each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,37 +45,53 @@ class Holder:
     token: str
     # Containers may share a host name without sharing process numbers; the kernel's name of the pid namespace tells.
     namespace: str = ""
+    # Numbers of processes are used again, after a restart almost at once; the time of birth tells them apart.
+    born: str = ""
 
     def __str__(self) -> str:
         """Say it in one phrase."""
-        return f"{self.user} on {self.host} (process {self.pid}) since {self.since}"
+        mine = self.host == socket.gethostname()
+        place = ", in another container" if mine and self.namespace != _namespace() else ""
+        thread = "another thread of this process: " if self.token in _held and self.pid == os.getpid() else ""
+        return f"{thread}{self.user} on {self.host}{place} (process {self.pid}) since {self.since}"
 
     def is_dead(self) -> bool:
         """Tell whether the holder is a process of this very machine that has ended."""
-        if (self.host, self.namespace) != (socket.gethostname(), _namespace()) or sys.platform == "win32":
+        if (self.host, self.namespace) != (socket.gethostname(), _namespace()):
+            return False
+        if self.pid == os.getpid():
+            return self.token not in _held  # an earlier process had our number, or an earlier us forgot to release
+        if sys.platform == "win32":
             return False
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return True
         except PermissionError:
-            return False  # it lives, and belongs to somebody else
-        return False
+            pass  # it lives, and belongs to somebody else
+        born = _born(self.pid)
+        return born is None or bool(born and self.born and born != self.born)
 
 
 class Lock:
-    """One holder at a time of a path, across threads, processes and machines.
+    """One holder at a time of a path, across threads, processes and machines: take, still mine, release.
 
-    The file is created with ``O_EXCL``, which NFS and the like do atomically. A thread touches it while the lock is
-    held. A lock is stale, and may be taken over, when its holder is a dead process of this machine or when it has not
-    been touched for ``expire`` seconds by the clock of the file server, so that clocks of machines need not agree.
+    The file appears with its content, by a hard link, which NFS and the like do atomically. A thread touches it while
+    the lock is held. A lock is stale, and may be taken over, when its holder is a dead process of this machine or when
+    it has not been touched for ``expire`` seconds by the clock of the file server: clocks of machines need not agree.
 
     Args:
         path: The lock file; its folder is made where it is missing.
         expire: Seconds without a touch after which the holder counts as gone.
         timeout: Seconds to wait before giving up with a ``CacheError``; ``None`` waits for as long as it takes.
         on_wait: Called once with a sentence that says who holds the lock, if there is a wait.
-        check: Called again and again while waiting; may raise to give up.
+        cancel: Called again and again while waiting; raises to give up.
+
+    >>> with Lock(getfixture("tmp_path") / "x.lock") as lock:
+    ...     lock.still_mine()
+    True
+    >>> lock.still_mine()
+    False
     """
 
     def __init__(
@@ -73,23 +101,26 @@ class Lock:
         expire: float = 120.0,
         timeout: float | None = None,
         on_wait: Callable[[str], object] | None = None,
-        check: Callable[[], object] | None = None,
+        cancel: Callable[[], object] | None = None,
     ) -> None:
         """Describe the lock; ``with`` takes it."""
         self.path = Path(path)
         self.expire = expire
         self.timeout = timeout
         self.on_wait = on_wait
-        self.check = check
+        self.cancel = cancel
         self._token = ""
+        self._pid = 0
         self._stop = threading.Event()
 
-    def __enter__(self) -> Lock:
+    def take(self) -> None:
         """Take the lock, waiting for its holder if there is one."""
         start = time.monotonic()
         pause, next_clock, told = 0.02, 0.0, False
         while not self._create():
             holder = read_holder(self.path)
+            if holder and holder.pid == os.getpid() and _held.get(holder.token) == threading.get_ident():
+                raise CacheError(f"{self.path}: this thread holds the lock already, and would wait for itself")
             look_at_clock = time.monotonic() >= next_clock
             if look_at_clock:
                 next_clock = time.monotonic() + self.expire / 10
@@ -99,8 +130,8 @@ class Lock:
             if not told and self.on_wait:
                 self.on_wait(f"waiting for {self.path.name}, held by {holder or 'somebody who is just taking it'}")
             told = True
-            if self.check:
-                self.check()
+            if self.cancel:
+                self.cancel()
             if self.timeout is not None and time.monotonic() - start >= self.timeout:
                 raise CacheError(
                     f"{self.path}: expected to get this lock within {self.timeout:g} s, found it held by "
@@ -109,71 +140,86 @@ class Lock:
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, 1.0)
-        self._stop.clear()
-        threading.Thread(target=self._beat, name=f"lock {self.path.name}", daemon=True).start()
-        return self
+        self._stop = threading.Event()
+        threading.Thread(target=self._beat, args=(self._stop,), name=f"lock {self.path.name}", daemon=True).start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Give the lock back, unless somebody else has it by now."""
+    def still_mine(self) -> bool:
+        """Tell whether the lock is held by this object, in the process that took it: the file carries its token."""
+        return self._pid == os.getpid() and bool(self._token) and _token_of(self.path) == self._token
+
+    def release(self) -> None:
+        """Give the lock back, unless somebody else has it by now, or a parent process from which this was forked."""
         self._stop.set()
-        if self.is_mine():
+        if self.still_mine():
+            self._remove_litter()
             self.path.unlink(missing_ok=True)
+        _held.pop(self._token, None)
         self._token = ""
 
-    def is_mine(self) -> bool:
-        """Tell whether the file on disk still carries this object's token."""
-        holder = read_holder(self.path)
-        return holder is not None and holder.token == self._token
+    def __enter__(self) -> Lock:
+        """Take the lock."""
+        self.take()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Release the lock."""
+        self.release()
 
     def _create(self) -> bool:
-        holder = Holder(
-            host=socket.gethostname(),
-            pid=os.getpid(),
-            user=_user(),
-            since=datetime.now(UTC).isoformat(timespec="seconds"),
-            token=uuid.uuid4().hex,
-            namespace=_namespace(),
-        )
+        """Give the file its name together with its content: half written, it would hold up everybody."""
+        if os.path.exists(self.path):
+            return False
+        make_folder(self.path.parent)
+        holder = _myself()
+        text = json.dumps(asdict(holder))
+        private = private_name(self.path)
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
-        except FileExistsError:
-            if self.path.parent.is_dir():
-                return False
-            raise CacheError(f"{self.path.parent}: expected a folder, found a file. Next: move it away") from None
+            try:
+                private.write_text(text, encoding="utf-8")
+                made = self._link(private, text)
+            finally:
+                private.unlink(missing_ok=True)
         except OSError as error:
-            raise self._no_access(error) from error
+            raise refused(self.path.parent, error) from error
+        if made:
+            self._token, self._pid = holder.token, holder.pid
+            _held[holder.token] = threading.get_ident()
+        return made
+
+    def _link(self, private: Path, text: str) -> bool:
         try:
+            os.link(private, self.path)
+        except FileExistsError:
+            return private.stat().st_nlink > 1  # NFS: made, but the answer was lost and the request sent again
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            try:  # a file system without hard links; killed before the write, the file stays empty and has to expire
+                handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            except FileExistsError:
+                return False
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(asdict(holder), file)
-        except OSError as error:  # an empty lock would hold everybody up until it expires
-            self.path.unlink(missing_ok=True)
-            raise self._no_access(error) from error
-        self._token = holder.token
+                file.write(text)
         return True
 
     def _is_expired(self) -> bool:
         """Compare the last touch with the file server's own now: the time that it gives to a new file."""
-        clock = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}")
+        clock = private_name(self.path)
         try:
             clock.touch()
-            now = clock.stat().st_mtime
-        except OSError as error:
-            raise self._no_access(error) from error
-        finally:
-            clock.unlink(missing_ok=True)
-        try:
-            return now - self.path.stat().st_mtime > self.expire
+            return clock.stat().st_mtime - self.path.stat().st_mtime > self.expire
         except FileNotFoundError:
             return False  # released meanwhile; the next attempt to create it tells
+        except OSError as error:
+            raise refused(self.path.parent, error) from error
+        finally:
+            clock.unlink(missing_ok=True)
 
     def _break(self, stale_token: str) -> None:
         """Remove a stale lock, and never one that another process took in the meantime."""
         if _token_of(self.path) != stale_token:
             return
-        aside = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}")
+        aside = private_name(self.path)
         try:
             os.rename(self.path, aside)
         except FileNotFoundError:
@@ -188,28 +234,30 @@ class Lock:
                 return
         aside.unlink(missing_ok=True)
 
-    def _beat(self) -> None:
-        while not self._stop.wait(self.expire / 4):
+    def _beat(self, stop: threading.Event) -> None:
+        while not stop.wait(self.expire / 4):
             try:
-                if not self.is_mine():
+                if not self.still_mine():
                     return
                 os.utime(self.path)  # without times: the server's now, not ours
             except OSError:
                 continue  # a hiccup of the network file system; the next beat comes well before expiry
 
-    def _no_access(self, error: OSError) -> CacheError:
-        why = "cannot be written" if error.errno in _READ_ONLY else f"cannot be used ({error.strerror or error})"
-        return CacheError(
-            f"{self.path.parent}: expected a folder to write in, found that it {why}. Next: choose another folder "
-            f"with cache_dir= or COVID_DATASETS_CACHE, or ask its owner for write permission"
-        )
+    def _remove_litter(self) -> None:
+        """Remove what waiting processes left that were killed in the moment in which they looked."""
+        for private in self.path.parent.glob(f".{self.path.name}.*.part"):
+            try:
+                if self.path.stat().st_mtime - private.stat().st_mtime > self.expire:
+                    private.unlink()
+            except FileNotFoundError:
+                continue
 
 
 def read_holder(path: Path) -> Holder | None:
-    """Read who holds a lock; ``None`` where nobody does or its holder is just writing its name."""
+    """Read who holds a lock; ``None`` where nobody does, or its holder is just writing its name."""
     try:
         return Holder(**json.loads(path.read_text(encoding="utf-8")))
-    except (FileNotFoundError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError):  # network file systems also lose files with ESTALE
         return None
 
 
@@ -218,11 +266,31 @@ def _token_of(path: Path) -> str:
     return holder.token if holder else ""
 
 
-def _user() -> str:
+def _myself() -> Holder:
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container whose user has no name
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+        user = getpass.getuser()
+    except (ImportError, KeyError, OSError):  # a container whose user has no name
+        user = f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
+    return Holder(
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        user=user,
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+        token=uuid.uuid4().hex,
+        namespace=_namespace(),
+        born=_born(os.getpid()) or "",
+    )
+
+
+def _born(pid: int) -> str | None:
+    """Say when a process began, as no later one with its number did; ``None`` for a zombie, empty if unknown."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
+    except OSError:  # not Linux, or hidden from us
+        return ""
+    state, threads, ticks = stat[0], int(stat[17]), stat[19]
+    return None if state in "ZX" and threads <= 1 else f"{boot} {ticks}"
 
 
 def _namespace() -> str:

@@ -441,7 +441,8 @@ class Notice:
     """Something a builder met that the report must tell: where, what, and what was done about it.
 
     ``kind`` groups notices of one sort; ``dropped`` says that a row or file of the source is not in the dataset, and
-    ``count`` how many of them this one tells of.
+    ``count`` how many of them this one tells of. ``lost`` says that a sample, or rows of a table, should be there and
+    are not: that is held against the tolerance of the catalog. What is left out on purpose is dropped, and not lost.
     """
 
     kind: str
@@ -449,6 +450,7 @@ class Notice:
     what: str
     dropped: bool = False
     count: int = 1
+    lost: bool = False
 
 
 # Column name -> type, in stored order. "image", "nifti", "video" and "label" are Hugging Face features; see

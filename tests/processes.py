@@ -18,7 +18,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from covid_datasets.catalog.published import SPLITS
 from covid_datasets.load.stored import split_files
 from covid_datasets.prepare.result import Built
 
@@ -80,7 +79,7 @@ class Serial(Executor):
 
 def table_of(built: Built) -> pa.Table:
     """Read all rows in stored order, whatever files they are in."""
-    files = [file for split in SPLITS for file in split_files(built.path, split)]
+    files = [file for split in built.splits for file in split_files(built.path, split)]
     return pa.concat_tables([pa.ipc.open_stream(file.read_bytes()).read_all() for file in files]).combine_chunks()
 
 

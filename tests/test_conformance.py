@@ -40,8 +40,8 @@ from covid_datasets.load.dataset import load_dataset
 from covid_datasets.load.splits import audit_build
 from covid_datasets.load.stored import open_table
 from covid_datasets.load.verify import verify
+from covid_datasets.prepare.composed import builder_path, imported_builders
 from covid_datasets.prepare.engine import build_dataset
-from covid_datasets.prepare.inputs import builder_path
 from covid_datasets.prepare.result import Built
 from covid_datasets.raw.access import expected_tree
 from covid_datasets.raw.check import check
@@ -116,6 +116,13 @@ def test_the_builder_is_one_short_function(name: str) -> None:
     assert module.__doc__, "expected a docstring that says what the source is"
     lines = len(builder_path(name).read_text(encoding="utf-8").splitlines())
     assert lines < LONGEST_BUILDER, f"{lines} lines: move what other sources need too into the engine"
+
+
+@every_source
+def test_the_builder_imports_no_other_but_those_that_its_card_declares(name: str) -> None:
+    imported = imported_builders(builder_path(name).read_text(encoding="utf-8"))
+    declared = set(load_card(name).composed_of)
+    assert imported == declared, f"composed_of on the card: expected {sorted(imported)}, found {sorted(declared)}"
 
 
 @every_source

@@ -266,6 +266,7 @@ class KnownOverlap:
 class Card:
     """Everything known about one source; one with ``columns`` is a table without images, and has only these.
 
+    ``composed_of`` names the sources whose builders its own uses: a build is made anew when one of them changes.
     ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``. ``same_as`` names the
     source that holds the same samples, and is loaded in its place.
     ``facts`` are tables of texts that its builder alone reads: older names of columns, what words of its lists mean.
@@ -289,6 +290,7 @@ class Card:
     official_split: OfficialSplit | None = None
     defects: tuple[Defect, ...] = ()
     overlaps: tuple[KnownOverlap, ...] = ()
+    composed_of: tuple[str, ...] = ()
     quotes: tuple[str, ...] = ()
     same_as: str = ""
     features: Mapping[str, str] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from datetime import date
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def check_card(card: Card, path: Path) -> None:
     for key, names_ in (("versions", card.versions), ("configs", card.configs)):
         if wrong := [name for name in names_ if not re.fullmatch(r"[A-Za-z0-9_][\w.+-]*", name, re.ASCII)]:
             raise CatalogError(f"{path}: key {key!r}: expected names that can be folders, found {wrong}")
+    _check_components(card, path)
     _check_without_data(card, path)
     _check_patients(card, path)
     _check_address(card.patients.address, f"{path}: key 'patients.address'")
@@ -51,6 +53,24 @@ def check_card(card: Card, path: Path) -> None:
         raise CatalogError(f"{path}: key 'access.steps': expected the exact steps of {card.access.kind!r}, found none")
     for resource in card.resources:
         _check_resource(resource, path)
+
+
+def _check_components(card: Card, path: Path) -> None:
+    """Check that the sources that a source is composed of have cards, and that it is no part of itself."""
+    waiting, seen = list(card.composed_of), set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name == card.id:
+            raise CatalogError(f"{path}: key 'composed_of': expected no circle, found that it is composed of itself")
+        other = path.parent / f"{name}.toml"
+        if not re.fullmatch(r"[a-z0-9_]+", name) or not other.is_file():
+            raise CatalogError(f"{path}: key 'composed_of': expected names of sources with a card, found {name!r}")
+        if name not in seen:
+            seen.add(name)
+            try:
+                waiting += tomllib.loads(other.read_text(encoding="utf-8")).get("composed_of", [])
+            except ValueError:
+                continue  # that card says by itself what is wrong with it
 
 
 def _check_without_data(card: Card, path: Path) -> None:

@@ -103,7 +103,7 @@ def fetch(url: str, asset: Asset, transfer: Transfer) -> Download:
             f"DEST', carry DEST here and set COVID_DATASETS_MIRROR=DEST"
         )
     make_folder(target.parent)
-    with Lock(target.with_name(target.name + ".lock"), on_wait=transfer.display.note, check=transfer.cancel):
+    with Lock(target.with_name(target.name + ".lock"), on_wait=transfer.display.note, cancel=transfer.cancel):
         # Another process may have brought it while we waited.
         return _cached(target, address, asset) or _bring(address, target, asset, transfer)
 

@@ -21,6 +21,8 @@ from covid_datasets.splits.schemes import is_given, split_names
 
 _NEEDS = {"hf": ("datasets",), "numpy": (), "torch": ("torch",), "pandas": ("pandas",)}
 """Framework -> the modules that it needs."""
+DERIVED = ("derive", "window", "image_size", "to_spacing", "to_orientation", "lungs_only")
+"""Arguments that choose and shape a derived form. A name is one of these or a filter, so no column may have it."""
 
 
 def load_dataset(
@@ -41,7 +43,7 @@ def load_dataset(
     mirror: str | None = None,
     offline: bool | None = None,
     accept_licence: bool = False,
-    **view: Any,
+    **filters: Any,
 ) -> Any:
     """Load one dataset, or several as one, building what is not built yet.
 
@@ -65,7 +67,7 @@ def load_dataset(
         mirror: A folder or URL that answers for every source.
         offline: Never open a socket.
         accept_licence: Accept the terms of a source that wants that before anything is downloaded.
-        **view: Keep rows by column: ``modality="CXR"``, ``quality=["good", "questionable"]``, ``label="covid19"``;
+        **filters: Keep rows by column: ``modality="CXR"``, ``quality=["good", "questionable"]``, ``label="covid19"``;
             of a table by its own: ``country="Italy"``, ``date=["2020-03-01", "2020-04-01"]``.
 
     >>> rows = load_dataset("phantom", "small", split="train", framework="numpy", cache_dir=getfixture("tmp_path"))
@@ -92,7 +94,7 @@ def load_dataset(
     known = split_names(scheme)
     if split is not None and known:
         parse_split(split, dict.fromkeys(known, 0))
-    whole = not view and license is None and scheme == "patient" and len(names) == 1
+    whole = not filters and license is None and scheme == "patient" and len(names) == 1
     options: dict[str, Any] = {"data_dir": data_dir, "verify": verify, "allow_missing": allow_missing}
     if streaming and whole and not _is_built(names[0], config, cache_dir, options):
         from covid_datasets.load.streaming import stream_raw
@@ -114,7 +116,7 @@ def load_dataset(
     _warn(builds, scheme)
     if framework == "hf" and whole and split is None and not streaming:
         return stored_dataset(builds[0])
-    selection = narrow(select(builds, scheme), view, license)
+    selection = narrow(select(builds, scheme), filters, license)
     make = FRAMEWORKS["stream" if streaming else framework]
     if split is not None:
         return make(selection.range(split))

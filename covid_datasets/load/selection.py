@@ -83,23 +83,23 @@ def select(builds: Sequence[Built], scheme: str) -> Selection:
     return Selection(tuple(builds), chosen)
 
 
-def narrow(selection: Selection, view: Mapping[str, Any], licence: Any) -> Selection:
+def narrow(selection: Selection, filters: Mapping[str, Any], licence: Any) -> Selection:
     """Keep the rows whose columns have the wanted values: ``modality="CT"``, ``quality=["good", "questionable"]``."""
-    if not view and licence is None:
+    if not filters and licence is None:
         return selection
     columns = selection.builds[0].columns
     usable = list(columns) or [
         name for name, kind in COLUMNS.items() if (isinstance(kind, str) or kind == ["string"]) and name not in CONTENT
     ]
-    if unknown := sorted(set(view) - set(usable)):
-        raise UsageError(f"view {unknown[0]!r}: expected a column with single values ({', '.join(usable)})")
+    if unknown := sorted(set(filters) - set(usable)):
+        raise UsageError(f"filter {unknown[0]!r}: expected a column with single values ({', '.join(usable)})")
     tables = [open_table(build) for build in selection.builds]
     if licence is not None:
         _check_licence(tables, licence)
     masks = []
     for table in tables:
         mask = np.ones(table.num_rows, dtype=bool)
-        for name, wanted in view.items():
+        for name, wanted in filters.items():
             mask &= np.asarray(_equals(table, name, wanted) if columns else _matches(table, name, wanted))
         if licence is not None:
             mask &= np.asarray([permitted(text, licence) for text in table.column("license").to_pylist()], dtype=bool)

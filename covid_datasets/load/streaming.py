@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -14,12 +13,9 @@ from covid_datasets.extras import need
 from covid_datasets.features import features_dict
 from covid_datasets.prepare.completeness import check_complete
 from covid_datasets.prepare.pieces import Task, piece_rows
-from covid_datasets.prepare.plan import make_plan
-from covid_datasets.prepare.quoted import addresses_of
 from covid_datasets.prepare.result import Verify
+from covid_datasets.prepare.source import open_source
 from covid_datasets.prepare.tabular import table_rows
-from covid_datasets.raw.obtain import obtain
-from covid_datasets.raw.terms import require_terms
 from covid_datasets.schema import Notice
 from covid_datasets.settings import Settings
 from covid_datasets.splits.assign import TABLE_SPLIT
@@ -57,18 +53,13 @@ def stream_raw(
         )
     if card.patients.known == "none" and not columns:
         warnings.warn(f"{card.id}: {card.patients.consequence}", stacklevel=4)
-    need(*choice.form.needs)
-    require_terms(card, settings, accept_licence)
-    obtained = obtain(choice, settings, data_dir=data_dir, allow_missing=allow_missing)
-    builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
-    records, addresses = builder.records(obtained.raw), addresses_of(card)
-    plan = make_plan(
-        card.id, records, obtained.raw, STREAM_PIECE_BYTES, choice.resources, addresses,
-        table=bool(columns), group=card.patients.group,
-    )  # fmt: skip
-    if check_complete(choice, plan.rows, plan.notices, plan.parts, allow_missing) or obtained.incomplete:
+    how: dict[str, Any] = {"verify": verify, "allow_missing": allow_missing, "accept_licence": accept_licence}
+    source = open_source(choice, settings, data_dir=data_dir, **how)
+    plan = source.plan(STREAM_PIECE_BYTES)
+    incomplete = check_complete(choice, plan.rows, plan.notices, plan.shares, allow_missing)
+    if incomplete or source.obtained.incomplete:
         warnings.warn(f"{card.id}@{choice.version} is INCOMPLETE: {plan.rows:,} rows are there", stacklevel=4)
-    tasks = [Task(card.id, piece, obtained.raw, "", verify, columns) for piece in plan.pieces]
+    tasks = source.tasks(plan)
     features = Features.from_dict(features_dict(columns))
     return IterableDatasetDict(
         {

@@ -10,23 +10,19 @@ from covid_datasets.errors import IncompleteSourceError
 from covid_datasets.prepare.components import Share
 from covid_datasets.schema import Notice
 
-LOSSES = ("missing file", "missing pictures", "damaged file", "empty file", "changed or damaged", "undecodable (poor)")
-"""Kinds of notices that mean that an image of the source is not in the dataset though it should be."""
-TABLE_LOSSES = ("file not served", "resource not usable")
-"""The same for the files of a table, which no record may name."""
 SHOWN = 20
 
 
 def check_complete(
-    choice: Choice, kept: int, notices: Sequence[Notice], parts: Sequence[Share] = (), allow_missing: bool = False
+    choice: Choice, kept: int, notices: Sequence[Notice], shares: Sequence[Share] = (), allow_missing: bool = False
 ) -> bool:
     """Tell whether a build is incomplete; fail where it is and nobody allowed that.
 
     Raises:
         IncompleteSourceError: More is lost than the catalog tolerates, or nothing is left; lists what and why.
     """
-    version, table = choice.state, bool(choice.columns)
-    lost = [notice for notice in notices if notice.kind in (*LOSSES, *(TABLE_LOSSES if table else ()))]
+    version = choice.state
+    lost = [notice for notice in notices if notice.lost]
     count = sum(notice.count for notice in lost)
     expected = version.images if version.images and is_whole(choice) else kept + count
     short = max(count, expected - kept)
@@ -34,17 +30,17 @@ def check_complete(
         return False
     if kept and allow_missing:
         return True
-    unit = "rows or files" if table else "images"
+    unit = "rows or files" if choice.columns else "images"
     title = (
         f"{choice.card.id}@{choice.version}: {short:,} of {expected:,} {unit} are missing or damaged; "
         f"the catalog tolerates {version.tolerance:.1%}"
     )
-    lost = [notice for notice in lost if notice.where not in {part.name for part in parts}]
-    shares = ["Its parts:", *(f"  {part}" for part in parts)] if parts else []
+    lost = [notice for notice in lost if notice.where not in {share.name for share in shares}]
+    components = ["Its components:", *(f"  {share}" for share in shares)] if shares else []
     lines = [f"  {notice.where}: {notice.kind}: {notice.what}" for notice in lost[:SHOWN]]
     more = [f"  … and {len(lost) - SHOWN:,} more"] if len(lost) > SHOWN else []
     hint = "To build what is there, marked incomplete: allow_missing=True, or --allow-missing." if kept else ""
-    raise IncompleteSourceError("\n".join([title, *shares, *lines, *more, hint]).rstrip())
+    raise IncompleteSourceError("\n".join([title, *components, *lines, *more, hint]).rstrip())
 
 
 def compare(choice: Choice, build: Mapping[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Sources that are composed of others: how much of each part is there, and how to get the rest."""
+"""Sources that are composed of others: how much of each component is there, and how to get the rest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How many of the samples that a source lists have their files in one part."""
+    """How many of the samples that a source lists have their files in one component."""
 
     name: str
     listed: int
@@ -28,18 +28,18 @@ class Share:
 
 
 class Tally:
-    """Counts listed and missing files by part: an optional resource with a folder of its own in the source's tree."""
+    """Counts listed and missing files by component: an optional resource with a folder of its own in the tree."""
 
     def __init__(self, resources: Sequence[Resource]) -> None:
         """Start with nothing listed."""
-        self._parts = {part.folder: part for part in resources if part.optional and part.folder}
-        self._listed = dict.fromkeys(self._parts, 0)
-        self._missing: dict[str, list[str]] = {folder: [] for folder in self._parts}
+        self._components = {each.folder: each for each in resources if each.optional and each.folder}
+        self._listed = dict.fromkeys(self._components, 0)
+        self._missing: dict[str, list[str]] = {folder: [] for folder in self._components}
 
     def add(self, path: str, *, there: bool) -> bool:
-        """Count one file; tell whether it belongs to a part."""
+        """Count one file; tell whether it belongs to a component."""
         folder = path[: path.find("/") + 1]
-        if folder not in self._parts:
+        if folder not in self._components:
             return False
         self._listed[folder] += 1
         if not there:
@@ -47,20 +47,20 @@ class Tally:
         return True
 
     def shares(self) -> tuple[Share, ...]:
-        """Give the count of each part of which anything is listed."""
+        """Give the count of each component of which anything is listed."""
         return tuple(
-            Share(part.name, self._listed[folder], len(self._missing[folder]), how_to_get(part))
-            for folder, part in self._parts.items()
+            Share(each.name, self._listed[folder], len(self._missing[folder]), how_to_get(each))
+            for folder, each in self._components.items()
             if self._listed[folder]
         )
 
     def notices(self) -> list[Notice]:
-        """Tell of all that a part lacks at once: thousands of lines would hide everything else."""
+        """Tell of all that a component lacks at once: thousands of lines would hide everything else."""
         told = []
-        for folder, part in self._parts.items():
+        for folder, each in self._components.items():
             if lost := self._missing[folder]:
                 some = ", ".join(sorted(lost)[:SHOWN])
                 what = f"{len(lost):,} of {self._listed[folder]:,} listed are not there, such as {some}; "
-                what += f"to get them: {how_to_get(part)}"
-                told.append(Notice("missing pictures", part.name, what, dropped=True, count=len(lost)))
+                what += f"to get them: {how_to_get(each)}"
+                told.append(Notice("missing pictures", each.name, what, dropped=True, count=len(lost), lost=True))
         return told

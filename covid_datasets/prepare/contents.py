@@ -14,11 +14,11 @@ from covid_datasets.schema import File, Made, Notice, Parts, Record, Rows
 
 
 class DroppedError(Exception):
-    """A row that cannot be in the dataset; becomes a notice."""
+    """A row that should be in the dataset and cannot be; becomes a notice."""
 
-    def __init__(self, notice: Notice) -> None:
-        super().__init__(notice.what)
-        self.notice = notice
+    def __init__(self, kind: str, where: str, what: str) -> None:
+        super().__init__(what)
+        self.notice = Notice(kind, where, what, dropped=True, lost=True)
 
 
 def read_content(raw: RawTree, record: Record, verify: Verify) -> tuple[bytes, Measured]:
@@ -49,16 +49,16 @@ def read_content(raw: RawTree, record: Record, verify: Verify) -> tuple[bytes, M
             return data, measure_video(data, sha256, reference.path)
         return data, measure(data, sha256, reference.path, record.hounsfield)
     except UndecodableError as error:
-        raise DroppedError(Notice("undecodable (poor)", reference.path, str(error), dropped=True)) from error
+        raise DroppedError("undecodable (poor)", reference.path, str(error)) from error
 
 
 def _read(raw: RawTree, reference: Any, kind: str) -> bytes:
     try:
         data: bytes = reference.read(CheckedFiles(raw) if isinstance(reference, Made) else raw)
     except (IntegrityError, NotThereError, FileNotFoundError) as error:
-        raise DroppedError(Notice(kind, reference.path, str(error), dropped=True)) from error
+        raise DroppedError(kind, reference.path, str(error)) from error
     if not data:
-        raise DroppedError(Notice("empty file", reference.path, "expected an image, found 0 bytes", dropped=True))
+        raise DroppedError("empty file", reference.path, "expected an image, found 0 bytes")
     return data
 
 
@@ -66,7 +66,7 @@ def _check_identity(raw: RawTree, path: str, data: bytes, sha256: str) -> None:
     identity = raw.identity(path)
     wrong = identity and identity.mismatch(data, sha256)
     if wrong:
-        raise DroppedError(Notice("changed or damaged", path, f"{wrong} ({len(data):,} bytes)", dropped=True))
+        raise DroppedError("changed or damaged", path, f"{wrong} ({len(data):,} bytes)")
 
 
 def read_masks(

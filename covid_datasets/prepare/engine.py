@@ -2,39 +2,37 @@
 
 from __future__ import annotations
 
-import errno
-import importlib
 import os
 import shutil
 import sys
 import time
+import uuid
+from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.cards import choose
-from covid_datasets.errors import CacheError, NoSpaceError, UsageError
-from covid_datasets.extras import need
-from covid_datasets.lock import Lock
+from covid_datasets.disk import check_space, make_folder, publish_folder
+from covid_datasets.errors import CacheError, UsageError
+from covid_datasets.lock import Lock, read_holder
 from covid_datasets.prepare.completeness import check_complete
 from covid_datasets.prepare.finish import finish
-from covid_datasets.prepare.inputs import declared_inputs, folder_signature, key_of
-from covid_datasets.prepare.pieces import Task
-from covid_datasets.prepare.plan import Plan, make_plan
-from covid_datasets.prepare.quoted import addresses_of
+from covid_datasets.prepare.inputs import key_of
+from covid_datasets.prepare.pieces import Place
+from covid_datasets.prepare.plan import Plan
 from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
+from covid_datasets.prepare.source import Source, open_source
 from covid_datasets.prepare.workers import run_tasks, telling, worker_pool
 from covid_datasets.progress import progress
-from covid_datasets.raw.obtain import Obtained, obtain
-from covid_datasets.raw.terms import require_terms
 from covid_datasets.settings import Settings
 
 SPARE_BYTES = 64 << 20
 """Room that is left on a disk for everything else."""
-LOCK_BYTES = 64 << 10
-"""Room without which not even a lock is taken; half written, it would hold up everybody until it expires."""
+LEASE = 120.0
+"""Seconds without a sign of life after which another process takes a build over."""
 
 
 def build_dataset(
@@ -81,114 +79,107 @@ def build_dataset(
             f"verify: expected 'full' for {choice.card.id}, found 'bytes': only how its pictures look keeps those of "
             "one person together"
         )
-    need(*choice.form.needs)  # before hours of downloading
     settings = Settings.resolve(cache_dir, mirror, offline)
-    require_terms(choice.card, settings, accept_licence)
-    obtained = obtain(choice, settings, data_dir=data_dir, allow_missing=allow_missing)
-    inputs = declared_inputs(choice, verify)
-    inputs |= {"allow_missing": allow_missing, "raw": _raw_signature(obtained, data_dir)}
-    key = key_of(inputs)
-    final = settings.prepared / choice.card.id / choice.version / choice.config / key
-    work = settings.prepared / ".work" / f"{choice.card.id}-{choice.version}-{choice.config}-{key}"
-    if (final / MANIFEST_FILE).exists() and not work.exists():
-        return Built.read(final)
-    _make_folder(work.parent)
-    with Lock(work.with_name(f"{work.name}.lock"), on_wait=lambda text: print(text, file=sys.stderr)):
-        if not (final / MANIFEST_FILE).exists():
-            _build(choice, inputs, obtained, work, final, worker_pool(executor, num_proc), shard_bytes, started)
-        shutil.rmtree(work, ignore_errors=True)  # also where a build was killed right after its last step
-    return Built.read(final)
+    how: dict[str, Any] = {"verify": verify, "allow_missing": allow_missing, "accept_licence": accept_licence}
+    source = open_source(choice, settings, data_dir=data_dir, **how)
+    job = _Job(source, source.inputs(), settings.prepared, shard_bytes, started)
+    while not _is_built(job.final) or job.work.exists():
+        with Lock(job.work.with_name(f"{job.work.name}.lock"), expire=LEASE, on_wait=_say) as lock:
+            if not _is_built(job.final):
+                try:
+                    with _attempt(job.work, lock) as attempt:
+                        pieces, plan = _write_pieces(job, attempt, lock, worker_pool(executor, num_proc))
+                        _publish(job, plan, pieces, attempt, lock)
+                except Exception:
+                    if lock.still_mine():
+                        raise
+                    continue  # somebody took over while this process was suspended: wait for it, and share its build
+            if lock.still_mine():
+                shutil.rmtree(job.work, ignore_errors=True)  # also where one was killed right after its last step
+                break
+    return Built.read(job.final)
 
 
-def _build(
-    choice: Choice,
-    inputs: dict[str, Any],
-    obtained: Obtained,
-    work: Path,
-    final: Path,
-    workers: AbstractContextManager[Executor | None],
-    shard_bytes: int | None,
-    started: float,
-) -> None:
-    card, columns = choice.card, choice.columns
-    builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
-    with workers as pool:
-        records, addresses = builder.records(obtained.raw), addresses_of(card)
-        plan = make_plan(
-            card.id, records, obtained.raw, shard_bytes, choice.resources, addresses,
-            table=bool(columns), group=card.patients.group,
-        )  # fmt: skip
-        if plan.parts:  # whoever forgot a part is told before its pictures are missed, not after all others are read
-            check_complete(choice, plan.rows, plan.notices, plan.parts, inputs["allow_missing"])
-        with telling(work):
-            pieces = _work_folder(work, plan)
-        _check_room(work, plan)
-        tasks = [Task(card.id, piece, obtained.raw, str(pieces), inputs["verify"], columns) for piece in plan.pieces]
-        with progress(f"Building {card.id}", total_bytes=plan.bytes) as display:
-            display.add("build", plan.bytes)
-            run_tasks(tasks, pool, display)
-    plan = plan.without_records()
-    del tasks  # with the records in them, before the index takes their place in memory
-    assembled = work / "final"
-    shutil.rmtree(assembled, ignore_errors=True)
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is to be built, and where."""
+
+    source: Source
+    inputs: dict[str, Any]
+    prepared: Path
+    shard_bytes: int | None
+    started: float
+
+    @property
+    def place(self) -> tuple[str, str, str, str]:
+        """Source, version, config, and the digest of all inputs: no two different builds share it."""
+        choice = self.source.choice
+        return choice.card.id, choice.version, choice.config, key_of(self.inputs)
+
+    @property
+    def final(self) -> Path:
+        return self.prepared.joinpath(*self.place)
+
+    @property
+    def work(self) -> Path:
+        return self.prepared / ".work" / "-".join(self.place)
+
+
+def _is_built(final: Path) -> bool:
+    return (final / MANIFEST_FILE).exists()
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _proceed(lock: Lock) -> None:
+    """Stop a holder that was suspended for so long that somebody took over."""
+    if not lock.still_mine():
+        raise CacheError(f"{lock.path}: expected to hold this lock still, found it held by {read_holder(lock.path)}")
+
+
+@contextmanager
+def _attempt(work: Path, lock: Lock) -> Iterator[Path]:
+    """Make the private folder of one try, which no other has, and remove those of tries that were killed."""
+    attempt = work / f"attempt-{uuid.uuid4().hex[:12]}"
     with telling(work):
-        assembled.mkdir()
-        finish(choice, inputs, plan, obtained, pieces, assembled, started)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        assembled.replace(final)
-        _sync_folder(final.parent)
-
-
-def _raw_signature(obtained: Obtained, data_dir: str | os.PathLike[str] | None) -> str:
-    """Tell raw files apart: the user's by name, size and time, downloads by hash, incomplete ones by what they lack."""
-    if data_dir is not None:
-        return folder_signature(Path(data_dir))
-    found = [(origin.resource, origin.sha256) for origin in obtained.origins if origin.verified != "content manifest"]
-    return key_of({"resources": found, "missing": list(obtained.missing)})
-
-
-def _make_folder(folder: Path) -> None:
+        earlier = list(work.glob("attempt-*"))  # before asking for the lock: so none is of who takes over from here on
+        for each in earlier:
+            _proceed(lock)
+            shutil.rmtree(each, ignore_errors=True)
+        make_folder(attempt)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise NoSpaceError(f"{folder}: the disk is full; make room and run the same command again") from error
-        raise CacheError(
-            f"{folder}: expected a folder that can be written, found: {error.strerror}. "
-            "Choose another with cache_dir=, --cache-dir or COVID_DATASETS_CACHE."
-        ) from error
-    if shutil.disk_usage(folder).free < LOCK_BYTES:
-        raise NoSpaceError(f"{folder}: the disk is full; make room and run the same command again")
+        yield attempt
+    finally:
+        shutil.rmtree(attempt, ignore_errors=True)
 
 
-def _work_folder(work: Path, plan: Plan) -> Path:
-    """Return the folder of the pieces, emptied where they belong to another plan."""
-    pieces, mark = work / "pieces", work / "plan.digest"
-    if not mark.exists() or mark.read_text() != plan.digest:
-        shutil.rmtree(work, ignore_errors=True)
-        pieces.mkdir(parents=True)
-        mark.write_text(plan.digest)
-    for part in pieces.glob(".*.part"):  # of a worker that was killed
-        part.unlink()
-    return pieces
+def _write_pieces(
+    job: _Job, attempt: Path, lock: Lock, workers: AbstractContextManager[Executor | None]
+) -> tuple[Path, Plan]:
+    """Write every piece that is not there yet; return their folder, and the plan without its records."""
+    source = job.source
+    with workers as pool:
+        plan = source.plan(job.shard_bytes)
+        if plan.shares:  # whoever forgot a component is told before its pictures are missed, not after all are read
+            check_complete(source.choice, plan.rows, plan.notices, plan.shares, source.allow_missing)
+        place = Place(job.work / f"pieces-{plan.digest[:16]}", attempt)
+        make_folder(place.pieces)
+        have = sum(path.stat().st_size for path in place.pieces.glob("*/*.arrow"))
+        # The output is as large as the bytes that go in: what cannot end is not begun.
+        check_space(place.pieces, plan.bytes + plan.bytes // 20 - have, SPARE_BYTES)
+        with progress(f"Building {source.choice.card.id}", total_bytes=plan.bytes) as display, telling(job.work):
+            display.add("build", plan.bytes)
+            run_tasks(source.tasks(plan, place), pool, display, lambda: _proceed(lock))
+    return place.pieces, plan.without_records()  # before the index takes the place of the records in memory
 
 
-def _check_room(work: Path, plan: Plan) -> None:
-    """Refuse to start what cannot end: the output is as large as the bytes that go in."""
-    have = sum(path.stat().st_size for path in (work / "pieces").glob("*.arrow"))
-    free, needed = shutil.disk_usage(work).free, plan.bytes + plan.bytes // 20 + SPARE_BYTES - have
-    if needed > free:
-        raise NoSpaceError(
-            f"{work}: the build needs {needed:,} bytes, the disk has {free:,} free ({needed - free:,} too few). "
-            "Make room (covid-datasets cache shows what could go) or choose another cache with --cache-dir."
-        )
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename survive a power cut, where the system can."""
-    if hasattr(os, "O_DIRECTORY"):
-        handle = os.open(folder, os.O_DIRECTORY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _publish(job: _Job, plan: Plan, pieces: Path, attempt: Path, lock: Lock) -> None:
+    """Assemble the build in private, and make it visible in one step, unless another attempt was first."""
+    assembled = attempt / "build"
+    with telling(job.work):
+        assembled.mkdir()
+        finish(job.source, job.inputs, plan, pieces, assembled, job.started)
+        _proceed(lock)
+        publish_folder(assembled, job.final)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from covid_datasets.catalog.cards import choose
 from covid_datasets.errors import NotBuiltError
-from covid_datasets.prepare.inputs import declared_inputs, folder_signature
+from covid_datasets.prepare.inputs import FORMAT, declared_inputs, folder_signature, outdated
 from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
 from covid_datasets.settings import Settings
 
@@ -35,6 +35,9 @@ def find_build(
         manifest = json.loads(path.read_text(encoding="utf-8"))
         found = manifest["inputs"]
         declared = declared_inputs(choice, verify or found["verify"]) | raw
+        if found.get("format") != FORMAT:
+            reasons.append(f"{path.parent} was {outdated(found)}")
+            continue
         changed = [key for key, value in declared.items() if found.get(key) != value]
         if not allow_missing and manifest["build"]["incomplete"]:
             changed.append("allow_missing (it is incomplete)")

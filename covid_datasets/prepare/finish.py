@@ -13,18 +13,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.published import SPLITS, published_splits
+from covid_datasets.disk import whole, write_json
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.columnar import arrow_array
 from covid_datasets.prepare.completeness import check_complete, compare
-from covid_datasets.prepare.huggingface import write_huggingface, write_json
+from covid_datasets.prepare.huggingface import write_huggingface
 from covid_datasets.prepare.pieces import read_piece_index
 from covid_datasets.prepare.plan import Plan
 from covid_datasets.prepare.report import write_report
 from covid_datasets.prepare.result import MANIFEST_FILE, REPORT_FILE
 from covid_datasets.prepare.rows import INDEX_SCHEMA
 from covid_datasets.prepare.settle import lay_out, write_splits
+from covid_datasets.prepare.source import Source
 from covid_datasets.raw.obtain import Obtained
 from covid_datasets.schema import Notice
 from covid_datasets.splits.assign import TABLE_SPLIT, assign
@@ -32,21 +33,15 @@ from covid_datasets.splits.audit import AuditReport, audit_links
 from covid_datasets.splits.index import INDEX_FILE, Index
 
 
-def finish(
-    choice: Choice,
-    inputs: dict[str, Any],
-    plan: Plan,
-    obtained: Obtained,
-    pieces: Path,
-    final: Path,
-    started: float,
-) -> None:
+def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, final: Path, started: float) -> None:
     """Assemble the finished folder ``final`` from the pieces; ``started`` is when the build began."""
+    choice, obtained = source.choice, source.obtained
     index, planned, told = _read_pieces(plan, pieces)
     notices = [*plan.notices, *told]
-    notices += _told(obtained, {notice.where for notice in notices}) + _several_labels(index) + _shared_bytes(index)
+    notices += _told(obtained, {notice.where for notice in notices}, table=bool(choice.columns))
+    notices += _several_labels(index) + _shared_bytes(index)
     counts: list[int] = index.table.column("rows").to_pylist()
-    incomplete = check_complete(choice, sum(counts), notices, plan.parts, inputs["allow_missing"])
+    incomplete = check_complete(choice, sum(counts), notices, plan.shares, source.allow_missing)
     incomplete = incomplete or obtained.incomplete
 
     card, columns = choice.card, choice.columns
@@ -82,13 +77,14 @@ def finish(
     if card.official_split:
         audits.append(_audit(card.id, "official", index.strings("official_split"), index))
     quality = Counter(grade for grade in index.strings("quality") if grade)
-    report = write_report(card, build, obtained.origins, plan.parts, notices, quality, audits, compare(choice, build))
-    (final / REPORT_FILE).write_text(report, encoding="utf-8")
+    report = write_report(card, build, obtained.origins, plan.shares, notices, quality, audits, compare(choice, build))
+    with whole(final / REPORT_FILE) as private:
+        private.write_text(report, encoding="utf-8")
     manifest = {
         "build": build | {"seconds": round(time.perf_counter() - started, 3)},
         "inputs": inputs,
         "origins": [asdict(origin) for origin in obtained.origins],
-        "parts": [asdict(part) for part in plan.parts],
+        "shares": [asdict(share) for share in plan.shares],
         "comparison": compare(choice, build),
         "audits": [audit.to_json() for audit in audits],
         "notices": [asdict(notice) for notice in notices],
@@ -121,14 +117,18 @@ def _read_pieces(plan: Plan, pieces: Path) -> tuple[Index, list[tuple[str, list[
     return index, planned, [notice for _, told in read for notice in told]
 
 
-def _told(obtained: Obtained, told: set[str]) -> list[Notice]:
-    """Turn what the survey of the raw files found into notices, unless a record told of the same file."""
+def _told(obtained: Obtained, told: set[str], *, table: bool) -> list[Notice]:
+    """Turn what the survey of the raw files found into notices, unless a record told of the same file.
+
+    A picture that is not there was missed by its record; the files of a table may be named by none.
+    """
     found = [Notice("extra file", path, "belongs to no resource of the catalog") for path in obtained.extra]
-    found += [Notice("resource not usable", where, why) for where, why in obtained.unusable.items()]
+    found += [Notice("resource not usable", where, why, lost=table) for where, why in obtained.unusable.items()]
     untold = {name: how for name, how in obtained.absent.items() if name not in told}
-    found += [Notice("part not present", name, f"to get it: {how}") for name, how in untold.items()]
+    found += [Notice("component not present", name, f"to get it: {how}") for name, how in untold.items()]
     absent = [path for path in obtained.missing if path not in told]
-    return found + [Notice("file not served", path, "expected by the catalog, but in no copy") for path in absent]
+    what = "expected by the catalog, but in no copy"
+    return found + [Notice("file not served", path, what, lost=table) for path in absent]
 
 
 def _patients(index: Index, table: bool) -> int | None:
@@ -176,7 +176,11 @@ def _write_index(index: Index, splits: list[str], order: list[int], final: Path)
     groups = arrow_array([names[group] for group in index.groups], pa.string())
     table = index.table.append_column("split", arrow_array(splits, pa.string())).append_column("group", groups)
     table = _take(table, order).combine_chunks()
-    with pa.OSFile(str(final / INDEX_FILE), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+    with (
+        whole(final / INDEX_FILE) as private,
+        pa.OSFile(str(private), "wb") as sink,
+        pa.ipc.new_file(sink, table.schema) as writer,
+    ):
         writer.write_table(table)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from covid_datasets.catalog.card import Card
+from covid_datasets.disk import write_json
 from covid_datasets.features import features_dict
 
 
@@ -38,11 +37,3 @@ def write_huggingface(card: Card, build: Mapping[str, Any], files: Mapping[str, 
         }
         write_json(folder / split / "dataset_info.json", info)
         write_json(folder / split / "state.json", state)
-
-
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a file for people and machines, and have it on the disk before going on."""
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=2, ensure_ascii=False)
-        file.flush()
-        os.fsync(file.fileno())

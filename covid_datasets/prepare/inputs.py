@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-from functools import lru_cache
-from importlib import util
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from covid_datasets.catalog.card import Choice
-from covid_datasets.catalog.cards import catalog_folder, load_card
-from covid_datasets.errors import CatalogError, NotThereError
+from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.errors import NotThereError
+from covid_datasets.prepare.composed import builder_digest
 from covid_datasets.prepare.quoted import addresses_of
 
-FORMAT = 3
+FORMAT = 4
 """Raised when the engine stores something else from the same inputs; older builds are then built again."""
 
 
@@ -31,12 +30,22 @@ def declared_inputs(choice: Choice, verify: str) -> dict[str, Any]:
         "verify": verify,
         "card": _text_digest(repr((choice.state, choice.resources, choice.form))),
         **({"columns": dict(columns)} if columns else {}),
-        "builder": _builder_digest(card.id),
+        "builder": builder_digest(card.id),
         "taxonomy": _file_digest(catalog_folder() / "_taxonomy.toml"),
         "identities": _file_digest(catalog_folder() / "identities" / f"{card.id}.tsv"),
         "splits": _file_digest(catalog_folder() / "splits" / f"{card.id}.csv"),
         **({"addresses": _text_digest(repr(sorted(addresses.items())))} if addresses else {}),
     }
+
+
+def outdated(inputs: Mapping[str, Any]) -> str:
+    """Say of the inputs of a build that it is of another format than this release's; empty where it is not.
+
+    >>> outdated({"format": 1})
+    'built with format 1, this release stores format ...'
+    """
+    found = inputs.get("format")
+    return "" if found == FORMAT else f"built with format {found}, this release stores format {FORMAT}"
 
 
 def key_of(inputs: dict[str, Any]) -> str:
@@ -59,28 +68,6 @@ def folder_signature(data_dir: Path) -> str:
     names = [name for name in inside if not is_litter(name)]
     found = [(name, os.stat(f"{data_dir}/{name}" if name else data_dir)) for name in names]
     return _text_digest(repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]))
-
-
-@lru_cache(maxsize=128)
-def builder_path(dataset: str) -> Path:
-    """Find the file of a builder without importing it."""
-    spec = util.find_spec(f"covid_datasets.builders.{dataset}")
-    if spec is None or spec.origin is None:
-        raise CatalogError(f"{dataset}: expected the builder builders/{dataset}.py, found nothing")
-    return Path(spec.origin)
-
-
-def _builder_digest(dataset: str) -> str:
-    """Digest a builder together with those that it imports: that is how a source composed of others reads its parts."""
-    texts: dict[str, str] = {}
-    waiting = [dataset]
-    while waiting:
-        if (name := waiting.pop()) not in texts:
-            source = builder_path(name).read_text(encoding="utf-8")
-            facts = load_card(name).facts
-            texts[name] = source + (json.dumps(facts, sort_keys=True) if facts else "")
-            waiting += re.findall(r"(?m)^from covid_datasets\.builders import (\w+)$", source)
-    return _text_digest("".join(texts[name] for name in sorted(texts)))
 
 
 def _file_digest(path: Path) -> str:

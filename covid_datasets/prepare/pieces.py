@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, replace
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from covid_datasets.errors import DamagedFileError
+from covid_datasets.disk import publish_folder, remove_folder
+from covid_datasets.errors import DamagedFileError, InvalidRecordError
 from covid_datasets.features import arrow_schema
 from covid_datasets.measure.image import Measured, measure_pixels
-from covid_datasets.prepare.atomic import AtomicArrow
+from covid_datasets.prepare.arrow_file import Sink, arrow_file
 from covid_datasets.prepare.contents import CheckedFiles, DroppedError, read_content, read_masks
 from covid_datasets.prepare.plan import Piece
 from covid_datasets.prepare.result import Verify
@@ -33,15 +37,34 @@ Row = tuple[dict[str, Any], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where pieces go: ``pieces`` holds the finished ones of a plan, ``attempt`` is the private folder of one try.
+
+    Pieces of one plan have the same content whoever writes them, so attempts share them. A piece is a folder that is
+    written in the attempt and gets its name in one step, unless another attempt was first.
+    """
+
+    pieces: Path
+    attempt: Path
+
+    def publish(self, private: Path, number: int) -> None:
+        """Give a piece its name, unless it has been written by now."""
+        final = piece_folder(self.pieces, number)
+        if not publish_folder(private, final) and not is_finished(self.pieces, number):  # damaged by a power cut
+            remove_folder(final)
+            publish_folder(private, final)
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One piece of work, small enough to send to any process or machine; ``columns`` are those of a table."""
 
     dataset: str
     piece: Piece
     raw: RawTree
-    folder: str
     verify: Verify
     columns: Mapping[str, str] = field(default_factory=dict)
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,48 +75,69 @@ class Done:
     bytes: int
 
 
-def data_path(folder: Path, number: int) -> Path:
+def piece_folder(pieces: Path, number: int) -> Path:
+    """Name the folder of a piece, which has its name only when it is whole."""
+    return pieces / f"piece-{number:05d}"
+
+
+def rows_path(pieces: Path, number: int) -> Path:
     """Name the file of a piece's rows."""
-    return folder / f"piece-{number:05d}.arrow"
+    return piece_folder(pieces, number) / "rows.arrow"
 
 
-def index_path(folder: Path, number: int) -> Path:
-    """Name the file of a piece's index; it is written last, so it marks the piece as finished."""
-    return folder / f"piece-{number:05d}.index.arrow"
+def index_path(pieces: Path, number: int) -> Path:
+    """Name the file of a piece's index."""
+    return piece_folder(pieces, number) / "index.arrow"
+
+
+class PieceWriter:
+    """Writes a piece, its rows and its index with the notices, and gives it its name when both are whole."""
+
+    def __init__(self, task: Task, schema: pa.Schema) -> None:
+        assert task.place is not None, "who streams has nowhere to write"
+        self._place, self._number, self._schema = task.place, task.piece.number, schema
+        self.index: list[dict[str, Any]] = []
+        self.notices: list[Notice] = []
+
+    @contextmanager
+    def open(self) -> Iterator[Sink]:
+        """Open the file of the rows; the piece is published when the block ends well."""
+        private = self._place.attempt / f"{self._number}.{uuid.uuid4().hex[:12]}"
+        private.mkdir()
+        try:
+            with arrow_file(private / "rows.arrow", self._schema) as sink:
+                yield sink
+            told = {"notices": json.dumps([astuple(note) for note in self.notices])}
+            with arrow_file(private / "index.arrow", INDEX_SCHEMA.with_metadata(told)) as sink:
+                sink.write(self.index)
+            self._place.publish(private, self._number)
+        finally:
+            shutil.rmtree(private, ignore_errors=True)
+
+    def done(self) -> Done:
+        """Say what was written."""
+        return Done(self._number, sum(row["bytes"] for row in self.index))
 
 
 def write_piece(task: Task) -> Done:
-    """Write one piece: its rows, then, as the mark that it is whole, its index with the notices."""
-    folder = Path(task.folder)
-    notices: list[Notice] = []
-    index: list[dict[str, Any]] = []
-    total = 0
-    with AtomicArrow(data_path(folder, task.piece.number), arrow_schema()) as sink:
+    """Write one piece of samples."""
+    piece = PieceWriter(task, arrow_schema())
+    with piece.open() as sink:
         held = 0
         rows: list[dict[str, Any]] = []
         for item in piece_rows(task):
             if isinstance(item, Notice):
-                notices.append(item)
+                piece.notices.append(item)
                 continue
             row, index_entry = item
             rows.append(row)
-            index.append(index_entry)
+            piece.index.append(index_entry)
             held += index_entry["bytes"]
             if held >= BATCH_BYTES:
                 sink.write(rows)
-                total, held, rows = total + held, 0, []
+                held, rows = 0, []
         sink.write(rows)
-        total += held
-    write_piece_index(folder, task.piece.number, index, notices)
-    return Done(task.piece.number, total)
-
-
-def write_piece_index(folder: Path, number: int, index: list[dict[str, Any]], notices: Sequence[Notice]) -> None:
-    """Mark a piece as finished, with the notices of its worker."""
-    told = {"notices": json.dumps([astuple(note) for note in notices])}
-    # Not forced to the disk: if a power cut takes it, the piece counts as unfinished and is written again.
-    with AtomicArrow(index_path(folder, number), INDEX_SCHEMA.with_metadata(told), durable=False) as sink:
-        sink.write(index)
+    return piece.done()
 
 
 def piece_rows(task: Task) -> Iterator[Row | Notice]:
@@ -122,19 +166,12 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
             if isinstance(part, Notice):
                 yield part
                 continue
-            image = File(part.path + extension(part.pixels))
-            masks = {name: File(f"{part.path}.{name}{extension(mask)}") for name, mask in part.masks.items()}
-            own = replace(
-                record,
-                sample_id=_sample_id(record, part),
-                image=image,
-                masks=masks,
-                **part.fields,
-            )
+            path = part.path + extension(part.pixels)
+            own = part_record(record, part, path)
             data = encode(part.pixels)
             encoded = {name: encode(mask) for name, mask in part.masks.items()}
             sha256 = hashlib.sha256(data).hexdigest()
-            measured = Measured(sha256) if task.verify == "bytes" else measure_pixels(part.pixels, sha256, image.path)
+            measured = Measured(sha256) if task.verify == "bytes" else measure_pixels(part.pixels, sha256, path)
             row = stored_row(task.dataset, own, data, encoded, measured)
             size = len(data) + sum(map(len, encoded.values()))
             # Above the lungs and below them slices are blank, and so the same in everybody.
@@ -146,26 +183,50 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
             count += 1
     except DamagedFileError as error:
         kept = f"; {count} parts before it are kept" if count else ""
-        yield Notice("damaged file", parts.path, f"{error}{kept}", dropped=True)
+        yield Notice("damaged file", parts.path, f"{error}{kept}", dropped=True, lost=True)
 
 
-def _sample_id(record: Record, part: Part) -> str:
-    """Name the sample of a part; a part without an id is all that its record has."""
-    return f"{record.sample_id}/{part.id}" if part.id else record.sample_id
+_PART_FIELDS = {each.name for each in fields(Record)} - {
+    "sample_id", "image", "volume", "video", "rows", "masks", "volume_masks", "ties",
+}  # fmt: skip
 
 
-def read_piece_index(folder: Path, number: int) -> tuple[pa.Table, list[Notice]]:
+def part_record(record: Record, part: Part, path: str) -> Record:
+    """Describe a part: as its record, but for the fields that are its own. Its flags come to those of the record.
+
+    Raises:
+        InvalidRecordError: There is no such field, or a part has none of its own.
+    """
+    if unknown := sorted(set(part.fields) - _PART_FIELDS):
+        raise InvalidRecordError(
+            f"sample {record.sample_id!r}, part {part.id!r}: fields: expected some of "
+            f"{', '.join(sorted(_PART_FIELDS))}, found {', '.join(unknown)}"
+        )
+    flags = tuple(dict.fromkeys((*record.flags, *part.fields.get("flags", ()))))
+    return replace(
+        record,
+        # A part without an id is all that its record has.
+        sample_id=f"{record.sample_id}/{part.id}" if part.id else record.sample_id,
+        image=File(path),
+        masks={name: File(f"{part.path}.{name}{extension(mask)}") for name, mask in part.masks.items()},
+        **{**part.fields, "flags": flags},
+    )
+
+
+def read_piece_index(pieces: Path, number: int) -> tuple[pa.Table, list[Notice]]:
     """Read the index of a finished piece, and its notices."""
-    with pa.memory_map(str(index_path(folder, number))) as source:
+    with pa.memory_map(str(index_path(pieces, number))) as source:
         table = pa.ipc.open_stream(source).read_all()
     told = json.loads((table.schema.metadata or {}).get(b"notices", b"[]"))
     return table, [Notice(*values) for values in told]
 
 
-def is_finished(folder: Path, number: int) -> bool:
-    """Tell whether a piece is whole: its index is, which is written after it."""
+def is_finished(pieces: Path, number: int) -> bool:
+    """Tell whether a piece is there and was not damaged by a power cut."""
     try:
-        read_piece_index(folder, number)
+        read_piece_index(pieces, number)
+        with pa.memory_map(str(rows_path(pieces, number))) as source:
+            pa.ipc.open_stream(source)
     except (FileNotFoundError, pa.ArrowInvalid):
         return False
     return True

@@ -51,7 +51,7 @@ class Plan:
     rows: int
     bytes: int
     digest: str
-    parts: tuple[Share, ...] = ()
+    shares: tuple[Share, ...] = ()
 
     def without_records(self) -> Plan:
         """Return the pieces without their rows: all that is needed once they are written."""
@@ -71,7 +71,7 @@ def make_plan(
 ) -> Plan:
     """Enumerate a builder's records and lay them out.
 
-    What the parts among the ``resources`` lack is told part by part; ``addresses`` tie what was copied from another
+    What the components among the ``resources`` lack is told one by one; ``addresses`` tie what was copied from another
     source's addresses. The rows of a table are nobody's, so all are in one split. ``group`` is what the card keeps
     together of rows whose patient nobody knows.
     """
@@ -89,12 +89,12 @@ def make_plan(
         _validate(dataset, record, table, group)
         size = _size(present, record)
         path = record.content.path if record.content else record.sample_id
-        of_part = tally.add(path, there=size is not None)
-        if size is None and of_part:
+        of_component = tally.add(path, there=size is not None)
+        if size is None and of_component:
             continue
         if size is None:
             notices.append(
-                Notice("missing file", path, "listed by the source, but the file is not there", dropped=True)
+                Notice("missing file", path, "listed by the source, but the file is not there", dropped=True, lost=True)
             )
             continue
         records.append(record)

@@ -43,7 +43,7 @@ def write_report(
         parts.append("## Against the catalog\n\n" + "\n".join(f"- {line}" for line in comparison) + "\n")
     parts.append(_origins(origins))
     if shares:
-        parts.append("## Parts\n\n" + "\n".join(f"- {share}" for share in shares) + "\n")
+        parts.append("## Components\n\n" + "\n".join(f"- {share}" for share in shares) + "\n")
     parts.append(_notices(notices))
     if audits:
         parts.append("## Splits, audited\n\n" + "\n".join(f"```text\n{audit}\n```" for audit in audits) + "\n")

@@ -18,8 +18,8 @@ import pyarrow as pa
 
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.features import arrow_schema
-from covid_datasets.prepare.atomic import AtomicArrow
-from covid_datasets.prepare.pieces import BATCH_BYTES, data_path
+from covid_datasets.prepare.arrow_file import arrow_file
+from covid_datasets.prepare.pieces import BATCH_BYTES, rows_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def write_splits(
         names[split] = [f"data-{number:05d}-of-{len(files):05d}.arrow" for number in range(len(files))]
         for name, (piece, rows) in zip(names[split], files, strict=True):
             if piece is not None:
-                _link(data_path(work, piece), folder / name)
+                _link(rows_path(work, piece), folder / name)
             else:
                 _rewrite(rows, place, work, folder / name, schema or arrow_schema())
     return names
@@ -96,14 +96,14 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _rewrite(rows: list[int], place: dict[int, tuple[int, int]], work: Path, path: Path, schema: pa.Schema) -> None:
-    with AtomicArrow(path, schema) as sink:
+    with arrow_file(path, schema) as sink:
         run: list[pa.RecordBatch] = []
         held = 0
         tables: dict[int, pa.Table] = {}
         for row in rows:
             number, offset = place[row]
             if number not in tables:
-                tables[number] = pa.ipc.open_stream(pa.memory_map(str(data_path(work, number)))).read_all()
+                tables[number] = pa.ipc.open_stream(pa.memory_map(str(rows_path(work, number)))).read_all()
             one = tables[number].slice(offset, 1)
             run.append(one)
             held += one.nbytes

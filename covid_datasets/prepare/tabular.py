@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,31 +16,27 @@ import pyarrow as pa
 
 from covid_datasets.errors import DamagedFileError, InvalidRecordError
 from covid_datasets.features import arrow_schema
-from covid_datasets.prepare.atomic import AtomicArrow
 from covid_datasets.prepare.columnar import arrow_array
 from covid_datasets.prepare.contents import CheckedFiles
-from covid_datasets.prepare.pieces import PARTS, Done, Task, data_path, write_piece_index
+from covid_datasets.prepare.pieces import PARTS, Done, PieceWriter, Task
 from covid_datasets.schema import Notice, Record, Rows
 
 
 def write_tables(task: Task) -> Done:
-    """Write one piece of a table: the rows of its records, then, as the mark that it is whole, its index."""
-    folder = Path(task.folder)
-    notices: list[Notice] = []
-    index: list[dict[str, Any]] = []
-    with AtomicArrow(data_path(folder, task.piece.number), arrow_schema(task.columns)) as sink:
+    """Write one piece of a table: the rows of its records."""
+    piece = PieceWriter(task, arrow_schema(task.columns))
+    with piece.open() as sink:
         for number, record in task.piece.rows:
             table = None
             for item in record_rows(task, record):
                 if isinstance(item, Notice):
-                    notices.append(item)
+                    piece.notices.append(item)
                 else:
                     table = item
             if table is not None:
                 sink.write_table(table)
-                index.append(_index_row(task.dataset, number, record, table))
-    write_piece_index(folder, task.piece.number, index, notices)
-    return Done(task.piece.number, sum(row["bytes"] for row in index))
+                piece.index.append(_index_row(task.dataset, number, record, table))
+    return piece.done()
 
 
 def record_rows(task: Task, record: Record) -> Iterator[pa.Table | Notice]:
@@ -56,7 +51,7 @@ def record_rows(task: Task, record: Record) -> Iterator[pa.Table | Notice]:
             else:
                 batches.append(_checked(item, schema, f"builder {task.dataset}, record {record.sample_id!r}"))
     except DamagedFileError as error:
-        yield Notice("damaged file", rows.path, str(error), dropped=True)
+        yield Notice("damaged file", rows.path, str(error), dropped=True, lost=True)
         return
     yield pa.concat_tables([pa.Table.from_batches([], schema), *batches]).combine_chunks()
 

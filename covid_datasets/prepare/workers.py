@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import errno
 import multiprocessing
 import os
-import shutil
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from pathlib import Path
 
-from covid_datasets.errors import BuildError, CovidDatasetsError, NoSpaceError, UsageError
+from covid_datasets.disk import is_full, refused
+from covid_datasets.errors import BuildError, CovidDatasetsError, UsageError
 from covid_datasets.prepare.pieces import Done, Task, is_finished, write_piece
 from covid_datasets.prepare.tabular import write_tables
 from covid_datasets.progress import Display
@@ -61,18 +60,18 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="watch parent", daemon=True).start()
 
 
-def run_tasks(tasks: Sequence[Task], pool: Executor | None, display: Display) -> None:
-    """Finish every task.
+def run_tasks(tasks: Sequence[Task], pool: Executor | None, display: Display, proceed: Callable[[], object]) -> None:
+    """Finish every task; ``proceed`` is called after each, and raises to stop.
 
     Finished pieces of an earlier, interrupted run are left as they are.
     """
-    left = [task for task in tasks if not is_finished(Path(task.folder), task.piece.number)]
+    left = [task for task in tasks if task.place and not is_finished(task.place.pieces, task.piece.number)]
     if pool is not None:
-        _collect(left, pool, display)
+        _collect(left, pool, display, proceed)
     else:
         for task in left:
-            with telling(Path(task.folder)):
-                display.advance("build", write(task).bytes)
+            display.advance("build", write(task).bytes)
+            proceed()
 
 
 def write(task: Task) -> Done:
@@ -80,16 +79,13 @@ def write(task: Task) -> Done:
     return write_tables(task) if task.columns else write_piece(task)
 
 
-def _collect(tasks: Sequence[Task], executor: Executor, display: Display) -> None:
-    if not tasks:
-        return
-    folder = Path(tasks[0].folder)
+def _collect(tasks: Sequence[Task], executor: Executor, display: Display, proceed: Callable[[], object]) -> None:
     # Large pieces first: a short one at the end leaves no worker waiting for long.
     futures = [executor.submit(write, task) for task in sorted(tasks, key=lambda task: -task.piece.bytes)]
     try:
         for future in as_completed(futures):
-            with telling(folder):
-                display.advance("build", future.result().bytes)
+            display.advance("build", future.result().bytes)
+            proceed()
     finally:
         for future in futures:
             future.cancel()
@@ -98,7 +94,7 @@ def _collect(tasks: Sequence[Task], executor: Executor, display: Display) -> Non
 
 @contextmanager
 def telling(folder: Path) -> Iterator[None]:
-    """Turn what can go wrong in a worker into errors that say what to do."""
+    """Turn what can go wrong in a worker, or on the disk, into errors that say what to do."""
     resume = "Finished shards are kept: run the same command again to go on."
     try:
         yield
@@ -109,7 +105,6 @@ def telling(folder: Path) -> Iterator[None]:
             f"a worker process died, most likely for lack of memory; use fewer (num_proc=1). {resume}"
         ) from error
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            free = shutil.disk_usage(folder).free
-            raise NoSpaceError(f"{folder}: the disk is full ({free:,} bytes free). Make room. {resume}") from error
+        if is_full(error):
+            raise refused(folder, error, resume) from error
         raise BuildError(f"{folder}: {error}. {resume}") from error

@@ -64,7 +64,7 @@ def series_parts(
         try:
             header = read_header(raw.read(path), path)
         except DamagedFileError as error:
-            yield Notice("damaged file", path, str(error), dropped=True)
+            yield Notice("damaged file", path, str(error), dropped=True, lost=True)
             continue
         if refused := refusal(header, wanted):
             yield Notice(*refused, dropped=True)
@@ -222,7 +222,7 @@ def _slices(
         try:
             pixels = read_hounsfield(raw.read(header.path), header.path)
         except DamagedFileError as error:
-            yield Notice("damaged file", header.path, str(error), dropped=True)
+            yield Notice("damaged file", header.path, str(error), dropped=True, lost=True)
             continue
         mask, wrong = fill(outlines.get(header.instance, ()), (pixels.shape[0], pixels.shape[1]))
         for what in wrong:

@@ -68,7 +68,7 @@ def axial_slices(raw: RawReader, path: str, masks: tuple[MaskOf, ...] = ()) -> I
         )
     if unfit:
         what = f"{len(unfit)} of {len(shown)} slices hold no 16-bit Hounsfield units and are left out: {unfit[0]}"
-        yield Notice("undecodable (poor)", path, what, dropped=True)
+        yield Notice("undecodable (poor)", path, what, dropped=True, lost=True)
 
 
 def _fields(header: VolumeHeader, affine: np.ndarray | None, number: int) -> dict[str, Any]:

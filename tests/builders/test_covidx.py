@@ -230,9 +230,9 @@ def test_absent_parts_are_told_once_each(tree: Path, tmp_path: Path) -> None:
     assert set(told) == {"rsna", "stonybrook"}
     assert told["stonybrook"].startswith("2 of 2 listed are not there, such as stonybrook/A223587")
     assert "FOLDER/stonybrook/" in told["stonybrook"]
-    assert "part not present" not in {note["kind"] for note in build.manifest()["notices"]}, "not told twice"
+    assert "component not present" not in {note["kind"] for note in build.manifest()["notices"]}, "not told twice"
     assert build.dropped == 4
-    assert {part["name"]: part["missing"] for part in build.manifest()["parts"]}["rsna"] == 2
+    assert {part["name"]: part["missing"] for part in build.manifest()["shares"]}["rsna"] == 2
     assert "- stonybrook: 0 of 2 listed pictures are there" in build.report()
 
 
@@ -245,7 +245,7 @@ def test_it_builds_from_the_open_parts_alone(small: SmallSources, tmp_path: Path
         num_proc=1,
         offline=True,
     )
-    there = {part["name"] for part in build.manifest()["parts"] if not part["missing"]}
+    there = {part["name"] for part in build.manifest()["shares"] if not part["missing"]}
     assert there == {"fig1", "actmed"}, "a picture of cohen is in nobody's hands but ready's"
     assert set(notices(build, "missing pictures")) == {"cohen", "sirm", "rsna", "ricord", "stonybrook", "bimcv"}
 

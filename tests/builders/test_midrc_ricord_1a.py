@@ -147,7 +147,7 @@ def test_without_annotations_there_are_slices_without_masks(small: SmallSources,
     (tree / _ANNOTATIONS).unlink()
     built = build_dataset(NAME, data_dir=tree, cache_dir=tmp_path, num_proc=1)
     assert built.rows == 35
-    assert ("part not present", "annotations") in told(built)
+    assert ("component not present", "annotations") in told(built)
     found = rows(small, cache=tmp_path)
     assert all(row["masks"]["infection"] is None and row["label_raw"] is None for row in found.values())
     with pytest.raises(NotThereError, match="the config 'annotated' is the series that it names"):

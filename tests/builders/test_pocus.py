@@ -66,7 +66,7 @@ def rows_of(tree: Path, **options: float) -> tuple[dict[str, dict[str, Any]], li
     """Build rows and notices straight from a folder, with no manifest that knows the right bytes."""
     raw = RawTree.of_folder(tree, options=options)
     plan = make_plan("pocus", records(raw), raw)
-    items = [item for piece in plan.pieces for item in piece_rows(Task("pocus", piece, raw, "", "full"))]
+    items = [item for piece in plan.pieces for item in piece_rows(Task("pocus", piece, raw, "full"))]
     rows = [item[0] for item in items if not isinstance(item, Notice)]
     told = [*plan.notices, *(item for item in items if isinstance(item, Notice))]
     return {row["sample_id"].removeprefix("pocus/"): row for row in rows}, told

@@ -152,9 +152,9 @@ def test_filters_take_lists_nulls_and_plain_values(small: SmallSources) -> None:
 @pytest.mark.parametrize(
     ("view", "message"),
     [
-        ({"modalty": "CT"}, "view 'modalty': expected a column with single values"),
-        ({"image": b""}, "view 'image'"),
-        ({"masks": "lung"}, "view 'masks'"),
+        ({"modalty": "CT"}, "filter 'modalty': expected a column with single values"),
+        ({"image": b""}, "filter 'image'"),
+        ({"masks": "lung"}, "filter 'masks'"),
         ({"label": "covid"}, "label 'covid': expected one of no_finding, covid19"),
         ({"modality": "ct"}, "modality 'ct': expected one of CT, CXR, US"),
         ({"view": ["PA", "pa"]}, "view 'pa': expected one of PA, AP"),

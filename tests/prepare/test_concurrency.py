@@ -17,7 +17,7 @@ from covid_datasets.lock import Lock
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.schema import RawReader
 from tests.prepare.test_build import fail, replaced
-from tests.processes import Serial, fork, leftovers, python
+from tests.processes import Serial, digest_of, fork, leftovers, python
 
 BUILD = """
 import sys
@@ -131,3 +131,36 @@ def test_after_an_error_no_worker_goes_on_behind_the_back(tmp_path: Path, monkey
         assert not [path for path in before if path.suffix in (".part", ".lock")]
         time.sleep(0.5)
         assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_piece_that_a_power_cut_damaged_is_written_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = build_dataset("phantom", "small", cache_dir=tmp_path / "whole", num_proc=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(phantom, "records", replaced({41: fail}))
+        with pytest.raises(ZeroDivisionError):
+            build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1, shard_bytes=1)
+    first, second, third, *_ = sorted(tmp_path.glob("prepared/.work/*/pieces-*/piece-*"))
+    (first / "index.arrow").write_bytes(b"")
+    (second / "rows.arrow").write_bytes(b"")
+    (third / "rows.arrow").unlink()
+    executor = Serial()
+    built = build_dataset("phantom", "small", cache_dir=tmp_path, executor=executor, shard_bytes=1)
+    assert executor.submitted >= 3
+    assert digest_of(built) == digest_of(whole)
+    assert leftovers(tmp_path) == []
+
+
+def test_the_folder_of_a_killed_attempt_goes_and_the_pieces_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phantom, "records", replaced({41: fail}))
+    with pytest.raises(ZeroDivisionError):
+        build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1, shard_bytes=1)
+    (work,) = [path for path in (tmp_path / "prepared" / ".work").iterdir() if path.is_dir()]
+    pieces = len(list(work.glob("pieces-*/piece-*")))
+    killed = work / "attempt-0123"
+    (killed / "0.abc").mkdir(parents=True)
+    with pytest.raises(ZeroDivisionError):
+        build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1, shard_bytes=1)
+    assert not list(work.glob("attempt-*"))
+    assert len(list(work.glob("pieces-*/piece-*"))) == pieces > 0

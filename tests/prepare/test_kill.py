@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -36,8 +37,8 @@ def build(config: str, cache: Path, num_proc: int = 2) -> None:
 def finished_pieces(cache: Path) -> dict[str, int]:
     """List the finished pieces of an unfinished build, with the inode of their rows."""
     return {
-        index.name: index.with_name(index.name.replace(".index", "")).stat().st_ino
-        for index in cache.glob("prepared/.work/*/pieces/piece-*.index.arrow")
+        index.parent.name: index.with_name("rows.arrow").stat().st_ino
+        for index in cache.glob("prepared/.work/*/pieces-*/piece-*/index.arrow")
     }
 
 
@@ -105,19 +106,21 @@ def test_a_build_that_was_killed_goes_on(tmp_path: Path, whole: dict[str, Built]
 
 def build_and_die(cache: Path, step: int, after: bool) -> None:
     """Build in one process that kills itself right before or after its ``step``-th rename."""
-    real, done = Path.replace, 0
+    done = 0
 
-    def replace(path: Path, target: Path) -> Path:
-        nonlocal done
-        done += 1
-        if done == step and not after:
-            os.kill(os.getpid(), signal.SIGKILL)
-        moved = real(path, target)
-        if done == step:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return moved
+    def dying(real: Callable[..., None]) -> Callable[..., None]:
+        def rename(source: Path, target: Path) -> None:
+            nonlocal done
+            done += 1
+            if done == step and not after:
+                os.kill(os.getpid(), signal.SIGKILL)
+            real(source, target)
+            if done == step:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    Path.replace = replace  # type: ignore[assignment, method-assign]
+        return rename
+
+    os.replace, os.rename = dying(os.replace), dying(os.rename)
     build_dataset("phantom", "small", cache_dir=cache, num_proc=1, shard_bytes=1 << 40)
 
 
@@ -125,7 +128,7 @@ def test_every_rename_is_a_safe_place_to_die(tmp_path: Path, whole: dict[str, Bu
     renames = 0
     while die_and_go_on(tmp_path / str(renames), whole["small"], renames + 1, after=False):
         renames += 1
-    assert renames > 5  # two a piece, and the last one, which makes the build visible
+    assert renames > 15  # each file, each piece, and the last one, which makes the build visible
     assert die_and_go_on(tmp_path / "visible", whole["small"], renames, after=True)
 
 

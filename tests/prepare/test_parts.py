@@ -17,9 +17,10 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from covid_datasets import build_dataset, load_dataset, verify
-from covid_datasets.errors import DamagedFileError
+from covid_datasets.errors import DamagedFileError, InvalidRecordError
 from covid_datasets.load.rows import decode_array
 from covid_datasets.measure.image import measure, measure_pixels
+from covid_datasets.prepare.pieces import part_record
 from covid_datasets.prepare.result import Built
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.encode import decode_deep, encode, is_hounsfield
@@ -155,3 +156,24 @@ def test_any_number_of_workers_and_any_shard_give_the_same(built: Built, tmp_pat
     again = build_dataset("phantom", "small", cache_dir=tmp_path / "b", num_proc=2, shard_bytes=1, allow_missing=True)
     assert again.fingerprint == built.fingerprint
     assert verify(built.path, pixels=True).ok
+
+
+def test_flags_of_a_part_come_to_those_of_its_record() -> None:
+    record = Record(sample_id="P", flags=("known_fault", "both"), view="axial", ties=("study:1",))
+    part = Part("1", "v/1", np.zeros((2, 2), np.int16), fields={"flags": ("both", "own"), "view": "coronal"})
+    merged = part_record(record, part, "v/1.tif")
+    assert merged.flags == ("known_fault", "both", "own")
+    assert (merged.sample_id, merged.view, merged.ties) == ("P/1", "coronal", ("study:1",))
+
+
+@pytest.mark.parametrize("name", ["positon", "sample_id", "image", "masks", "ties"])
+def test_a_field_that_a_part_cannot_have_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def wrong(raw: RawTree) -> Iterator[Part]:
+        yield Part("1", "v/1", np.zeros((80, 80), np.int16), fields={name: ()})
+
+    found = [Record(sample_id="P", image=Parts("v", wrong), patient="P")]
+    monkeypatch.setattr("covid_datasets.builders.phantom.records", lambda raw: iter(found))
+    with pytest.raises(InvalidRecordError, match=rf"sample 'P', part '1': fields: expected some of .*, found {name}$"):
+        build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare import settle
-from covid_datasets.prepare.atomic import AtomicArrow
-from covid_datasets.prepare.pieces import data_path
+from covid_datasets.prepare.arrow_file import arrow_file
+from covid_datasets.prepare.pieces import rows_path
 from covid_datasets.prepare.settle import lay_out, write_splits
 
 Pieces = list[tuple[str, list[int]]]
@@ -48,7 +48,8 @@ def row(number: int) -> dict[str, Any]:
 
 def write_pieces(pieces: Pieces, work: Path) -> None:
     for number, (_, rows) in enumerate(pieces):
-        with AtomicArrow(data_path(work, number), arrow_schema()) as sink:
+        rows_path(work, number).parent.mkdir()
+        with arrow_file(rows_path(work, number), arrow_schema()) as sink:
             sink.write([row(each) for each in rows])
 
 
@@ -105,7 +106,7 @@ def test_a_piece_in_its_place_is_the_same_file(tmp_path: Path) -> None:
         "validation": ["data-00000-of-00001.arrow"],
         "test": ["data-00000-of-00001.arrow"],
     }
-    inodes = [data_path(tmp_path, number).stat().st_ino for number in range(3)]
+    inodes = [rows_path(tmp_path, number).stat().st_ino for number in range(3)]
     assert (tmp_path / "final" / "train" / files["train"][0]).stat().st_ino == inodes[0]
     assert (tmp_path / "final" / "train" / files["train"][1]).stat().st_ino not in inodes
     assert stored(tmp_path / "final" / "train", files["train"]) == [0, 1, 2, 4, 5]
@@ -121,12 +122,12 @@ def test_where_files_cannot_be_linked_they_are_copied(tmp_path: Path, monkeypatc
     write_pieces(pieces, tmp_path)
     files = write_splits(lay_out(pieces, {0: "train", 1: "train"}), tmp_path, pieces, tmp_path / "final")
     assert stored(tmp_path / "final" / "train", files["train"]) == [0, 1]
-    assert data_path(tmp_path, 0).exists()
+    assert rows_path(tmp_path, 0).exists()
 
 
 def test_a_file_that_failed_half_way_is_not_there(tmp_path: Path) -> None:
     def write() -> None:
-        with AtomicArrow(tmp_path / "x.arrow", arrow_schema()) as sink:
+        with arrow_file(tmp_path / "x.arrow", arrow_schema()) as sink:
             sink.write([row(1)])
             assert len(list(tmp_path.iterdir())) == 1
             raise ZeroDivisionError

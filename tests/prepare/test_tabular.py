@@ -55,16 +55,20 @@ def records(raw: RawTree) -> Iterator[Record | Notice]:
         yield Record(sample_id=place, rows=Rows(place, rows_of, (place, number + 1), (), 100))
 
 
-@pytest.fixture
-def table_card(monkeypatch: pytest.MonkeyPatch) -> Card:
-    """Make phantom a table with the columns of this test."""
+def use_table(monkeypatch: pytest.MonkeyPatch) -> Card:
+    """Make the card of phantom that of a table with the columns of this test."""
     card = load_card("phantom")
     versions = {name: replace(version, images=None, patients=None) for name, version in card.versions.items()}
     configs = {"small": Config(summary="All.")}
     card = replace(card, modalities=(), columns=COLUMNS, configs=configs, versions=versions)
     monkeypatch.setattr("covid_datasets.catalog.cards.load_card", lambda name: card)
-    monkeypatch.setattr("covid_datasets.builders.phantom.records", records)
     return card
+
+
+@pytest.fixture
+def table_card(monkeypatch: pytest.MonkeyPatch) -> Card:
+    monkeypatch.setattr("covid_datasets.builders.phantom.records", records)
+    return use_table(monkeypatch)
 
 
 @pytest.fixture
@@ -152,7 +156,7 @@ def test_columns_filter(built: Built, view: dict[str, Any], count: int) -> None:
     [
         ({"deaths": "three"}, "deaths='three': expected values of type int64"),
         ({"day": "yesterday"}, "day='yesterday': expected values of type date32"),
-        ({"modality": "CT"}, "view 'modality': expected a column with single values \\(day, at, place"),
+        ({"modality": "CT"}, "filter 'modality': expected a column with single values \\(day, at, place"),
         ({"framework": "torch"}, "texts and dates make no tensors. Use framework='hf', 'numpy' or 'pandas'"),
         ({"scheme": "fold-1-of-5"}, "expected no scheme, found 'fold-1-of-5'"),
         ({"license": "commercial"}, "one licence is for all its rows"),

@@ -1,0 +1,43 @@
+"""Nothing that a build imports is there on Unix alone: blocked in a process that believes to be on Windows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.processes import python
+
+BLOCKED = """
+import importlib, os, pkgutil, sys, threading
+import multiprocessing.context, pathlib, asyncio, subprocess, tempfile, concurrent.futures, getpass, socket, http.server
+import numpy, PIL.Image, pyarrow, fsspec, openpyxl, rich.console, datasets, av, pydicom, nibabel
+UNIX = {"resource", "fcntl", "pwd", "grp", "termios"}
+for name in UNIX:
+    sys.modules[name] = None  # importing it raises ImportError, as where it does not exist
+import covid_datasets
+ours = [found.name for found in pkgutil.walk_packages(covid_datasets.__path__, "covid_datasets.")]
+sys.platform = "win32"
+for name in ("fork", "getuid", "sched_getaffinity", "O_DIRECTORY", "register_at_fork"):
+    if hasattr(os, name):
+        delattr(os, name)
+def no_kill(*_):
+    raise AssertionError("os.kill ends processes on Windows, it does not ask whether they live")
+os.kill = no_kill
+for name in ours:
+    if not name.endswith(("__main__", "torch_rows")):  # runs a program; imports torch, which would look for its DLLs
+        importlib.import_module(name)
+os.environ["USERNAME"] = "somebody"
+built = covid_datasets.build_dataset("phantom", "small", cache_dir=sys.argv[1], num_proc=2)
+again = covid_datasets.build_dataset("phantom", "small", cache_dir=sys.argv[1], num_proc=2)
+assert built == again
+rows = covid_datasets.load_dataset("phantom", "small", "all", framework="numpy", cache_dir=sys.argv[1])
+print(built.rows, len(rows), len(ours), built.fingerprint)
+"""
+
+
+def test_every_module_imports_and_phantom_builds_without_what_only_unix_has(tmp_path: Path) -> None:
+    done = python(BLOCKED, tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows, loaded, modules, fingerprint = done.stdout.split()
+    assert rows == loaded == "42"
+    assert int(modules) > 100
+    assert len(fingerprint) == 64
