@@ -16,7 +16,11 @@ collect_ignore = [] if find_spec("torch") else ["covid_datasets/load/torch_rows.
 
 @pytest.fixture(autouse=True)
 def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep tests away from the user's cache, mirror and settings."""
+    """Keep tests away from the user's cache, mirror, settings and keys."""
+    for name in ("KAGGLE_USERNAME", "KAGGLE_KEY", "KAGGLE_API_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "home"))
     monkeypatch.setenv("COVID_DATASETS_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("COVID_DATASETS_MIRROR", raising=False)
     monkeypatch.delenv("COVID_DATASETS_OFFLINE", raising=False)

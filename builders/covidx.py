@@ -1,7 +1,4 @@
-"""COVIDx (COVID-Net): lists of pictures, which eight other sources supply.
-
-Longer than other builders, because it reads the lists, the tables of three parts and the names of three more.
-"""
+"""COVIDx (COVID-Net): lists of pictures, which eight other sources supply; its card says what lists and parts are."""
 
 from __future__ import annotations
 
@@ -12,38 +9,19 @@ from dataclasses import dataclass, replace
 
 from covid_datasets.builders import cohen
 
-from covid_datasets.catalog.taxonomy import UnknownFindingError, ancestors, classify
+from covid_datasets.catalog.cards import load_card
+from covid_datasets.catalog.taxonomy import ancestors
+from covid_datasets.read.cells import Cells
 from covid_datasets.read.tables import read_csv
 from covid_datasets.schema import File, Notice, RawFiles, Record, Sex, View
 
-LABELS: Mapping[str, str | None] = {
-    "normal": "no_finding",
-    "pneumonia": "pneumonia",
-    "COVID-19": "covid19",
-    "positive": "covid19",
-    "negative": "not_covid19",
-    "level1": "covid19",
-    "level2": "covid19",
-}
-"""The lists' labels; `negative` means that only where something else bears it out, see `_label`."""
-PARTS = ("cohen", "fig1", "actmed", "sirm", "rsna", "ricord", "stonybrook", "bimcv")
-MISSPELT = {"rnsa": "rsna"}
-IN_GIT = ("cohen", "fig1", "actmed")
-"""Parts whose own tables say more about a picture; their pictures lie in images/."""
-NOT_PATIENTS = ("rsna", "sirm")
-"""Parts whose ids name pictures: several pictures of one person must be expected, and which ones nobody says."""
 PICTURES = (".png", ".jpg", ".jpeg")
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.png")
-_FIG1 = re.compile(r"COVID-\d{5}[a-z]?\.(jpg|png)")
-_RICORD = re.compile(r"MIDRC-RICORD-1C-(?P<study>.+)-\d+\.png")
-_STONYBROOK = re.compile(
-    r"(?P<who>A\d+-\d\d-\d\d-\d{4})-NA-(?P<what>.*?)-(?P<uid>\d+)-\d+\.\d+-(?P<view>AP|PA|LATERAL)-.+"
-)
-_BIMCV = re.compile(r"sub-\w+?_(?P<study>ses-\w+?)_.*")
+LONGEST_NAME = 255
+_SCORES = "annotations/severity_annotations.csv"
 _VIEWS: Mapping[str, View] = {"PA": "PA", "AP": "AP", "AP erect": "AP erect", "LATERAL": "lateral"}
 _SEX: Mapping[str, Sex] = {"F": "F", "M": "M"}
-
+_DOUBTS = {"not_reviewed_in_part", "label_contradicted_by_part", "negative_of_covid19_patient"}
+_FACTS = load_card("covidx").facts
 
 Key = tuple[str, str]
 """A part and a file of it."""
@@ -70,64 +48,64 @@ class Known:
     """What is known from outside of the lists: by the parts' own tables, the scores, and ids that share a picture."""
 
     pictures: Mapping[Key, Record]
-    ill: frozenset[tuple[str, str | None]]
     scores: Mapping[Key, Mapping[str, float]]
     merged: frozenset[str]
+    ill: frozenset[tuple[str, str | None]]
 
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
     """Yield a record for each picture that both lists of a version name, wherever its part may be."""
     listed: dict[Key, list[Row]] = {}
     for split in ("train", "test"):
-        path = f"labels/{split}_COVIDx{'' if raw.version == '1' else raw.version}.txt"
-        rows, notices = read_list(raw, path, split)
+        rows, notices = read_list(raw, _FACTS["lists"][raw.version].format(split=split), split)
         yield from notices
         for row in rows:
             listed.setdefault((row.part, row.name), []).append(row)
     files = frozenset(raw.sizes())
     pictures: dict[Key, Record] = {}
-    for part in (part for part in IN_GIT if any(path.startswith(f"{part}/") for path in files)):
-        for item in _described(raw, part, files):
+    for part in _FACTS["tables"]:
+        for item in _described(raw, part, files) if any(path.startswith(f"{part}/") for path in files) else ():
             if isinstance(item, Record):
                 pictures[part, item.sample_id] = item
             elif item.where.endswith("metadata.csv") or (part, item.where.rsplit("/", 1)[-1]) in listed:
                 yield replace(item, where=f"{part}/{item.where.removeprefix(f'{part}/')}", dropped=False)
-    ill = frozenset((part, record.patient) for (part, _), record in pictures.items() if record.label == "covid19")
     scores: dict[Key, Mapping[str, float]] = {}
     yield from _severity(raw, scores)
     people = [{row.person for row in rows} for rows in listed.values()]
     merged: frozenset[str] = frozenset().union(*(found for found in people if len(found) > 1))
-    known = Known(pictures, ill, scores, merged)
+    ill = frozenset((part, record.patient) for (part, _), record in pictures.items() if record.label == "covid19")
     used = set()
     for (part, name), rows in sorted(listed.items()):
         path = _place(part, name, rows[0].split, files)
-        masks = pictures[part, name].masks.values() if (part, name) in pictures else ()
-        used |= {path, *(f"{part}/{mask.path}" for mask in masks)}
-        yield from _record(path, rows, known)
+        theirs = pictures.get((part, name))
+        used |= {path, *(f"{part}/{mask.path}" for mask in (theirs.masks.values() if theirs else ()))}
+        yield from _record(path, rows, theirs, Known(pictures, scores, merged, ill))
     yield from _unused(files - used)
 
 
 def read_list(raw: RawFiles, path: str, split: str) -> tuple[list[Row], list[Notice]]:
     """Read a list from the right end of its rows: ids of the part sirm may hold a blank, and the part may be absent."""
-    rows, notices = [], []
+    labels, parts, misspelt = _FACTS["labels"], _FACTS["parts"], _FACTS["misspelt"]
+    rows, notices, wrong = [], [], Counter[str]()
     for number, line in enumerate(raw.text(path).splitlines(), start=1):
         words = line.split()
-        given = words.pop() if len(words) > 3 and words[-1] not in LABELS else ""
-        if not words:
-            continue
-        if len(words) < 3 or "/" in words[-2] or (not given and words[-1] not in LABELS):
+        given = words.pop() if len(words) > 3 and words[-1] not in labels else ""
+        named = len(words) > 2 and "/" not in words[-2] and len(words[-2]) <= LONGEST_NAME
+        if words and (not named or (not given and words[-1] not in labels)):
             what = f"expected patient, file, label and source, found {line[:80]!r}"
             notices.append(Notice("broken row", f"{path} line {number}", what, dropped=True))
-        elif given and given not in (*PARTS, *MISSPELT):
-            what = f"expected one of {', '.join(PARTS)}, found {given!r} in {line[:80]!r}"
+        elif words and given and given not in (*parts, *misspelt):
+            what = f"expected one of {', '.join(parts)}, found {given!r} in {line[:80]!r}"
             notices.append(Notice("unknown source", f"{path} line {number}", what, dropped=True))
-        else:
+        elif words:
             *patient, name, label = words
-            rows.append(Row(" ".join(patient), name, label, given or _part_of(name), split))
-    for wrong, right in MISSPELT.items():
-        if count := sum(row.part == wrong for row in rows):
-            notices.append(Notice("misspelt source", path, f"{count:,} rows say {wrong}; read as {right}", count=count))
-    rows = [replace(row, part=MISSPELT[row.part]) if row.part in MISSPELT else row for row in rows]
+            wrong[given] += given in misspelt
+            unsaid = (part for part, form in _FACTS["unsaid"].items() if re.fullmatch(form, name))
+            part = misspelt.get(given, given) or next(unsaid, "cohen")
+            rows.append(Row(" ".join(patient), name, label, part, split))
+    for given, count in (+wrong).items():
+        what = f"{count:,} rows say {given}; read as {misspelt[given]}"
+        notices.append(Notice("misspelt source", path, what, count=count))
     files = Counter((row.part, row.name) for row in rows)
     if count := len(rows) - len(files):
         several = sum(times > 1 for times in files.values())
@@ -136,23 +114,17 @@ def read_list(raw: RawFiles, path: str, split: str) -> tuple[list[Row], list[Not
     return rows, notices
 
 
-def _part_of(name: str) -> str:
-    """Tell the part of a row that does not say: all of them are RSNA's, Figure 1's or cohen's, by the other lists."""
-    return "rsna" if _UUID.fullmatch(name) else "fig1" if _FIG1.fullmatch(name) else "cohen"
-
-
 def _place(part: str, name: str, split: str, files: frozenset[str]) -> str:
     """Find a picture in its part, under the names that it may have there, or in a copy of COVIDx that is ready made."""
-    places = [f"{part}/images/{name}"] if part in IN_GIT else [f"{part}/{name}"]
+    places = [_FACTS["parts"][part] + name]
     if part == "sirm":
         places += [f"sirm/{name.replace('(', ' (')}"]
         places += [f"sirm/{name.replace('(', '-').replace(')', '')}"] if name.startswith("COVID(") else []
     return next((path for path in (*places, f"ready/{split}/{name}") if path in files), places[0])
 
 
-def _record(path: str, rows: list[Row], known: Known) -> Iterator[Record | Notice]:
-    row = rows[0]
-    theirs = known.pictures.get((row.part, row.name))
+def _record(path: str, rows: list[Row], theirs: Record | None, known: Known) -> Iterator[Record | Notice]:
+    row, key = rows[0], (rows[0].part, rows[0].name)
     flags = [*theirs.flags] if theirs else []
     labels, splits = sorted({one.label for one in rows}), {one.split for one in rows}
     label = _label(row, theirs, known, flags)
@@ -160,31 +132,37 @@ def _record(path: str, rows: list[Row], known: Known) -> Iterator[Record | Notic
         label = None
         flags.append("contradictory_rows")
         yield Notice("contradictory rows", row.name, f"its rows say {' and '.join(labels)}; it has no label")
-    if strange := [one for one in labels if one not in LABELS]:
+    if strange := [one for one in labels if one not in _FACTS["labels"]]:
         flags.append("unknown_finding")
-        yield Notice("unknown finding", row.name, f"label {strange[0]!r}: expected one of {', '.join(LABELS)}")
+        yield Notice(
+            "unknown finding", row.name, f"label {strange[0]!r}: expected one of {', '.join(_FACTS['labels'])}"
+        )
     if len(splits) > 1:
         flags.append("in_train_and_test")
         yield Notice("file in train and test", row.name, "it is in neither part of the official split here")
     if row.part == "sirm" and path.startswith("sirm/COVID-") and "(" not in path:
         flags.append("number_of_newer_release")
-    own = _from_name(row, theirs or Record(sample_id="", modality="CXR"), flags)
-    if row.part in NOT_PATIENTS:
-        own = replace(own, patient=None, ties=(f"part:{row.part}",))
-    else:
-        people = sorted({one.person for one in rows})
-        also = tuple(f"patient:{one}" for one in people if one in known.merged)
-        own = replace(own, patient=people[0], ties=(*also, *own.ties))
+    own = theirs or Record(sample_id="", modality="CXR")
+    if named := re.fullmatch(_FACTS["names"].get(row.part, "$^"), row.name):
+        said = named.groupdict()
+        study = _FACTS["studies"][row.part].format(patient=row.patient, **said)
+        own = replace(own, study=study, view=_VIEWS.get(said.get("view", ""), own.view))
+        flags += ["study_of_abdomen"] if "ABD" in said.get("what", "") else []
+    people = sorted({one.person for one in rows})
+    ties = (*(f"patient:{one}" for one in people if one in known.merged), *own.ties)
+    nobody = row.part in _FACTS["not_patients"]
     listed = {"patientid": row.patient, "filename": row.name, "label": row.label, "source": row.part}
     yield replace(
         own,
         sample_id=f"{row.part}/{row.name}",
         image=File(path),
         masks={name: File(f"{row.part}/{mask.path}") for name, mask in own.masks.items()},
+        patient=None if nobody else people[0],
+        ties=(f"part:{row.part}",) if nobody else ties,
         label=label,
         label_raw=" / ".join(labels),
         severity=row.label if row.label.startswith("level") else None,
-        severity_scores=known.scores.get((row.part, row.name), own.severity_scores),
+        severity_scores=known.scores.get(key, own.severity_scores),
         official_split=row.split if len(splits) == 1 else None,
         flags=tuple(dict.fromkeys(flags)),
         source_row=listed | ({row.part: dict(own.source_row)} if theirs else {}),
@@ -197,8 +175,8 @@ def _label(row: Row, theirs: Record | None, known: Known, flags: list[str]) -> s
     `negative` is whatever the script did not know: it counts as not COVID-19 only where a film is older than the
     disease (RSNA), or its own source names another finding of a person without COVID-19.
     """
-    label = LABELS.get(row.label)
-    if row.part not in IN_GIT:
+    label = _FACTS["labels"].get(row.label)
+    if row.part not in _FACTS["tables"]:
         return label
     finding = theirs.label if theirs else None
     if finding is None:
@@ -209,8 +187,7 @@ def _label(row: Row, theirs: Record | None, known: Known, flags: list[str]) -> s
         return label
     if theirs and (row.part, theirs.patient) in known.ill:
         flags.append("negative_of_covid19_patient")
-    doubts = {"not_reviewed_in_part", "label_contradicted_by_part", "negative_of_covid19_patient"}
-    return None if doubts.intersection(flags) else label
+    return None if _DOUBTS.intersection(flags) else label
 
 
 def _agree(label: str | None, finding: str) -> bool:
@@ -220,19 +197,6 @@ def _agree(label: str | None, finding: str) -> bool:
     return finding != "covid19" if label == "not_covid19" else label in (finding, None)
 
 
-def _from_name(row: Row, record: Record, flags: list[str]) -> Record:
-    """Add what the names of a part say: the study, the view, and whether it is a film of the chest at all."""
-    if row.part == "ricord" and (found := _RICORD.fullmatch(row.name)):
-        return replace(record, study=f"ricord-{found['study']}")
-    if row.part == "bimcv" and (found := _BIMCV.fullmatch(row.name)):
-        return replace(record, study=f"bimcv-{row.patient}-{found['study']}")
-    if row.part == "stonybrook" and (found := _STONYBROOK.fullmatch(row.name)):
-        if "ABD" in found["what"]:
-            flags.append("study_of_abdomen")
-        return replace(record, study=f"stonybrook-{found['who']}-{found['uid']}", view=_VIEWS[found["view"]])
-    return record
-
-
 def _described(raw: RawFiles, part: str, files: frozenset[str]) -> Iterator[Record | Notice]:
     """Read what a part says about its own pictures."""
     if part == "cohen":
@@ -240,57 +204,48 @@ def _described(raw: RawFiles, part: str, files: frozenset[str]) -> Iterator[Reco
             ties = tuple(tie.replace("patient:", "patient:cohen-") for tie in getattr(item, "ties", ()))
             yield replace(item, ties=ties) if isinstance(item, Record) else item
         return
-    path = f"{part}/metadata.csv"
+    path, folder = _FACTS["tables"][part], _FACTS["parts"][part]
     if not raw.has(path):
         yield Notice("table missing", path, "what the part says about its pictures is not known")
         return
     table = read_csv(raw, path, required=("patientid", "finding", "view", *(["imagename"] if part == "actmed" else [])))
     yield from table.notices
     for row in table.rows:
-        names = [row[key] + end for key, end in (("patientid", ".jpg"), ("patientid", ".png"))]
-        name = row.get("imagename") or next((one for one in names if f"{part}/images/{one}" in files), names[0])
-        try:
-            label = classify(row["finding"])
-        except UnknownFindingError as error:
-            yield Notice("unknown finding", f"{part}/images/{name}", str(error))
-            label = None
-        age = row.get("age", "").strip()
+        names = [row["patientid"] + end for end in (".jpg", ".png")]
+        name = row.get("imagename") or next((one for one in names if folder + one in files), names[0])
+        cells = Cells(row, folder + name)
         yield Record(
             sample_id=name,
             modality="CXR",
             patient=row["patientid"],
-            label=label,
-            view=_VIEWS.get(row["view"].strip()),
-            sex=_SEX.get(row.get("sex", "").strip()),
-            age=float(age) if age.isdigit() else None,
-            offset_days=int(offset) if (offset := row.get("offset", "").strip()).isdigit() else None,
+            label=cells.finding("finding"),
+            view=cells.one_of("view", _VIEWS),
+            sex=cells.one_of("sex", _SEX),
+            age=cells.age("age"),
+            offset_days=cells.days("offset"),
             source_row=row,
         )
+        yield from cells.notices
 
 
 def _severity(raw: RawFiles, scores: dict[Key, Mapping[str, float]]) -> Iterator[Notice]:
     """Read the mean scores of the raters, 0 to 8 each; some rows have none."""
-    path = "annotations/severity_annotations.csv"
-    if not raw.has(path):
-        yield Notice("table missing", path, "no severity scores")
+    if not raw.has(_SCORES):
+        yield Notice("table missing", _SCORES, "no severity scores")
         return
-    table = read_csv(raw, path, required=("filename", "dataset", "Geographic", "Opacity"))
+    table = read_csv(raw, _SCORES, required=("filename", "dataset", "Geographic", "Opacity"))
     yield from table.notices
     for row in table.rows:
-        found: dict[str, float] = {}
-        for column, name in (("Geographic", "geographic_extent"), ("Opacity", "opacity")):
-            if re.fullmatch(r"\d+(\.\d+)?", row[column]) and float(row[column]) <= 8:
-                found[name] = float(row[column])
-            elif row[column]:
-                what = f"{column} is {row[column]!r}, expected 0 to 8; left unknown"
-                yield Notice("impossible value", f"{path}: {row['filename']}", what)
-        scores[row["dataset"], row["filename"]] = found
+        cells = Cells(row, f"{_SCORES}: {row['filename']}")
+        found = {"geographic_extent": cells.number("Geographic", 0, 8), "opacity": cells.number("Opacity", 0, 8)}
+        scores[row["dataset"], row["filename"]] = {name: value for name, value in found.items() if value is not None}
+        yield from cells.notices
 
 
 def _unused(files: frozenset[str]) -> Iterator[Notice]:
     """Tell how many pictures of each part are in neither list, and of the films that are there but not as pictures."""
     parts = Counter(path.split("/", 1)[0] for path in files if path.lower().endswith(PICTURES))
-    for part in (*PARTS, "ready"):
+    for part in (*_FACTS["parts"], "ready"):
         if count := parts[part]:
             yield Notice("picture not in the list", f"{part}/", f"{count:,} pictures are in neither list", count=count)
     if films := sum(path.lower().endswith(".dcm") for path in files):

@@ -1,16 +1,13 @@
-"""MosMedData COVID19_1110 (Moscow): thinned-out chest CT volumes graded CT-0 to CT-4, some with masks of infection.
-
-Over a hundred lines because registry, folders and file names each say a part, and whatever they disagree on is told.
-"""
+"""MosMedData COVID19_1110 (Moscow): thinned-out chest CT volumes graded CT-0 to CT-4, some with masks of infection."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from covid_datasets.read.rows import Row, rows_by
 from covid_datasets.read.slices import axial_slices
-from covid_datasets.read.tables import read_xlsx
+from covid_datasets.read.tables import Table, read_xlsx
 from covid_datasets.schema import File, Notice, Parts, RawFiles, Record
 
 _REGISTRY, _SHEET = "dataset_registry.xlsx", "MosMedData COVID19_1110"
@@ -23,18 +20,19 @@ _PAPERS = {_REGISTRY, "LICENSE", "README_EN.md", "README_RU.md", "README_EN.pdf"
 _EXPANSION = {True: 1.2, False: 1.0}
 """46,411 slices of half a megabyte come from about 21 GB that are compressed."""
 
-Row = Mapping[str, str]
-
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
     """Yield a record for each study that is there or that the registry names, by its number."""
-    rows: dict[str, Row] = {}
     files: dict[str, str] = {}
     masks: dict[str, str] = {}
     yield from _files(raw, files, masks)
-    yield from _registry(raw, rows)
+    path = min((path for path in raw.sizes() if path.rpartition("/")[2] == _REGISTRY), key=len, default="")
+    missing = Notice("table missing", _REGISTRY, "folders say the categories, names which mask is whose")
+    table = read_xlsx(raw, path, required=_COLUMNS, sheet=_SHEET) if path else Table([], [missing])
+    rows, notices = rows_by(table.rows, _study_of, path)
+    yield from (*table.notices, *notices)
     for study in sorted(rows.keys() | files.keys()):
-        yield from _study(raw, study, rows.get(study), files.get(study), masks.pop(study, None))
+        yield from _study(raw, study, rows.get(study, [None])[0], files.get(study), masks.pop(study, None))
     for path in masks.values():
         yield Notice("mask without a study", path, "neither a volume nor a row of the registry is its", dropped=True)
 
@@ -54,59 +52,40 @@ def _study(raw: RawFiles, study: str, row: Row | None, path: str | None, mask: s
         yield Notice("mask missing", listed, f"listed for {study}, but the file is not there; the volume is kept")
     elif mask and row and not listed:
         yield Notice("mask not in the table", mask, f"the registry lists none for {study}; used, as its name says")
-    shared: dict[str, Any] = {
-        "sample_id": study,
-        "modality": "CT",
-        "patient": study,
-        "study": study,
-        "series": study,
-        "label": _LABELS.get(category),
-        "label_raw": category,
-        "severity": category if category in _LABELS else None,
-        "flags": () if category in _LABELS else ("unknown_finding",),
-        "location": "Moscow, Russia",
-        "country": "Russia",
-        "source_row": row or {},
-    }
-    if not raw.options.get("slices", False):
-        infection = {"infection": File(mask)} if mask else {}
-        yield Record(volume=File(where), volume_masks=infection, **shared)
-        return
-    drawn = (("infection", mask),) if mask else ()
+    slices, drawn = bool(raw.options.get("slices")), (("infection", mask),) if mask else ()
     paths = (where, mask) if mask else (where,)
-    parts = Parts(where, axial_slices, (where, drawn), paths, _EXPANSION[where.endswith(".gz")])
-    yield Record(image=parts, view="axial", value_range="signed 16-bit, as stored; read as Hounsfield units", **shared)
+    yield Record(
+        sample_id=study,
+        image=Parts(where, axial_slices, (where, drawn), paths, _EXPANSION[where.endswith(".gz")]) if slices else None,
+        volume=None if slices else File(where),
+        volume_masks={"infection": File(mask)} if mask and not slices else {},
+        modality="CT",
+        patient=study,
+        study=study,
+        series=study,
+        view="axial" if slices else None,
+        label=_LABELS.get(category),
+        label_raw=category,
+        severity=category if category in _LABELS else None,
+        location="Moscow, Russia",
+        country="Russia",
+        value_range="signed 16-bit, as stored; read as Hounsfield units" if slices else None,
+        flags=() if category in _LABELS else ("unknown_finding",),
+        source_row=row or {},
+    )
 
 
 def _files(raw: RawFiles, files: dict[str, str], masks: dict[str, str]) -> Iterator[Notice]:
     """Find volumes and masks under whatever folder the user unpacked them into."""
     for path in sorted(raw.sizes(), reverse=True):  # .nii.gz, the publisher's, before .nii
-        if match := _STUDY.fullmatch(path):
-            found, study = files, match[2]
-        elif match := _MASK.fullmatch(path):
-            found, study = masks, match[1]
-        else:
-            if path.rpartition("/")[2] not in _PAPERS:
-                yield Notice("extra file", path, "neither a study, nor a mask, nor a paper of the source")
-            continue
-        if found.setdefault(study, path) != path:
+        volume, drawn = _STUDY.fullmatch(path), _MASK.fullmatch(path)
+        found, study = (files, volume[2]) if volume else (masks, drawn[1] if drawn else "")
+        if not study and path.rpartition("/")[2] not in _PAPERS:
+            yield Notice("extra file", path, "neither a study, nor a mask, nor a paper of the source")
+        elif study and found.setdefault(study, path) != path:
             yield Notice("file twice", path, f"{found[study]} is used", dropped=True)
 
 
-def _registry(raw: RawFiles, rows: dict[str, Row]) -> Iterator[Notice]:
-    path = min((path for path in raw.sizes() if path.rpartition("/")[2] == _REGISTRY), key=len, default="")
-    if not path:
-        yield Notice("table missing", _REGISTRY, "the folders say the categories, the names which mask is whose")
-        return
-    table = read_xlsx(raw, path, required=_COLUMNS, sheet=_SHEET)
-    yield from table.notices
-    for row in table.rows:
-        match = _STUDY.fullmatch(row["study_file"].strip()) or re.fullmatch(r"(.*)(study_\d+)", row["study_id"].strip())
-        if match is None:
-            yield Notice(
-                "row of no study", f"{path} {row['study_id']}", f"no file has such a name: {row}", dropped=True
-            )
-        elif rows.setdefault(match[2], row) is not row:
-            yield Notice(
-                "row listed twice", f"{path} {match[2]}", f"the first is kept, this is not: {row}", dropped=True
-            )
+def _study_of(row: Row) -> str:
+    match = _STUDY.fullmatch(row["study_file"].strip()) or re.fullmatch(r"(.*)(study_\d+)", row["study_id"].strip())
+    return match[2] if match else ""

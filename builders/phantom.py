@@ -1,25 +1,12 @@
-"""A synthetic chest cohort, made on the spot: CT slices and X-rays with exact masks, and planted duplicates.
-
-Everything is whole numbers, a hash and the frozen Mersenne Twister, and the PNG writer is our own (compressors differ
-between machines), so the bytes are the same everywhere. Coordinates have their origin in the middle of the picture.
-"""
+"""A synthetic chest cohort, made on the spot: CT slices and X-rays with exact masks, and planted duplicates."""
 
 from __future__ import annotations
 
-import hashlib
-import struct
-import zlib
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from covid_datasets.schema import Made, Modality, Notice, RawFiles, RawReader, Record, Smoking, Symptom
-
-Pixels = NDArray[np.int32]
-Mask = NDArray[np.bool_]
+from covid_datasets.phantoms.chest import draw, picture
+from covid_datasets.schema import Made, Modality, Notice, RawFiles, Record, Smoking, Symptom
 
 _LABELS = (("covid19", "COVID-19"), ("no_finding", "No Finding"), ("bacterial_pneumonia", "Bacterial pneumonia"))
 # One patient: the study, what it shows, and how many pictures. The second study is some days later.
@@ -27,10 +14,6 @@ _STUDIES: tuple[tuple[int, Modality, int], ...] = ((1, "CT", 4), (1, "CXR", 1), 
 _SEVERITIES = ("mild", "moderate", "severe")
 _SYMPTOMS: tuple[Symptom, ...] = ("fever", "cough", "dyspnea", "fatigue", "anosmia")
 _SMOKING: tuple[Smoking, ...] = ("never", "former", "current")
-_SIZES = {"CT": 192, "CXR": 224}
-# Sixteen directions as (x, y) times 256.
-_DIRECTIONS = [(256, 0), (237, 98), (181, 181), (98, 237), (0, 256), (-98, 237), (-181, 181), (-237, 98)]
-_DIRECTIONS += [(-x, -y) for x, y in _DIRECTIONS]
 
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
@@ -65,225 +48,17 @@ def _record(seed: int, patient: int, patients: int, study: int, modality: Modali
         view="axial" if modality == "CT" else "PA",
         label=label,
         label_raw=label_raw,
-        severity=None if label == "no_finding" else _SEVERITIES[_number(seed, patient, "severity", 0, 2)],
+        severity=None if label == "no_finding" else _SEVERITIES[draw(seed, patient, "severity", 0, 2)],
         masks={layer: Made(f"{name}_{layer}.png", picture, (*recipe, layer)) for layer in ("lung", "infection")},
-        sex="F" if _number(seed, patient, "sex", 0, 1) else "M",
-        age=float(_number(seed, patient, "age", 18, 92)),
-        offset_days=_number(seed, patient, "offset", 0, 6) + (study - 1) * _number(seed, patient, "interval", 3, 14),
-        symptoms=() if label == "no_finding" else _SYMPTOMS[: _number(seed, patient, "symptoms", 1, len(_SYMPTOMS))],
-        smoking=_SMOKING[_number(seed, patient, "smoking", 0, 2)],
-        clinical={"temperature_c": _number(seed, patient, "temperature", 362, 392) / 10},
+        sex="F" if draw(seed, patient, "sex", 0, 1) else "M",
+        age=float(draw(seed, patient, "age", 18, 92)),
+        offset_days=draw(seed, patient, "offset", 0, 6) + (study - 1) * draw(seed, patient, "interval", 3, 14),
+        symptoms=() if label == "no_finding" else _SYMPTOMS[: draw(seed, patient, "symptoms", 1, len(_SYMPTOMS))],
+        smoking=_SMOKING[draw(seed, patient, "smoking", 0, 2)],
+        clinical={"temperature_c": draw(seed, patient, "temperature", 362, 392) / 10},
         kvp=120.0 if modality == "CT" else None,
-        slice_thickness_mm=float(_number(seed, patient, "thickness", 1, 5)) if modality == "CT" else None,
+        slice_thickness_mm=float(draw(seed, patient, "thickness", 1, 5)) if modality == "CT" else None,
         value_range="8-bit, synthetic",
         license="CC0-1.0",
         source_row=row,
-    )
-
-
-def picture(
-    raw: RawReader, seed: int, patient: int, study: int, modality: str, index: int, shifted: bool, layer: str
-) -> bytes:
-    """Make the PNG of one layer ("image", "lung", "infection"); ``raw`` is not needed."""
-    scene = _scene(seed, patient, study, modality, index)
-    if layer == "image":
-        pixels = scene.image
-        if shifted:
-            pixels = np.minimum(np.roll(pixels, 1, axis=1), 250) + np.uint8(3)
-        return _png(pixels)
-    mask = scene.lung if layer == "lung" else scene.infection
-    return _png((np.roll(mask, 1, axis=1) if shifted else mask) * np.uint8(255))
-
-
-class _Scene(NamedTuple):
-    image: NDArray[np.uint8]
-    lung: Mask
-    infection: Mask
-
-
-@lru_cache(maxsize=4)
-def _scene(seed: int, patient: int, study: int, modality: str, index: int) -> _Scene:
-    """Render one picture with its masks; an image and its masks are asked for one after the other."""
-    size = _SIZES[modality]
-    twister = np.random.RandomState(_number(seed, patient, f"{study}{modality}{index}", 0, 2**32 - 1))
-    image, lung = (_ct if modality == "CT" else _xray)(seed, patient, index)
-    lumps = _lumps(twister, size)
-    depth = _lesions(seed, patient, study, modality, lung, lumps)
-    dense = 160 if modality == "CXR" else 145 if patient % 3 == 2 else 112
-    image += (dense + lumps // 8 - image) * depth // 128
-    infection = depth > 0
-    rows, columns = _warp(seed, patient, modality)
-    image, lung, infection = image[rows, columns], lung[rows, columns], infection[rows, columns]
-    image[1:-1, 1:-1] = (
-        4 * image[1:-1, 1:-1] + image[:-2, 1:-1] + image[2:, 1:-1] + image[1:-1, :-2] + image[1:-1, 2:]
-    ) >> 3
-    grain = np.frombuffer(twister.bytes(2 * size * size), np.uint8).reshape(2, size, size) & 7
-    image += grain[0].astype(np.int32) - grain[1]
-    return _Scene(np.clip(image, 0, 255).astype(np.uint8), lung, infection)
-
-
-def _ct(seed: int, patient: int, index: int) -> tuple[Pixels, Mask]:
-    """Draw an axial slice; ``index`` goes from the great vessels down to the heart."""
-    wide, deep = _number(seed, patient, "wide", 72, 86), _number(seed, patient, "deep", 60, 82)
-    fat, heart_x = _number(seed, patient, "fat", 3, 10), _number(seed, patient, "heart", 6, 22)
-    image = np.full((192, 192), 6, np.int32)
-    image[96 + deep + 4 : 96 + deep + 7, 24:168] = 70
-    _paint(image, _ellipse(192, 0, 0, wide, deep), 95)
-    _paint(image, _ellipse(192, 0, 0, wide - fat, deep - fat), 150)
-    inner_a, inner_b = wide - fat - 11, deep - fat - 9
-    for number, (x, y) in enumerate(_DIRECTIONS):
-        if (number + index) % 2 or abs(x) > 200:
-            across = abs(y) > abs(x)
-            rib = _ellipse(192, x * (inner_a + 5) >> 8, y * (inner_b + 4) >> 8, 9 if across else 4, 3 if across else 8)
-            _paint(image, rib, 215)
-    cavity = _ellipse(192, 0, 0, inner_a, inner_b)
-    _paint(image, cavity, 26)
-    spine_y = inner_b - 4
-    middle = [
-        (_ellipse(192, 0, -4, _number(seed, patient, "middle", 10, 20), inner_b), 148),
-        (_ellipse(192, heart_x, -inner_b // 3, 18 + 4 * index, 14 + 4 * index), 160),
-        (_ellipse(192, 11, spine_y - 14, 8, 8), 168),
-        (_ellipse(192, 0, spine_y, 14, 12), 212),
-    ]
-    lung = cavity < 240
-    for shape, _ in middle:
-        lung &= shape > 276
-    _vessels(image, lung, seed, patient, index)
-    for shape, value in middle:
-        _paint(image, shape, value)
-    _paint(image, _ellipse(192, 0, spine_y + 12, 6, 5), 120)
-    _paint(image, _ellipse(192, 0, -inner_b - 3, 11, 4), 205)
-    for x in (0,) if index == 0 else (-9 - index, 9 + index):
-        _paint(image, _ellipse(192, x, 2, 6 - index, 6 - index), 12)
-    return image, lung
-
-
-def _xray(seed: int, patient: int, index: int) -> tuple[Pixels, Mask]:
-    """Draw a frontal film: lungs dark, heart and diaphragm bright, ribs as curved bands."""
-    wide, high = _number(seed, patient, "film wide", 30, 40), _number(seed, patient, "film high", 58, 76)
-    dome, heart = _number(seed, patient, "dome", 62, 84), _number(seed, patient, "film heart", 24, 38)
-    image = np.full((224, 224), 14, np.int32)
-    _paint(image, _ellipse(224, 0, 70, 106, 150), 128)
-    _paint(image, _ellipse(224, 0, -104, 26, 44), 118)
-    lung = np.zeros((224, 224), np.bool_)
-    y, x = np.arange(-112, 112, dtype=np.int32)[:, None], np.abs(np.arange(-112, 112, dtype=np.int32))[None, :]
-    for side in (-1, 1):
-        shape = _ellipse(224, side * (wide + 10), -8, wide, high)
-        _paint(image, shape, 46, soft=60)
-        lung |= shape < 256
-    pitch = _number(seed, patient, "pitch", 17, 22)
-    ribs = ((y - (x - 16) * (x - 16) // 130 + 224) % pitch < pitch // 3) & (x > 12)
-    image += np.where(ribs & (_ellipse(224, 0, -6, 84, 92) < 256), 20, 0)
-    image += np.where((np.abs(y + 66 + x // 5) < 4) & (x > 8) & (x < 68), 30, 0)
-    bright = [
-        (_ellipse(224, 0, 0, 15, 112), 150),
-        (_ellipse(224, -6, 34, 26, 32), 160),
-        (_ellipse(224, heart // 2, 34, heart + 8, heart), 172),
-        (_ellipse(224, 8, -34, 18, 16), 158),
-        (_ellipse(224, -46, dome + 26, 60, 34), 182),
-        (_ellipse(224, 46, dome + 32, 60, 34), 178),
-    ]
-    for shape, value in bright:
-        _paint(image, shape, value)
-        lung &= shape > 256
-    _paint(image, _ellipse(224, 0, -76, 5, 34), 104)
-    return image, lung
-
-
-def _lesions(seed: int, patient: int, study: int, modality: str, lung: Mask, lumps: Pixels) -> Pixels:
-    """Lay the disease into the lungs: bilateral and peripheral for COVID-19, one lobe for bacteria, nothing for health.
-
-    The result is how dense each pixel is, from 0 (free) at a lesion's border to 112 in its middle.
-    """
-    size = len(lung)
-    depth = np.zeros(lung.shape, np.int32)
-    if patient % 3 == 1:
-        return depth
-    rows, columns = np.nonzero(lung)
-    count = _number(seed, patient, f"count{study}", 4, 7) if patient % 3 == 0 else 1
-    side = _number(seed, patient, "side", 0, 1)
-    for lesion in range(count):
-        left = (lesion + side) % 2
-        # The outermost or innermost third of the lung's columns; lower rows are dorsal in CT and basal in films.
-        inside = np.flatnonzero((columns < size // 2) == bool(left))
-        chosen = inside[(columns[inside] * 8 // size) == (1 if left else 6)] if count > 1 else inside
-        chosen = chosen if len(chosen) else inside
-        at = chosen[_number(seed, patient, f"{modality}{lesion}", len(chosen) // 3, len(chosen) - 1)]
-        radius = _number(seed, patient, f"radius{study}{lesion}", 9, 17) if count > 1 else 30
-        shape = _ellipse(size, int(columns[at]) - size // 2, int(rows[at]) - size // 2, radius, radius + 4)
-        np.maximum(depth, 300 - shape - lumps, out=depth)
-    return np.where(lung, np.minimum(depth, 112), 0)
-
-
-def _vessels(image: Pixels, lung: Mask, seed: int, patient: int, index: int) -> None:
-    """Sprinkle vessels, thick near the middle and thin further out."""
-    for vessel in range(44):
-        x, y = _number(seed, patient, f"x{vessel}", 14, 66), _number(seed, patient, f"y{vessel}{index}", -38, 38)
-        x = x if vessel % 2 else -x
-        reach = 2 if abs(x) < 34 else 1
-        area = np.s_[96 + y - reach : 97 + y + reach, 96 + x - reach : 96 + x + reach]
-        image[area] = np.where(lung[area], 118 - abs(x) // 2, image[area])
-
-
-def _lumps(twister: np.random.RandomState, size: int) -> Pixels:
-    """Make smooth noise, -128 to 127, that gives lesions a ragged border."""
-    coarse = twister.randint(-128, 128, (size // 16 + 2, size // 16 + 2)).astype(np.int32)
-    at, part = np.divmod(np.arange(size), 16)
-    part = part.astype(np.int32)
-    rows = coarse[at] * (16 - part)[:, None] + coarse[at + 1] * part[:, None]
-    smooth: Pixels = (rows[:, at] * (16 - part) + rows[:, at + 1] * part) >> 8
-    return smooth
-
-
-@lru_cache(maxsize=4)
-def _warp(seed: int, patient: int, modality: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Turn, scale, shift and lean each patient a little, so that no two are near-duplicates by accident."""
-    size = _SIZES[modality]
-    turn, lean = _number(seed, patient, f"turn{modality}", -40, 40), _number(seed, patient, f"lean{modality}", -28, 28)
-    zoom_x, zoom_y = (_number(seed, patient, f"zoom{axis}{modality}", 200, 258) for axis in "xy")
-    shift_x, shift_y = (_number(seed, patient, f"shift{axis}{modality}", -11, 11) for axis in "xy")
-    y, x = np.mgrid[:size, :size] - size // 2
-    columns = np.clip(((x + shift_x) * zoom_x + y * (turn + lean)) // 256 + size // 2, 0, size - 1)
-    rows = np.clip(((y + shift_y) * zoom_y - x * turn) // 256 + size // 2, 0, size - 1)
-    return rows, columns
-
-
-def _ellipse(size: int, x: int, y: int, a: int, b: int) -> Pixels:
-    """Give each pixel its squared distance from (x, y) in units of the half axes; the border is at 256."""
-    grid = np.arange(-(size // 2), size // 2, dtype=np.int32)
-    squared: Pixels = ((grid - y) ** 2 * 256 // (b * b))[:, None] + ((grid - x) ** 2 * 256 // (a * a))[None, :]
-    return squared
-
-
-def _paint(image: Pixels, shape: Pixels, value: int, soft: int = 20) -> None:
-    """Fill a shape, with a soft border; only the rows that it touches are looked at."""
-    rows = np.flatnonzero(shape.min(axis=1) < 256 + soft)
-    if len(rows):
-        area = slice(rows[0], rows[-1] + 1)
-        weight = np.clip(256 + soft - shape[area], 0, 2 * soft)
-        image[area] += (value - image[area]) * weight // (2 * soft)
-
-
-def _number(seed: int, patient: int, what: str, low: int, high: int) -> int:
-    """Draw a whole number from ``low`` to ``high`` for one property of one patient."""
-    digest = hashlib.blake2b(f"{seed}/{patient}/{what}".encode(), digest_size=8).digest()
-    return low + int.from_bytes(digest, "big") % (high - low + 1)
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    """Write an 8-bit grayscale PNG without compression, whose bytes no zlib version can change."""
-    height, width = pixels.shape
-    lines = np.zeros((height, width + 1), np.uint8)
-    lines[:, 1:] = pixels
-    data = lines.tobytes()
-    blocks = [data[start : start + 65535] for start in range(0, len(data), 65535)]
-    stored = b"".join(
-        struct.pack("<BHH", number == len(blocks) - 1, len(block), len(block) ^ 0xFFFF) + block
-        for number, block in enumerate(blocks)
-    )
-    packed = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(data))
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", packed), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
     )

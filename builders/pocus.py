@@ -1,7 +1,4 @@
-"""POCUS (Born et al.): lung ultrasound videos and stills of two hospitals, articles and teaching sites, with a table.
-
-Longer than 100 lines for the dirt of the table: rows without files, files without a hosted row, contradictory cells.
-"""
+"""POCUS (Born et al.): lung ultrasound, videos and stills of hospitals, articles and teaching sites, and a table."""
 
 from __future__ import annotations
 
@@ -10,7 +7,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 
-from covid_datasets.catalog.taxonomy import UnknownFindingError, classify
+from covid_datasets.read.cells import Cells
+from covid_datasets.read.rows import Row, not_in, rows_by
 from covid_datasets.read.tables import read_csv
 from covid_datasets.read.video import pixels, sample
 from covid_datasets.schema import File, Notice, Part, Parts, RawFiles, Record, Sex
@@ -20,7 +18,7 @@ _NEEDED = ("Filename", "Label", "License", "InThisRepo", "Gender", "Age", "Patie
 _NAMED = {"cov": "COVID-19", "pne": "Bacterial pneumonia", "reg": "regular", "vir": "Viral pneumonia"}
 """The first letters of a file's name, from which the publishers' scripts take the class."""
 _SEX: Mapping[str, Sex] = {"m": "M", "w": "F"}
-_UNKNOWN = {"", "nd", "n/A", "N.A.", "None"}
+_UNKNOWN = ("nd", "n/A", "N.A.", "None")
 _STILLS = (".jpg", ".jpeg", ".png")
 _SET = re.compile(r"_northumbria_(\d+_set\d+)_")
 """Recordings of one set; one of them goes on where another, of another patient id, ends."""
@@ -28,25 +26,23 @@ _FOLDS = 5
 _EXPANSION = 3.0
 """The frames of all videos as PNG have 2.4 times the bytes of the videos."""
 
-Row = dict[str, str]
-
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
     """Yield a record for each hosted file, sorted by name; with the option ``hertz``, one for all frames of a video."""
     table = read_csv(raw, TABLE, required=_NEEDED)
-    yield from table.notices
-    rows: dict[str, Row] = {}
-    for row in table.rows:
-        name = row["Filename"].strip()
-        if name in rows:
-            yield Notice("row listed twice", f"{TABLE}: {name}", "the first of its rows counts")
-        rows.setdefault(name, row)
+    rows, notices = rows_by(table.rows, lambda row: row["Filename"].strip(), TABLE)
+    yield from (*table.notices, *notices)
     # Also those that an incomplete copy lacks, so that no fold depends on the copy.
     files = {PurePosixPath(path) for kind in ("videos", "images") for path in raw.expected(f"pocus_{kind}/*")}
     folds = official_folds(files)
     yield from _without_files(table.rows, {path.stem for path in files})
+    listed = {str(path) for path in files if path.stem in rows}
+    yield from not_in(TABLE, map(str, files), listed, kept="no row; kept without label, its patient is unknown")
     for path in sorted(files, key=lambda path: (path.name, path)):
-        yield from _record(path, rows.get(path.stem, {}), folds.get(path), raw)
+        cells = Cells(rows.get(path.stem, [{}])[0], str(path), _UNKNOWN)
+        record = _record(path, cells, folds.get(path), raw)
+        yield from cells.notices
+        yield record
 
 
 def official_folds(files: Collection[PurePosixPath]) -> dict[PurePosixPath, str]:
@@ -91,61 +87,47 @@ def _without_files(rows: Iterable[Row], stems: set[str]) -> Iterator[Notice]:
         yield Notice("rows of files elsewhere", TABLE, what)
 
 
-def _record(path: PurePosixPath, row: Row, fold: str | None, raw: RawFiles) -> Iterator[Record | Notice]:
-    where, name = str(path), path.name
-    value = {column: cell.strip() for column, cell in row.items() if cell.strip() not in _UNKNOWN}
-    if not row:
-        yield Notice("file not in the table", where, "no row; kept without label, its patient is unknown")
-    elif value.get("InThisRepo") != "Yes":
-        yield Notice("listed as not hosted", where, f"InThisRepo is {row['InThisRepo']!r}, but here it is; kept")
-    flags = ["label_uncertain"] if "label_uncertain" in path.parts else []
-    label = None
-    try:
-        label = classify(value.get("Label", ""))
-    except UnknownFindingError as error:
-        flags.append("unknown_finding")
-        yield Notice("unknown finding", where, str(error))
-    if row and (named := _NAMED.get(name[:3].lower())) != value.get("Label", "").replace("Regular", "regular"):
+def _record(path: PurePosixPath, cells: Cells, fold: str | None, raw: RawFiles) -> Record:
+    where, name, row = str(path), path.name, cells.row
+    if "label_uncertain" in path.parts:
+        cells.flags.append("label_uncertain")
+    label, label_raw = cells.finding("Label"), cells.text("Label")
+    if row and cells.text("InThisRepo") != "Yes":
+        cells.doubt("listed as not hosted", f"InThisRepo is {row['InThisRepo']!r}, but here it is; kept")
+    if row and (named := _NAMED.get(name[:3].lower())) != (label_raw or "").replace("Regular", "regular"):
         what = f"Label is {row['Label']!r}, the file's name says {named!r}; Label counts"
-        yield Notice("label contradicts the name", where, what)
-    if value.get("Healthy") == "1" and label != "no_finding":
-        flags.append("healthy_contradicts_label")
-    age = value.get("Age", "")
-    if age and not (age.isdecimal() and 0 < int(age) <= 120):
-        yield Notice("impossible value", where, f"Age is {age!r}; left unknown")
-        age = ""
-    if "Gender" in value and value["Gender"] not in _SEX:
-        yield Notice("unknown value", where, f"Gender is {value['Gender']!r}; left unknown")
+        cells.doubt("label contradicts the name", what)
+    if cells.text("Healthy") == "1" and label != "no_finding":
+        cells.flags.append("healthy_contradicts_label")
     still = path.suffix.lower() in _STILLS
-    doi = re.search(r"10\.\d{4,}/\S+", value.get("DOI", ""))
-    origin = value.get("URL (Video Name)", "")
     hertz, most = float(raw.options.get("hertz", 0)), int(raw.options.get("most", 0))
     parts = Parts(where, frames, (where, hertz, most), (where,), _EXPANSION) if hertz and not still else None
-    patient, location = value.get("Patient ID / Name"), origin.partition("contributed by ")[2].partition(",")[0] or None
+    patient, doi, license = cells.text("Patient ID / Name"), cells.doi("DOI"), cells.text("License")
+    origin = cells.text("URL (Video Name)") or ""
+    location = origin.partition("contributed by ")[2].partition(",")[0] or None
     if location:
-        flags.append("patient_doubtful")
+        cells.flags.append("patient_doubtful")
     # Two ids of one article's stills: the publishers' issue #3 calls them images of a single patient.
-    article = f"article:{doi.group()}" if doi and still else "" if patient else "file not in the table"
+    article = f"article:{doi}" if doi and still else "" if patient else "file not in the table"
     recorded = _SET.search(name)
-    ties = (article, f"set:{recorded[1]}" if recorded else "")
-    yield Record(
+    return Record(
         sample_id=name,
         image=File(where) if still else parts,
         video=None if still or parts else File(where),
         modality="US",
         patient=patient,
-        ties=tuple(filter(None, ties)),
+        ties=tuple(filter(None, (article, f"set:{recorded[1]}" if recorded else ""))),
         label=label,
-        label_raw=value.get("Label"),
-        sex=_SEX.get(value.get("Gender", "")),
-        age=float(age) if age else None,
+        label_raw=label_raw,
+        sex=cells.one_of("Gender", _SEX),
+        age=cells.age("Age", low=1),
         location=location,
-        license=value["License"].replace(" -", "-") if "License" in value else None,
+        license=license.replace(" -", "-") if license else None,
         source_url=origin.split()[0] if origin.startswith("http") else None,
-        doi=doi.group() if doi else None,
-        caption=value.get("Comments from web site"),
+        doi=doi,
+        caption=cells.text("Comments from web site"),
         series=name if parts else None,
-        flags=tuple(flags),
+        flags=tuple(cells.flags),
         official_split=fold,
         source_row=row,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 if TYPE_CHECKING:
     import numpy as np
@@ -188,6 +188,10 @@ class RawReader(Protocol):
         """Return the bytes of a raw file."""
         ...
 
+    def open(self, path: str) -> IO[bytes]:
+        """Open a raw file to read it piece by piece, for files of any size."""
+        ...
+
 
 class RawFiles(RawReader, Protocol):
     """The tree of a source as its publisher lays it out, wherever the bytes are: what a builder is given.
@@ -267,10 +271,11 @@ class Part:
     """One sample out of many that the same raw files hold: a slice of a volume, a frame of a video.
 
     Attributes:
-        id: Unique within the record, and sorted as the parts are: ``"012"``; the sample is ``<record>/<id>``.
+        id: Unique within the record, and sorted as the parts are: ``"012"``; the sample is ``<record>/<id>``. Empty
+            where a record has this one part, such as a film out of a DICOM file: the sample is the record.
         path: What the image is called: ``"studies/CT-1/study_0255.nii.gz/012"``.
-        pixels: Rows by columns. Signed 16-bit values are Hounsfield units; 8-bit ones are grey, or colour with a
-            third axis.
+        pixels: Rows by columns. Signed 16-bit values are Hounsfield units, those without a sign are what a detector
+            counted; 8-bit ones are grey, or colour with a third axis.
         masks: By the names of `MASKS`: 8-bit arrays of the same height and width.
         fields: Fields of the record that are this part's own, such as ``position``.
         typical: Whether it stands for the record in the search for near-duplicates. Neighbouring slices look alike,
@@ -356,6 +361,11 @@ class Record:
     Of ``symptoms``, ``comorbidities``, ``treatments`` and ``boxes``, ``None`` says that nobody told, and ``()`` that
     there are none. `VOCABULARIES` has the words; "other" stands for those it lacks. ``outcome`` is the last state that
     the source tells, ``survival`` what it says about death.
+
+    A slice that is a file is an ``image`` as well, and its bytes are kept: ``series`` says which it belongs to,
+    ``part_index`` its place from the feet up (or as the source orders it), and ``typical`` is true of one slice of a
+    series, that stands for it in the search for near-duplicates. Where the source says how its stored values become
+    Hounsfield units, these are ``value * hu_slope + hu_intercept``.
     """
 
     sample_id: str
@@ -402,6 +412,9 @@ class Record:
     orientation: tuple[float, ...] | None = None
     spacing: tuple[float, ...] | None = None
     value_range: str | None = None
+    hu_slope: float | None = None
+    hu_intercept: float | None = None
+    typical: bool = True
     manufacturer: str | None = None
     scanner_model: str | None = None
     kernel: str | None = None
@@ -411,6 +424,11 @@ class Record:
     flags: tuple[str, ...] = ()
     official_split: str | None = None
     source_row: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def hounsfield(self) -> tuple[float, float] | None:
+        """Slope and intercept from stored values to Hounsfield units, where the source says them."""
+        return None if self.hu_slope is None or self.hu_intercept is None else (self.hu_slope, self.hu_intercept)
 
     @property
     def content(self) -> Reference | Parts | Rows | None:
@@ -483,6 +501,8 @@ COLUMNS: dict[str, Any] = {
     "orientation": ["float64"],
     "spacing": ["float64"],
     "value_range": "string",
+    "hu_slope": "float64",
+    "hu_intercept": "float64",
     "manufacturer": "string",
     "scanner_model": "string",
     "kernel": "string",

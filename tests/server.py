@@ -34,6 +34,7 @@ class Behaviour:
         etag: Sent instead of the hash of the body; "" sends none.
         last_modified: Whether to send Last-Modified.
         password: What Basic credentials ("user:password") the path wants, else 401.
+        authorization: What Authorization header the path wants, else 401.
         delay: Seconds before the answer.
     """
 
@@ -54,6 +55,7 @@ class Behaviour:
     etag: str | None = None
     last_modified: bool = True
     password: str = ""
+    authorization: str = ""
     delay: float = 0.0
 
 
@@ -130,15 +132,16 @@ class _Handler(BaseHTTPRequestHandler):
         behaviour = self.site.behaviour(self.path, nth)
         self.close_connection = True
         self.site.stopping.wait(behaviour.delay)
-        if behaviour.redirect:
+        if behaviour.authorization and self.headers.get("Authorization") != behaviour.authorization:
+            self._answer(401, b'{"code":401,"message":"Unauthenticated"}', {"Content-Type": "application/json"})
+        elif behaviour.redirect:
             self._answer(302, b"", {"Location": behaviour.redirect})
         elif behaviour.password and not self._knows(behaviour.password):
             self._answer(401, b"", {"WWW-Authenticate": "Basic"})
         elif behaviour.status != 200:
-            page = behaviour.html.encode()
-            self._answer(
-                behaviour.status, page, {"Retry-After": behaviour.retry_after} if behaviour.retry_after else {}
-            )
+            headers = {"Content-Type": behaviour.content_type}
+            headers |= {"Retry-After": behaviour.retry_after} if behaviour.retry_after else {}
+            self._answer(behaviour.status, behaviour.html.encode() or behaviour.body or b"", headers)
         elif behaviour.html:
             self._answer(200, behaviour.html.encode(), {"Content-Type": behaviour.content_type})
         else:

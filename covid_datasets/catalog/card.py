@@ -88,9 +88,13 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """One place that serves a resource: its URL, the folder inside, and names that it changed."""
+    """One place that serves a resource: its URL, the folder inside, and names that it changed.
+
+    A ``public`` one asks for no account although its source or its host does.
+    """
 
     url: str
+    public: bool = False
     root: str = ""
     rename: Mapping[str, str] = field(default_factory=dict)
 
@@ -264,6 +268,7 @@ class Card:
 
     ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``. ``same_as`` names the
     source that holds the same samples, and is loaded in its place.
+    ``facts`` are tables of texts that its builder alone reads: older names of columns, what words of its lists mean.
     """
 
     id: str
@@ -288,6 +293,7 @@ class Card:
     same_as: str = ""
     features: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
+    facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     digest: str = ""
 
     @property

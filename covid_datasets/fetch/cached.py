@@ -12,13 +12,20 @@ from covid_datasets.disk import make_folder, read_json, write_json
 from covid_datasets.errors import ChangedUpstreamError, MissingUpstreamError, OfflineError
 from covid_datasets.fetch.asset import HASHES, Asset
 from covid_datasets.fetch.http import download_http
+from covid_datasets.fetch.lookup import look_up
 from covid_datasets.fetch.partial import Fetched, discard, hash_file
 from covid_datasets.fetch.places import local_path, mirrored, place, redacted
 from covid_datasets.fetch.remote import download_remote
 from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.lock import Lock
 
-Verified = Literal["published hash", "recorded on first download", "matches first download", "content manifest"]
+Verified = Literal[
+    "published hash",
+    "hash listed by the host",
+    "recorded on first download",
+    "matches first download",
+    "content manifest",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +115,32 @@ def _bring(address: str, target: Path, asset: Asset, transfer: Transfer) -> Down
         transfer.cancel()
         display.advance(task, count)
 
-    bring = download_http if address.startswith(("http://", "https://")) else download_remote
+    listed = look_up(address, transfer)
+    if problem := _contradiction(listed, asset):
+        raise ChangedUpstreamError(f"{redacted(address)}: {problem}. Next: update covid-datasets, or report the change")
+
+    def on_total(total: int) -> None:
+        if listed.size not in (None, total):
+            raise ChangedUpstreamError(
+                f"{redacted(address)}: expected {listed.size:,} bytes (listed by the host), it offers {total:,}. "
+                f"Next: try again later, or use a copy with data_dir="
+            )
+        display.add(task, total)
+
+    bring = download_http if listed.urls[0].startswith(("http://", "https://")) else download_remote
     receipt = read_receipt(target)
     while True:
         display.add(task, asset.size)
         fetched = bring(
-            address,
+            listed.urls[0],
             part,
             transfer,
             size=asset.size,
-            also=asset.published,
+            also={*asset.published, *listed.published},
             on_bytes=on_bytes,
-            on_total=lambda total: display.add(task, total),
+            on_total=on_total,
         )
-        problem = _difference(fetched, asset, receipt)
+        problem = _difference(fetched, asset, receipt) or _difference(fetched, listed, None, "listed by the host")
         if not problem:
             break
         if fetched.resumed:  # the bytes from an earlier process may be to blame (a crash, a validator that lies)
@@ -132,13 +151,24 @@ def _bring(address: str, target: Path, asset: Asset, transfer: Transfer) -> Down
         os.replace(part, rejected)
         discard(part)
         raise ChangedUpstreamError(_changed_text(address, problem, asset, target, rejected))
-    return _keep(fetched, address, target, part, _how_sure(asset, receipt))
+    return _keep(fetched, address, target, part, _how_sure(asset, receipt, listed))
 
 
-def _how_sure(asset: Asset, receipt: Receipt | None) -> Verified:
+def _how_sure(asset: Asset, receipt: Receipt | None, listed: Asset | None = None) -> Verified:
     if asset.published:
         return "published hash"
+    if listed and listed.published:
+        return "hash listed by the host"
     return "matches first download" if receipt else "recorded on first download"
+
+
+def _contradiction(listed: Asset, asset: Asset) -> str:
+    """Say how the host's list and the catalog contradict each other, before any byte comes; empty where they do not."""
+    for name in ("size", *HASHES):
+        ours, theirs = getattr(asset, name), getattr(listed, name)
+        if ours not in (None, "") and theirs not in (None, "", ours):
+            return f"changed upstream: expected the {name} {ours} (published in the catalog), the host lists {theirs}"
+    return ""
 
 
 def _keep(fetched: Fetched, address: str, target: Path, part: Path, verified: Verified) -> Download:
@@ -201,13 +231,15 @@ def _in_place(path: Path, url: str, asset: Asset) -> Download:
     return Download(address, path, fetched.size, fetched.sha256, verified, in_place=True)
 
 
-def _difference(fetched: Fetched, asset: Asset, receipt: Receipt | None) -> str:
+def _difference(
+    fetched: Fetched, asset: Asset, receipt: Receipt | None, where: str = "published in the catalog"
+) -> str:
     """Say how bytes differ from what is published, else from what was recorded; empty where they do not."""
     if asset.size is not None and fetched.size != asset.size:
-        return f"expected {asset.size:,} bytes (published in the catalog), found {fetched.size:,}"
+        return f"expected {asset.size:,} bytes ({where}), found {fetched.size:,}"
     for name, value in asset.published.items():
         if getattr(fetched, name) != value:
-            return f"expected {name} {value} (published in the catalog), found {getattr(fetched, name)}"
+            return f"expected {name} {value} ({where}), found {getattr(fetched, name)}"
     if not asset.published and receipt and fetched.sha256 != receipt.sha256:
         return f"expected sha256 {receipt.sha256} (recorded on {receipt.when}), found {fetched.sha256}"
     return ""

@@ -18,6 +18,7 @@ from covid_datasets.errors import (
     RefusedError,
     TruncatedError,
 )
+from covid_datasets.fetch.hosts import behind
 from covid_datasets.fetch.partial import Fetched, Partial, Stamp
 from covid_datasets.fetch.places import redacted as redacted
 from covid_datasets.fetch.request import Answer, ask, retry_after, title
@@ -168,10 +169,8 @@ def _raise_status(answer: Answer, part: Partial) -> None:
             f"{what}: the file is not there any more. Next: use a copy with data_dir= or a mirror"
         )
     if status in (401, 403, 407):
-        host = urlsplit(answer.url).hostname
         raise RefusedError(
-            f"{what}{title(answer)}: it refuses these credentials, or asks for some. Next: put 'machine {host} login "
-            f"NAME password SECRET' into ~/.netrc (chmod 600), or download by hand and pass the folder as data_dir="
+            f"{what}{title(answer)}: {_advice(answer)}, or download by hand and pass the folder as data_dir="
         )
     if status in (206, 416):  # our part does not fit what is there now
         part.start_over(Stamp())
@@ -179,3 +178,16 @@ def _raise_status(answer: Answer, part: Partial) -> None:
     if status in _BUSY:
         raise Retry(HostUnreachableError(f"{what}, again and again. {LATER}"), wait=retry_after(answer.headers))
     raise DownloadError(f"{what}; expected 200 or 206. Next: open the URL in a browser, or use a mirror")
+
+
+def _advice(answer: Answer) -> str:
+    """Say how to be allowed what was refused."""
+    if (host := behind(answer.url)) and (
+        advice := host.refused(answer.url.removeprefix(f"{host.api}/"), answer.status)
+    ):
+        return advice
+    name = urlsplit(answer.url).hostname
+    return (
+        f"it refuses these credentials, or asks for some. Next: put 'machine {name} login NAME password SECRET' into "
+        f"~/.netrc (chmod 600)"
+    )

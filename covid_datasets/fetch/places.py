@@ -7,8 +7,26 @@ import re
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from covid_datasets.fetch.hosts import host_of
+
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]|[. ]$')
-_SECRET = re.compile(r"(?i)([?&][^=&#]*(?:token|sig|key|secret|passw|credential|auth)[^=&#]*=)[^&#]*")
+_VALUE = re.compile(r"([?&;#])([^=?&;#]*)=[^&;#]*")
+_SECRET = (
+    "token",
+    "sig",
+    "key",
+    "secret",
+    "passw",
+    "pwd",
+    "credential",
+    "auth",
+    "jwt",
+    "accesscode",
+    "session",
+    "cookie",
+)
+_SHORT = {"sv", "code", "pass", "pin", "otp", "sas"}  # names so short that they are parts of innocent ones
+_LITERAL = "/ !$&'()*+,;=@[]{}^`~"  # what a name keeps; the rest would mean something else in a URL
 _LONGEST_NAME = 180  # bytes; file systems allow 255, and locks, parts and records append to it
 
 
@@ -19,17 +37,22 @@ def redacted(url: str) -> str:
     'https://host/a.zip?token=...&page=2'
     """
     parts = urlsplit(url)
-    return _SECRET.sub(r"\1...", urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
+    return _VALUE.sub(_hidden, urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
 
 
 def place(url: str) -> str:
     """Give the relative path ``<host>/<path>`` that a URL has in every cache and mirror.
 
-    Nothing is decoded; what is unsafe in file names is percent-encoded; a query becomes a hash in the name.
+    Nothing is decoded; what is unsafe in file names is percent-encoded; a query becomes a hash in the name. A file of a
+    host of research data has the site's name in place of the scheme.
 
     >>> place("https://github.com/a/b/raw/x%20y.zip"), place("https://h:81/get?id=1"), place("http://h/../x")
     ('github.com/a/b/raw/x%20y.zip', 'h_81/get-d9fc91d45c09', 'h/.%2E/x')
+    >>> place("zenodo:3757476/cases.zip"), place("kaggle:owner/set@2")
+    ('zenodo.org/3757476/cases.zip', 'kaggle.com/owner/set@2.zip')
     """
+    if (found := host_of(url)) and not url.startswith(("http:", "https:")):
+        url = f"https://{found[0].site}/{quote(found[0].stored_as(found[1]), safe=_LITERAL)}"
     parts = urlsplit(url)
     host = (parts.hostname or "localhost") + (f"_{parts.port}" if parts.port else "")
     names = [_UNSAFE.sub(_encoded, name) for name in parts.path.split("/") if name] or ["index"]
@@ -56,13 +79,21 @@ def mirrored(url: str, mirror: str) -> str:
 def local_path(address: str) -> Path | None:
     """Give the path of a folder name or ``file://`` URL, ``None`` for anything else.
 
-    >>> local_path("file:///data/x").as_posix(), local_path("s3://bucket/x")
-    ('/data/x', None)
+    >>> local_path("file:///data/x").as_posix(), local_path("s3://bucket/x"), local_path("zenodo:1/a.zip")
+    ('/data/x', None, None)
     """
+    if host_of(address):
+        return None
     if "://" not in address:
         return Path(address).expanduser().absolute()
     parts = urlsplit(address)
     return Path(unquote(parts.path)) if parts.scheme in ("file", "local") else None
+
+
+def _hidden(match: re.Match[str]) -> str:
+    name = re.sub(r"[^a-z]", "", unquote(match[2]).lower())
+    secret = name in _SHORT or any(word in name for word in _SECRET)
+    return f"{match[1]}{match[2]}=..." if secret else match[0]
 
 
 def _encoded(match: re.Match[str]) -> str:

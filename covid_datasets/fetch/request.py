@@ -8,9 +8,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from covid_datasets.errors import DownloadError
+from covid_datasets.fetch.hosts import behind
 from covid_datasets.fetch.places import redacted
 from covid_datasets.fetch.transfer import Limits
 
@@ -53,7 +54,7 @@ def ask(url: str, headers: dict[str, str], limits: Limits) -> Answer:
     opener = OpenerDirector()
     for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler()):
         opener.add_handler(handler)
-    login = _login(urlsplit(url))
+    login = login_of(url)
     home, here = _origin(url), url
     for _ in range(limits.redirects + 1):
         parts = urlsplit(here)
@@ -87,11 +88,14 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def _login(parts: SplitResult) -> str:
-    """Give the Authorization header for a URL: from the URL itself, else from netrc, for exactly this host."""
+def login_of(url: str) -> str:
+    """Give the Authorization header for a URL: from the URL itself, else its host's key, else netrc; empty without."""
     import base64
 
+    parts = urlsplit(url)
     user, password = parts.username or "", parts.password or ""
+    if not user and (host := behind(url)) and (key := host.login()):
+        return key
     if user:
         user, password = unquote(user), unquote(password)
     else:
@@ -117,8 +121,9 @@ def _from_netrc(host: str) -> tuple[str, str]:
 
 
 def title(answer: Answer, first: bytes = b"") -> str:
-    """Quote the title of a web page, with " titled" before it; empty where there is none."""
+    """Quote the title of a web page or the message of an API, introduced by a word; empty where there is neither."""
     import html
+    import json
     from http.client import HTTPException
 
     page, longest = first, _PAGE if answer.promised is None else min(_PAGE, answer.promised)
@@ -127,6 +132,12 @@ def title(answer: Answer, first: bytes = b"") -> str:
             page += chunk
     except (OSError, HTTPException):
         pass  # the title is a courtesy; the error that quotes it is raised either way
+    if answer.headers.get_content_type() == "application/json":
+        try:
+            message = json.loads(page).get("message")
+        except (ValueError, RecursionError, AttributeError):
+            return ""
+        return f" saying {' '.join(message.split())[:200]!r}" if isinstance(message, str) and message else ""
     match = _TITLE.search(page)
     text = " ".join(html.unescape(match[1].decode(errors="replace")).split())[:100] if match else ""
     return f" titled {text!r}" if text else ""

@@ -48,9 +48,11 @@ class Transfer:
         limits: Patience of the network.
         display: Told about bytes.
         cancel: Called with every chunk; raises to stop.
+        lists: What hosts of research data answered, by address: many files of one record ask for its list once.
     """
 
     settings: Settings
     limits: Limits = field(default_factory=lambda: Limits())
     display: Display = field(default_factory=lambda: Display(""))
     cancel: CancelToken = never
+    lists: dict[str, object] = field(default_factory=dict, repr=False, compare=False)

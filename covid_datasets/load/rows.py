@@ -12,7 +12,7 @@ from PIL import Image
 
 from covid_datasets.load.selection import Picked
 from covid_datasets.load.stored import open_table
-from covid_datasets.read.encode import decode_hounsfield, is_hounsfield
+from covid_datasets.read.encode import decode_deep, is_hounsfield
 
 
 class NumpyRows(Sequence[dict[str, Any]]):
@@ -61,13 +61,26 @@ class NumpyRows(Sequence[dict[str, Any]]):
 
 
 def decoded(row: dict[str, Any]) -> dict[str, Any]:
-    """Replace encoded images and volumes in a row by arrays, of the depth and channels that they were stored with."""
+    """Replace encoded images and volumes in a row by arrays, of the depth and channels that they were stored with.
+
+    An image whose row says how its values become Hounsfield units is given in these; what is stored stays as it is.
+    """
+    image = row["image"] and decode_array(row["image"]["bytes"])
+    if image is not None and row.get("hu_slope") is not None:
+        image = _hounsfield(image, row["hu_slope"], row["hu_intercept"])
     return row | {
-        "image": row["image"] and decode_array(row["image"]["bytes"]),
+        "image": image,
         "volume": _volume(row["volume"]),
         "masks": {name: mask and decode_array(mask["bytes"]) for name, mask in row["masks"].items()},
         "volume_masks": {name: _volume(mask) for name, mask in row["volume_masks"].items()},
     }
+
+
+def _hounsfield(values: np.ndarray, slope: float, intercept: float) -> np.ndarray:
+    """Scale stored values: to 16 bits where that is exact, which it is of all whole numbers of a scanner."""
+    scaled: np.ndarray = values.astype(np.float64) * slope + intercept
+    whole = scaled.astype(np.int16) if np.isfinite(scaled).all() and np.abs(scaled).max() < 1 << 15 else None
+    return whole if whole is not None and np.array_equal(whole, scaled) else scaled.astype(np.float32)
 
 
 def _volume(stored: dict[str, Any] | None) -> np.ndarray | None:
@@ -76,12 +89,12 @@ def _volume(stored: dict[str, Any] | None) -> np.ndarray | None:
         return None
     from covid_datasets.read.nifti import read_volume  # an extra, of which most sources need nothing
 
-    return read_volume(stored["bytes"], stored["path"]).voxels
+    return read_volume(stored["bytes"], stored["path"], bounded=False).voxels
 
 
 def decode_array(data: bytes) -> np.ndarray:
     """Decode an encoded image to an array; palette images become what they look like, Hounsfield units int16."""
-    if (values := decode_hounsfield(data)) is not None:
+    if (values := decode_deep(data)) is not None:
         return values
     image = Image.open(io.BytesIO(data))
     if is_hounsfield(image):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -11,7 +12,8 @@ import xxhash
 from PIL import Image
 
 from covid_datasets.measure.quality import grade, reasons_against
-from covid_datasets.read.encode import MAX_PIXELS, is_hounsfield
+from covid_datasets.read.bounds import MAX_PIXELS, MAX_WEBP_PIXELS
+from covid_datasets.read.encode import is_hounsfield
 
 STRIP_BYTES = 1 << 18
 """Grey values hashed at once; fits the cache of a core."""
@@ -19,6 +21,8 @@ THUMB = 64
 HASHED = 16
 WINDOW = (-1000, 400)
 """Hounsfield units that become black and white: air to bone, so that lungs and soft tissue both show."""
+DEEP = ("I;16", "I;16B", "I", "F")
+"""Modes of Pillow for one value a pixel that has more than 8 bits."""
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP")
 
 
@@ -48,18 +52,29 @@ class UndecodableError(Exception):
     """The bytes are no image that can be shown; the message says why. Becomes a dropped row."""
 
 
-def measure(data: bytes, sha256: str, path: str) -> Measured:
+def measure(data: bytes, sha256: str, path: str, hounsfield: tuple[float, float] | None = None) -> Measured:
     """Decode an image and measure it.
+
+    Where ``hounsfield`` says slope and intercept of its values, it is looked at by the window of all Hounsfield units.
 
     The pixel hash is over 8-bit grey values and the size, so that a re-encoded or re-moded copy of a picture
     has the same one. The perceptual hash is in exact arithmetic, so that every machine gets the same one.
     """
-    return measure_image(decode(data), sha256, path)
+    image = decode(data)
+    if hounsfield is None:
+        return measure_image(image, sha256, path)
+    if image.mode not in DEEP and image.mode != "L":
+        raise UndecodableError(f"expected one value a pixel, as Hounsfield units are made of, found {image.mode}")
+    slope, intercept = hounsfield
+    said = f"Hounsfield units are value * {slope:g} + {intercept:g}"
+    return replace(measure_image(image, sha256, path, hounsfield), value_range=said)
 
 
-def measure_image(image: Image.Image, sha256: str, path: str) -> Measured:
+def measure_image(
+    image: Image.Image, sha256: str, path: str, hounsfield: tuple[float, float] | None = None
+) -> Measured:
     """Measure a decoded image."""
-    grey = to_grey(image)
+    grey = to_grey(image) if hounsfield is None else _windowed(image, *hounsfield)
     reduced = grey.reduce(max(1, min(grey.size) // THUMB))
     small = reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR)
     thumb = np.asarray(small.reduce(2))
@@ -108,8 +123,8 @@ def decode(data: bytes) -> Image.Image:
         raise UndecodableError("the file is empty (0 bytes)")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-        if image.width * image.height > MAX_PIXELS:
-            raise UndecodableError(f"{image.width}x{image.height} pixels; the limit is {MAX_PIXELS:,}")
+        if image.width * image.height > (limit := MAX_WEBP_PIXELS if image.format == "WEBP" else MAX_PIXELS):
+            raise UndecodableError(f"{image.width}x{image.height} pixels; the limit is {limit:,}")
         image.load()
     except UndecodableError:
         raise
@@ -125,16 +140,40 @@ def to_grey(image: Image.Image) -> Image.Image:
     if image.mode == "L":
         return image
     if is_hounsfield(image):
-        return Image.fromarray(window(np.asarray(image)))
+        return _windowed(image)
     if image.mode[0] in "IF":
-        values = np.asarray(image, dtype=np.float64)
-        if image.mode == "F":  # no number has no brightness, and casting one gives something else on each machine
-            values = np.where(np.isfinite(values), values, 0.0)
-        low, high = float(values.min()), float(values.max())
-        return Image.fromarray(np.rint((values - low) * (255.0 / max(high - low, 1.0))).astype(np.uint8))
+        return _stretched(image)
     if image.mode == "LAB":  # Pillow converts it to nothing else; its first channel is the lightness
         return image.getchannel(0)
     return image.convert("L")
+
+
+def _stretched(image: Image.Image) -> Image.Image:
+    """Scale a deep picture over its own range, strip by strip: in 64 bits a large one would take half a gigabyte."""
+    low, high = np.inf, -np.inf
+    for _, values in _strips(image):
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
+    grey = np.empty((image.height, image.width), np.uint8)
+    for top, values in _strips(image):
+        grey[top : top + len(values)] = np.rint((values - low) * (255.0 / max(high - low, 1.0)))
+    return Image.fromarray(grey)
+
+
+def _windowed(image: Image.Image, slope: float = 1.0, intercept: float = 0.0) -> Image.Image:
+    """Show Hounsfield units, which are the stored values times ``slope`` plus ``intercept``, by the one window."""
+    grey = np.empty((image.height, image.width), np.uint8)
+    for top, values in _strips(image):
+        grey[top : top + len(values)] = window(values * slope + intercept)
+    return Image.fromarray(grey)
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield strips of a deep picture in 64 bits, each with its first row."""
+    rows = max(1, STRIP_BYTES // image.width)
+    for top in range(0, image.height, rows):
+        values = np.asarray(image.crop((0, top, image.width, min(top + rows, image.height))), np.float64)
+        # No number has no brightness, and casting one gives something else on each machine.
+        yield top, np.where(np.isfinite(values), values, 0.0) if image.mode == "F" else values
 
 
 def window(values: np.ndarray) -> np.ndarray:

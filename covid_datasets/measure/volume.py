@@ -1,4 +1,4 @@
-"""Bytes of a NIfTI volume to what is known about it; imported only where a source has volumes."""
+"""Bytes of a volume to what is known about it; imported only where a source has volumes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from PIL import Image
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.measure.image import Measured, UndecodableError, measure_image, window
 from covid_datasets.measure.quality import grade, reasons_against_volume
-from covid_datasets.read.nifti import hounsfield, read_volume
 from covid_datasets.read.orientation import perpendicular, turned
+from covid_datasets.read.volume import VolumeHeader, hounsfield
+from covid_datasets.read.volumes import read_slices
 
 
 def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
@@ -20,30 +21,31 @@ def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
     another type, or compressed otherwise, has the same one.
     """
     try:
-        volume = read_volume(data, path)
+        slices = read_slices(data, path)
+        header = slices.header
+        depth, height, width = header.shape
+        digest = xxhash.xxh3_128(f"{depth}x{height}x{width}:".encode())
+        low, high, blank, finite = np.inf, -np.inf, 0, True
+        middle = _Middle(header)
+        for number, stored in enumerate(slices):
+            all_values = header.values(stored)
+            middle.take(number, all_values)
+            values, unfit = hounsfield(all_values)
+            digest.update(np.ascontiguousarray(values, "<f8" if unfit else "<i2").data)
+            if unfit and values.dtype.kind == "f" and not (here := np.isfinite(values)).all():
+                values, finite = values[here], False
+            if values.size:
+                least, most = float(values.min()), float(values.max())
+                low, high, blank = min(low, least), max(high, most), blank + (least == most)
     except DamagedFileError as error:
         raise UndecodableError(str(error)) from error
-    header = volume.header
-    depth, height, width = header.shape
-    digest = xxhash.xxh3_128(f"{depth}x{height}x{width}:".encode())
-    low, high, blank, finite = np.inf, -np.inf, 0, True
-    for stored in volume.stored:
-        values, unfit = hounsfield(volume.values(stored))
-        digest.update(np.ascontiguousarray(values, "<f8" if unfit else "<i2").data)
-        if unfit and values.dtype.kind == "f" and not (here := np.isfinite(values)).all():
-            values, finite = values[here], False
-        if values.size:
-            least, most = float(values.min()), float(values.max())
-            low, high, blank = min(low, least), max(high, most), blank + (least == most)
-    shown = turned(volume.stored, header.affine)[0]
-    middle = np.nan_to_num(volume.values(shown[len(shown) // 2]))
-    seen = measure_image(Image.fromarray(window(middle)), sha256, path)
+    seen = measure_image(Image.fromarray(window(np.nan_to_num(middle.pixels))), sha256, path)
     reasons = [*(seen.quality_reasons or ()), *reasons_against_volume(depth, blank, low, high)]
     told = {
         "no orientation": header.affine is None,
         "axes not perpendicular": header.affine is not None and not perpendicular(header.affine),
         "not all are numbers": not finite,
-        f"{volume.surplus:,} bytes behind the voxels": volume.surplus > 0,
+        f"{slices.surplus:,} bytes behind the voxels": slices.surplus > 0,
     }
     reasons += [reason for reason, is_so in told.items() if is_so]
     return Measured(
@@ -61,3 +63,26 @@ def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
         quality=grade(reasons),
         quality_reasons=tuple(reasons),
     )
+
+
+class _Middle:
+    """The middle axial slice, put together from stored slices, whichever of the three axes these go along."""
+
+    def __init__(self, header: VolumeHeader) -> None:
+        self._at = []
+        for axis, side in enumerate(header.shape):
+            number = np.arange(side).reshape([-1 if other == axis else 1 for other in range(3)])
+            shown = turned(np.broadcast_to(number, header.shape), header.affine)[0]
+            self._at.append(shown[len(shown) // 2])
+        self._slices = set(np.unique(self._at[0]).tolist())
+        self.pixels = np.empty(0)
+
+    def take(self, number: int, values: np.ndarray) -> None:
+        """Take from a stored slice what of it is in the middle."""
+        if number not in self._slices:
+            return
+        slices, rows, columns = self._at
+        if not self.pixels.size:
+            self.pixels = np.empty(slices.shape, values.dtype)
+        here = slices == number
+        self.pixels[here] = values[rows[here], columns[here]]

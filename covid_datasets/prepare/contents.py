@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+import io
+from typing import IO, Any
 
 from covid_datasets.errors import DamagedFileError, IntegrityError, NotThereError
 from covid_datasets.measure.image import Measured, UndecodableError, measure
 from covid_datasets.prepare.result import Verify
 from covid_datasets.raw.tree import RawTree
-from covid_datasets.schema import File, Notice, Parts, Record, Rows
+from covid_datasets.schema import File, Made, Notice, Parts, Record, Rows
 
 
 class DroppedError(Exception):
@@ -31,7 +32,8 @@ def read_content(raw: RawTree, record: Record, verify: Verify) -> tuple[bytes, M
         return b"", Measured(sha256="")
     data = _read(raw, reference, "damaged file")
     sha256 = hashlib.sha256(data).hexdigest()
-    _check_identity(raw, reference.path, data, sha256)
+    if isinstance(reference, File):  # what is made has read its raw files through `CheckedFiles`
+        _check_identity(raw, reference.path, data, sha256)
     if verify == "bytes":
         return data, Measured(sha256)
     try:
@@ -45,14 +47,14 @@ def read_content(raw: RawTree, record: Record, verify: Verify) -> tuple[bytes, M
             from covid_datasets.measure.video import measure_video
 
             return data, measure_video(data, sha256, reference.path)
-        return data, measure(data, sha256, reference.path)
+        return data, measure(data, sha256, reference.path, record.hounsfield)
     except UndecodableError as error:
         raise DroppedError(Notice("undecodable (poor)", reference.path, str(error), dropped=True)) from error
 
 
 def _read(raw: RawTree, reference: Any, kind: str) -> bytes:
     try:
-        data: bytes = reference.read(raw)
+        data: bytes = reference.read(CheckedFiles(raw) if isinstance(reference, Made) else raw)
     except (IntegrityError, NotThereError, FileNotFoundError) as error:
         raise DroppedError(Notice(kind, reference.path, str(error), dropped=True)) from error
     if not data:
@@ -67,8 +69,13 @@ def _check_identity(raw: RawTree, path: str, data: bytes, sha256: str) -> None:
         raise DroppedError(Notice("changed or damaged", path, f"{wrong} ({len(data):,} bytes)", dropped=True))
 
 
-def read_masks(raw: RawTree, record: Record, verify: Verify, image: bytes) -> tuple[dict[str, bytes], list[Notice]]:
-    """Read the masks; one that is missing, damaged or not on the voxels of its image is told, and the image stays."""
+def read_masks(
+    raw: RawTree, record: Record, verify: Verify, image: bytes, measured: Measured
+) -> tuple[dict[str, bytes], list[Notice]]:
+    """Read the masks; one that is missing, damaged or not on the voxels of its image is told, and the image stays.
+
+    A picture of a mask that has another size than its image is told, and kept as it is.
+    """
     found: dict[str, bytes] = {}
     lost: list[Notice] = []
     for name, reference in sorted({**record.masks, **record.volume_masks}.items()):
@@ -80,6 +87,11 @@ def read_masks(raw: RawTree, record: Record, verify: Verify, image: bytes) -> tu
                 from covid_datasets.read.masks import check_mask  # an extra, of which most sources need nothing
 
                 lost += check_mask(image, record.volume.path, data, reference.path)
+            elif name in record.masks and verify == "full":
+                from covid_datasets.read.made import other_size
+
+                told = other_size((measured.width, measured.height), data, reference.path)
+                lost += [told] if told else []
             found[name] = data
         except (DroppedError, DamagedFileError) as error:
             what = error.notice.what if isinstance(error, DroppedError) else str(error)
@@ -106,3 +118,7 @@ class CheckedFiles:
         except DroppedError as dropped:
             raise DamagedFileError(f"{path}: {dropped.notice.what}") from dropped
         return data
+
+    def open(self, path: str) -> IO[bytes]:
+        """Open a raw file to read it piece by piece; one whose content a manifest pins is read whole, to check it."""
+        return io.BytesIO(self.read(path)) if self._raw.identity(path) else self._raw.open(path)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from covid_datasets.catalog.card import Choice
-from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.catalog.cards import catalog_folder, load_card
 from covid_datasets.errors import CatalogError, NotThereError
 from covid_datasets.prepare.quoted import addresses_of
 
@@ -76,8 +76,10 @@ def _builder_digest(dataset: str) -> str:
     waiting = [dataset]
     while waiting:
         if (name := waiting.pop()) not in texts:
-            texts[name] = builder_path(name).read_text(encoding="utf-8")
-            waiting += re.findall(r"(?m)^from covid_datasets\.builders import (\w+)$", texts[name])
+            source = builder_path(name).read_text(encoding="utf-8")
+            facts = load_card(name).facts
+            texts[name] = source + (json.dumps(facts, sort_keys=True) if facts else "")
+            waiting += re.findall(r"(?m)^from covid_datasets\.builders import (\w+)$", source)
     return _text_digest("".join(texts[name] for name in sorted(texts)))
 
 

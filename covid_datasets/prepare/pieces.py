@@ -21,7 +21,7 @@ from covid_datasets.prepare.result import Verify
 from covid_datasets.prepare.rows import INDEX_SCHEMA, index_row, stored_row
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.encode import encode, extension
-from covid_datasets.schema import File, Notice, Parts, Record
+from covid_datasets.schema import File, Notice, Part, Parts, Record
 
 BATCH_BYTES = 4 << 20
 """Rows are handed to Arrow in batches of this size: with the largest image, the memory of a worker."""
@@ -104,14 +104,14 @@ def piece_rows(task: Task) -> Iterator[Row | Notice]:
             continue
         try:
             data, measured = read_content(task.raw, record, task.verify)
-            masks, lost = read_masks(task.raw, record, task.verify, data)
+            masks, lost = read_masks(task.raw, record, task.verify, data, measured)
         except DroppedError as dropped:
             yield dropped.notice
             continue
         yield from lost
         row = stored_row(task.dataset, record, data, masks, measured)
         size = len(data) + sum(map(len, masks.values()))
-        yield row, index_row(number * PARTS, record, row, size, measured)
+        yield row, index_row(number * PARTS, record, row, size, measured, typical=record.typical)
 
 
 def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[Row | Notice]:
@@ -124,7 +124,13 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
                 continue
             image = File(part.path + extension(part.pixels))
             masks = {name: File(f"{part.path}.{name}{extension(mask)}") for name, mask in part.masks.items()}
-            own = replace(record, sample_id=f"{record.sample_id}/{part.id}", image=image, masks=masks, **part.fields)
+            own = replace(
+                record,
+                sample_id=_sample_id(record, part),
+                image=image,
+                masks=masks,
+                **part.fields,
+            )
             data = encode(part.pixels)
             encoded = {name: encode(mask) for name, mask in part.masks.items()}
             sha256 = hashlib.sha256(data).hexdigest()
@@ -141,6 +147,11 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
     except DamagedFileError as error:
         kept = f"; {count} parts before it are kept" if count else ""
         yield Notice("damaged file", parts.path, f"{error}{kept}", dropped=True)
+
+
+def _sample_id(record: Record, part: Part) -> str:
+    """Name the sample of a part; a part without an id is all that its record has."""
+    return f"{record.sample_id}/{part.id}" if part.id else record.sample_id
 
 
 def read_piece_index(folder: Path, number: int) -> tuple[pa.Table, list[Notice]]:

@@ -92,6 +92,8 @@ def stored_row(
         "orientation": _items(record.orientation),
         "spacing": _items(record.spacing or measured.spacing),
         "value_range": record.value_range or measured.value_range,
+        "hu_slope": record.hu_slope,
+        "hu_intercept": record.hu_intercept,
         "manufacturer": record.manufacturer,
         "scanner_model": record.scanner_model,
         "kernel": record.kernel,

@@ -46,6 +46,8 @@ def _of_values(record: Record) -> Iterator[str]:
     for name, (low, high, unit) in _RANGES.items():
         if (number := getattr(record, name)) is not None and not low <= number <= high:
             yield f"{name}: expected {low} to {high} {unit} or None, found {number!r}"
+    if (factors := (record.hu_slope, record.hu_intercept)) != (None, None) and not _is_scale(*factors):
+        yield f"hu_slope, hu_intercept: expected two numbers, the first not 0, or None twice, found {factors}"
     if record.outcome == "died" and record.survival:
         yield "outcome, survival: one says that the patient died, the other that the patient lives"
     if unknown := sorted({*record.masks, *record.volume_masks}.difference(MASKS)):
@@ -71,6 +73,10 @@ def _of_words(name: str, value: Any, words: frozenset[str]) -> Iterator[str]:
         yield f"{name}: expected words of {choices}, found {unknown}"
     elif len(set(value)) != len(value):
         yield f"{name}: expected each word once, found {value!r}"
+
+
+def _is_scale(slope: float | None, intercept: float | None) -> bool:
+    return slope is not None and intercept is not None and slope != 0 and all(map(math.isfinite, (slope, intercept)))
 
 
 def _is_box(box: Box) -> bool:

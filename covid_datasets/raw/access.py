@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 
 from covid_datasets.catalog.card import Choice, Pattern, Resource
 from covid_datasets.catalog.layout import readable
+from covid_datasets.fetch.hosts import page_of
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.local import Local
+from covid_datasets.raw.reach import is_open, keys_for
 from covid_datasets.raw.survey import Survey
 
 SHOWN = 20
@@ -18,12 +20,16 @@ WIDTH = 96
 def access_text(choice: Choice) -> str:
     """Say how to get a source that nothing can download for its user: why, the steps, the folder, what to type."""
     card, name = choice.card, choice.name
-    steps = card.access.steps or tuple(how_to_get(part) for part in choice.resources if not part.copies)
+    keys = [_wrapped("  ", key) for key in keys_for(card, choice.resources)]
+    why = "A part of it needs an account of your own." if keys and card.access.kind == "open" else card.access.why
+    by_hand = [part for part in choice.resources if not is_open(card, part)]
+    steps = card.access.steps or tuple(map(how_to_get, by_hand))
     numbered = [_wrapped(f"  {number}. ", step) for number, step in enumerate(steps, start=1)]
     return "\n".join(
         [
-            f"{name} ({card.title}): only you can fetch it. {card.access.why}",
-            *(["", "Steps:", *numbered] if numbered else []),
+            f"{name} ({card.title}): only you can fetch it. {why}",
+            *(["", "With a key of your own it is downloaded for you:", *keys] if keys else []),
+            *(["", "Steps without a key:" if keys else "Steps:", *numbered] if numbered else []),
             "",
             "Your folder is then:",
             expected_tree(choice),
@@ -40,16 +46,17 @@ def access_text(choice: Choice) -> str:
 
 def how_to_get(resource: Resource) -> str:
     """Say in one line where a resource comes from."""
-    places = [f"<{copy.url}>" for copy in resource.copies]
+    places = [f"<{page_of(copy.url)}>" for copy in resource.copies]
     return "; ".join([*resource.steps, *(f"it is served at {place}" for place in places[:1])])
 
 
 def expected_tree(choice: Choice) -> str:
     """Draw the folder that ``data_dir`` should be: each archive as served, or its unpacked files."""
     resources = choice.resources
-    by_hand = any(not resource.copies for resource in resources)
+    fetched = [resource for resource in resources if is_open(choice.card, resource)]
+    by_hand = len(fetched) < len(resources)
     shown = resources[:SHOWN]
-    lines = [line for part in shown for line in _drawn(part, fetched=by_hand and bool(part.copies))]
+    lines = [line for part in shown for line in _drawn(part, fetched=by_hand and part in fetched)]
     lines += [f"… and {len(resources) - SHOWN:,} more"] if len(resources) > SHOWN else []
     return "\n".join(["  FOLDER/", *(f"    {line}" for line in lines)])
 

@@ -14,7 +14,9 @@ from covid_datasets.progress import amount
 from covid_datasets.raw.access import above_text, expected_tree, how_to_get, listed
 from covid_datasets.raw.kinds import check_card
 from covid_datasets.raw.local import mount_local
+from covid_datasets.raw.reach import is_open, within_reach
 from covid_datasets.raw.survey import survey
+from covid_datasets.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,12 @@ def check(name: str, data_dir: str | os.PathLike[str], config: str | None = None
     resources = choice.resources
     check_card(choice.card)
     local = mount_local(Path(data_dir), choice.every_resource)
-    # As when building: whoever brings a part of what has to be got by hand gets the open ones downloaded.
-    fetched = bool(local.mounts) and not all(resource.copies for resource in resources)
+    # As when building: whoever brings a part of what has to be got by hand gets what is within reach downloaded.
+    fetched = bool(local.mounts) and not all(is_open(choice.card, resource) for resource in resources)
     lacking = [resource for resource in resources if resource.name not in local.mounts]
-    downloads = [resource for resource in lacking if fetched and resource.copies]
-    found = survey([resource for resource in resources if resource not in downloads], local.mounts, local.look)
+    reached = within_reach(choice.card, lacking, Settings.resolve()) if fetched else []
+    downloads = {resource.name for resource in reached if resource.copies}
+    found = survey([resource for resource in resources if resource.name not in downloads], local.mounts, local.look)
     sizes = [size for mount in local.mounts.values() for size in local.look.sizes(mount).values()]
     return Check(
         name=choice.name,
@@ -112,8 +115,8 @@ def check(name: str, data_dir: str | os.PathLike[str], config: str | None = None
         missing=found.missing,
         damaged=(*found.wrong, *(f"{where}: {why}" for where, why in local.damaged.items())),
         extra=tuple(local.extra),
-        optional={part.name: how_to_get(part) for part in lacking if part.optional and part not in downloads},
-        downloads=tuple(part.name for part in downloads),
+        optional={part.name: how_to_get(part) for part in lacking if part.optional and part.name not in downloads},
+        downloads=tuple(part.name for part in lacking if part.name in downloads),
         above=local.above,
         tree=expected_tree(choice),
     )

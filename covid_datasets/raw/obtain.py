@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from covid_datasets.catalog.card import Card, Choice, Resource
+from covid_datasets.catalog.card import Choice, Resource
 from covid_datasets.catalog.cards import choose
 from covid_datasets.disk import check_space
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
@@ -19,6 +19,7 @@ from covid_datasets.raw.mirror import Mirror, Mirrored, open_folder, read_sums, 
 from covid_datasets.raw.origin import Brought
 from covid_datasets.raw.origin import Origin as Origin
 from covid_datasets.raw.places import shown
+from covid_datasets.raw.reach import is_open, within_reach
 from covid_datasets.raw.survey import survey
 from covid_datasets.raw.terms import require_terms
 from covid_datasets.raw.tree import RawTree
@@ -55,15 +56,16 @@ def obtain(
     """Get the raw files of a source, from ``data_dir`` where given, else from the source's copies in order."""
     check_card(choice.card)
     resources = choice.resources
-    by_hand = [resource for resource in resources if not resource.copies]
-    if data_dir is None and needs_hands(choice.card, resources, settings):
+    reached = within_reach(choice.card, resources, settings)
+    if data_dir is None and needs_hands(reached):
         raise AccessRequired(access_text(choice))
     local = Local({}, [], {}) if data_dir is None else mount_local(Path(data_dir), choice.every_resource)
     mounts = {each.name: local.mounts[each.name] for each in resources if each.name in local.mounts}
     unusable = dict(local.damaged)
     origins = [Origin(name, shown(mount.location), "", mount.proof or GIVEN) for name, mount in mounts.items()]
-    if data_dir is None or (by_hand and mounts):  # what is open completes what its user has to bring
-        lacking = [resource for resource in resources if resource.copies and resource.name not in mounts]
+    by_hand = not all(is_open(choice.card, resource) for resource in resources)
+    if data_dir is None or (by_hand and mounts):  # what is within reach completes what its user has to bring
+        lacking = [resource for resource in reached if resource.copies and resource.name not in mounts]
         brought, told = _bring(lacking, settings, allow_missing=allow_missing)
         if told and not brought and not mounts:
             raise next(iter(told.values()))
@@ -84,10 +86,9 @@ def obtain(
     return Obtained(raw, tuple(origins), found.missing, tuple(local.extra), unusable, to_get, short)
 
 
-def needs_hands(card: Card, resources: Sequence[Resource], settings: Settings) -> bool:
-    """Tell whether something that is needed is not for a program to fetch, or has no address that one could read."""
-    kept_back = card.access.kind not in ("open", "web") and not settings.mirror
-    return kept_back or any(not (resource.copies or resource.optional) for resource in resources)
+def needs_hands(reached: Sequence[Resource]) -> bool:
+    """Tell whether something that is needed has no copy within reach."""
+    return any(not (resource.copies or resource.optional) for resource in reached)
 
 
 def _bring(
@@ -123,7 +124,7 @@ def make_mirror(
         check_card(choice.card)
     settings = Settings.resolve(cache_dir, mirror)
     for choice in choices:
-        if needs_hands(choice.card, choice.every_resource, settings):
+        if needs_hands(within_reach(choice.card, choice.every_resource, settings)):
             carried = "What you fetched by hand needs no mirror: carry the folder over, and use it there."
             raise AccessRequired(f"{access_text(choice)}\n{carried}")
         require_terms(choice.card, settings, accept_licence)
@@ -140,7 +141,8 @@ def write_mirror(choices: Sequence[Choice], destination: str | os.PathLike[str],
     sums, results = read_sums(folder), list[Mirrored]()
     for choice in choices:
         into = Mirror(folder, sums, choice.card.id)
-        for kind, each in by_kind([resource for resource in choice.every_resource if resource.copies]):
+        reached = within_reach(choice.card, choice.every_resource, transfer.settings)
+        for kind, each in by_kind([resource for resource in reached if resource.copies]):
             results += kind.mirror(each, into, transfer)
             sums |= {found.path.relative_to(folder).as_posix(): found.sha256 for found in results}
         write_sums(folder, sums)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from urllib.parse import urlsplit
 from covid_datasets.catalog.card import Copy, Resource
 from covid_datasets.catalog.layout import is_litter
 from covid_datasets.errors import DamagedFileError
+from covid_datasets.fetch.hosts import host_of
+from covid_datasets.fetch.places import place
 from covid_datasets.raw.archives import Location, is_archive, open_archive, unreadable, unreadable_text
 
 MAX_DEPTH = 3
@@ -129,9 +132,13 @@ def archive_names(copy: Copy) -> list[str]:
 
     >>> archive_names(Copy(url="https://github.com/a/set/archive/0c1d.zip"))
     ['0c1d.zip', 'set-0c1d.zip']
+    >>> archive_names(Copy(url="kaggle:owner/set@2"))
+    ['set@2.zip', 'set.zip']
     """
-    parts = urlsplit(copy.url).path.split("/")
+    parts = (place(copy.url) if host_of(copy.url) else urlsplit(copy.url).path).split("/")
     saved = [parts[-1]]
+    if (plain := re.sub(r"@\d+(?=\.zip$)", "", parts[-1])) != parts[-1]:
+        saved.append(plain)  # Kaggle's own tools leave the version out
     if len(parts) > 2 and parts[-2] == "archive":
         saved.append(f"{parts[-3]}-{parts[-1]}")
     return saved

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 
 from covid_datasets.catalog.manifest import Identity
 from covid_datasets.errors import DamagedFileError, NotThereError
@@ -81,6 +82,14 @@ class RawTree:
         if mount is None:
             raise self._absent(path)
         return mount.read(path)
+
+    def open(self, path: str) -> IO[bytes]:
+        """Open a file to read it piece by piece."""
+        mount = self._mount(path)
+        place = None if mount is None else mount.place_of(path)
+        if place is None:
+            raise self._absent(path)
+        return open_archive(place[0]).open(place[1])
 
     def in_order(self, paths: Iterable[str]) -> list[str]:
         """Sort files as they lie in their archives: the order in which reading many of them is quickest."""

@@ -5,8 +5,8 @@ A file that is cut short, or whose pixels are fewer than its header promises, is
 
 from __future__ import annotations
 
-import importlib
-import io
+import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,15 +14,21 @@ import numpy as np
 
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.extras import need
+from covid_datasets.read.bounds import MAX_INFLATED, MAX_SLICE_PIXELS, Counted, border
+from covid_datasets.read.pixels import TAGS, Layout, damaged, layout, stored_pixels
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 AIR = -1024
 """What is darker than air in Hounsfield units is padding around the scan."""
-_JPEG_LOSSLESS = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
+WHOLE = "a whole DICOM image"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
-_JPEG_BEGIN, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
-_MAX_SIDE = 1 << 14
+_PIXELS = 0x7FE00010
 _LOW, _HIGH = -(1 << 15), (1 << 15) - 1
+_HEADER = """
+SOPClassUID SOPInstanceUID SeriesInstanceUID PatientID ImageType InstanceNumber AcquisitionNumber NumberOfFrames
+Rows Columns ImagePositionPatient ImageOrientationPatient PixelSpacing RescaleSlope RescaleIntercept RescaleType
+""".split()
+"""Elements that are read; all others are skipped, so that no header can take much memory."""
 
 Numbers = tuple[float, ...]
 
@@ -60,30 +66,28 @@ class DicomHeader:
 
 def read_header(data: bytes, path: str) -> DicomHeader:
     """Read what a file says about its image, without its pixels; a header that just stops is an error."""
-    found = _read(data, path, stop_before_pixels=True)
-    try:
-        spacing = _numbers(found, "PixelSpacing", 2)
+    found = read_elements(data, path, _HEADER, stop_before_pixels=True)
+    with border(path, WHOLE, data):  # values are parsed when they are asked for, and pydicom raises what it likes
+        spacing = numbers(found, "PixelSpacing", 2)
         return DicomHeader(
             path=path,
-            sop_class=str(found.get("SOPClassUID", "")),
-            instance=str(found.get("SOPInstanceUID", "")),
-            series=str(found.get("SeriesInstanceUID", "")),
-            patient=str(found.get("PatientID", "")),
-            image_type=tuple(str(part).upper() for part in _several(found.get("ImageType"))),
-            number=_whole(found, "InstanceNumber"),
-            acquisition=_whole(found, "AcquisitionNumber"),
-            frames=_whole(found, "NumberOfFrames") or 1,
-            rows=_whole(found, "Rows") or 0,
-            columns=_whole(found, "Columns") or 0,
-            position=_numbers(found, "ImagePositionPatient", 3),
-            orientation=_numbers(found, "ImageOrientationPatient", 6),
+            sop_class=text(found, "SOPClassUID"),
+            instance=text(found, "SOPInstanceUID"),
+            series=text(found, "SeriesInstanceUID"),
+            patient=text(found, "PatientID"),
+            image_type=tuple(str(part).upper() for part in several(found.get("ImageType"))),
+            number=whole(found, "InstanceNumber"),
+            acquisition=whole(found, "AcquisitionNumber"),
+            frames=whole(found, "NumberOfFrames") or 1,
+            rows=whole(found, "Rows") or 0,
+            columns=whole(found, "Columns") or 0,
+            position=numbers(found, "ImagePositionPatient", 3),
+            orientation=numbers(found, "ImageOrientationPatient", 6),
             spacing=spacing and spacing[::-1],
-            slope=_number(found, "RescaleSlope"),
-            intercept=_number(found, "RescaleIntercept"),
-            unit=str(found.get("RescaleType") or "").strip().upper(),
+            slope=number(found, "RescaleSlope"),
+            intercept=number(found, "RescaleIntercept"),
+            unit=text(found, "RescaleType").strip().upper(),
         )
-    except Exception as error:  # values are parsed when they are asked for, and pydicom lets through what that raises
-        raise _damaged(path, data, f"an unreadable header: {error}") from error
 
 
 def read_hounsfield(data: bytes, path: str) -> np.ndarray:
@@ -91,18 +95,18 @@ def read_hounsfield(data: bytes, path: str) -> np.ndarray:
 
     Slope and intercept are the file's own; where it has none there are no Hounsfield units, and this is an error.
     """
-    found = _read(data, path, stop_before_pixels=False)
-    try:
-        slope, intercept = _number(found, "RescaleSlope"), _number(found, "RescaleIntercept")
+    found = read_elements(data, path, [*TAGS, "RescaleSlope", "RescaleIntercept", "PixelPaddingValue"])
+    with border(path, WHOLE, data):  # as above: these values are parsed here
+        slope, intercept = number(found, "RescaleSlope"), number(found, "RescaleIntercept")
         padding = found.get("PixelPaddingValue")
         padded = None if padding is None else int(padding) & 0xFFFF
-    except Exception as error:  # as above: these values are parsed here
-        raise _damaged(path, data, f"an unreadable header: {error}") from error
-    if slope is None or intercept is None:
-        raise DamagedFileError(f"{path}: expected RescaleSlope and RescaleIntercept, found none: no Hounsfield units")
-    words = _words(found, data, path)
+        if slope is None or intercept is None:
+            raise DamagedFileError(
+                f"{path}: expected RescaleSlope and RescaleIntercept, found none: no Hounsfield units"
+            )
+        words, what = _words(found, data, path)
     outside = None if padded is None else words == padded
-    stored = _signed(words, int(found.BitsStored)) if found.PixelRepresentation == 1 else words
+    stored = _signed(words, what.stored) if what.signed else words
     if outside is not None and outside.any():
         stored = np.where(outside, stored[~outside].min() if not outside.all() else 0, stored)
     values = _rescaled(stored, slope, intercept, path)
@@ -136,107 +140,84 @@ def _signed(words: np.ndarray, bits: int) -> np.ndarray:
     return signed if spare == 0 else (signed << spare) >> spare
 
 
-def _words(found: Any, data: bytes, path: str) -> np.ndarray:
-    """Return the stored pixels as unsigned 16-bit words, as many as the header promises or an error."""
-    try:
-        rows, columns = int(found.Rows), int(found.Columns)
-        bits, kept = int(found.BitsAllocated), int(found.BitsStored)
-        samples, frames = int(found.get("SamplesPerPixel", 1)), int(found.get("NumberOfFrames") or 1)
-        syntax, sign = found.file_meta.TransferSyntaxUID, int(found.PixelRepresentation)
-        pixels = found.get("PixelData")
-    except Exception as error:
-        raise _damaged(path, data, f"an unreadable header: {error}") from error
-    if pixels is None:
-        raise _damaged(path, data, "no pixels; the file is cut short")
-    fits = 1 <= rows <= _MAX_SIDE and 1 <= columns <= _MAX_SIDE and 1 <= kept <= 16 and sign in (0, 1)
-    if not fits or (bits, samples, frames) != (16, 1, 1):
-        what = f"{rows}x{columns} pixels, {samples} channels of {bits} bits ({kept} stored), {frames} frames"
-        raise _damaged(path, data, f"{what}; expected one frame of grey 16-bit pixels")
-    if syntax.is_encapsulated:
-        return _decoded(found, syntax, pixels, (rows, columns), data, path)
-    if len(pixels) != rows * columns * 2:
-        raise _damaged(path, data, f"{len(pixels):,} bytes of pixels; {rows}x{columns} need {rows * columns * 2:,}")
-    order = "<u2" if syntax.is_little_endian else ">u2"
-    return np.frombuffer(pixels, order).reshape(rows, columns).astype(np.uint16, copy=False)
+def _words(found: Any, data: bytes, path: str) -> tuple[np.ndarray, Layout]:
+    """Return the stored pixels of a slice as unsigned 16-bit words, as many as the header promises or an error."""
+    what = layout(found)
+    fits = 1 <= what.rows * what.columns <= MAX_SLICE_PIXELS and what.rows > 0 and 1 <= what.stored <= 16
+    if not fits or (what.allocated, what.channels, what.frames) != (16, 1, 1):
+        raise damaged(path, data, f"{what}; expected one frame of grey 16-bit pixels, {MAX_SLICE_PIXELS:,} at most")
+    return stored_pixels(found, what, data, path), what
 
 
-def _decoded(found: Any, syntax: str, pixels: bytes, shape: tuple[int, int], data: bytes, path: str) -> np.ndarray:
-    """Decode compressed pixels."""
-    from pydicom.encaps import generate_frames
-    from pydicom.pixels import pixel_array
-
-    try:
-        frame = next(generate_frames(pixels, number_of_frames=1))
-        if syntax in _JPEG_LOSSLESS:
-            # A JPEG that is cut inside decodes to a picture with an invented rest, with no more than a warning.
-            if not frame.startswith(_JPEG_BEGIN) or not frame.rstrip(b"\0").endswith(_JPEG_END):
-                raise _damaged(path, data, f"a JPEG of {len(frame):,} bytes without its beginning or end")
-            array = _jpeg_lossless(found, frame)
-        else:
-            array = pixel_array(found, raw=True)
-    except DamagedFileError:
-        raise
-    except Exception as error:  # decoders let through whatever they raise
-        raise _damaged(path, data, f"compressed pixels that cannot be decoded: {error}") from error
-    if array.shape != shape or array.dtype.itemsize > 2:
-        raise _damaged(path, data, f"compressed pixels of {array.dtype} {array.shape}; expected 16 bits {shape}")
-    if array.dtype.itemsize == 1:
-        return array.astype(np.int16).view(np.uint16)
-    return array.view(np.uint16)
-
-
-def _jpeg_lossless(found: Any, frame: bytes) -> np.ndarray:
-    """Decode with ``imagecodecs`` where it is installed, which is four times as fast, else with GDCM."""
-    from pydicom.pixels import pixel_array
-
-    array: np.ndarray
-    try:
-        fast: Any = importlib.import_module("imagecodecs")
-    except ImportError:
-        need("gdcm")
-        array = pixel_array(found, raw=True, decoding_plugin="gdcm")
-    else:
-        array = fast.jpeg8_decode(frame)
-    return array
-
-
-def _read(data: bytes, path: str, *, stop_before_pixels: bool) -> Any:
+def read_elements(data: bytes, path: str, tags: Sequence[str], *, stop_before_pixels: bool = False) -> Any:
+    """Read some elements of a file; a file that just stops before its pixels is an error."""
     need("pydicom")
     import pydicom
 
-    stream = io.BytesIO(data)
-    try:
-        found = pydicom.dcmread(stream, stop_before_pixels=stop_before_pixels)
+    stream = Counted(data)
+    with border(path, WHOLE, data):
+        if (inflated := _inflated(data, tags, stop_before_pixels)) is not None:
+            return inflated
+        found = pydicom.dcmread(stream, stop_before_pixels=stop_before_pixels, specific_tags=list(tags))
         image = found.get("SOPClassUID", CT_IMAGE) == CT_IMAGE
-        inflated = found.file_meta.get("TransferSyntaxUID") == _DEFLATED
-    except Exception as error:  # pydicom lets through whatever its parsers raise
-        raise _damaged(path, data, f"none: {error}") from error
-    if stop_before_pixels and image and not inflated and stream.tell() >= len(data):
-        raise _damaged(path, data, "no pixels; the file is cut short")
+    if stop_before_pixels and image and stream.tell() >= len(data):
+        raise damaged(path, data, "no pixels; the file is cut short")
     return found
 
 
-def _several(value: Any) -> list[Any]:
+def _inflated(data: bytes, tags: Sequence[str], stop_before_pixels: bool) -> Any:
+    """Read a file whose elements are deflated; ``None`` for any other. pydicom would inflate without a bound."""
+    from pydicom.datadict import tag_for_keyword
+    from pydicom.dataset import FileMetaDataset
+    from pydicom.filereader import read_dataset
+
+    if _DEFLATED.encode() not in data or data[128:132] != b"DICM":
+        return None
+    stream = Counted(data)
+    stream.seek(132)
+    meta = read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
+    if meta.get("TransferSyntaxUID") != _DEFLATED:
+        return None
+    packed = zlib.decompressobj(-zlib.MAX_WBITS)
+    plain = packed.decompress(data[stream.tell() :], MAX_INFLATED)
+    if not packed.eof:
+        raise ValueError(f"what is deflated is torn, or more than {MAX_INFLATED:,} bytes")
+    found = read_dataset(
+        Counted(plain),
+        False,
+        True,
+        stop_when=(lambda tag, vr, length: tag == _PIXELS) if stop_before_pixels else None,
+        specific_tags=[tag_for_keyword(name) for name in tags],
+    )
+    found.file_meta = FileMetaDataset(meta)
+    return found
+
+
+def several(value: Any) -> list[Any]:
+    """Return one value, or several, or none as a list."""
     if value is None or value == "":
         return []
     return [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
 
 
-def _numbers(found: Any, name: str, count: int) -> Numbers | None:
-    values = tuple(float(value) for value in _several(found.get(name)))
+def text(found: Any, name: str) -> str:
+    """Return an element as text; several values are joined as DICOM does."""
+    return "\\".join(str(value) for value in several(found.get(name)))
+
+
+def numbers(found: Any, name: str, count: int) -> Numbers | None:
+    """Return so many finite numbers, or ``None``."""
+    values = tuple(float(value) for value in several(found.get(name)))
     return values if len(values) == count and np.isfinite(values).all() else None
 
 
-def _number(found: Any, name: str) -> float | None:
-    values = _numbers(found, name, 1)
+def number(found: Any, name: str) -> float | None:
+    """Return one finite number, or ``None``."""
+    values = numbers(found, name, 1)
     return values[0] if values else None
 
 
-def _whole(found: Any, name: str) -> int | None:
+def whole(found: Any, name: str) -> int | None:
+    """Return a whole number, or ``None``."""
     value = found.get(name)
     return None if value is None or value == "" else int(value)
-
-
-def _damaged(path: str, data: bytes, what: str) -> DamagedFileError:
-    text = " ".join(what.split())
-    return DamagedFileError(f"{path}: expected a whole DICOM image, found {len(data):,} bytes with {text}")

@@ -4,66 +4,72 @@ from __future__ import annotations
 
 import io
 import struct
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-MAX_PIXELS = 50_000_000
-"""Larger pictures are not decoded: the largest film of this field has 19 million pixels."""
 _SHORT, _LONG = 3, 4
-_SIGNED = 2
-"""Types of TIFF fields, and the sample format of signed integers."""
+_FORMATS = {np.dtype(np.uint16): 1, np.dtype(np.int16): 2}
+"""What a TIFF calls a value with and without a sign."""
 _HEADER_BYTES = 8 + 2 + 10 * 12 + 4
 
 
 def encode(pixels: np.ndarray) -> bytes:
-    """Encode signed 16-bit values as TIFF without compression, 8-bit grey or colour as PNG.
+    """Encode 16-bit values as TIFF without compression, 8-bit grey or colour as PNG.
+
+    Values with a sign are Hounsfield units; those without are what a detector counted. The TIFF is written here, so
+    that no version of any library gives other bytes.
 
     >>> encode(np.zeros((2, 3), np.int16))[:2], encode(np.zeros((2, 3), np.uint8))[1:4]
     (b'II', b'PNG')
     """
-    if pixels.dtype == np.int16 and pixels.ndim == 2:
+    if pixels.dtype in _FORMATS and pixels.ndim == 2:
         return _tiff(pixels)
     if pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2:] == (3,)):
         out = io.BytesIO()
         Image.fromarray(pixels).save(out, "PNG", compress_level=1)
         return out.getvalue()
     raise TypeError(
-        "expected 16-bit signed values (rows, columns) or 8-bit values (rows, columns[, 3]), "
+        "expected 16-bit values (rows, columns) or 8-bit values (rows, columns[, 3]), "
         f"found {pixels.dtype} {pixels.shape}"
     )
 
 
 def extension(pixels: np.ndarray) -> str:
     """Name the extension that `encode` gives."""
-    return ".tiff" if pixels.dtype == np.int16 else ".png"
+    return ".tiff" if pixels.dtype in _FORMATS else ".png"
 
 
 def is_hounsfield(image: Image.Image) -> bool:
     """Tell whether a decoded image is a slice that `encode` wrote: signed 16-bit values, Hounsfield units."""
-    return image.mode == "I" and getattr(image, "tag_v2", {}).get(339) == (_SIGNED,)
+    tags = getattr(image, "tag_v2", {})
+    return image.mode == "I" and (tags.get(258), tags.get(339)) == ((16,), (_FORMATS[np.dtype(np.int16)],))
 
 
-def decode_hounsfield(data: bytes) -> np.ndarray | None:
+def decode_deep(data: bytes) -> np.ndarray | None:
     """Return the values of a TIFF that `encode` wrote, as fast as memory copies; ``None`` for any other file.
 
-    >>> decode_hounsfield(encode(np.array([[-1024, 40]], np.int16))), decode_hounsfield(b"II*")
+    >>> decode_deep(encode(np.array([[-1024, 40]], np.int16))), decode_deep(b"II*")
     (array([[-1024,    40]], dtype=int16), None)
     """
     if len(data) < _HEADER_BYTES:
         return None
     width, height = struct.unpack_from("<I8xI", data, 18)
-    if data[:_HEADER_BYTES] != _header(height, width) or len(data) != _HEADER_BYTES + 2 * height * width:
-        return None
-    return np.frombuffer(data, "<i2", offset=_HEADER_BYTES).reshape(height, width).astype(np.int16)
+    for kind in _FORMATS:
+        if data[:_HEADER_BYTES] == _header(height, width, kind) and len(data) == _HEADER_BYTES + 2 * height * width:
+            stored = np.frombuffer(data, kind.newbyteorder("<"), offset=_HEADER_BYTES)
+            return stored.reshape(height, width).astype(kind)
+    return None
 
 
 def _tiff(pixels: np.ndarray) -> bytes:
     """Write the one kind of TIFF that we need: a header of fixed size, then the values, as fast as memory copies."""
-    return b"".join((_header(*pixels.shape), np.ascontiguousarray(pixels, "<i2").data))
+    values = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))
+    return b"".join((_header(pixels.shape[0], pixels.shape[1], pixels.dtype), values.data))
 
 
-def _header(height: int, width: int) -> bytes:
+def _header(height: int, width: int, kind: np.dtype[Any]) -> bytes:
     entries = (
         (256, _LONG, width),
         (257, _LONG, height),
@@ -74,7 +80,7 @@ def _header(height: int, width: int) -> bytes:
         (277, _SHORT, 1),  # channels
         (278, _LONG, height),  # rows in the only strip
         (279, _LONG, 2 * height * width % (1 << 32)),
-        (339, _SHORT, _SIGNED),
+        (339, _SHORT, _FORMATS[kind]),
     )
     fields = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in entries)
     return struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + fields + bytes(4)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from covid_datasets.errors import DamagedFileError
+from covid_datasets.read.exports import parsed, points, rows, side
 from covid_datasets.read.polygons import Polygon
 from covid_datasets.schema import Notice
 
@@ -39,7 +38,7 @@ def read_annotations(text: str, path: str, wanted: Collection[str]) -> Annotatio
     A label of one name occurs in the group of each team of readers, with an id of its own: annotations are joined by
     id, and the group stays with them.
     """
-    table = _parsed(text, path)
+    table = parsed(text, path, "an export of MD.ai", ["labelGroups", "datasets"])
     labels = dict(_labels(table, path))
     outlines: dict[str, dict[str, list[Polygon]]] = defaultdict(lambda: defaultdict(list))
     images: dict[str, Counter[str]] = defaultdict(Counter)
@@ -61,7 +60,7 @@ def read_annotations(text: str, path: str, wanted: Collection[str]) -> Annotatio
                 continue
             try:
                 outlines[str(series)][str(image)].append(_polygon(found, name))
-            except (TypeError, ValueError, KeyError):
+            except (TypeError, ValueError, KeyError, IndexError, OverflowError):
                 what = f"{group}: {name} on image {image}, without an outline"
                 notices.append(Notice("annotation without data", where, what, dropped=True))
     return Annotations(
@@ -76,42 +75,17 @@ def read_annotations(text: str, path: str, wanted: Collection[str]) -> Annotatio
 
 
 def _polygon(found: Mapping[str, Any], name: str) -> Polygon:
-    vertices = [(float(column), float(row)) for column, row in found["data"]["vertices"]]
-    return Polygon.of(name, vertices, found.get("height"), found.get("width"))
+    vertices = points(found["data"]["vertices"])
+    return Polygon.of(name, vertices, side(found.get("height")), side(found.get("width")))
 
 
-def _parsed(text: str, path: str) -> dict[str, Any]:
-    try:
-        table = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DamagedFileError(f"{path}: expected an export of MD.ai (JSON), found none: {error}") from error
-    wrong = not isinstance(table, dict) or any(
-        not isinstance(table.get(key), list) or any(not isinstance(item, dict) for item in table[key])
-        for key in ("labelGroups", "datasets")
-    )
-    if wrong:
-        raise DamagedFileError(
-            f"{path}: expected an export of MD.ai with the lists 'labelGroups' and 'datasets', found "
-            f"{sorted(table) if isinstance(table, dict) else type(table).__name__}"
-        )
-    found: dict[str, Any] = table
-    return found
-
-
-def _labels(table: Mapping[str, Any], path: str) -> Iterator[tuple[str, tuple[str, str]]]:
+def _labels(table: dict[str, Any], path: str) -> Iterator[tuple[str, tuple[str, str]]]:
     for group in table["labelGroups"]:
-        for label in _rows(group, "labels", path):
+        for label in rows(group, "labels", path):
             yield str(label.get("id")), (str(group.get("name")), str(label.get("name") or ""))
 
 
-def _annotations(table: Mapping[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _annotations(table: dict[str, Any], path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for dataset in table["datasets"]:
-        for found in _rows(dataset, "annotations", path):
+        for found in rows(dataset, "annotations", path):
             yield f"{path}#{found.get('id')}", found
-
-
-def _rows(table: Mapping[str, Any], key: str, path: str) -> list[dict[str, Any]]:
-    rows = table.get(key) or []
-    if not isinstance(rows, list) or any(not isinstance(row, dict) for row in rows):
-        raise DamagedFileError(f"{path}: expected {key!r} as a list of tables, found {type(rows).__name__}")
-    return rows

@@ -1,4 +1,4 @@
-"""Axial slices of a NIfTI volume with those of its masks, as the parts of one record."""
+"""Axial slices of a volume with those of its masks, as the parts of one record."""
 
 from __future__ import annotations
 
@@ -9,16 +9,22 @@ import numpy as np
 
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.read.masks import Mask, difference, read_mask, told
-from covid_datasets.read.nifti import NiftiHeader, Volume, hounsfield, read_volume
 from covid_datasets.read.orientation import orientation, perpendicular, position, spacing, turned
+from covid_datasets.read.volume import Volume, VolumeHeader, hounsfield
+from covid_datasets.read.volumes import read_volume, volume_bytes
 from covid_datasets.schema import Notice, Part, RawReader
 
+MaskOf = tuple[str, str] | tuple[str, str, tuple[int, ...]]
+"""A name of `schema.MASKS`, a path and, where the file is a map of labels, those that count."""
 
-def axial_slices(raw: RawReader, path: str, masks: tuple[tuple[str, str], ...] = ()) -> Iterator[Part | Notice]:
+
+def axial_slices(raw: RawReader, path: str, masks: tuple[MaskOf, ...] = ()) -> Iterator[Part | Notice]:
     """Yield the slices of a volume from the feet up, as Hounsfield units, displayed as radiologists are used to.
 
-    This is a function for `covid_datasets.schema.Parts`. ``masks`` are names and paths. Masks that do not lie on the
-    voxels of the volume, and slices whose values are no whole numbers of 16 bits, are told and left out.
+    This is a function for `covid_datasets.schema.Parts`; it reads NIfTI and MetaImage (``.mha``, or ``.mhd`` with its
+    file of voxels). ``masks`` are names and paths, and the labels that count where one file holds several:
+    ``("lung", "labels.nii.gz", (1, 2))``. Masks that do not lie on the voxels of the volume, and slices whose values
+    are no whole numbers of 16 bits, are told and left out.
 
     >>> import nibabel
     >>> class Files:
@@ -28,16 +34,16 @@ def axial_slices(raw: RawReader, path: str, masks: tuple[tuple[str, str], ...] =
     [('000', (3, 4), (-3.0, -2.0, 0.0)), ('001', (3, 4), (-3.0, -2.0, 1.0))]
     """
     drawn: dict[str, Mask] = {}
-    for name, mask_path in masks:  # before the volume: two volumes are never in memory
+    for name, mask_path, *labels in masks:  # before the volume: two volumes are never in memory
         try:
-            drawn[name] = read_mask(raw.read(mask_path), mask_path)
+            drawn[name] = read_mask(volume_bytes(raw, mask_path), mask_path, *labels)
         except DamagedFileError as error:
             yield Notice("mask not usable", mask_path, str(error))
-    volume = read_volume(raw.read(path), path)
+    volume = read_volume(volume_bytes(raw, path), path)
     yield from _told(volume, path)
     shown, affine = turned(volume.stored, volume.header.affine)
     layers: dict[str, np.ndarray] = {}
-    for name, mask_path in masks:
+    for name, mask_path, *_ in masks:
         if name not in drawn:
             continue
         if problem := difference(volume.header, drawn[name].header):
@@ -65,7 +71,7 @@ def axial_slices(raw: RawReader, path: str, masks: tuple[tuple[str, str], ...] =
         yield Notice("undecodable (poor)", path, what, dropped=True)
 
 
-def _fields(header: NiftiHeader, affine: np.ndarray | None, number: int) -> dict[str, Any]:
+def _fields(header: VolumeHeader, affine: np.ndarray | None, number: int) -> dict[str, Any]:
     if affine is None:
         return {"part_index": number, "spacing": header.spacing if all(header.spacing) else None}
     return {

@@ -8,17 +8,25 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import itertools
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
+from typing import Any
 
 from covid_datasets.errors import ColumnMissingError, DamagedFileError, IncompleteSourceError
+from covid_datasets.read.lines import Lines, encoding_of
 from covid_datasets.schema import Notice, RawReader
 
 MAX_WORKBOOK_BYTES = 512 * 2**20
 """An unpacked workbook beyond this is a bomb: the largest of this field has 20 MB."""
+
+LONGEST_ROW = 1 << 22
+"""Characters of one row over several lines; the longest of this field has 30,000."""
+LARGEST_SHEET = (1_000_000, 20_000_000)
+"""Rows and cells of a sheet: in a workbook of 5 kB one cell in the far corner makes 17 billion of them."""
 
 _NO_RENAME: Mapping[str, str] = MappingProxyType({})
 
@@ -73,12 +81,15 @@ def scan_csv(
     delimiter: str = ",",
     lines: Collection[int] | None = None,
 ) -> Scan:
-    """Read a CSV file row by row, as `read_csv` does; with ``lines``, only the rows that begin in these lines."""
-    text, notices = _decode(_bytes(raw, path), path)
-    numbered = list(enumerate(io.StringIO(text, newline=""), start=1))
-    while comment and numbered and numbered[0][1].startswith(comment):
-        del numbered[0]
-    cells = _parse(numbered, delimiter, path, notices, lines)
+    """Read a CSV file row by row, as `read_csv` does; with ``lines``, only the rows that begin in these lines.
+
+    However large the file is, no more than the next row is in memory.
+    """
+    encoding, notices = encoding_of(raw, path)
+    text = Lines(raw, path, encoding)
+    while comment and text.peek().startswith(comment):
+        text.drop()
+    cells = _parse(text, delimiter, path, notices, lines)
     _, header = next(cells, (0, None))
     if header is None:
         raise DamagedFileError(f"{path}: expected a table, found no header line")
@@ -110,7 +121,7 @@ def read_xlsx(
         if sheet is not None and sheet not in book.sheetnames:
             raise ColumnMissingError(f"{path}: expected a sheet {sheet!r}, found {', '.join(book.sheetnames)}")
         pages = book[sheet] if sheet is not None else book.worksheets[0]
-        cells = [[_as_text(value) for value in row] for row in pages.iter_rows(values_only=True)]
+        cells = _bounded(pages, path)
     except (ColumnMissingError, DamagedFileError):
         raise
     except Exception as error:  # openpyxl lets through whatever its zip, XML and cell readers raise
@@ -120,6 +131,23 @@ def read_xlsx(
     if not cells:
         raise DamagedFileError(f"{path}: expected a table, found an empty sheet")
     return _table(path, cells[0], iter(cells[1:]), required, rename, [])
+
+
+def _bounded(sheet: Any, path: str) -> list[list[str]]:
+    """Read the cells of a sheet as text, as long as it is no larger than any that people fill in."""
+    sheet.reset_dimensions()  # what a sheet says of its size is not to be trusted
+    found: list[list[str]] = []
+    count = 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True)):
+        count += len(row)
+        if number >= LARGEST_SHEET[0] or count > LARGEST_SHEET[1]:
+            most = f"{LARGEST_SHEET[0]:,} rows and {LARGEST_SHEET[1]:,} cells"
+            raise DamagedFileError(f"{path}: expected a sheet of at most {most}, found more; is one cell far away?")
+        texts = [_as_text(value) for value in row]
+        if not found or any(map(str.strip, texts)):
+            found.append(texts)
+    width = max(map(len, found), default=0)
+    return [[*texts, *[""] * (width - len(texts))] for texts in found[:1]] + found[1:]
 
 
 def _bytes(raw: RawReader, path: str) -> bytes:
@@ -134,43 +162,37 @@ def _bytes(raw: RawReader, path: str) -> bytes:
     return data
 
 
-def _decode(data: bytes, path: str) -> tuple[str, list[Notice]]:
-    try:
-        return data.decode("utf-8-sig"), []
-    except UnicodeDecodeError as error:
-        what = f"byte {data[error.start]:#04x} at offset {error.start} is not UTF-8; read as Windows-1252"
-        return data.decode("cp1252", errors="replace"), [Notice("text not UTF-8", path, what)]
-
-
 def _parse(
-    numbered: Sequence[tuple[int, str]],
-    delimiter: str,
-    path: str,
-    notices: list[Notice],
-    lines: Collection[int] | None = None,
+    text: Lines, delimiter: str, path: str, notices: list[Notice], lines: Collection[int] | None = None
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the header, then each row that fits it. Of a row that does not, only the first line is given up."""
     header: list[str] = []
-    start = 0
-    while start < len(numbered):
-        number = numbered[start][0]
-        if header and lines is not None and number not in lines:
-            start += 1
-            continue
-        cells, used, broken = _next_row(numbered, start, delimiter)
-        if not broken and not _fits(cells, header):
-            broken = f"expected {len(header)} cells, found {len(cells)} in {cells[:3]}"
-        if broken:
-            notices.append(Notice("broken row", f"{path} line {number}", broken, dropped=True))
-            start += 1
-            continue
-        start += used
-        if any(cell.strip() for cell in cells):
-            header = header or cells
-            yield number, cells
+    limit = csv.field_size_limit()
+    try:
+        while line := text.peek():
+            number = text.number
+            if header and lines is not None and number not in lines:
+                text.drop()
+                continue
+            if '"' in line or len(line) > limit:
+                cells, used, broken = _next_row(text, delimiter)
+            else:  # what the parser would do, in a fifth of its time
+                cells, used, broken = line.rstrip("\r\n").split(delimiter), 1, ""
+            if not broken and not _fits(cells, header):
+                broken = f"expected {len(header)} cells, found {len(cells)} in {cells[:3]}"
+            if broken:
+                notices.append(Notice("broken row", f"{path} line {number}", broken, dropped=True))
+                text.drop()
+                continue
+            text.drop(used)
+            if any(map(str.strip, cells)):
+                header = header or cells
+                yield number, cells
+    finally:
+        text.close()
 
 
-def _next_row(numbered: Sequence[tuple[int, str]], start: int, delimiter: str) -> tuple[list[str], int, str]:
+def _next_row(text: Lines, delimiter: str) -> tuple[list[str], int, str]:
     """Parse one row: its cells, how many lines it takes, and what is wrong with it.
 
     A row may be sloppy about quotation marks within its line, but one that goes on over lines must be strict:
@@ -179,8 +201,7 @@ def _next_row(numbered: Sequence[tuple[int, str]], start: int, delimiter: str) -
     problem = ""
     for strict in (True, False):
         # A reader of its own for each row: one that swallowed lines can't step back.
-        rest = (numbered[index][1] for index in range(start, len(numbered)))
-        reader = csv.reader(rest, delimiter=delimiter, strict=strict)
+        reader = csv.reader(_ahead(text), delimiter=delimiter, strict=strict)
         try:
             cells = next(reader)
         except csv.Error as error:
@@ -191,11 +212,23 @@ def _next_row(numbered: Sequence[tuple[int, str]], start: int, delimiter: str) -
     return [], 1, problem
 
 
+def _ahead(text: Lines) -> Iterator[str]:
+    """Give the lines that one row may take; a quotation mark that never closes must not take the whole file."""
+    taken = 0
+    for ahead in itertools.count():
+        if not (line := text.peek(ahead)):
+            return
+        taken += len(line)
+        if taken > LONGEST_ROW and ahead:
+            raise csv.Error(f"a row of more than {LONGEST_ROW:,} characters")
+        yield line
+
+
 def _fits(cells: Sequence[str], header: Sequence[str]) -> bool:
     """Tell whether every named column has a cell and every cell that is left over is blank."""
-    named = next((index for index in range(len(header), 0, -1) if header[index - 1].strip()), 0)
-    if not header or not any(map(str.strip, cells)):
+    if len(cells) == len(header) or not header or not any(map(str.strip, cells)):
         return True
+    named = next((index for index in range(len(header), 0, -1) if header[index - 1].strip()), 0)
     return len(cells) >= named and not any(map(str.strip, cells[len(header) :]))
 
 

@@ -16,8 +16,16 @@ import numpy as np
 
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.extras import need
-from covid_datasets.read.encode import MAX_PIXELS
+from covid_datasets.read.bounds import MAX_FRAME_PIXELS, MAX_VIDEO_PIXELS, border
 
+FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,gif,asf,ogg,flv"
+"""What a video may be. A decoder that guesses takes a text for a list of files to open, or of sockets to listen at."""
+_OPTIONS = {
+    "format_whitelist": FORMATS,
+    "protocol_whitelist": "",
+    "max_pixels": str(MAX_FRAME_PIXELS),
+    "max_streams": "16",
+}
 _PLANAR = frozenset(("yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p"))
 """Formats of 8-bit planes: brightness, then two of colour, which may have fewer rows and columns."""
 _BT709, _FULL_RANGE = 1, 2
@@ -50,41 +58,51 @@ def frames(data: bytes, path: str) -> Iterator[Frame]:
             between two pictures passes.
     """
     need("av")
+    if (data[:4] == b"GIF8" and not _is_whole_gif(data)) or (data[:4] == b"RIFF" and not _is_whole_riff(data)):
+        raise DamagedFileError(f"{path}: expected a whole video, found {len(data):,} bytes that stop before its end")
+    number, pixels = 0, 0
+    found = _frames(data, path)
+    while True:
+        with border(path, f"a whole video, {number} frames of it seen", data):
+            frame = next(found, None)
+        if frame is None:
+            break
+        pixels += frame.decoded.width * frame.decoded.height
+        if pixels > MAX_VIDEO_PIXELS:
+            raise DamagedFileError(f"{path}: expected a video of at most {MAX_VIDEO_PIXELS:,} pixels, found more")
+        yield frame
+        number += 1
+    if not number:
+        raise DamagedFileError(f"{path}: expected a video, found no frame in {len(data):,} bytes")
+
+
+def _frames(data: bytes, path: str) -> Iterator[Frame]:
     import av
 
     number, packets, begin = 0, 0, None
-    if (data[:4] == b"GIF8" and not _is_whole_gif(data)) or (data[:4] == b"RIFF" and not _is_whole_riff(data)):
-        raise DamagedFileError(f"{path}: expected a whole video, found {len(data):,} bytes that stop before its end")
-    try:
-        with av.open(io.BytesIO(data), metadata_errors="replace") as container:
-            if not container.streams.video:
-                raise DamagedFileError(f"{path}: expected a video, found a file without a video stream")
-            stream = container.streams.video[0]
-            if stream.codec_context.width * stream.codec_context.height > MAX_PIXELS:
-                raise DamagedFileError(f"{path}: expected frames of at most {MAX_PIXELS:,} pixels, found larger ones")
-            stream.codec_context.flags |= av.codec.context.Flags.bitexact
-            rate = float(stream.average_rate) if stream.average_rate else None
-            for packet in container.demux(stream):
-                packets += packet.size > 0 or packet.dts is not None  # not the one that only ends the stream
-                if packet.is_corrupt:
-                    raise DamagedFileError(f"{path}: expected a whole video, found a damaged packet {packets}")
-                for decoded in packet.decode():
-                    if decoded.is_corrupt:
-                        raise DamagedFileError(f"{path}: expected a whole video, found a damaged frame {number}")
-                    begin = decoded.time if begin is None else begin
-                    seconds = None if decoded.time is None or begin is None else float(decoded.time - begin)
-                    yield Frame(number, seconds, rate, decoded)
-                    number += 1
-            # Packets, because an edit list may hide frames that the file holds and states; AVI also counts the moments
-            # at which the frame before is shown on.
-            if packets < stream.frames and container.format.name != "avi":
-                raise DamagedFileError(f"{path}: expected {stream.frames} frames, as the file states, found {packets}")
-    except av.error.FFmpegError as error:
-        raise DamagedFileError(
-            f"{path}: expected a whole video, found {len(data):,} bytes that stop after {number} frames: {error}"
-        ) from error
-    if not number:
-        raise DamagedFileError(f"{path}: expected a video, found no frame in {len(data):,} bytes")
+    with av.open(io.BytesIO(data), metadata_errors="replace", options=_OPTIONS) as container:
+        if not container.streams.video:
+            raise DamagedFileError(f"{path}: expected a video, found a file without a video stream")
+        stream = container.streams.video[0]
+        if stream.codec_context.width * stream.codec_context.height > MAX_FRAME_PIXELS:
+            raise DamagedFileError(f"{path}: expected frames of at most {MAX_FRAME_PIXELS:,} pixels, found larger ones")
+        stream.codec_context.flags |= av.codec.context.Flags.bitexact
+        rate = float(stream.average_rate) if stream.average_rate else None
+        for packet in container.demux(stream):
+            packets += packet.size > 0 or packet.dts is not None  # not the one that only ends the stream
+            if packet.is_corrupt:
+                raise DamagedFileError(f"{path}: expected a whole video, found a damaged packet {packets}")
+            for decoded in packet.decode():
+                if decoded.is_corrupt:
+                    raise DamagedFileError(f"{path}: expected a whole video, found a damaged frame {number}")
+                begin = decoded.time if begin is None else begin
+                seconds = None if decoded.time is None or begin is None else float(decoded.time - begin)
+                yield Frame(number, seconds, rate, decoded)
+                number += 1
+        # Packets, because an edit list may hide frames that the file holds and states; AVI also counts the moments at
+        # which the frame before is shown on.
+        if packets < stream.frames and container.format.name != "avi":
+            raise DamagedFileError(f"{path}: expected {stream.frames} frames, as the file states, found {packets}")
 
 
 def sample(data: bytes, path: str, *, hertz: float, most: int) -> list[Frame]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from covid_datasets.catalog.card import AccessKind, Card, Permission, Resource, Version
+from covid_datasets.catalog.card import AccessKind, Card, Copy, Permission, Resource, Version
 from covid_datasets.catalog.cards import names, split_name
 from covid_datasets.catalog.layout import readable
 from covid_datasets.catalog.templates import is_template, summary
 from covid_datasets.extras import EXTRAS
 from covid_datasets.fetch.asset import HASHES
+from covid_datasets.fetch.hosts import host_of, page_of
 from covid_datasets.raw.access import examples, expected_tree
 from covid_datasets.raw.kinds import kind_of
+from covid_datasets.raw.reach import is_open, keys_for
 
 KNOWN = {
     "all": "known for every row",
@@ -92,7 +94,9 @@ def _head(card: Card) -> Iterator[str]:
 
 def _data_dir(card: Card) -> str:
     by_hand = card.resources and not any(resource.copies for resource in card.resources)
-    return ', data_dir="FOLDER"' if by_hand or card.access.kind in ("account", "request") else ""
+    key_is_enough = all(is_open(card, resource) or keys_for(card, [resource]) for resource in card.resources)
+    asked_for = card.access.kind in ("account", "request") and not key_is_enough
+    return ', data_dir="FOLDER"' if by_hand or asked_for else ""
 
 
 def _contents(card: Card) -> Iterator[str]:
@@ -155,9 +159,11 @@ def _access(card: Card) -> Iterator[str]:
         yield from (f"{number}. {step}" for number, step in enumerate(card.access.steps, start=1))
     if not card.resources:
         return
-    by_hand = [resource for resource in card.choice().every_resource if not resource.copies]
+    resources = card.choice().every_resource
+    by_hand = [resource for resource in resources if not is_open(card, resource)]
     if card.access.kind == "open" and not by_hand:
         return
+    yield from (line for key in keys_for(card, resources) for line in ("", f"With a key it is downloaded. {key}"))
     if by_hand:
         yield from ("", "Your folder is then:", "", "```text", textwrap.dedent(expected_tree(card.choice())), "```")
     for pattern in examples(card.choice()):
@@ -187,9 +193,15 @@ def _resources(card: Card) -> Iterator[str]:
         place = f", its files in `{resource.folder}`" if resource.folder else ""
         less = "; without it there are fewer rows" if resource.optional else ""
         yield from ("", f"**{resource.name}**: {_kind(resource)}{size}{place}; {_identity(resource)}{less}", "")
-        yield from (f"{number}. <{copy.url}>" for number, copy in enumerate(resource.copies, start=1))
+        yield from (f"{number}. {_shown(copy)}" for number, copy in enumerate(resource.copies, start=1))
         yield from (f"- {step}" for step in resource.steps)
         yield from (f"- `{resource.folder}{readable(pattern.glob)}`: {pattern.what}" for pattern in resource.files)
+
+
+def _shown(copy: Copy) -> str:
+    """Show where a copy is: its address, or its name at a host of research data with the page there."""
+    named = f"`{copy.url}`, " if host_of(copy.url) else ""
+    return f"{named}<{page_of(copy.url)}>{', for anybody' if copy.public else ''}"
 
 
 def _kind(resource: Resource) -> str:

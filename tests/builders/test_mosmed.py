@@ -254,8 +254,8 @@ def test_registry_and_files_that_do_not_match(tree: Path) -> None:
         "mask missing": "masks/study_0256_mask.nii.gz",
         "mask not in the table": "masks/study_0304_mask.nii.gz",
         "mask without a study": "masks/study_0888_mask.nii.gz",
-        "row listed twice": "dataset_registry.xlsx study_0304",
-        "row of no study": "dataset_registry.xlsx x",
+        "row listed twice": "study_0304",
+        "broken row": "dataset_registry.xlsx",
         "unknown category": "studies/CT-0/study_0254.nii.gz",
     }
     assert (records["study_0001"].label, records["study_0001"].label_raw) == ("viral_pneumonia", "CT-1")

@@ -135,7 +135,8 @@ def test_a_date_that_is_none_is_unknown_and_told(cases: Path, date: str, known: 
     (cases / "case-86" / "case.txt").write_text(f"date: {date}\n\nIl testo.\n", encoding="utf-8")
     built = build(cases)
     assert rows_of(built)["case-86/CT-2.tif"]["date"] == known
-    told = ("unknown value", "case-86/case.txt", f"date is {date!r}; left unknown")
+    what = f"date is {date!r}, expected a date as 2020-03-31, 2020-03 or 2020; left unknown"
+    told = ("impossible value", "case-86/case.txt", what)
     assert (told in notices_of(built)) == (known is None)
 
 
@@ -144,7 +145,8 @@ def test_an_age_that_is_none_is_unknown_and_told(cases: Path) -> None:
     row = rows_of(built)["case-13/HRCT 2.webp"]
     assert (row["age"], row["sex"]) == (None, "F")
     assert '"age": "61 anni"' in row["source_row"]
-    assert ("unknown value", "case-13/case.txt", "age is '61 anni'; left unknown") in notices_of(built)
+    what = "age is '61 anni', expected a number from 0 to 120; left unknown"
+    assert ("impossible value", "case-13/case.txt", what) in notices_of(built)
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,11 @@ WRONG = [
     (ARCHIVE, f'kind = "archive"\nmd5 = "{"G" * 32}"', "key 'md5': expected 32 hexadecimal digits, found 'G"),
     ('"tiny.tsv"', '"gone.tsv"', "resource 'files': key 'manifest': expected a file in manifests/, found 'gone.tsv'"),
     ('url = "https://first.org/files.zip"', "", "key 'resources[0].copies[0].url': expected a value"),
+    (
+        "https://first.org/files.zip",
+        "zenodo:files.zip",
+        "resource 'files': key 'copies.url': zenodo:files.zip: expected zenodo:RECORD/FILE",
+    ),
     ('{ "%" = "_" }', '{ "%" = 1 }', "key 'resources[0].copies[1].rename.%': expected text, found 1"),
     (ARCHIVE, f'{DAILY}days = ["2020-01-22"]', "key 'days': expected a first and a last day as 2020-12-31"),
     (ARCHIVE, f'{DAILY}days = ["2020-03-02", "2020-03-01"]', "key 'days': expected a first and a last day"),

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from covid_datasets.measure.image import Measured, UndecodableError, decode, measure, to_grey
-from covid_datasets.read.encode import MAX_PIXELS
+from covid_datasets.read.bounds import MAX_PIXELS
 from covid_datasets.splits.groups import MAX_DISTANCE
 from tests.sources import chest
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from covid_datasets.measure.image import measure
 from covid_datasets.measure.quality import POOR, THRESHOLDS, grade, reasons_against_volume
-from covid_datasets.read.encode import MAX_PIXELS
+from covid_datasets.read.bounds import MAX_PIXELS
 from tests.sources import chest
 
 Pixels = NDArray[np.uint8]

@@ -19,25 +19,19 @@ from hypothesis import strategies as st
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.measure.image import Measured, UndecodableError, measure, measure_pixels
 from covid_datasets.measure.volume import measure_volume
-from covid_datasets.read import nifti as reader
+from covid_datasets.read import inflate as reader
 from covid_datasets.read.encode import encode
 from covid_datasets.read.masks import check_mask, read_mask
-from covid_datasets.read.nifti import hounsfield, read_header, read_volume
+from covid_datasets.read.nifti import read_header, read_volume
 from covid_datasets.read.orientation import perpendicular, turned
 from covid_datasets.read.slices import axial_slices
+from covid_datasets.read.volume import hounsfield
 from covid_datasets.schema import Notice, Part
 from tests.nifti import USUAL, nifti
+from tests.raws import Files
 
 HU = np.random.default_rng(0).integers(-1024, 1500, (12, 40, 30)).astype(np.int16)
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
-
-
-class Files(dict[str, bytes]):
-    def has(self, path: str) -> bool:
-        return path in self
-
-    def read(self, path: str) -> bytes:
-        return self[path]
 
 
 def slices(image: bytes, mask: bytes | None = None) -> tuple[list[Part], dict[str, str]]:

@@ -13,22 +13,10 @@ from covid_datasets.read.polygons import Polygon, fill
 from covid_datasets.read.series import Wanted, normal, series_parts, view_of
 from covid_datasets.schema import Notice, Part
 from tests.dicom import PATIENT, SERIES, ct
+from tests.raws import Files
 
 SIDE = 16
 CORONAL = [1, 0, 0, 0, 0, -1]
-
-
-class Files:
-    """Raw files in memory."""
-
-    def __init__(self, files: dict[str, bytes]) -> None:
-        self.files = files
-
-    def read(self, path: str) -> bytes:
-        return self.files[path]
-
-    def has(self, path: str) -> bool:
-        return path in self.files
 
 
 def pixels(number: int) -> np.ndarray:

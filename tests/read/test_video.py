@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -193,3 +197,62 @@ def test_the_same_frames_in_another_container_have_the_same_pixel_hash(tmp_path:
     one, other = measure_video(whole, "", "x.mp4"), measure_video(path.read_bytes(), "", "x.avi")
     assert whole != path.read_bytes()
     assert one == other
+
+
+# --- what is no video must not make the decoder open anything --------------------------------------------------
+
+ASKS = """
+import os, sys
+from covid_datasets.errors import DamagedFileError
+from covid_datasets.read.video import frames
+opened = []
+sys.addaudithook(lambda event, args: opened.append(event) if event.startswith("socket.") else None)
+data = open(sys.argv[1], "rb").read()
+try:
+    list(frames(data, "x.mp4"))
+except DamagedFileError as error:
+    print(type(error).__name__, *opened)
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ffconcat version 1.0\nfile 'inner.mp4'\n",
+        "ffconcat version 1.0\nfile '{folder}/inner.mp4'\n",
+        "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{folder}/inner.mp4\n#EXT-X-ENDLIST\n",
+        "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n"
+        "a=rtpmap:96 H264/90000\n",
+        "<?xml version='1.0'?><MPD xmlns='urn:mpeg:dash:schema:mpd:2011'>"
+        "<BaseURL>file://{folder}/inner.mp4</BaseURL></MPD>",
+    ],
+    ids=["ffconcat", "ffconcat absolute", "hls", "sdp", "dash"],
+)
+def test_a_text_opens_neither_file_nor_socket(text: str, tmp_path: Path) -> None:
+    (tmp_path / "inner.mp4").write_bytes(clip(1, "mp4"))
+    (tmp_path / "list.mp4").write_text(text.format(folder=tmp_path))
+    strace = shutil.which("strace")
+    command = [sys.executable, "-c", ASKS, "list.mp4"]
+    if strace:
+        command = [strace, "-f", "-o", "calls", "-e", "trace=open,openat,socket", *command]
+    seen = (tmp_path / "inner.mp4").stat().st_atime_ns
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["DamagedFileError"]
+    assert (tmp_path / "inner.mp4").stat().st_atime_ns == seen
+    if strace:
+        calls = (tmp_path / "calls").read_text()
+        assert "inner.mp4" not in calls
+        assert "AF_INET" not in calls
+
+
+def test_a_frame_is_bounded_before_it_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from covid_datasets.read import video
+
+    monkeypatch.setattr(video, "MAX_VIDEO_PIXELS", 96 * 96 * 10)
+    seen: list[object] = []
+    with pytest.raises(DamagedFileError, match="at most 92,160 pixels"):
+        seen.extend(frames(clip(1, "mp4"), "x.mp4"))
+    monkeypatch.setattr(video, "MAX_FRAME_PIXELS", 96 * 95)
+    with pytest.raises(DamagedFileError, match="frames of at most 9,120 pixels"):
+        list(frames(clip(1, "mp4"), "x.mp4"))

@@ -8,9 +8,9 @@ import io
 import zipfile
 from pathlib import Path
 
-from covid_datasets.builders.phantom import picture
 from PIL import Image
 
+from covid_datasets.phantoms.chest import picture
 from covid_datasets.raw.tree import RawTree
 
 

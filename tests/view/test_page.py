@@ -124,3 +124,15 @@ def card(tmp_path: Path) -> Card:
 )
 def test_page_holds_every_fact(card: Card, fact: str) -> None:
     assert fact in page(card)
+
+
+def test_the_page_says_which_key_is_enough(tmp_path: Path) -> None:
+    text = CARD.replace('"https://example.org/b.csv"', '"kaggle:owner/set@3/b.csv"')
+    text = text.replace('{ url = "https://example.com/a.zip" }', '{ url = "zenodo:12/a.zip", public = true }')
+    path = tmp_path / "made.toml"
+    path.write_text(text.replace('kind = "request"', 'kind = "account"').replace("SHA", "0" * 64), encoding="utf-8")
+    text = page(read_card(path))
+    assert "With a key it is downloaded. Kaggle: make a token at https://www.kaggle.com/settings/api" in text
+    assert "1. `kaggle:owner/set@3/b.csv`, <https://www.kaggle.com/datasets/owner/set/versions/3>\n" in text
+    assert "2. `zenodo:12/a.zip`, <https://zenodo.org/records/12>, for anybody\n" in text
+    assert 'load_dataset("made")' in text

@@ -16,6 +16,7 @@ from covid_datasets.catalog.card import Card, Resource
 from covid_datasets.catalog.cards import catalog_folder
 from covid_datasets.catalog.templates import expand
 from covid_datasets.errors import CatalogError
+from covid_datasets.fetch.hosts import problem_of
 from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.raw.mirror import Mirror, Mirrored
 from covid_datasets.raw.mounts import Look, Mount, Place
@@ -132,6 +133,8 @@ def _problem(resource: Resource) -> str:
     if lost := [key for key in kind.NEEDS if not getattr(resource, key)]:
         return f"key {lost[0]!r}: expected in a resource of the kind {resource.kind!r}, found none"
     given = [key for key in OF_SOME_KINDS if getattr(resource, key)]
+    if wrong := next(filter(None, (problem_of(copy.url) for copy in resource.copies)), ""):
+        return f"key 'copies.url': {wrong}"
     if odd := [key for key in given if key not in (*kind.NEEDS, *kind.TAKES)]:
         return (
             f"key {odd[0]!r}: expected nothing in a resource of the kind {resource.kind!r}, "

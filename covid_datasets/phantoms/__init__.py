@@ -1,0 +1,1 @@
+"""Pictures that are drawn instead of downloaded, the same bytes on every machine; see `chest`."""

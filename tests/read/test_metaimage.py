@@ -1,0 +1,191 @@
+"""MetaImage: the same voxels in the same places as NIfTI, whole or refused, and a header that cannot do harm."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+from covid_datasets.errors import DamagedFileError
+from covid_datasets.measure.image import UndecodableError
+from covid_datasets.measure.volume import measure_volume
+from covid_datasets.read.metaimage import joined, read_header, read_volume
+from covid_datasets.read.slices import axial_slices
+from covid_datasets.schema import Notice, Part
+from tests.nifti import USUAL, nifti
+from tests.raws import Files
+
+HU = np.random.default_rng(0).integers(-1024, 1500, (12, 40, 30)).astype(np.int16)
+LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def mha(
+    voxels: np.ndarray, affine: np.ndarray = USUAL, *, packed: bool = True, data_file: str = "LOCAL", **said: Any
+) -> bytes:
+    """Write voxels by (slice, row, column) as SimpleITK does; the affine is that of NIfTI; ``None`` removes a field."""
+    patient = LPS @ affine
+    sides = np.sqrt((patient[:3, :3] ** 2).sum(axis=0))
+    kinds = {"i1": "CHAR", "u1": "UCHAR", "i2": "SHORT", "u2": "USHORT", "i4": "INT", "f4": "FLOAT", "f8": "DOUBLE"}
+    stored = voxels.tobytes()
+    data = zlib.compress(stored, 1) if packed else stored
+    fields: dict[str, Any] = {
+        "ObjectType": "Image",
+        "NDims": 3,
+        "BinaryData": True,
+        "BinaryDataByteOrderMSB": voxels.dtype.byteorder == ">",
+        "CompressedData": packed,
+        "CompressedDataSize": len(data) if packed else None,
+        "TransformMatrix": " ".join(f"{value:.17g}" for value in (patient[:3, :3] / sides).T.ravel()),
+        "Offset": " ".join(f"{value:.17g}" for value in patient[:3, 3]),
+        "CenterOfRotation": "0 0 0",
+        "AnatomicalOrientation": "RAI",
+        "ElementSpacing": " ".join(f"{value:.17g}" for value in sides),
+        "DimSize": " ".join(map(str, voxels.shape[::-1])),
+        "ElementType": f"MET_{kinds[voxels.dtype.str[1:]]}",
+    }
+    fields |= said
+    lines = [f"{key} = {value}\n" for key, value in fields.items() if value is not None]
+    header = "".join([*lines, f"ElementDataFile = {data_file}\n"]).encode()
+    return header + data if data_file == "LOCAL" else header
+
+
+def slices(files: dict[str, bytes], *masks: Any) -> tuple[list[Part], dict[str, str]]:
+    path = next(path for path in files if path.startswith("a."))
+    found = list(axial_slices(Files(files), path, masks))
+    notices = [item for item in found if isinstance(item, Notice)]
+    return [item for item in found if isinstance(item, Part)], {notice.kind: notice.what for notice in notices}
+
+
+REVERSED = USUAL @ np.diag([1.0, 1.0, -1.0, 1.0])
+OBLIQUE = USUAL.copy()
+OBLIQUE[:3, :3] = USUAL[:3, :3] @ np.array([[0.99, 0, 0.141067], [0, 1, 0], [-0.141067, 0, 0.99]])
+
+
+@pytest.mark.parametrize("affine", [USUAL, REVERSED, OBLIQUE, USUAL[[1, 0, 2, 3]], USUAL[[2, 0, 1, 3]]])
+@pytest.mark.parametrize("packed", [True, False])
+def test_slices_are_those_of_the_same_nifti(affine: np.ndarray, packed: bool) -> None:
+    ours, told = slices({"a.mha": mha(HU, affine, packed=packed)})
+    theirs, also_told = slices({"a.nii.gz": nifti(HU, affine)})
+    assert told == also_told
+    assert len(ours) == len(theirs) > 0
+    for one, other in zip(ours, theirs, strict=True):
+        assert np.array_equal(one.pixels, other.pixels)
+        assert (one.id, one.typical) == (other.id, other.typical)
+        for name in ("position", "orientation", "spacing"):
+            assert one.fields[name] == pytest.approx(other.fields[name], abs=1e-4)
+
+
+def test_slices_stored_from_the_head_down_are_turned() -> None:
+    parts, _ = slices({"a.mha": mha(HU, REVERSED)})
+    assert np.array_equal(parts[0].pixels, HU[-1, ::-1])
+    heights = [part.fields["position"][2] for part in parts]
+    assert heights == sorted(heights)
+
+
+@pytest.mark.parametrize("kind", ["<i2", ">i2", "<i4", ">f4", "<f8"])
+def test_any_type_of_number_gives_the_same(kind: str) -> None:
+    stored = mha(HU.astype(kind))
+    assert np.array_equal(read_volume(stored, "a.mha").voxels, HU)
+    measured = measure_volume(stored, "", "a.mha")
+    assert measured.pixel_hash == measure_volume(nifti(HU), "", "a.nii").pixel_hash
+    assert measured.phash == measure_volume(nifti(HU), "", "a.nii").phash
+
+
+def test_a_header_says_what_it_says() -> None:
+    header = read_header(mha(HU, PatientAge="065Y", PatientSex="F"), "a.mha")
+    assert (header.said["PatientAge"], header.said["PatientSex"]) == ("065Y", "F")
+    assert header.spacing == (0.7, 0.7, 8.0)
+    bare = read_header(mha(HU, TransformMatrix=None, Offset=None), "a.mha")
+    assert (bare.affine, bare.spacing) == (None, (0.7, 0.7, 8.0))
+    assert read_header(mha(HU[None][0], TransformMatrix=None, ElementSpacing=None), "a.mha").spacing == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("skipped", "said"), [(0, None), (100, 100), (77, -1)])
+def test_a_header_with_its_voxels_beside_it(skipped: int, said: int | None) -> None:
+    header = mha(HU, packed=False, data_file="a.raw", HeaderSize=said)
+    files = {"a.mhd": header.rstrip(b"\n"), "a.raw": bytes(skipped) + HU.tobytes()}
+    parts, told = slices(files)
+    assert told == {}
+    assert np.array_equal(np.stack([part.pixels for part in parts]), HU[:, ::-1])
+    packed = mha(HU, data_file="b.zraw")
+    assert len(slices({"a.mhd": packed, "b.zraw": zlib.compress(HU.tobytes(), 1)})[0]) == 12
+
+
+@pytest.mark.parametrize("name", ["../a.raw", "/etc/passwd", "LIST", "slice%03d.raw", "b/a.raw", "..\\a.raw", ""])
+def test_voxels_are_only_looked_for_beside_the_header(name: str) -> None:
+    class Nothing(Files):
+        def read(self, path: str) -> bytes:
+            assert path == "c/a.mhd", f"{path} was opened"
+            return self[path]
+
+    with pytest.raises(DamagedFileError, match="c/a.mhd: expected a whole MetaImage volume"):
+        joined(Nothing({"c/a.mhd": mha(HU, packed=False, data_file=name or " ")}), "c/a.mhd")
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_torn_file_is_refused(packed: bool) -> None:
+    data = mha(HU, packed=packed)
+    for left in (0, 1, 20, 200, len(data) // 2, len(data) - 5, len(data) - 1):
+        with pytest.raises(DamagedFileError, match="a.mha: expected a whole MetaImage volume"):
+            read_volume(data[:left], "a.mha")
+        with pytest.raises(UndecodableError, match="a.mha: "):
+            measure_volume(data[:left], "", "a.mha")
+
+
+def test_one_flipped_bit_is_found() -> None:
+    data = mha(HU)
+    for place in np.random.default_rng(0).integers(len(data) - 20_000, len(data), 20):
+        flipped = bytearray(data)
+        flipped[place] ^= 4
+        with pytest.raises(DamagedFileError):
+            read_volume(bytes(flipped), "a.mha")
+
+
+def test_what_goes_on_is_told_or_refused() -> None:
+    assert "1,234 bytes" in slices({"a.mha": mha(HU, packed=False) + bytes(1234)})[1]["bytes behind the voxels"]
+    with pytest.raises(DamagedFileError, match="which promises"):
+        read_volume(mha(HU) + b"x", "a.mha")
+    with pytest.raises(DamagedFileError, match="no part of the zlib stream"):
+        read_volume(mha(HU, CompressedDataSize=None) + b"x", "a.mha")
+
+
+@pytest.mark.parametrize(
+    ("said", "what"),
+    [
+        ({"DimSize": "30 40 30000"}, "the header promises|bytes of voxels"),
+        ({"DimSize": "30000 30000 30000"}, "54,000,000,000,000 bytes of voxels"),
+        ({"DimSize": "30 40"}, "expected 3 numbers"),
+        ({"DimSize": "30 40 0"}, "expected three axes"),
+        ({"DimSize": "30 40 1e400"}, "expected 3 numbers"),
+        ({"NDims": 2, "DimSize": "30 40"}, "expected three axes"),
+        ({"ElementType": "MET_STRING"}, "expected one of MET_CHAR"),
+        ({"ElementNumberOfChannels": 3}, "3 channels"),
+        ({"BinaryData": False}, "voxels as text"),
+        ({"ElementToIntensityFunctionSlope": 2}, "which no program reads alike"),
+        ({"TransformMatrix": "1 0 0"}, "expected 9 numbers"),
+        ({"Offset": "nan 0 0"}, "expected 3 numbers"),
+        ({"CompressedDataSize": "x"}, "invalid literal"),
+    ],
+)
+def test_a_header_that_lies_is_refused(said: dict[str, Any], what: str) -> None:
+    with pytest.raises(DamagedFileError) as raised:
+        read_volume(mha(HU, **said), "a.mha")
+    assert any(part in str(raised.value) for part in what.split("|")), raised.value
+
+
+def test_a_header_has_an_end() -> None:
+    for endless in (b"a = b\n" * 200_000, b"a" * 1_000_000, b"a = " + b"b" * 1_000_000, b"\n" * 70_000):
+        with pytest.raises(DamagedFileError, match="expected 'name = value'"):
+            read_header(endless, "a.mha")
+
+
+def test_masks_of_either_format_lie_on_either() -> None:
+    labels = np.clip(HU // 300, 0, 4).astype(np.uint8)
+    files = {"a.mha": mha(HU), "m.nii.gz": nifti(labels), "m.mha": mha(labels)}
+    for mask in ("m.nii.gz", "m.mha"):
+        parts, told = slices(files, ("lung", mask, (1, 2)), ("infection", mask, (3,)))
+        assert told == {}
+        assert np.array_equal(np.stack([part.masks["lung"] for part in parts]), np.isin(labels, (1, 2))[:, ::-1])
+        assert np.array_equal(np.stack([part.masks["infection"] for part in parts]), (labels == 3)[:, ::-1])
