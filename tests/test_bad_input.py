@@ -139,9 +139,8 @@ def test_a_file_with_a_wrong_hash_is_dropped_and_told(
     other = chest(9, modality="CXR")
     (tree / IMAGE).write_bytes(other + bytes(max(0, len(files[IMAGE]) - len(other))))
     text = (catalog_folder() / "cohen.toml").read_text()
-    old = 'name = "2020-06-22"\n'
-    assert text.count(old) == 1
-    text = text.replace(old, f'{old}manifest = "tiny.tsv"\n')
+    assert text.count('name = "2020-06-22"\n') == 1
+    text = text.replace('name = "2020-06-22"\n', 'name = "2020-06-22"\nmanifest = "tiny.tsv"\n')
     with installed(tmp_path / "proven", monkeypatch, {"cohen": text}, files=files):
         built = build(tree)
     assert "expected sha256" in told(built, "changed or damaged")[IMAGE]
