@@ -30,7 +30,8 @@ Rows = Mapping[str, list[Mapping[str, str]]]
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
     """Yield a record for each image that is there or that the metadata names, sorted by file name."""
-    workbook = read_xlsx(raw, _WORKBOOK, required=("File name", "Patient ID", "DOI", "Captions"))
+    columns = ("File name", "Patient ID", "Age", "Gender", "Location", "Severity", "DOI", "Captions")
+    workbook = read_xlsx(raw, _WORKBOOK, required=columns)
     table = read_csv(raw, _NEGATIVES, required=("image name", "patient id"))
     yield from (*workbook.notices, *table.notices)
     named = [row for row in workbook.rows if row["File name"].strip()]

@@ -113,18 +113,6 @@ def write_archives(folder: Path) -> None:
         pack(Path(name) / "tree", archive, f"covid-chestxray-dataset-{COMMIT}/")
 
 
-UNTOLD = {
-    **{
-        f"metadata.csv: renamed column {column}": "older versions lack it, so the builder does not ask for it"
-        for column in (
-            *("offset", "sex", "age", "survival", "intubated", "went_icu", "needed_supplemental_O2", "temperature"),
-            *("pO2_saturation", "view", "date", "location", "doi", "license"),
-        )
-    },
-    "annotations/covid-severity-scores.csv: header alone": "no film has a score then, as most films have none",
-    "annotations/covid-severity-scores.csv: duplicate row": "it says the same score twice",
-}
-
 EXPECTED = {
     "images/auntminnie-a-2020_01_28_23_51_6665_2020_01_28_Vietnam_coronavirus.jpeg": Expected(
         "auntminnie-a-2020_01_28_23_51_6665_2020_01_28_Vietnam_coronavirus.jpeg", "2", "covid19", "train"

@@ -114,14 +114,6 @@ def write_archives(folder: Path) -> None:
             served.write_bytes(path.read_bytes())
 
 
-UNTOLD = {
-    **{
-        f"COVID-CT-MetaInfo.xlsx: renamed column {column}": "the builder does not ask for it, and leaves it unknown"
-        for column in ("Age", "Gender", "Location", "Severity")
-    },
-    "NonCOVID-CT-MetaInfo.csv: empty cell image name": "the row becomes a record of the folder",
-}
-
 EXPECTED = {
     "CT_COVID/2020.01.24.919183-p27-132.png": Expected(
         "2020.01.24.919183-p27-132.png", "Patient 1", "covid19", "validation", "train"

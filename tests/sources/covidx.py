@@ -183,16 +183,6 @@ def write_archives(folder: Path) -> None:
     cohen.write_archives(folder)
 
 
-UNTOLD = {
-    f"cohen/{where}": why for where, why in cohen.UNTOLD.items() if where != "metadata.csv: renamed column temperature"
-}
-UNTOLD |= {
-    f"{table}: {damage}": "the builder hands on only what its lists need"
-    for table in ("cohen/metadata.csv", "cohen/annotations/covid-severity-scores.csv", "fig1/metadata.csv", "actmed/metadata.csv",
-                  "annotations/severity_annotations.csv")
-    for damage in ("cut table", "header alone", "duplicate row")
-}  # fmt: skip
-
 EXPECTED = {
     "cohen/images/000016.jpg": Expected("cohen/000016.jpg", "cohen-311a", "pneumonia", "test", "train"),
     "fig1/images/COVID-00003a.jpg": Expected("fig1/COVID-00003a.jpg", "fig1-COVID-00003", "covid19", "train", "train"),

@@ -152,11 +152,6 @@ copies = [{{ url = "https://{HOST}/{REPORTS}/%m-%d-%Y.csv" }}]
 }
 """A report of each header instead of one a day."""
 
-UNTOLD = {
-    f"{LOOKUP}: header alone": "then no place is known, and nothing is compared with it",
-    f"{LOOKUP}: duplicate row": "it says the same of a place twice",
-    **{f"{path}: duplicate row": "a report with a place twice has it twice here" for path in reports()},
-}
 
 EXPECTED = (
     {"date": date(2020, 1, 26), "country": "Algeria", "province": None, "confirmed": 24, "deaths": 24, "revised": True},

@@ -156,11 +156,6 @@ def write_archives(folder: Path) -> None:
         pack(Path(name), base / f"{COMMIT}.zip", f"covid19_pocus_ultrasound-{COMMIT}/")
 
 
-UNTOLD = {
-    f"dataset_metadata.csv: renamed column {column}": "the builder does not ask for it, and leaves it unknown"
-    for column in ("URL (Video Name)", "DOI", "Comments from web site", "Healthy")
-}
-
 EXPECTED = {
     "pocus_videos/convex/Cov-Atlas+(44).gif": Expected("Cov-Atlas+(44).gif", "31", "covid19", "test", "fold-1"),
     # One person with two labels: the publishers' number is kept for both.
