@@ -1,28 +1,29 @@
-"""Check a finished build against its own hashes: every image, every row, and the fingerprint over all."""
+"""Check a finished build against its own hashes: every file, every image, every row, and the fingerprint over all."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from covid_datasets.catalog.layout import is_litter
 from covid_datasets.catalog.published import SPLITS
-from covid_datasets.errors import DamagedFileError
 from covid_datasets.features import arrow_schema
 from covid_datasets.load.stored import split_files
 from covid_datasets.measure.image import UndecodableError, decode, pixel_hash, to_grey
-from covid_datasets.prepare.find import find_build
+from covid_datasets.prepare.find import find_folder
 from covid_datasets.prepare.finish import fingerprint_of
-from covid_datasets.prepare.result import MANIFEST_FILE, Built
+from covid_datasets.prepare.result import Built
 from covid_datasets.prepare.rows import row_digest
+from covid_datasets.prepare.seal import MANIFEST_FILE, SEAL_FILE, changed_files, damaged, read_manifest
 from covid_datasets.prepare.tabular import table_digest
 from covid_datasets.prepare.workers import worker_pool
 from covid_datasets.schema import CONTENT
@@ -60,40 +61,80 @@ def verify(
 ) -> VerifyReport:
     """Check a finished build, by name or by its folder.
 
-    Every image is hashed and every row digested, and both must give the fingerprint in the manifest. With
-    ``pixels``, every image is decoded as well and its pixels are hashed.
+    The manifest must have the digest that lies beside it, and every file the SHA-256 that the manifest names. Every
+    image is hashed and every row digested as well, to name the sample where a file was changed; both must give the
+    fingerprint in the manifest. With ``pixels``, every image is decoded too and its pixels are hashed.
+
+    Raises:
+        DamagedFileError: The manifest was changed, a file is gone, or one that was changed cannot be read at all.
     """
     started = time.perf_counter()
     folder = Path(name)
-    built = (
-        Built.read(folder) if (folder / MANIFEST_FILE).exists() else find_build(str(name), config, cache_dir=cache_dir)
-    )
-    with _whole(built.path, built.path / INDEX_FILE):
-        index = Index.read(built.path)
-    if built.columns:
-        problems, size = _check_table(built, index)
-        seconds = time.perf_counter() - started
-        return VerifyReport(built.id, built.path, built.rows, size, pixels, seconds, tuple(problems))
+    if not ((folder / MANIFEST_FILE).exists() or (folder / SEAL_FILE).exists()):
+        folder = find_folder(str(name), config, cache_dir=cache_dir)
+    manifest = read_manifest(folder)
+    built = Built(path=folder, **manifest["build"])
+    changed = [*changed_files(folder, manifest), *_unknown_files(folder, manifest)]
+    found = _Found()
+    if INDEX_FILE not in dict(changed):  # it says what every row should be: without it nothing else can be told
+        check = _check_table if built.columns else partial(_check_samples, pixels=pixels)
+        found = check(built, Index.read(folder))
+    problems = [*found.problems, *(f"{file}: {what}" for file, what in changed if folder / file not in found.named)]
+    seconds = time.perf_counter() - started
+    return VerifyReport(built.id, folder, built.rows, found.bytes, pixels, seconds, tuple(problems))
+
+
+@dataclass(slots=True)
+class _Found:
+    """What is wrong with the rows, and the files of which this says already that they were changed."""
+
+    problems: list[str] = field(default_factory=list)
+    named: set[Path] = field(default_factory=set)
+    bytes: int = 0
+
+
+def _unknown_files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Find files that no build wrote; what ``datasets`` keeps beside the data, or a file manager, does no harm."""
+    own = {*manifest["files"], MANIFEST_FILE, SEAL_FILE}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        if name not in own and not path.name.startswith(("cache-", "tmp")) and not is_litter(name):
+            yield name, "expected no such file, found one that is not of this build"
+
+
+def _check_samples(built: Built, index: Index, *, pixels: bool) -> _Found:
+    """Digest every row of every file, and say what is not as the index has it."""
     wanted = dict(zip(index.texts("sample_id"), index.texts("row_sha256"), strict=True))
-    problems = []
-    rows = total = 0
+    result = _Found()
     found: dict[str, tuple[str, str]] = {}
     files = [(split, file) for split in SPLITS for file in _files(built.path, split)]
     with worker_pool(None, None) as pool:
         each = map if pool is None else pool.map
-        for (split, _), checked in zip(files, each(partial(_check_file, built.path, pixels), files), strict=True):
-            problems += checked.problems
+        for (split, file), checked in zip(files, each(partial(_check_file, built.path, pixels), files), strict=True):
+            problems = checked.problems
             for sample, digest in checked.digests.items():
                 if sample in found:
                     problems.append(f"{sample}: found twice in the files")
                 if digest != wanted.get(sample):
                     problems.append(f"{sample}: row: expected digest {wanted.get(sample)}, found {digest}")
                 found[sample] = (digest, split)
-            rows, total = rows + len(checked.digests), total + checked.bytes
-    problems += [f"{sample}: expected in the files, found nothing" for sample in sorted(set(wanted) - set(found))]
-    if not problems and fingerprint_of(found) != built.fingerprint:
-        problems.append(f"fingerprint: expected {built.fingerprint}, found {fingerprint_of(found)}")
-    return VerifyReport(built.id, built.path, rows, total, pixels, time.perf_counter() - started, tuple(problems))
+            result.problems += problems
+            result.bytes += checked.bytes
+            if problems:
+                result.named.add(file)
+    lost = sorted(set(wanted) - set(found))
+    result.problems += [f"{sample}: expected in the files, found nothing" for sample in lost]
+    if lost:
+        result.named.update(file for _, file in files)
+    result.problems += _check_fingerprint(built, found, result.problems)
+    return result
+
+
+def _check_fingerprint(built: Built, found: Mapping[str, tuple[str, str]], problems: Sequence[str]) -> list[str]:
+    """Compare the fingerprint, where no row says already what differs."""
+    if problems or (fingerprint := fingerprint_of(found)) == built.fingerprint:
+        return []
+    return [f"fingerprint: expected {built.fingerprint}, found {fingerprint}"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +158,20 @@ def _batches(build: Path, files: Sequence[Path]) -> Iterator[pa.RecordBatch]:
                 yield batch
 
 
-def _check_table(built: Built, index: Index) -> tuple[list[str], int]:
+def _check_table(built: Built, index: Index) -> _Found:
     """Digest the rows of each record of a table, which are stored one record after the other."""
     files = [file for split in built.splits for file in _files(built.path, split)]
     batches = list(_batches(built.path, files))
-    table = pa.Table.from_batches(batches, batches[0].schema if batches else arrow_schema(built.columns))
+    with _whole(built.path, built.path):
+        table = pa.Table.from_batches(batches, batches[0].schema if batches else arrow_schema(built.columns))
+        return _check_records(built, index, table, files)
+
+
+def _check_records(built: Built, index: Index, table: pa.Table, files: Sequence[Path]) -> _Found:
     counts: list[int] = index.table.column("rows").to_pylist()
     names, splits = index.texts("sample_id"), index.texts("split")
-    problems, found, start = [], {}, 0
+    problems: list[str] = []
+    found, start = {}, 0
     for name, split, count, wanted in zip(names, splits, counts, index.texts("row_sha256"), strict=True):
         digest = table_digest(table.slice(start, count))
         found[name] = (digest, split)
@@ -133,27 +180,26 @@ def _check_table(built: Built, index: Index) -> tuple[list[str], int]:
             problems.append(f"{name}: rows: expected digest {wanted}, found {digest}")
     if table.num_rows != start:
         problems.append(f"rows: expected {start:,}, found {table.num_rows:,}")
-    if not problems and fingerprint_of(found) != built.fingerprint:
-        problems.append(f"fingerprint: expected {built.fingerprint}, found {fingerprint_of(found)}")
-    return problems, table.nbytes
+    named = set(files) if problems else set()
+    return _Found([*problems, *_check_fingerprint(built, found, problems)], named, table.nbytes)
 
 
 @contextmanager
 def _whole(build: Path, file: Path) -> Iterator[None]:
-    """Name the file that cannot be read."""
+    """Name the file that cannot be read, or not be understood."""
     try:
         yield
-    except (ValueError, KeyError, OSError) as error:  # pyarrow's own errors are among them
-        raise DamagedFileError(
-            f"{file}: expected the whole file as it was built, found: {error}. Remove {build} and build again."
-        ) from error
+    except Exception as error:  # a file that was changed is any input: what reads it may fail in any way
+        found = str(error) or type(error).__name__
+        raise damaged(build, str(file), "the whole file as it was built", found) from error
 
 
 def _check_file(build: Path, pixels: bool, place: tuple[str, Path]) -> _Checked:
     """Check the rows of one file, in a worker."""
     whole = _Checked({}, 0, [])
     for batch in _batches(build, [place[1]]):
-        found = _check(batch, pixels)
+        with _whole(build, place[1]):
+            found = _check(batch, pixels)
         twice = [f"{sample}: found twice in the files" for sample in found.digests if sample in whole.digests]
         whole = _Checked(
             whole.digests | found.digests, whole.bytes + found.bytes, [*whole.problems, *found.problems, *twice]

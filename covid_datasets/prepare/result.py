@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from covid_datasets.prepare.seal import MANIFEST_FILE as MANIFEST_FILE
+from covid_datasets.prepare.seal import check_files, read_manifest
+
 Verify = Literal["full", "bytes"]
 """How sure a build is: every image decoded and judged, or every byte hashed."""
-MANIFEST_FILE = "manifest.json"
 REPORT_FILE = "report.md"
 
 
@@ -55,8 +56,13 @@ class Built:
 
     @classmethod
     def read(cls, folder: Path) -> Built:
-        """Read the manifest of a finished build."""
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        """Read the manifest of a finished build, whose files are there as they were built.
+
+        Raises:
+            DamagedFileError: The manifest was changed, a file is gone, has another size, or is small and was changed.
+        """
+        manifest = read_manifest(folder)
+        check_files(folder, manifest)
         return cls(path=folder, **manifest["build"])
 
     def to_json(self) -> dict[str, Any]:
@@ -65,8 +71,7 @@ class Built:
 
     def manifest(self) -> dict[str, Any]:
         """Return the whole manifest: inputs, origins of the raw files, files and their hashes, notices."""
-        found: dict[str, Any] = json.loads((self.path / MANIFEST_FILE).read_text(encoding="utf-8"))
-        return found
+        return read_manifest(self.path)
 
     def report(self) -> str:
         """Return the report for people, as Markdown."""
