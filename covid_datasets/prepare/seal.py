@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +66,16 @@ def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
             raise damaged(folder, name, f"SHA-256 {wanted['sha256']}", found)
 
 
-def changed_files(folder: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Hash every file, and yield the name of each that is not as it was built, with what was expected and found.
+def difference(folder: Path, name: str, wanted: Mapping[str, Any]) -> str:
+    """Hash a file; say what was expected of it and what was found, and nothing where it is as it was built.
 
     Raises:
-        DamagedFileError: A file is gone.
+        DamagedFileError: The file is gone.
     """
-    for name, wanted in manifest["files"].items():
-        if (size := _size(folder, name)) != wanted["size"]:
-            yield name, f"expected {wanted['size']:,} bytes, found {size:,}"
-        elif (found := file_digest(folder / name)) != wanted["sha256"]:
-            yield name, f"expected sha256 {wanted['sha256']}, found {found}"
+    if (size := _size(folder, name)) != wanted["size"]:
+        return f"expected {wanted['size']:,} bytes, found {size:,}"
+    found = file_digest(folder / name)
+    return "" if found == wanted["sha256"] else f"expected sha256 {wanted['sha256']}, found {found}"
 
 
 def file_digest(path: Path) -> str:
