@@ -69,6 +69,7 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
         },
         "labels": dict(sorted(labels.items())),
         "dropped": sum(notice.count for notice in notices if notice.dropped),
+        "lost": sum(notice.count for notice in notices if notice.lost),
         "incomplete": incomplete,
         "verify": inputs["verify"],
         "columns": dict(columns),

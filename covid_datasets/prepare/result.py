@@ -31,6 +31,7 @@ class Built:
 
     ``columns`` are those of a table; it is empty where the source has images, whose columns are `schema.COLUMNS`.
     ``patients`` are those who are known, ``None`` where nobody is; ``groups`` are what no split tears apart.
+    ``dropped`` counts what was left out for any reason, ``lost`` those samples of it that should be there.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Built:
     verify: str
     columns: Mapping[str, str] = field(default_factory=dict)
     groups: int = 0
+    lost: int = 0
 
     @property
     def people(self) -> str:
