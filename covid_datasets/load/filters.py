@@ -174,7 +174,10 @@ def _typed(kind: Any, value: Any, classes: int) -> Any:
         raise TypeError(value)
     if isinstance(value, str):
         value = date.fromisoformat(value) if kind.startswith("date") else datetime.fromisoformat(value)
-    return pa.scalar(value, pa.type_for_alias(kind)).as_py()
+    typed = pa.scalar(value, pa.type_for_alias(kind)).as_py()
+    if isinstance(typed, int) and typed != value:  # Arrow cuts 3.5 down to 3
+        raise ValueError(value)
+    return typed
 
 
 def tell_if_empty(filters: Sequence[Filter], tables: Sequence[pa.Table], counts: Sequence[int], kept: int) -> None:
@@ -198,7 +201,8 @@ def _values(name: str, tables: Sequence[pa.Table]) -> str:
     flat = [label_names()[value] if name == "label" and isinstance(value, int) else value for value in flat]
     there = [value for value in flat if value is not None]
     if there and not isinstance(there[0], str | bool):
-        return f"they hold {min(there)} to {max(there)}, and nothing in {len(flat) - len(there):,} rows"
+        unknown = f", and nothing in {len(flat) - len(there):,} rows" if len(flat) > len(there) else ""
+        return f"they hold {min(there)} to {max(there)}{unknown}"
     common = Counter(flat).most_common(_SHOWN + 1)
     found = ", ".join(f"{value!r} ({count:,})" for value, count in common[:_SHOWN])
     return f"found: {found}{', and more' if len(common) > _SHOWN else ''}"

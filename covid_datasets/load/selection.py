@@ -56,9 +56,10 @@ class Selection:
         picked = []
         for wanted in parse_split(spec, sizes):
             parts = self.whole(wanted.split)
-            if wanted.share and None not in self.groups:
-                picked += _share(parts, wanted)
-                if wanted.stop > wanted.start and not any(len(part.rows) for part in picked):
+            if wanted.share and all(of_build is not None for of_build in self.groups):
+                shares = _share(parts, wanted)
+                picked += shares
+                if wanted.stop > wanted.start and not any(len(part.rows) for part in shares):
                     text = f"split {spec!r} is empty: patients stay whole, and no group of theirs is small enough"
                     warnings.warn(text, stacklevel=3)
                 continue
