@@ -6,7 +6,7 @@ What is wrong with a call is said before anything is downloaded or built.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -89,7 +89,7 @@ def test_the_first_argument_has_the_name_that_help_shows(tmp_path: Path) -> None
 
 
 @pytest.fixture
-def phantom(small: SmallSources) -> Iterator[Any]:
+def phantom(small: SmallSources) -> Callable[..., Any]:
     small.build("phantom")
 
     def load(split: Any = "all", **options: Any) -> Any:

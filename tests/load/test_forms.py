@@ -28,8 +28,10 @@ def load(small: SmallSources, name: Any = "phantom", split: Any = "all", **optio
     names = [name] if isinstance(name, str) else name
     configs = [small.build(each).config for each in names]
     config = configs[0] if len(configs) == 1 else None
-    options = {"framework": "numpy", "allow_missing": True, "offline": True} | options
-    return load_dataset(name, config, split, cache_dir=small.cache, **options)
+    options.setdefault("framework", "numpy")
+    options |= {"allow_missing": True, "offline": True}
+    loaded: Any = load_dataset(name, config, split, cache_dir=small.cache, **options)
+    return loaded
 
 
 def ids(rows: Any) -> list[str]:
@@ -67,7 +69,7 @@ def test_every_row_names_its_group(small: SmallSources, framework: str) -> None:
     for scheme in ("patient", "fold-1-of-3"):
         for part in load(small, "covid_ct", None, framework=framework, scheme=scheme).values():
             names, groups = (list(column_of(part, name)) for name in ("sample_id", "group_id"))
-            assert groups == [wanted[name] for name in names] != []
+            assert groups == [wanted[name] for name in names]
 
 
 def column_of(part: Any, name: str) -> Any:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -161,6 +162,7 @@ def test_a_build_that_was_refused_by_pixels_only(built: Built, copy: Path) -> No
 FUZZ = """
 import json, random, sys
 from pathlib import Path
+from typing import Any
 from covid_datasets.load.verify import verify
 from covid_datasets.errors import DamagedFileError
 import pyarrow as pa
@@ -269,7 +271,7 @@ def test_all_that_opens_a_build_refuses_a_damaged_one(tmp_path: Path) -> None:
     built = build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1)
     file = train_file(built.path)
     file.write_bytes(file.read_bytes()[:-8])
-    options = {"config": "small", "cache_dir": tmp_path}
+    options: dict[str, Any] = {"config": "small", "cache_dir": tmp_path}
     calls: list[Callable[[], object]] = [
         lambda: find_build("phantom", **options),
         lambda: load_dataset("phantom", framework="numpy", **options),
