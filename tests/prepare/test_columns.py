@@ -41,7 +41,7 @@ def records(raw):
         location="Here", country="There", date="2020", license="CC0-1.0", source_url="https://x.org", doi="10.1/x",
         series="1", part_index=0, seconds=1.5, position=(1.0, 2.0, 3.0), orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
         spacing=(0.5, 0.5), value_range="8-bit", manufacturer="Maker", scanner_model="One", kernel="B30s", kvp=120,
-        slice_thickness_mm=1, caption="A film.", flags=(), source_row={"a": "b"},
+        slice_thickness_mm=1, hu_slope=1.0, hu_intercept=-1024.0, caption="A film.", flags=(), source_row={"a": "b"},
     )
     yield Record(sample_id="none", image=made("none"), modality="CXR", patient="b", symptoms=(), boxes=())
     yield Record(sample_id="silent", image=made("silent"), modality="CXR", patient="c")
