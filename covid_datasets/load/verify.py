@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,7 +18,7 @@ from covid_datasets.catalog.published import SPLITS
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.features import arrow_schema
 from covid_datasets.load.stored import split_files
-from covid_datasets.measure.image import UndecodableError, decode, pixel_hash, to_grey
+from covid_datasets.measure.image import UndecodableError, decode, looked_at, pixel_hash
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.finish import fingerprint_of
 from covid_datasets.prepare.result import MANIFEST_FILE, Built
@@ -176,16 +176,18 @@ def _check(batch: pa.RecordBatch, pixels: bool) -> _Checked:
             if (sha256 := hashlib.sha256(data).hexdigest()) != row["sha256"]:
                 problems.append(f"{sample}: {kind}: expected sha256 {row['sha256']}, found {sha256}")
             elif pixels and kind == "image" and row["pixel_hash"] is not None:
-                problems += _check_pixels(sample, data.to_pybytes(), row["pixel_hash"])
+                problems += _check_pixels(row, data.to_pybytes())
         digests[sample] = row_digest(
             row | {kind: paths[kind][number] and {"path": paths[kind][number]} for kind in CONTENT}
         )
     return _Checked(digests, total, problems)
 
 
-def _check_pixels(sample: str, data: bytes, wanted: str) -> list[str]:
+def _check_pixels(row: Mapping[str, Any], data: bytes) -> list[str]:
+    sample, wanted = row["sample_id"], row["pixel_hash"]
+    hounsfield = None if row["hu_slope"] is None else (row["hu_slope"], row["hu_intercept"])
     try:
-        found = pixel_hash(to_grey(decode(data)))
+        found = pixel_hash(looked_at(decode(data), hounsfield))
     except UndecodableError as error:
         return [f"{sample}: image: {error}"]
     return [] if found == wanted else [f"{sample}: pixels: expected {wanted}, found {found}"]

@@ -74,7 +74,7 @@ def measure_image(
     image: Image.Image, sha256: str, path: str, hounsfield: tuple[float, float] | None = None
 ) -> Measured:
     """Measure a decoded image."""
-    grey = to_grey(image) if hounsfield is None else _windowed(image, *hounsfield)
+    grey = looked_at(image, hounsfield)
     reduced = grey.reduce(max(1, min(grey.size) // THUMB))
     small = reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR)
     thumb = np.asarray(small.reduce(2))
@@ -93,6 +93,11 @@ def measure_image(
         quality=grade(reasons),
         quality_reasons=tuple(reasons),
     )
+
+
+def looked_at(image: Image.Image, hounsfield: tuple[float, float] | None = None) -> Image.Image:
+    """Make the grey picture that is measured and hashed."""
+    return to_grey(image) if hounsfield is None else _windowed(image, *hounsfield)
 
 
 def _central_square(reduced: Image.Image) -> np.ndarray:
