@@ -18,7 +18,7 @@ from covid_datasets.catalog.layout import is_litter
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.features import arrow_schema
 from covid_datasets.load.stored import split_files
-from covid_datasets.measure.image import UndecodableError, decode, pixel_hash, to_grey
+from covid_datasets.measure.image import UndecodableError, decode, grey_of, pixel_hash
 from covid_datasets.prepare.find import find_folder
 from covid_datasets.prepare.finish import fingerprint_of
 from covid_datasets.prepare.result import Built
@@ -235,16 +235,17 @@ def _check(batch: pa.RecordBatch, *, pixels: bool, contents: bool) -> tuple[dict
             if contents and (sha256 := hashlib.sha256(data).hexdigest()) != row["sha256"]:
                 problems.append(f"{sample}: {kind}: expected sha256 {row['sha256']}, found {sha256}")
             elif pixels and kind == "image" and row["pixel_hash"] is not None:
-                problems += _check_pixels(sample, data.to_pybytes(), row["pixel_hash"])
+                problems += _check_pixels(row, data.to_pybytes())
         digests[sample] = row_digest(
             row | {kind: paths[kind][number] and {"path": paths[kind][number]} for kind in CONTENT}
         )
     return digests, problems, total
 
 
-def _check_pixels(sample: str, data: bytes, wanted: str) -> list[str]:
+def _check_pixels(row: dict[str, Any], data: bytes) -> list[str]:
+    sample, wanted, slope, intercept = (row[name] for name in ("sample_id", "pixel_hash", "hu_slope", "hu_intercept"))
     try:
-        found = pixel_hash(to_grey(decode(data)))
+        found = pixel_hash(grey_of(decode(data), None if slope is None else (slope, intercept)))
     except UndecodableError as error:
         return [f"{sample}: image: {error}"]
     return [] if found == wanted else [f"{sample}: pixels: expected {wanted}, found {found}"]

@@ -17,7 +17,8 @@ from typing import Any
 from covid_datasets.catalog.cards import choose
 from covid_datasets.disk import check_space, make_folder, publish_folder, remove_folder
 from covid_datasets.errors import CacheError, UsageError
-from covid_datasets.lock import Lock, read_holder
+from covid_datasets.holder import read_holder
+from covid_datasets.lock import Lock
 from covid_datasets.prepare.completeness import check_complete
 from covid_datasets.prepare.finish import finish
 from covid_datasets.prepare.inputs import key_of

@@ -71,7 +71,7 @@ def test_hugging_face(small: SmallSources) -> None:
         assert np.array_equal(np.asarray(row["image"]), other["image"])
         assert part.features["label"].int2str(row["label"]) == label_names()[other["label"]]
     assert len(part.filter(lambda row: row["modality"] == "CT").map(lambda row: {"twice": row["width"] * 2})) > 0
-    empty = load(small, "cohen", "validation")
+    empty = load(small, "cohen", "validation", sample_id="cohen/nobody")
     assert (len(empty), empty.features) == (0, whole["train"].features)
 
 
