@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from argparse import Namespace
 from collections import Counter
@@ -11,9 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import covid_datasets as api
-from covid_datasets.cli.show import counts_text, print_json, print_markdown, print_table
+from covid_datasets.cli.show import (
+    counts_text,
+    print_csv,
+    print_file,
+    print_json,
+    print_markdown,
+    print_table,
+    print_text,
+)
 from covid_datasets.disk import whole
 from covid_datasets.errors import IntegrityError, UsageError
+from covid_datasets.harmless import visible
 from covid_datasets.prepare.result import REPORT_FILE
 from covid_datasets.progress import amount
 
@@ -55,7 +63,7 @@ def run_check(arguments: Namespace) -> int:
     if arguments.json:
         print_json(found.to_json())
     else:
-        print(found)
+        print_text(found)
     return 0 if found.ok else IntegrityError.exit_code
 
 
@@ -104,7 +112,7 @@ def accepts(arguments: Namespace, name: str) -> bool:
 
     if not (terms := terms_to_accept(choose(name).card, Settings.resolve(arguments.cache_dir))):
         return True
-    print(f"{terms}\n\nDo you accept them? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{visible(terms)}\n\nDo you accept them? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -126,14 +134,14 @@ def run_splits(arguments: Namespace) -> int:
             raise UsageError(
                 "--fail-on-leak: expected with a scheme to audit, found --propose, which places groups whole"
             )
-        print(api.propose_splits(arguments.id, beside=arguments.beside, **place), end="")
+        print_file(api.propose_splits(arguments.id, beside=arguments.beside, **place))
         return 0
     rows = api.load_splits(arguments.id, arguments.scheme, **place).to_pylist()
     audit = api.audit(arguments.id, arguments.scheme, **place)
     code = IntegrityError.exit_code if arguments.fail_on_leak and audit.leaks else 0
     if arguments.csv:
         print_csv(rows)
-        print(audit, file=sys.stderr)
+        print(visible(str(audit)), file=sys.stderr)
         return code
     counts = count_splits(rows)
     if arguments.json:
@@ -143,7 +151,7 @@ def run_splits(arguments: Namespace) -> int:
         [{"split": name, **split, "labels": counts_text(split["labels"])} for name, split in counts.items()],
         ("split", "rows", "patients", "groups", "labels"),
     )
-    print(f"\n{audit}")
+    print_text(f"\n{audit}")
     return code
 
 
@@ -177,7 +185,7 @@ def run_verify(arguments: Namespace) -> int:
         state = f"{what} are as built" if report.ok else f"{len(report.problems):,} problem(s)"
         print(f"{arguments.id}: {state} ({report.rows:,} rows, {amount(report.bytes)}, {report.seconds:.1f} s)")
         for problem in report.problems:
-            print(f"  {problem}")
+            print_text(f"  {problem}")
     return 0 if report.ok else IntegrityError.exit_code
 
 
@@ -247,7 +255,7 @@ def run_manifest(arguments: Namespace) -> int:
     elif arguments.out:
         print(f"{arguments.out}: {len(files):,} files, {amount(sum(file.size or 0 for file in files))}")
     else:
-        print(manifest_text(files), end="")
+        print_file(manifest_text(files))
     return 0
 
 
@@ -268,15 +276,7 @@ def print_facts(facts: Mapping[str, object]) -> None:
     """Print names and values, aligned."""
     width = max(map(len, facts))
     for name, value in facts.items():
-        print(f"{name.ljust(width)}  {value}")
-
-
-def print_csv(rows: Sequence[Mapping[str, object]]) -> None:
-    """Print rows as CSV."""
-    if rows:
-        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        print_text(f"{name.ljust(width)}  {value}")
 
 
 def count_splits(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from covid_datasets.harmless import csv_cell, visible
+
 SHORT = 20
 """Cells up to this length are never broken where the terminal is too narrow for a table."""
+
+
+def print_text(text: object) -> None:
+    """Print lines for people; what a source wrote into them is shown as what it is."""
+    print(visible(str(text)))
+
+
+def print_file(content: str) -> None:
+    """Print what is to become a file: exactly, but where somebody looks at it."""
+    print(visible(content, keep="\n\t") if sys.stdout.isatty() else content, end="")
 
 
 def print_json(value: object) -> None:
@@ -19,7 +32,7 @@ def print_json(value: object) -> None:
 
 def print_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
     """Print rows under the names of their columns; numbers to the right."""
-    cells = [[_text(row.get(column)) for column in columns] for row in rows]
+    cells = [[visible(_text(row.get(column)), keep="") for column in columns] for row in rows]
     numbers = [all(isinstance(row.get(column), int | float) for row in rows) for column in columns]
     if sys.stdout.isatty():
         _print_rich(columns, cells, numbers)
@@ -33,9 +46,17 @@ def print_markdown(text: str) -> None:
         from rich.console import Console
         from rich.markdown import Markdown
 
-        Console().print(Markdown(text))
+        Console().print(Markdown(visible(text)))
     else:
-        print(text)
+        print_text(text)
+
+
+def print_csv(rows: Sequence[Mapping[str, object]]) -> None:
+    """Print rows as CSV, for programs and for spreadsheets."""
+    if rows:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(rows[0])
+        writer.writerows([csv_cell(cell) for cell in row.values()] for row in rows)
 
 
 def counts_text(counts: Mapping[str, int]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -40,7 +41,7 @@ def worker_pool(executor: Executor | None, num_proc: int | None) -> Iterator[Exe
         yield None
     elif sys.platform == "linux":
         fork = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(workers, fork, initializer=_end_with_parent) as processes:
+        with ProcessPoolExecutor(workers, fork, initializer=_prepare_worker) as processes:
             processes.submit(os.getpid).result()  # the first task starts them all
             yield processes
     else:
@@ -48,8 +49,13 @@ def worker_pool(executor: Executor | None, num_proc: int | None) -> Iterator[Exe
             yield threads
 
 
-def _end_with_parent() -> None:
-    """Let a worker die with the process that started it; after a ``kill -9`` it would wait for work for ever."""
+def _prepare_worker() -> None:
+    """Let a worker die with the process that started it; after a ``kill -9`` it would wait for work for ever.
+
+    Ctrl-C in a terminal reaches workers too: they end without a word, and the process that started them says it.
+    """
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)
 
     def watch() -> None:
         parent = multiprocessing.parent_process()
