@@ -20,6 +20,7 @@ from covid_datasets.errors import CacheError, UsageError
 from covid_datasets.lock import Lock, read_holder
 from covid_datasets.prepare.completeness import check_complete
 from covid_datasets.prepare.finish import finish
+from covid_datasets.prepare.growth import Growth
 from covid_datasets.prepare.inputs import key_of
 from covid_datasets.prepare.pieces import Place
 from covid_datasets.prepare.plan import Plan
@@ -170,8 +171,9 @@ def _write_pieces(
         # The output is as large as the bytes that go in: what cannot end is not begun.
         check_space(place.pieces, plan.bytes + plan.bytes // 20 - have, SPARE_BYTES)
         with progress(f"Building {source.choice.card.id}", total_bytes=plan.bytes) as display, telling(job.work):
-            display.add("build", plan.bytes)
-            run_tasks(source.tasks(plan, place), pool, display, lambda: _proceed(lock))
+            growth = Growth(plan.pieces, attempt, display)
+            with growth.watched():
+                run_tasks(source.tasks(plan, place), pool, growth, lambda: _proceed(lock))
     return place.pieces, plan.without_records()  # before the index takes the place of the records in memory
 
 
