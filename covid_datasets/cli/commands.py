@@ -12,7 +12,9 @@ from typing import Any
 import covid_datasets as api
 from covid_datasets.cli.show import (
     counts_text,
+    error_json,
     print_csv,
+    print_error,
     print_file,
     print_json,
     print_markdown,
@@ -20,9 +22,9 @@ from covid_datasets.cli.show import (
     print_text,
 )
 from covid_datasets.disk import whole
-from covid_datasets.errors import IntegrityError, UsageError
+from covid_datasets.errors import CovidDatasetsError, IntegrityError, UsageError
 from covid_datasets.harmless import visible
-from covid_datasets.prepare.result import REPORT_FILE
+from covid_datasets.prepare.result import REPORT_FILE, Built
 from covid_datasets.progress import amount
 
 OVERLAP = ("first", "second", "kind", "proven", "first_label", "second_label", "evidence")
@@ -38,7 +40,8 @@ def run_list(arguments: Namespace) -> int:
     for row in rows:
         if row["same_as"]:
             row["access"] = f"as {row['same_as']}"
-    print_table(rows, LISTED)
+        row["modalities"] = row["modalities"] or "table"
+    print_table(rows, LISTED, cut="title", wide=("versions",))
     if not rows:
         wanted = " and ".join(filter(None, (arguments.modality, arguments.access)))
         print(f"no source: none is known with {wanted}", file=sys.stderr)
@@ -68,9 +71,41 @@ def run_check(arguments: Namespace) -> int:
 
 
 def run_build(arguments: Namespace) -> int:
-    """Build a source and sum up what came out."""
-    built = api.build_dataset(
-        arguments.id,
+    """Build sources one after the other and sum up what came out; one that fails does not hold up the rest."""
+    if len(arguments.ids) == 1:
+        built = _build(arguments, arguments.ids[0])
+        if arguments.json:
+            print_json(built.to_json())
+        else:
+            _print_built(built)
+        return 0
+    if arguments.data_dir is not None:
+        raise UsageError(f"--data-dir: expected with one source, found {len(arguments.ids)}; build them one by one")
+    answers: list[dict[str, Any]] = []
+    codes: list[int] = []
+    for name in arguments.ids:
+        try:
+            built = _build(arguments, name)
+        except CovidDatasetsError as error:
+            print(f"{visible(name)}: ", end="", file=sys.stderr)
+            print_error(error)
+            answers.append({"id": name} | error_json(error))
+            codes.append(error.exit_code)
+            continue
+        answers.append(built.to_json())
+        if not arguments.json:
+            _print_built(built)
+            print()
+    if arguments.json:
+        print_json(answers)
+    if codes:
+        print(f"{len(codes):,} of {len(arguments.ids):,} sources were not built", file=sys.stderr)
+    return codes[0] if codes else 0
+
+
+def _build(arguments: Namespace, name: str) -> Built:
+    return api.build_dataset(
+        name,
         arguments.config,
         data_dir=arguments.data_dir,
         cache_dir=arguments.cache_dir,
@@ -79,11 +114,11 @@ def run_build(arguments: Namespace) -> int:
         allow_missing=arguments.allow_missing,
         mirror=arguments.mirror,
         offline=arguments.offline,
-        accept_licence=accepts(arguments, arguments.id),
+        accept_licence=accepts(arguments, name),
     )
-    if arguments.json:
-        print_json(built.to_json())
-        return 0
+
+
+def _print_built(built: Built) -> None:
     incomplete = "  INCOMPLETE: files of the source are missing" if built.incomplete else ""
     people = f" of {built.people}" if built.people else ""
     print_facts(
@@ -98,7 +133,6 @@ def run_build(arguments: Namespace) -> int:
             "took": f"{built.seconds:.1f} s",
         }
     )
-    return 0
 
 
 def accepts(arguments: Namespace, name: str) -> bool:
@@ -120,7 +154,7 @@ def run_path(arguments: Namespace) -> int:
     """Print the folder of a finished build, and nothing else."""
     built = api.find_build(arguments.id, arguments.config, cache_dir=arguments.cache_dir, data_dir=arguments.data_dir)
     if arguments.json:
-        print_json({"path": built.path})
+        print_json({"path": built.path, "fingerprint": built.fingerprint})
     else:
         print(built.path)
     return 0
@@ -176,17 +210,25 @@ def run_overlaps(arguments: Namespace) -> int:
 
 
 def run_verify(arguments: Namespace) -> int:
-    """Check a finished build."""
+    """Check a finished build, and whether it is the one that somebody else had."""
     report = api.verify(arguments.id, pixels=arguments.pixels, config=arguments.config, cache_dir=arguments.cache_dir)
+    found = Built.read(report.path).fingerprint if report.ok else None  # of a damaged build it would prove nothing
+    differs = found is not None and not found.startswith(arguments.fingerprint or "")
     if arguments.json:
-        print_json(report.to_json())
+        print_json(report.to_json() | {"fingerprint": found, "ok": report.ok and not differs})
     else:
         what = "bytes and pixels" if arguments.pixels else "bytes"
         state = f"{what} are as built" if report.ok else f"{len(report.problems):,} problem(s)"
         print(f"{arguments.id}: {state} ({report.rows:,} rows, {amount(report.bytes)}, {report.seconds:.1f} s)")
         for problem in report.problems:
             print_text(f"  {problem}")
-    return 0 if report.ok else IntegrityError.exit_code
+        if found:
+            print(f"fingerprint {found}")
+        if found and arguments.fingerprint and not differs:
+            print("the same data as the fingerprint that was given")
+    if differs:
+        print(f"fingerprint: expected {arguments.fingerprint}, found {found}: other data", file=sys.stderr)
+    return 0 if report.ok and not differs else IntegrityError.exit_code
 
 
 def run_mirror(arguments: Namespace) -> int:

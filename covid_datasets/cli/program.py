@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from covid_datasets.cli.parser import make_parser
-from covid_datasets.errors import CovidDatasetsError
+from covid_datasets.cli.show import error_json, print_error, print_json
+from covid_datasets.errors import CovidDatasetsError, UsageError
 from covid_datasets.harmless import visible
 
 INTERRUPTED = 130
@@ -20,7 +21,10 @@ PIPE_CLOSED = 141
 
 def run(argv: Sequence[str] | None) -> int:
     """Run one command and return its exit code."""
-    arguments = make_parser().parse_args(argv)
+    parser, words = make_parser(), sys.argv[1:] if argv is None else argv
+    if not words:  # a wrong command line, as in a script whose variable is empty; and a person who asks what there is
+        parser.exit(UsageError.exit_code, parser.format_help())
+    arguments = parser.parse_args(words)
     try:
         with _plain_warnings():
             code = _run(arguments)
@@ -59,9 +63,7 @@ def _run(arguments: Namespace) -> int:
         code: int = arguments.run(arguments)
     except CovidDatasetsError as error:
         if arguments.json:
-            from covid_datasets.cli.show import print_json
-
-            print_json({"error": type(error).__name__, "message": str(error), "exit_code": error.exit_code})
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+            print_json(error_json(error))
+        print_error(error)
         return error.exit_code
     return code
