@@ -186,16 +186,25 @@ def progress(
         enabled: Whether to show anything; ``None`` asks ``COVID_DATASETS_PROGRESS`` (``0`` is silent).
         unit: What is counted.
     """
-    if enabled is None:
-        enabled = os.environ.get("COVID_DATASETS_PROGRESS", "1").strip().lower() not in {"0", "false", "no", "off"}
     kind: type[Display] = Display
-    if enabled:
+    if is_wanted() if enabled is None else enabled:
         kind = NotebookDisplay if in_notebook() else RichDisplay if sys.stderr.isatty() else PlainDisplay
     display = kind(title, unit, total_bytes)
     try:
         yield display
     finally:
         display.close()
+
+
+def tell(text: str) -> None:
+    """Say one sentence where progress is shown."""
+    if text and is_wanted():
+        print(visible(text), file=sys.stderr, flush=True)
+
+
+def is_wanted() -> bool:
+    """Tell whether to show anything: ``COVID_DATASETS_PROGRESS=0`` is silent."""
+    return os.environ.get("COVID_DATASETS_PROGRESS", "1").strip().lower() not in {"0", "false", "no", "off"}
 
 
 def in_notebook() -> bool:

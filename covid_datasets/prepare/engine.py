@@ -22,12 +22,13 @@ from covid_datasets.prepare.completeness import check_complete
 from covid_datasets.prepare.finish import finish
 from covid_datasets.prepare.growth import Growth
 from covid_datasets.prepare.inputs import key_of
+from covid_datasets.prepare.needs import before_build, before_download
 from covid_datasets.prepare.pieces import Place
 from covid_datasets.prepare.plan import Plan
 from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
 from covid_datasets.prepare.source import Source, open_source
 from covid_datasets.prepare.workers import run_tasks, telling, worker_pool
-from covid_datasets.progress import progress
+from covid_datasets.progress import progress, tell
 from covid_datasets.settings import Settings
 
 SPARE_BYTES = 64 << 20
@@ -82,6 +83,8 @@ def build_dataset(
         )
     settings = Settings.resolve(cache_dir, mirror, offline)
     how: dict[str, Any] = {"verify": verify, "allow_missing": allow_missing, "accept_licence": accept_licence}
+    if data_dir is None:
+        tell(before_download(choice, settings))
     source = open_source(choice, settings, data_dir=data_dir, **how)
     job = _Job(source, source.inputs(), settings.prepared, shard_bytes, started)
     while not _is_built(job.final) or job.work.exists():
@@ -169,7 +172,9 @@ def _write_pieces(
         make_folder(place.pieces)
         have = sum(path.stat().st_size for path in place.pieces.glob("*/*.arrow"))
         # The output is as large as the bytes that go in: what cannot end is not begun.
-        check_space(place.pieces, plan.bytes + plan.bytes // 20 - have, SPARE_BYTES)
+        needed = plan.bytes + plan.bytes // 20 - have
+        tell(before_build(plan, max(needed, 0), job.prepared))
+        check_space(place.pieces, needed, SPARE_BYTES)
         with progress(f"Building {source.choice.card.id}", total_bytes=plan.bytes) as display, telling(job.work):
             growth = Growth(plan.pieces, attempt, display)
             with growth.watched():
