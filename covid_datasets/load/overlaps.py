@@ -44,8 +44,8 @@ def overlaps(names: Sequence[str], *, cache_dir: str | os.PathLike[str] | None =
     index = Index.join([built.path for built in builds])
     pictures = _Pictures(builds)
     with progress("Comparing", unit="pairs") as display:
-        rows = sum(built.rows for built in builds)
-        display.note(f"{rows:,} rows of {', '.join(names)}, all with all; then the pictures of one name")
+        count = sum(built.rows for built in builds)
+        display.note(f"{count:,} rows of {', '.join(names)}, all with all; then the pictures of one name")
         display.add("pairs", None)
 
         def likeness(first: int, second: int) -> float | None:
