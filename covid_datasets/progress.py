@@ -29,6 +29,8 @@ class Display:
 
     def __init__(self, title: str, unit: Unit = "bytes", total: int | None = None) -> None:
         """Start at nothing done."""
+        self._began = time.monotonic()
+        self._at_start: int | None = None
         self.title = visible(title, keep="")
         self.unit: Unit = unit
         self._total = total
@@ -74,6 +76,13 @@ class Display:
     def _show(self, task: str) -> None:
         """Draw; called with the lock held."""
 
+    def _told(self) -> str:
+        """Say how far things are; what was there at the start took no time."""
+        if self._at_start is None:
+            self._at_start = self.done
+        rate = max(self.done - self._at_start, 0) / max(time.monotonic() - self._began, 1e-3)
+        return describe(self.done, self.total, rate, self.unit)
+
 
 class PlainDisplay(Display):
     """A line on stderr at most every ten seconds: for logs, batch jobs and pipes."""
@@ -81,32 +90,26 @@ class PlainDisplay(Display):
     def __init__(self, title: str, unit: Unit = "bytes", total: int | None = None) -> None:
         """Start the clock, so that short work stays silent."""
         super().__init__(title, unit, total)
-        self._start = self._last = time.monotonic()
-        self._at_start: int | None = None
+        self._last = self._began
 
     def note(self, text: str) -> None:
         """Print the sentence."""
         print(f"{self.title}: {visible(text)}", file=sys.stderr, flush=True)
 
     def _show(self, task: str) -> None:
-        if self._at_start is None:
-            self._at_start = self.done
-        now = time.monotonic()
-        if now - self._last < PLAIN_EVERY:
-            return
-        self._last = now
-        rate = max(self.done - self._at_start, 0) / (now - self._start)
-        print(f"{self.title}: {describe(self.done, self.total, rate, self.unit)}", file=sys.stderr, flush=True)
+        told, now = self._told(), time.monotonic()
+        if now - self._last >= PLAIN_EVERY:
+            self._last = now
+            print(f"{self.title}: {told}", file=sys.stderr, flush=True)
 
 
 class NotebookDisplay(Display):
     """One line under the cell that is written anew; needs no widgets, and the last one is saved with the notebook."""
 
     def __init__(self, title: str, unit: Unit = "bytes", total: int | None = None) -> None:
-        """Start the clock."""
+        """Start without a line."""
         super().__init__(title, unit, total)
-        self._start = time.monotonic()
-        self._last = -NOTEBOOK_EVERY
+        self._last = self._began - NOTEBOOK_EVERY
         self._name = f"covid_datasets-{uuid.uuid4().hex}"
         self._is_there = False
 
@@ -118,13 +121,12 @@ class NotebookDisplay(Display):
         """Leave a line that says what was done."""
         with self._lock:
             if self._is_there:
-                self._draw(f"{so_far(self.done, self.total, self.unit)} in {time.monotonic() - self._start:.1f} s")
+                self._draw(f"{so_far(self.done, self.total, self.unit)} in {time.monotonic() - self._began:.1f} s")
 
     def _show(self, task: str) -> None:
-        now = time.monotonic()
+        told, now = self._told(), time.monotonic()
         if now - self._last >= NOTEBOOK_EVERY:
-            rate = self.done / max(now - self._start, 1e-3)
-            self._draw(describe(self.done, self.total, rate, self.unit))
+            self._draw(told)
             self._last = now
 
     def _draw(self, text: str) -> None:
@@ -158,20 +160,21 @@ class RichDisplay(Display):
 
     def _start(self) -> Progress:
         if self._bars is None:
-            self._bars = _rich_bars(self.unit)
-            self._whole = self._bars.add_task(self.title, total=None)
+            self._bars = _rich_bars()
+            self._whole = self._bars.add_task(self.title, total=None, told="")
             self._bars.start()
         return self._bars
 
     def _show(self, task: str) -> None:
         bars = self._start()
         if task not in self._ids:
-            self._ids[task] = bars.add_task(f"  {visible(task, keep='')}", total=None, visible=False)
+            self._ids[task] = bars.add_task(f"  {visible(task, keep='')}", total=None, visible=False, told="")
         done, total = self._done[task], self._totals[task]
         several = len(self._totals) > 1
-        bars.update(self._ids[task], completed=done, total=total, visible=several and done != total)
+        told = so_far(done, total, self.unit)
+        bars.update(self._ids[task], completed=done, total=total, visible=several and done != total, told=told)
         if self._whole is not None:
-            bars.update(self._whole, completed=self.done, total=self.total)
+            bars.update(self._whole, completed=self.done, total=self.total, told=self._told())
 
 
 @contextmanager
@@ -253,21 +256,9 @@ def amount(value: float, unit: Unit = "bytes") -> str:
     return f"{value:.1f} TB"
 
 
-def _rich_bars(unit: Unit) -> Progress:
+def _rich_bars() -> Progress:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    counts: list[ProgressColumn] = (
-        [DownloadColumn(), TransferSpeedColumn()] if unit == "bytes" else [MofNCompleteColumn()]
-    )
-    text = TextColumn("{task.description}", markup=False)
-    return Progress(text, BarColumn(), *counts, TimeRemainingColumn(), console=Console(stderr=True))
+    what, how_far = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[told]"))
+    return Progress(what, BarColumn(), how_far, console=Console(stderr=True))

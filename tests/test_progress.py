@@ -46,11 +46,9 @@ def screens(monkeypatch: pytest.MonkeyPatch) -> list[Screen]:
     return made
 
 
-@pytest.mark.parametrize("name", ["phantom", "covid_ct"])
-def test_the_bar_of_a_build_ends_at_its_end(name: str, screens: list[Screen], tmp_path: Path, mirror: Path) -> None:
+def test_the_bar_of_a_build_ends_at_its_end(screens: list[Screen], tmp_path: Path) -> None:
     """Pictures that are made here, with masks, are larger than planned; the bar counts what the plan counts."""
-    options: dict[str, Any] = {"mirror": str(mirror), "offline": True, "allow_missing": True}
-    engine.build_dataset(name, cache_dir=tmp_path, num_proc=1, shard_bytes=1 << 19, **options)
+    engine.build_dataset("phantom", cache_dir=tmp_path, num_proc=1, shard_bytes=1 << 19)
     (screen,) = screens
     done = [done for done, _ in screen.seen]
     assert {total for _, total in screen.seen} == {done[-1]}

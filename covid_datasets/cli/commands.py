@@ -26,6 +26,7 @@ from covid_datasets.errors import CovidDatasetsError, IntegrityError, UsageError
 from covid_datasets.harmless import visible
 from covid_datasets.prepare.result import REPORT_FILE, Built
 from covid_datasets.progress import amount
+from covid_datasets.settings import Settings
 
 OVERLAP = ("first", "second", "kind", "proven", "first_label", "second_label", "evidence")
 LISTED = ("id", "title", "modalities", "images", "patients", "access", "versions")
@@ -142,7 +143,6 @@ def accepts(arguments: Namespace, name: str) -> bool:
         return bool(arguments.accept_licence)
     from covid_datasets.catalog.cards import choose
     from covid_datasets.raw.terms import terms_to_accept
-    from covid_datasets.settings import Settings
 
     if not (terms := terms_to_accept(choose(name).card, Settings.resolve(arguments.cache_dir))):
         return True
@@ -262,8 +262,9 @@ def run_cache(arguments: Namespace) -> int:
         print_json(entries)
         return 0
     rows = [{"kind": e.kind, "name": e.name, "size": amount(e.bytes), "note": e.note, "path": e.path} for e in entries]
-    print_table(rows, ("kind", "name", "size", "note", "path"))
-    print(f"\n{amount(sum(entry.bytes for entry in entries))} in all")
+    print_table(rows, ("kind", "name", "size", "note", "path"), wide=("path",))
+    place = Settings.resolve(arguments.cache_dir).cache
+    print_text(f"\n{amount(sum(entry.bytes for entry in entries))} in all, in {place}")
     return 0
 
 
@@ -271,7 +272,6 @@ def run_new(arguments: Namespace) -> int:
     """Write the skeleton of a source."""
     from covid_datasets.contribute.new import write_skeleton
     from covid_datasets.contribute.probe import probe
-    from covid_datasets.settings import Settings
 
     found = probe(arguments.probe, arguments.root, Settings.resolve(arguments.cache_dir)) if arguments.probe else None
     written = write_skeleton(arguments.id, arguments.checkout, kind=arguments.kind, found=found)

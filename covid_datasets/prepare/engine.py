@@ -17,6 +17,7 @@ from typing import Any
 from covid_datasets.catalog.cards import choose
 from covid_datasets.disk import check_space, make_folder, publish_folder
 from covid_datasets.errors import CacheError, UsageError
+from covid_datasets.harmless import visible
 from covid_datasets.lock import Lock, read_holder
 from covid_datasets.prepare.completeness import check_complete
 from covid_datasets.prepare.finish import finish
@@ -134,7 +135,7 @@ def _is_built(final: Path) -> bool:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(visible(text), file=sys.stderr)
 
 
 def _proceed(lock: Lock) -> None:
