@@ -11,13 +11,13 @@ import bz2
 import io
 import lzma
 import os
-import zipfile
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Protocol
 
 from covid_datasets.errors import CovidDatasetsError, DamagedFileError, NotThereError
+from covid_datasets.raw import handles
 from covid_datasets.raw.folders import Folder
 from covid_datasets.raw.gunzip import Gunzip
 from covid_datasets.raw.handles import Inside, OnDisk, Source, SourceFile
@@ -31,6 +31,7 @@ UNREADABLE = {".rar": "a RAR archive", ".7z": "a 7z archive", ".z01": "a part of
 """Archives of kinds that are not read: a file with such a name is told, with what to do about it."""
 REMEMBERED = 4096
 """Archives whose lists are remembered in a process."""
+_CHUNK = 1 << 20
 _UNREADABLE_HEADS = {b"Rar!": ".rar", b"7z\xbc\xaf": ".7z", b"PK\x07\x08": ".z01"}
 
 
@@ -108,7 +109,23 @@ def _listed(location: Location, mtime_ns: int, outer_size: int) -> Archive:
     size = parent.size(name)
     if size is None:
         raise NotThereError(f"{shown}: expected an archive, found nothing")
-    return _list(Inside(parent, name, size), shown)
+    source = Inside(parent, name, size)
+    listed = _list(source, shown)
+    if size > handles.HOLD_BYTES and not isinstance(listed, Zip):
+        _check_whole(parent, name, shown)
+    return listed
+
+
+def _check_whole(parent: Archive, name: str, shown: str) -> None:
+    """Read a large inner archive once, in order: whoever seeks in a member is not told that its checksum is wrong."""
+    try:
+        with parent.open(name) as stream:
+            while stream.read(_CHUNK):
+                pass
+    except CovidDatasetsError:
+        raise
+    except Exception as error:
+        raise DamagedFileError(f"{shown}: it is damaged ({error}): fetch it again") from error
 
 
 def _list(source: Source, shown: str) -> Archive:
@@ -119,7 +136,7 @@ def _list(source: Source, shown: str) -> Archive:
         if suffix := _UNREADABLE_HEADS.get(head[:4]):
             raise DamagedFileError(unreadable_text(shown, UNREADABLE[suffix]))
         if head.startswith(b"PK"):
-            return Zip(zipfile.ZipFile(stream), shown)
+            return Zip(io.BufferedReader(stream), shown)
         return Tar(_inflated(stream, head), shown, source.size)
     except CovidDatasetsError:
         raise
