@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 from covid_datasets.catalog.cards import choose
 from covid_datasets.errors import NotBuiltError
 from covid_datasets.prepare.inputs import FORMAT, declared_inputs, folder_signature, outdated
 from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
-from covid_datasets.settings import Settings
+from covid_datasets.settings import Settings, given_data
 
 
 def find_build(
@@ -29,7 +28,7 @@ def find_build(
     """
     choice = choose(name, config)
     folder = Settings.resolve(cache_dir).prepared / choice.card.id / choice.version / choice.config
-    raw = {} if data_dir is None else {"raw": folder_signature(Path(data_dir))}
+    raw = {} if data_dir is None else {"raw": folder_signature(given_data(data_dir))}
     fitting, reasons = [], []
     for path in sorted(folder.glob(f"*/{MANIFEST_FILE}")):
         manifest = json.loads(path.read_text(encoding="utf-8"))

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Protocol
 
-from covid_datasets.errors import CovidDatasetsError, DamagedFileError, NotThereError
+from covid_datasets.errors import CovidDatasetsError, DamagedFileError, NotThereError, UnreadableError
 from covid_datasets.raw import handles
 from covid_datasets.raw.folders import Folder
 from covid_datasets.raw.gunzip import Gunzip
@@ -95,6 +95,8 @@ def open_archive(location: Location) -> Archive:
         found = os.stat(location[0])
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotThereError(f"{location[0]}: expected a folder or an archive, found nothing") from error
+    except OSError as error:
+        raise UnreadableError.of(location[0], error) from error
     # Time and size are in the key, so that a file that its owner replaced is listed anew.
     return _listed(location, found.st_mtime_ns, found.st_size)
 
@@ -140,6 +142,8 @@ def _list(source: Source, shown: str) -> Archive:
         return Tar(_inflated(stream, head), shown, source.size)
     except CovidDatasetsError:
         raise
+    except PermissionError as error:
+        raise UnreadableError.of(shown, error) from error
     except Exception as error:  # zipfile and tarfile let through whatever their parsers of headers and names raise
         why = " ".join(str(error).split())
         raise DamagedFileError(

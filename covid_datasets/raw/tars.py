@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import IO, Self
 
-from covid_datasets.errors import DamagedFileError, UnsafeArchiveError
+from covid_datasets.errors import CovidDatasetsError, DamagedFileError, UnsafeArchiveError
 from covid_datasets.raw.guards import check_bomb, check_name, check_size
 
 MAX_TAR_HEADER_BYTES = 1 << 20
@@ -101,6 +101,8 @@ class Tar:
         try:
             with self._lock, self.open(name) as stream:
                 data = stream.read()
+        except CovidDatasetsError:
+            raise
         except Exception as error:  # tarfile lets through whatever the decompressors raise
             raise DamagedFileError(f"{self._shown}: member {name!r} is damaged ({error})") from error
         if len(data) != member.size:

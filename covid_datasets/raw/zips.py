@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import IO, NamedTuple
 
-from covid_datasets.errors import DamagedFileError, UnsafeArchiveError
+from covid_datasets.errors import CovidDatasetsError, DamagedFileError, UnsafeArchiveError
 from covid_datasets.raw.guards import check_bomb, check_name, check_size
 
 _END_MARK = b"PK\5\6"
@@ -83,6 +83,8 @@ class Zip:
         try:
             with self._archive.open(member) as stream:
                 data = stream.read(member.file_size + 1)
+        except CovidDatasetsError:
+            raise
         except Exception as error:  # zipfile lets through whatever its parsers of headers and names raise
             raise DamagedFileError(f"{self._shown}: member {name!r} is damaged ({error})") from error
         if len(data) != member.file_size:
@@ -99,6 +101,8 @@ class Zip:
         """Open a member for seeking reads; seeking back inflates again."""
         try:
             return self._archive.open(self._members[name])
+        except CovidDatasetsError:
+            raise
         except Exception as error:  # its own header is another one than that in the directory
             raise DamagedFileError(f"{self._shown}: member {name!r} is damaged ({error})") from error
 
