@@ -16,7 +16,23 @@ from covid_datasets.raw.archives import open_archive
 from covid_datasets.raw.mounts import Look, TreeMount
 from tests.processes import python
 
-NAMES = [5, None, b"x", 1.5, {}, object, Path("cohen"), [5], [None], "", "x" * 5000, "a\0b", "@", "../cohen", "COHEN"]
+NAMES: list[object] = [
+    5,
+    None,
+    b"x",
+    1.5,
+    {},
+    object,
+    Path("cohen"),
+    [5],
+    [None],
+    "",
+    "x" * 5000,
+    "a\0b",
+    "@",
+    "../cohen",
+    "COHEN",
+]
 PATHS = [
     5,
     b"/tmp",
