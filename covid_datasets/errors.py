@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from covid_datasets.harmless import visible
+
 
 class CovidDatasetsError(Exception):
     """Base of all errors of this library; ``exit_code`` is what the command line returns."""
 
     exit_code: ClassVar[int] = 6
+
+    def __str__(self) -> str:
+        """Give the message; what it quotes of a source reaches no terminal as it is."""
+        return visible(super().__str__())
 
 
 class NotThereError(CovidDatasetsError):

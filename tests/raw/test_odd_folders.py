@@ -7,6 +7,7 @@ import shutil
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from covid_datasets.raw.archives import open_archive
 from covid_datasets.raw.mounts import Look, TreeMount
 from tests.processes import python
 
-NAMES: list[object] = [
+NAMES: list[Any] = [
     5,
     None,
     b"x",
