@@ -181,6 +181,22 @@ def test_info(capsys: Capture) -> None:
     assert card["versions"][card["default_version"]]["images"] == 746
 
 
+@pytest.mark.parametrize("columns", [80, 140])
+@pytest.mark.parametrize("name", ["cohen", "jhu_csse", "covidx"])
+def test_a_page_in_a_terminal_is_whole(
+    name: str, columns: int, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["info", name]) == 0
+    plain = capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["info", name]) == 0
+    drawn = re.sub("\x1b\\[[^m]*m|\x1b]8;[^\x1b]*\x1b\\\\", "", capsys.readouterr().out)  # colours and links
+    assert max(map(len, drawn.splitlines())) <= columns
+    assert "# " in plain
+    assert drawn.count("…") == plain.count("…")
+
+
 def test_unknown_names_suggest_the_nearest(capsys: Capture) -> None:
     assert main(["info", "covidct"]) == 1
     assert "covid_ct" in capsys.readouterr().err
