@@ -29,6 +29,11 @@ _MODALITY_OF_VIEW: Mapping[View | None, Modality] = {
 
 _HANNOVER = "github.com/ml-workgroup/covid-19-image-repository"
 
+_WANTED = (
+    *("offset", "sex", "age", "survival", "intubated", "went_icu", "needed_supplemental_O2", "temperature"),
+    *("pO2_saturation", "view", "date", "location", "doi", "license"),
+)
+
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
     """Yield a record for each image that the metadata lists, sorted by file name."""
@@ -36,7 +41,8 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
         yield from _without_metadata(raw)
         return
     renamed = load_card("cohen").facts["renamed"]
-    table = read_csv(raw, "metadata.csv", required=("patientid", "finding", "filename"), rename=renamed)
+    needed = ("patientid", "finding", "filename")
+    table = read_csv(raw, "metadata.csv", required=needed, wanted=_WANTED, rename=renamed)
     images, notices = rows_by(table.rows, _path, "metadata.csv")
     volumes = [path for path in images if path.startswith("volumes/") or path.endswith((".nii", ".nii.gz"))]
     yield from (*table.notices, *notices)

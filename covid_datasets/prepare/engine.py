@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from covid_datasets.catalog.cards import choose
-from covid_datasets.disk import check_space, make_folder, publish_folder
+from covid_datasets.disk import check_space, make_folder, publish_folder, remove_folder
 from covid_datasets.errors import CacheError, UsageError
 from covid_datasets.harmless import visible
-from covid_datasets.lock import Lock, read_holder
+from covid_datasets.holder import read_holder
+from covid_datasets.lock import Lock
 from covid_datasets.prepare.completeness import check_complete
 from covid_datasets.prepare.finish import finish
 from covid_datasets.prepare.growth import Growth
@@ -190,4 +191,7 @@ def _publish(job: _Job, plan: Plan, pieces: Path, attempt: Path, lock: Lock) -> 
         assembled.mkdir()
         finish(job.source, job.inputs, plan, pieces, assembled, job.started)
         _proceed(lock)
-        publish_folder(assembled, job.final)
+        if not publish_folder(assembled, job.final) and not _is_built(job.final):  # what is there lost its manifest
+            _proceed(lock)
+            remove_folder(job.final)
+            publish_folder(assembled, job.final)

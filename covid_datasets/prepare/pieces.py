@@ -99,7 +99,7 @@ class PieceWriter:
         try:
             with arrow_file(private / "rows.arrow", self._schema) as sink:
                 yield sink
-            told = {"notices": json.dumps([astuple(note) for note in self.notices])}
+            told = {"notices": json.dumps([astuple(note) for note in self.notices]), "sha256": sink.sha256()}
             with arrow_file(private / "index.arrow", INDEX_SCHEMA.with_metadata(told)) as sink:
                 sink.write(self.index)
             self._place.publish(private, self._number)
@@ -201,12 +201,12 @@ def part_record(record: Record, part: Part, path: str) -> Record:
     )
 
 
-def read_piece_index(pieces: Path, number: int) -> tuple[pa.Table, list[Notice]]:
-    """Read the index of a finished piece, and its notices."""
+def read_piece_index(pieces: Path, number: int) -> tuple[pa.Table, list[Notice], str]:
+    """Read the index of a finished piece, its notices, and the SHA-256 of its rows."""
     with pa.memory_map(str(index_path(pieces, number))) as source:
         table = pa.ipc.open_stream(source).read_all()
-    told = json.loads((table.schema.metadata or {}).get(b"notices", b"[]"))
-    return table, [Notice(*values) for values in told]
+    told = table.schema.metadata
+    return table, [Notice(*values) for values in json.loads(told[b"notices"])], told[b"sha256"].decode()
 
 
 def is_finished(pieces: Path, number: int) -> bool:
@@ -215,6 +215,6 @@ def is_finished(pieces: Path, number: int) -> bool:
         read_piece_index(pieces, number)
         with pa.memory_map(str(rows_path(pieces, number))) as source:
             pa.ipc.open_stream(source)
-    except (FileNotFoundError, pa.ArrowInvalid):
+    except (FileNotFoundError, pa.ArrowInvalid, KeyError):  # an index without a hash is of an earlier release
         return False
     return True

@@ -117,8 +117,8 @@ EXPECTED = {
     "images/auntminnie-a-2020_01_28_23_51_6665_2020_01_28_Vietnam_coronavirus.jpeg": Expected(
         "auntminnie-a-2020_01_28_23_51_6665_2020_01_28_Vietnam_coronavirus.jpeg", "2", "covid19", "train"
     ),
-    "images/000001-24.jpg": Expected("000001-24.jpg", "285", "pneumonia", "train"),  # listed for 339 too: one person
-    "images/000016.jpg": Expected("000016.jpg", "311a", "mycoplasma", "test"),
+    "images/000001-24.jpg": Expected("000001-24.jpg", "285", "pneumonia", "test"),  # listed for 339 too: one person
+    "images/000016.jpg": Expected("000016.jpg", "311a", "mycoplasma", "train"),
     "images/fig-b.PNG": Expected("fig-b.PNG", "311b", None, "train"),  # todo
     "images/kjr-21-e24-g001-l-a.jpg": Expected("kjr-21-e24-g001-l-a.jpg", None, "covid19", "train"),
 }
