@@ -394,6 +394,14 @@ def test_as_a_program(tmp_path: Path) -> None:
     assert "phantom" in done.stdout
 
 
+def test_an_encoding_without_all_letters_is_no_error() -> None:
+    command = [sys.executable, "-m", "covid_datasets", "info", "pocus"]
+    environment = child_environment() | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"Br\xe4ndle" in done.stdout
+
+
 def test_a_reader_that_leaves_early_is_no_error(cache: str) -> None:
     command = [sys.executable, "-m", "covid_datasets", "splits", *SMALL, "--cache-dir", cache, "--csv"]
     read, write = os.pipe()
