@@ -120,6 +120,23 @@ class BuildError(CovidDatasetsError):
     exit_code = 6
 
 
+class UnreadableError(BuildError):
+    """A file or folder is there, and the system does not let it be read: permissions, or a disk that fails."""
+
+    @classmethod
+    def of(cls, place: object, error: OSError) -> UnreadableError:
+        """Say which one it is, why, and what helps.
+
+        >>> print(UnreadableError.of("/data/x", PermissionError(13, "Permission denied")))
+        /data/x: cannot be read: Permission denied. Next: give yourself the right to read it (chmod -R u+rX)...
+        """
+        if isinstance(error, PermissionError):
+            advice = "give yourself the right to read it (chmod -R u+rX), or take it out of the folder"
+        else:
+            advice = "try again; where it stays so, the disk or the connection to it fails: copy the files elsewhere"
+        return cls(f"{place}: cannot be read: {error.strerror or error}. Next: {advice}")
+
+
 class InvalidRecordError(BuildError):
     """A builder yielded a record that the harmonised schema does not allow."""
 

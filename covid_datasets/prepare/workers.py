@@ -29,8 +29,9 @@ def worker_pool(executor: Executor | None, num_proc: int | None) -> Iterator[Exe
     """Open the executor that a build runs on: the caller's, which stays open, or one of its own.
 
     Its own are processes by fork, which start at once and do not run the caller's script again. They are started
-    here, before the plan is made, so that they do not inherit it. Where a platform cannot fork safely, threads:
-    decoding and hashing release the interpreter lock, so they scale nearly as well. ``None`` means this process.
+    here, before the plan is made, so that they do not inherit it. Where a platform cannot fork safely, or
+    this process is a daemon, which may have no children, threads: decoding and hashing release the interpreter lock,
+    so they scale nearly as well. ``None`` means this process.
     """
     if num_proc is not None and num_proc < 1:
         raise UsageError(f"num_proc: expected 1 or more, found {num_proc}")
@@ -39,7 +40,7 @@ def worker_pool(executor: Executor | None, num_proc: int | None) -> Iterator[Exe
         yield executor
     elif workers == 1:
         yield None
-    elif sys.platform == "linux":
+    elif sys.platform == "linux" and not multiprocessing.current_process().daemon:
         fork = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(workers, fork, initializer=_prepare_worker) as processes:
             processes.submit(os.getpid).result()  # the first task starts them all
