@@ -100,7 +100,7 @@ def read_list(raw: RawFiles, path: str, split: str) -> tuple[list[Row], list[Not
         elif words:
             *patient, name, label = words
             wrong[given] += given in misspelt
-            unsaid = (part for part, form in _FACTS["unsaid"].items() if re.fullmatch(form, name))
+            unsaid = (part for part, form in _FACTS["unsaid"].items() if _fits(form, name))
             part = misspelt.get(given, given) or next(unsaid, "cohen")
             rows.append(Row(" ".join(patient), name, label, part, split))
     for given, count in (+wrong).items():
@@ -112,6 +112,11 @@ def read_list(raw: RawFiles, path: str, split: str) -> tuple[list[Row], list[Not
         what = f"{several:,} files are listed more than once, in {count:,} rows too many; one record each"
         notices.append(Notice("row listed twice", path, what, count=count))
     return rows, notices
+
+
+def _fits(form: str, name: str) -> re.Match[str] | None:
+    """Match a file's name with a form of the card; what no file can be called is not tried."""
+    return re.fullmatch(form, name) if len(name) <= 255 else None
 
 
 def _place(part: str, name: str, split: str, files: frozenset[str]) -> str:
@@ -143,7 +148,7 @@ def _record(path: str, rows: list[Row], theirs: Record | None, known: Known) -> 
     if row.part == "sirm" and path.startswith("sirm/COVID-") and "(" not in path:
         flags.append("number_of_newer_release")
     own = theirs or Record(sample_id="", modality="CXR")
-    if named := re.fullmatch(_FACTS["names"].get(row.part, "$^"), row.name):
+    if named := _fits(_FACTS["names"].get(row.part, "$^"), row.name):
         said = named.groupdict()
         study = _FACTS["studies"][row.part].format(patient=row.patient, **said)
         own = replace(own, study=study, view=_VIEWS.get(said.get("view", ""), own.view))

@@ -5,7 +5,20 @@ One base class; one child per exit code of the command line; grandchildren by ca
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+def words_of(error: BaseException) -> str:
+    """Give the kind and the words of somebody else's error, on one line, cut short, without addresses of memory.
+
+    >>> words_of(ValueError("cannot read <BytesIO object at 0x7f00>"))
+    'ValueError: cannot read <BytesIO object>'
+    """
+    text = _ADDRESS.sub("", " ".join(str(error)[:1000].split()))[:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class CovidDatasetsError(Exception):
@@ -59,7 +72,9 @@ class DownloadError(CovidDatasetsError):
 
 
 class HostUnreachableError(DownloadError):
-    """No connection, a time-out, or a connection that kept breaking."""
+    """No connection, a time-out, or a connection that kept breaking; ``cause`` says which in a few words."""
+
+    cause: str = ""
 
 
 class MissingUpstreamError(DownloadError):
