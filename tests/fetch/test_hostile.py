@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from covid_datasets.fetch.cached import Download, receipt_path, require_mirror
 from covid_datasets.fetch.download import locate
 from covid_datasets.fetch.http import download_http
 from covid_datasets.fetch.page import is_page, title_of, unlike
-from covid_datasets.fetch.partial import Fetched
+from covid_datasets.fetch.partial import Fetched, hash_file
 from covid_datasets.fetch.places import is_internal, redacted
 from covid_datasets.fetch.transfer import Limits, Transfer
 from covid_datasets.settings import Settings
@@ -252,8 +252,12 @@ def test_a_cached_file_is_read_once_in_a_process(
 ) -> None:
     server.behaviours["/a.zip"] = Behaviour(body=BODY)
     reads: list[Path] = []
-    hash_file = cached_module.hash_file
-    monkeypatch.setattr(cached_module, "hash_file", lambda path, also: reads.append(path) or hash_file(path, also))
+
+    def counted(path: Path, also: Collection[str] = ()) -> Fetched:
+        reads.append(path)
+        return hash_file(path, also)
+
+    monkeypatch.setattr(cached_module, "hash_file", counted)
     for _ in range(3):
         get(server, settings)
     assert reads == []  # its bytes were hashed as they came
@@ -424,7 +428,7 @@ def test_a_mirror_that_is_not_there_is_said_first(tmp_path: Path) -> None:
 
     gone = tmp_path / "usb"
     with pytest.raises(UsageError, match=r"usb: expected the folder of a mirror .* found nothing there\. Next: mount"):
-        covid_datasets.build("covid_ct", cache_dir=tmp_path / "cache", mirror=str(gone))
+        covid_datasets.build_dataset("covid_ct", cache_dir=tmp_path / "cache", mirror=str(gone))
     gone.touch()
     with pytest.raises(UsageError, match="found a file there"):
         require_mirror(Settings(tmp_path, mirror=gone.as_uri()))
