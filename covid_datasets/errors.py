@@ -11,13 +11,22 @@ from typing import ClassVar
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
+def without_addresses(text: str) -> str:
+    """Leave out where in memory an object was, which differs from run to run and helps nobody.
+
+    >>> without_addresses("cannot identify image file <_io.BytesIO object at 0x7f00>")
+    'cannot identify image file <_io.BytesIO object>'
+    """
+    return _ADDRESS.sub("", text)
+
+
 def words_of(error: BaseException) -> str:
     """Give the kind and the words of somebody else's error, on one line, cut short, without addresses of memory.
 
     >>> words_of(ValueError("cannot read <BytesIO object at 0x7f00>"))
     'ValueError: cannot read <BytesIO object>'
     """
-    text = _ADDRESS.sub("", " ".join(str(error)[:1000].split()))[:300]
+    text = without_addresses(" ".join(str(error)[:1000].split()))[:300]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -25,6 +34,10 @@ class CovidDatasetsError(Exception):
     """Base of all errors of this library; ``exit_code`` is what the command line returns."""
 
     exit_code: ClassVar[int] = 6
+
+    def __init__(self, *arguments: object) -> None:
+        """Keep the text, without addresses of memory that somebody else's error may have brought into it."""
+        super().__init__(*(without_addresses(each) if isinstance(each, str) else each for each in arguments))
 
 
 class NotThereError(CovidDatasetsError):

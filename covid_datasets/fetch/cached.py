@@ -161,7 +161,7 @@ def _bring(address: str, target: Path, asset: Asset, transfer: Transfer) -> Down
         )
         problem = _difference(fetched, asset, receipt) or _difference(fetched, listed, None, "listed by the host")
         in_one_piece = fetched.delimited and not fetched.resumed
-        vouched_for = bool(asset.published or listed.published or receipt)
+        vouched_for = bool(asset.published or listed.published or receipt or asset.checked_inside)
         if not problem and (in_one_piece or vouched_for or fetched.sha256 in readings):
             break
         readings.append(fetched.sha256)
@@ -232,12 +232,15 @@ def _cached(target: Path, address: str, asset: Asset) -> Download | None:
     receipt = read_receipt(target)
     if asset.size not in (None, size) or not (asset.published or (receipt and receipt.size == size)):
         return None
-    found = _hash_once(target, asset.published)
-    if _difference(found, asset, None):
+    # Where the receipt's other hashes, of the same bytes, are the published ones, SHA-256 alone tells, thrice as fast.
+    noted = receipt is not None and all(getattr(receipt, name) == value for name, value in asset.published.items())
+    found = _hash_once(target, () if noted else asset.published)
+    if not noted and _difference(found, asset, None):
         return None
     if receipt and receipt.sha256 == found.sha256:
         return replace(_of_receipt(receipt, target), verified="published hash" if asset.published else receipt.verified)
-    return Download(redacted(address), target, size, found.sha256, "published hash") if asset.published else None
+    unknown = noted or not asset.published
+    return None if unknown else Download(redacted(address), target, size, found.sha256, "published hash")
 
 
 def _hash_once(path: Path, also: Collection[str]) -> Fetched:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from covid_datasets.errors import (
     ChangedUpstreamError,
     CovidDatasetsError,
+    DownloadError,
     HostUnreachableError,
     MissingExtraError,
     MissingUpstreamError,
@@ -69,6 +70,13 @@ def _attempt(
             file.seek(part.size)
             while chunk := file.read(_CHUNK):
                 part.write(chunk)
+        if _describe(system.info(path)) != stamp:
+            part.start_over(Stamp())
+            raise Retry(
+                DownloadError(
+                    f"{redacted(url)}: expected one version, found that it changed meanwhile. Next: try again"
+                )
+            )
     except FileNotFoundError:
         raise MissingUpstreamError(
             f"{redacted(url)}: the store has no such file. Next: use a copy with data_dir= or a mirror"

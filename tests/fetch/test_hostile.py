@@ -413,6 +413,28 @@ def test_errors_show_no_tracebacks_of_the_http_library_and_no_secrets(server: Se
         assert not any(secret in shown.split("Error: ")[-1] for secret in ("t0ken", "s3cret"))
 
 
+def test_no_text_holds_an_address_of_memory() -> None:
+    from covid_datasets.measure.image import UndecodableError, decode
+
+    with pytest.raises(UndecodableError, match=r"<_io\.BytesIO object>; 8 bytes"):
+        decode(b"no image")
+    assert str(DownloadError(f"{object()} cannot be read")) == "<object object> cannot be read"
+
+
+def test_an_object_that_changes_while_it_is_read_is_read_again(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    memory.pipe("/changing/a.zip", BODY)
+    described = memory.info
+    states = iter(["one", "two"])
+    monkeypatch.setattr(
+        type(memory), "info", lambda _, path, **options: described(path) | {"ETag": next(states, "two")}
+    )
+    found = locate(Asset(name="x", urls=("memory://changing/a.zip",)), Transfer(settings, QUICK))[0]
+    assert (found.etag, found.sha256) == ("ETag=two", SHA256)
+
+
 def test_no_network_is_said_once(settings: Settings, server: Server) -> None:
     urls = tuple(f"http://nowhere.invalid/{name}.zip" for name in "abc")
     with pytest.raises(HostUnreachableError) as caught:
