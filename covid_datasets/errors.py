@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
+from covid_datasets.harmless import visible
+
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -35,9 +37,9 @@ class CovidDatasetsError(Exception):
 
     exit_code: ClassVar[int] = 6
 
-    def __init__(self, *arguments: object) -> None:
-        """Keep the text, without addresses of memory that somebody else's error may have brought into it."""
-        super().__init__(*(without_addresses(each) if isinstance(each, str) else each for each in arguments))
+    def __str__(self) -> str:
+        """Give the message; what it quotes is made harmless, and the same every time."""
+        return visible(without_addresses(super().__str__()))
 
 
 class NotThereError(CovidDatasetsError):
@@ -140,6 +142,23 @@ class BuildError(CovidDatasetsError):
     """A build cannot go on, for a reason that is not the raw data's."""
 
     exit_code = 6
+
+
+class UnreadableError(BuildError):
+    """A file or folder is there, and the system does not let it be read: permissions, or a disk that fails."""
+
+    @classmethod
+    def of(cls, place: object, error: OSError) -> UnreadableError:
+        """Say which one it is, why, and what helps.
+
+        >>> print(UnreadableError.of("/data/x", PermissionError(13, "Permission denied")))
+        /data/x: cannot be read: Permission denied. Next: give yourself the right to read it (chmod -R u+rX)...
+        """
+        if isinstance(error, PermissionError):
+            advice = "give yourself the right to read it (chmod -R u+rX), or take it out of the folder"
+        else:
+            advice = "try again; where it stays so, the disk or the connection to it fails: copy the files elsewhere"
+        return cls(f"{place}: cannot be read: {error.strerror or error}. Next: {advice}")
 
 
 class InvalidRecordError(BuildError):
