@@ -5,9 +5,31 @@ One base class; one child per exit code of the command line; grandchildren by ca
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 from covid_datasets.harmless import visible
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+
+def without_addresses(text: str) -> str:
+    """Leave out where in memory an object was, which differs from run to run and helps nobody.
+
+    >>> without_addresses("cannot identify image file <_io.BytesIO object at 0x7f00>")
+    'cannot identify image file <_io.BytesIO object>'
+    """
+    return _ADDRESS.sub("", text)
+
+
+def words_of(error: BaseException) -> str:
+    """Give the kind and the words of somebody else's error, on one line, cut short, without addresses of memory.
+
+    >>> words_of(ValueError("cannot read <BytesIO object at 0x7f00>"))
+    'ValueError: cannot read <BytesIO object>'
+    """
+    text = without_addresses(" ".join(str(error)[:1000].split()))[:300]
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class CovidDatasetsError(Exception):
@@ -16,8 +38,8 @@ class CovidDatasetsError(Exception):
     exit_code: ClassVar[int] = 6
 
     def __str__(self) -> str:
-        """Give the message; what it quotes of a source reaches no terminal as it is."""
-        return visible(super().__str__())
+        """Give the message; what it quotes is made harmless, and the same every time."""
+        return visible(without_addresses(super().__str__()))
 
 
 class NotThereError(CovidDatasetsError):
@@ -65,7 +87,9 @@ class DownloadError(CovidDatasetsError):
 
 
 class HostUnreachableError(DownloadError):
-    """No connection, a time-out, or a connection that kept breaking."""
+    """No connection, a time-out, or a connection that kept breaking; ``cause`` says which in a few words."""
+
+    cause: str = ""
 
 
 class MissingUpstreamError(DownloadError):

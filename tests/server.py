@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
@@ -36,6 +36,11 @@ class Behaviour:
         password: What Basic credentials ("user:password") the path wants, else 401.
         authorization: What Authorization header the path wants, else 401.
         delay: Seconds before the answer.
+        headers: Sent instead of the headers that are right; a value of ``None`` sends none.
+        ignore_if_range: Answer 206 with the rest of this body, whatever version the client has.
+        unlimited: Say no length; the end of the connection is the end of the body.
+        drip: Seconds between two bytes of the body.
+        raw: Send these bytes instead of an answer.
     """
 
     body: bytes | None = None
@@ -57,6 +62,11 @@ class Behaviour:
     password: str = ""
     authorization: str = ""
     delay: float = 0.0
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    ignore_if_range: bool = False
+    unlimited: bool = False
+    drip: float = 0.0
+    raw: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +142,9 @@ class _Handler(BaseHTTPRequestHandler):
         behaviour = self.site.behaviour(self.path, nth)
         self.close_connection = True
         self.site.stopping.wait(behaviour.delay)
-        if behaviour.authorization and self.headers.get("Authorization") != behaviour.authorization:
+        if behaviour.raw is not None:
+            self.wfile.write(behaviour.raw)
+        elif behaviour.authorization and self.headers.get("Authorization") != behaviour.authorization:
             self._answer(401, b'{"code":401,"message":"Unauthenticated"}', {"Content-Type": "application/json"})
         elif behaviour.redirect:
             self._answer(302, b"", {"Location": behaviour.redirect})
@@ -185,9 +197,12 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Transfer-Encoding"] = "chunked"
         else:
             headers["Content-Length"] = str(len(rest) + behaviour.promise)
+        if behaviour.unlimited:
+            del headers["Content-Length"]
         self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
+        for name, value in (headers | dict(behaviour.headers)).items():
+            if value is not None:
+                self.send_header(name, value)
         self.end_headers()
         self._send(rest, behaviour)
 
@@ -196,15 +211,20 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour.ignore_range or not wanted.startswith("bytes="):
             return None
         condition = self.headers.get("If-Range")
-        return int(wanted[6:].split("-")[0]) if condition is None or condition in validators else None
+        fits = condition is None or condition in validators or behaviour.ignore_if_range
+        return int(wanted[6:].split("-")[0]) if fits else None
 
     def _send(self, rest: bytes, behaviour: Behaviour) -> None:
         stops = [stop for stop in (behaviour.stall_after, behaviour.cut_after) if stop is not None]
         sent = rest[: min(stops)] if stops else rest
         if behaviour.chunked:
             sent = b"%x\r\n%b\r\n" % (len(sent), sent) + (b"" if stops else b"0\r\n\r\n")
-        self.wfile.write(sent)
-        self.wfile.flush()
+        step = 1 if behaviour.drip else max(len(sent), 1)
+        for at in range(0, len(sent), step):
+            if self.site.stopping.wait(behaviour.drip):
+                return
+            self.wfile.write(sent[at : at + step])
+            self.wfile.flush()
         if behaviour.stall_after is not None:
             self.site.stopping.wait(behaviour.stall_for)
 

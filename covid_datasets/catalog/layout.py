@@ -7,15 +7,18 @@ systems leave behind, and upper and lower case are the same, because cameras and
 
 from __future__ import annotations
 
+import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from glob import escape
 
 from covid_datasets.catalog.card import Pattern
 
 _TOKEN = re.compile(
     r"(?P<star>\*)|\{(?P<name>[a-z]\w*)(?P<number>:number)?\}|\((?P<any>[^(){}*/|]*\|[^(){}*/]*)\)", re.ASCII
 )
+LONGEST_PATH, LONGEST_NAME = 1024, 255  # file systems allow no longer names; globs would take their time with them
 _LEFT_BEHIND = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini"}
 
 Groups = Mapping[str, str]
@@ -46,7 +49,7 @@ def matches(path: str, globs: Iterable[str]) -> bool:
     >>> matches("case-12/Figure 1.JPG", ["case-{case:number}/*.(jpg|png)"]), matches("case-12/a/b.jpg", ["*/*.jpg"])
     (True, False)
     """
-    return any(_compiled(glob).fullmatch(path) for glob in globs)
+    return any(_matched(glob, path) for glob in globs)
 
 
 def canonical(path: str, glob: str, spelled: str = "") -> str | None:
@@ -59,7 +62,7 @@ def canonical(path: str, glob: str, spelled: str = "") -> str | None:
     >>> canonical("COVID/1.png", "CT_COVID/*.png", "COVID/*.png")
     'CT_COVID/1.png'
     """
-    match = _compiled(spelled or glob).fullmatch(path)
+    match = _matched(spelled or glob, path)
     if match is None:
         return None
     here, open_parts = iter(_TOKEN.findall(spelled or glob)), iter(match.groups())
@@ -119,9 +122,7 @@ def absent(patterns: Sequence[Pattern], present: Iterable[str]) -> list[str]:
             continue
         names = set(_compiled(pattern.glob).groupindex)
         alike = [each.glob for each in patterns if each.what == pattern.what]
-        have = {
-            _sorted(match.groupdict()) for path in paths for glob in alike if (match := _compiled(glob).fullmatch(path))
-        }
+        have = {_sorted(match.groupdict()) for path in paths for glob in alike if (match := _matched(glob, path))}
         wanted = {tuple(pair for pair in groups if pair[0] in names) for groups in met} if names else {()}
         for groups in sorted(wanted - have):
             if len(groups) == len(names):
@@ -148,10 +149,30 @@ def _met(glob: str, paths: Iterable[str]) -> Iterator[tuple[tuple[str, str], ...
     folder = glob.rpartition("/")[0]
     for path in paths:
         parts = path.split("/")
-        if match := _compiled(glob).fullmatch(path):
+        if match := _matched(glob, path):
             yield _sorted(match.groupdict())
-        if depth and len(parts) > depth and (match := _compiled(folder).fullmatch("/".join(parts[:depth]))):
+        if depth and len(parts) > depth and (match := _matched(folder, "/".join(parts[:depth]))):
             yield _sorted(match.groupdict())
+
+
+def _matched(glob: str, path: str) -> re.Match[str] | None:
+    if len(path) > LONGEST_PATH or any(len(name) > LONGEST_NAME for name in path.split("/")):
+        return None
+    names, rough = path.split("/"), _rough(glob)
+    if len(names) != len(rough) or not all(one.match(name) for one, name in zip(rough, names, strict=True)):
+        return None  # a glob with many stars would try every way of cutting a name before it says no
+    return _compiled(glob).fullmatch(path)
+
+
+@lru_cache(maxsize=256)
+def _rough(glob: str) -> tuple[re.Pattern[str], ...]:
+    """Give a pattern for each name of a path, in which everything open is a star; none of these ever goes back."""
+    pieces, end = list[str](), 0
+    for token in _TOKEN.finditer(glob):
+        pieces += [escape(glob[end : token.start()]), "*"]
+        end = token.end()
+    plain = "".join([*pieces, escape(glob[end:])])
+    return tuple(re.compile(fnmatch.translate(name), re.IGNORECASE) for name in plain.split("/"))
 
 
 def _sorted(groups: Groups) -> tuple[tuple[str, str], ...]:

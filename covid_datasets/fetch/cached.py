@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 from covid_datasets.disk import make_folder, read_json, write_json
-from covid_datasets.errors import ChangedUpstreamError, MissingUpstreamError, OfflineError
+from covid_datasets.errors import (
+    ChangedUpstreamError,
+    MissingUpstreamError,
+    NotTheFileError,
+    OfflineError,
+    TruncatedError,
+    UsageError,
+)
 from covid_datasets.fetch.asset import HASHES, Asset
 from covid_datasets.fetch.http import download_http
 from covid_datasets.fetch.lookup import look_up
@@ -18,6 +27,7 @@ from covid_datasets.fetch.places import local_path, mirrored, place, redacted
 from covid_datasets.fetch.remote import download_remote
 from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.lock import Lock
+from covid_datasets.settings import Settings
 
 Verified = Literal[
     "published hash",
@@ -80,6 +90,13 @@ def read_receipt(file: Path) -> Receipt | None:
         return None
 
 
+READINGS = 3
+"""How often a file is read whose bytes nobody vouches for and which never comes in one piece."""
+
+_hashed: dict[tuple[Path, int, int], Fetched] = {}
+"""Hashes of files that this process has read, by path, size and time of change: each is read once, not trusted."""
+
+
 def fetch(url: str, asset: Asset, transfer: Transfer) -> Download:
     """Get a file from one of its URLs, from the cache, the mirror or the network, and verify it.
 
@@ -92,15 +109,16 @@ def fetch(url: str, asset: Asset, transfer: Transfer) -> Download:
     address = mirrored(url, settings.mirror) if settings.mirror else url
     local = local_path(address)
     if local is not None:
-        return _in_place(local, url, asset)
+        return _in_place(local, url, asset, transfer)
     target = settings.downloads / place(address)
     if found := _cached(target, address, asset):
         return found
     if settings.offline:
+        found_there = "a file with other bytes than were downloaded" if target.is_file() else "nothing usable"
         raise OfflineError(
-            f"{redacted(address)}: expected it in the cache ({target}), found nothing usable there, and "
-            f"COVID_DATASETS_OFFLINE forbids the network. Next: on a connected machine run 'covid-datasets mirror ID "
-            f"DEST', carry DEST here and set COVID_DATASETS_MIRROR=DEST"
+            f"{redacted(address)}: expected it in the cache ({target}), found {found_there} there, and "
+            f"COVID_DATASETS_OFFLINE forbids the network. Next: on a connected machine "
+            f"{mirror_advice(transfer, 'covid-mirror')}, carry that folder here and set COVID_DATASETS_MIRROR to it"
         )
     make_folder(target.parent)
     with Lock(target.with_name(target.name + ".lock"), on_wait=transfer.display.note, cancel=transfer.cancel):
@@ -129,6 +147,7 @@ def _bring(address: str, target: Path, asset: Asset, transfer: Transfer) -> Down
 
     bring = download_http if listed.urls[0].startswith(("http://", "https://")) else download_remote
     receipt = read_receipt(target)
+    readings: list[str] = []
     while True:
         display.add(task, asset.size)
         fetched = bring(
@@ -141,16 +160,32 @@ def _bring(address: str, target: Path, asset: Asset, transfer: Transfer) -> Down
             on_total=on_total,
         )
         problem = _difference(fetched, asset, receipt) or _difference(fetched, listed, None, "listed by the host")
-        if not problem:
+        in_one_piece = fetched.delimited and not fetched.resumed
+        vouched_for = bool(asset.published or listed.published or receipt or asset.checked_inside)
+        if not problem and (in_one_piece or vouched_for or fetched.sha256 in readings):
             break
-        if fetched.resumed:  # the bytes from an earlier process may be to blame (a crash, a validator that lies)
+        readings.append(fetched.sha256)
+        if not in_one_piece and len(readings) < READINGS:  # pieces of two versions, a crash, a connection that broke?
+            display.note(f"{task}: did not come in one piece; reading it again to be sure of its bytes")
             display.advance(task, -fetched.size)
             discard(part)
             continue
+        if not problem:
+            raise TruncatedError(
+                f"{redacted(address)}: expected the same bytes twice, found {len(readings)} different readings; none "
+                f"came in one piece, and no hash is published. Next: try again on a steadier connection, or use a copy "
+                f"with data_dir="
+            )
         rejected = target.with_name(target.name + ".rejected")
         os.replace(part, rejected)
         discard(part)
         raise ChangedUpstreamError(_changed_text(address, problem, asset, target, rejected))
+    if fetched.size == 0 and not vouched_for and asset.size is None and listed.size is None:
+        discard(part)
+        raise NotTheFileError(
+            f"{redacted(address)}: expected a file, found an empty answer. Next: try again later, or use another copy "
+            f"with data_dir="
+        )
     return _keep(fetched, address, target, part, _how_sure(asset, receipt, listed))
 
 
@@ -180,6 +215,7 @@ def _keep(fetched: Fetched, address: str, target: Path, part: Path, verified: Ve
     write_json(receipt_path(target), asdict(new))
     os.replace(part, target)
     discard(part)
+    _hashed[_identity(target)] = fetched
     return _of_receipt(new, target)
 
 
@@ -188,35 +224,65 @@ def _of_receipt(receipt: Receipt, path: Path) -> Download:
 
 
 def _cached(target: Path, address: str, asset: Asset) -> Download | None:
-    """Give the file in the cache if it is known to be right; reads its bytes only where no receipt vouches for them."""
+    """Give the file in the cache if its bytes are right: read once in every process, since disks rot in silence."""
     try:
         size = target.stat().st_size
     except (FileNotFoundError, NotADirectoryError):
         return None
-    if asset.size is not None and size != asset.size:
-        return None
     receipt = read_receipt(target)
-    if receipt and receipt.size == size:
-        as_fetched = Fetched(size, receipt.sha256, receipt.md5, receipt.sha1, receipt.etag)
-        if not asset.published:
-            return _of_receipt(receipt, target)
-        known = all(getattr(receipt, name) for name in asset.published)
-        if known and not _difference(as_fetched, asset, None):
-            return replace(_of_receipt(receipt, target), verified="published hash")
-    if asset.published:
-        found = hash_file(target, asset.published)
-        if not _difference(found, asset, None):
-            return Download(redacted(address), target, found.size, found.sha256, "published hash")
-    return None
+    if asset.size not in (None, size) or not (asset.published or (receipt and receipt.size == size)):
+        return None
+    # Where the receipt's other hashes, of the same bytes, are the published ones, SHA-256 alone tells, thrice as fast.
+    noted = receipt is not None and all(getattr(receipt, name) == value for name, value in asset.published.items())
+    found = _hash_once(target, () if noted else asset.published)
+    if not noted and _difference(found, asset, None):
+        return None
+    if receipt and receipt.sha256 == found.sha256:
+        return replace(_of_receipt(receipt, target), verified="published hash" if asset.published else receipt.verified)
+    unknown = noted or not asset.published
+    return None if unknown else Download(redacted(address), target, size, found.sha256, "published hash")
 
 
-def _in_place(path: Path, url: str, asset: Asset) -> Download:
+def _hash_once(path: Path, also: Collection[str]) -> Fetched:
+    """Hash a file, unless this process did so and nothing says that it was written since."""
+    identity = _identity(path)
+    known = _hashed.get(identity)
+    if known is None or not all(getattr(known, name) for name in also):
+        known = _hashed[identity] = hash_file(path, also)
+    return known
+
+
+def _identity(path: Path) -> tuple[Path, int, int]:
+    state = path.stat()
+    return path, state.st_size, state.st_mtime_ns
+
+
+def mirror_advice(transfer: Transfer, folder: str) -> str:
+    """Write the command that makes a mirror of what is wanted."""
+    if not transfer.dataset:
+        return "make a mirror ('covid-datasets mirror --help' says how)"
+    return f"run 'covid-datasets mirror {transfer.dataset} {shlex.quote(folder)}'"
+
+
+def require_mirror(settings: Settings) -> None:
+    """Raise where the mirror is a folder that is not there: an unmounted disk, a typo."""
+    folder = local_path(settings.mirror) if settings.mirror else None
+    if folder is not None and not folder.is_dir():
+        raise UsageError(
+            f"{folder}: expected the folder of a mirror (COVID_DATASETS_MIRROR, or mirror=), found "
+            f"{'a file' if folder.exists() else 'nothing'} there. Next: mount the disk or correct the name; without "
+            f"COVID_DATASETS_MIRROR the network is asked"
+        )
+
+
+def _in_place(path: Path, url: str, asset: Asset, transfer: Transfer) -> Download:
     """Use a file of a local mirror where it lies; it is hashed only where somebody needs the hash."""
     address = path.as_uri()
     if not path.is_file():
         raise MissingUpstreamError(
-            f"{redacted(url)}: expected it at {path}, found nothing there. Next: put the file there; "
-            f"'covid-datasets mirror ID DEST' makes a mirror whole, without COVID_DATASETS_MIRROR the network is asked"
+            f"{redacted(url)}: expected it at {path}, found nothing there. Next: put the file there, or "
+            f"{mirror_advice(transfer, transfer.settings.mirror or '')} on a connected machine to make it whole; "
+            f"without COVID_DATASETS_MIRROR the network is asked"
         )
     fetched = Fetched(path.stat().st_size, "")
     hashed = (bool(asset.published) and asset.size in (None, fetched.size)) or not asset.checked_inside
@@ -224,8 +290,8 @@ def _in_place(path: Path, url: str, asset: Asset) -> Download:
         fetched = hash_file(path, asset.published)
     if problem := _difference(fetched, asset, None):
         raise ChangedUpstreamError(
-            f"{path}: {problem}; it stands for {redacted(url)}. Next: copy that file to the mirror again, or make the "
-            f"mirror anew with 'covid-datasets mirror ID DEST'"
+            f"{path}: {problem}; it stands for {redacted(url)}. Next: copy that file to the mirror again, or "
+            f"{mirror_advice(transfer, transfer.settings.mirror or '')} on a connected machine to make it anew"
         )
     verified = _how_sure(asset, None) if hashed else "content manifest"
     return Download(address, path, fetched.size, fetched.sha256, verified, in_place=True)

@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from covid_datasets.disk import check_space
-from covid_datasets.errors import CovidDatasetsError, DownloadError, IntegrityError, MissingExtraError
+from covid_datasets.errors import (
+    CovidDatasetsError,
+    DownloadError,
+    HostUnreachableError,
+    IntegrityError,
+    MissingExtraError,
+)
 from covid_datasets.fetch.asset import Asset as Asset
 from covid_datasets.fetch.cached import Download as Download
 from covid_datasets.fetch.cached import fetch
@@ -26,7 +32,7 @@ def locate(asset: Asset, transfer: Transfer, accept: Accept | None = None) -> tu
     """Get a file from the first of its URLs that downloads, verifies and is accepted; tell which URL that was.
 
     Where files download but none is accepted, the first of them is given. Where none downloads, one error of the
-    kind that the first URL met lists every URL with its own cause.
+    kind that the first URL met lists every URL with its own cause, or says once what all have in common.
 
     Args:
         asset: What to get.
@@ -46,7 +52,7 @@ def locate(asset: Asset, transfer: Transfer, accept: Accept | None = None) -> tu
         usable = usable or (download, url)
     if usable:
         return usable
-    raise _combined(asset, failures)
+    raise _combined(asset, failures) from None
 
 
 def locate_all(
@@ -100,13 +106,24 @@ def _combined(asset: Asset, failures: list[tuple[str, CovidDatasetsError]]) -> C
     first = failures[0][1]
     if len(failures) == 1:
         return first
+    if no_network := _no_network([error for _, error in failures]):
+        return HostUnreachableError(f"{asset.name}: {no_network}")
     causes = "\n".join(f"  {n}. {_cause(url, error)}" for n, (url, error) in enumerate(failures, start=1))
-    combined = type(first)(
+    return type(first)(
         f"{asset.name}: none of its {len(failures)} copies can be had:\n{causes}\n"
         f"Next: follow one of the steps above, or pass files that you have as data_dir="
     )
-    combined.__cause__ = first
-    return combined
+
+
+def _no_network(errors: list[CovidDatasetsError]) -> str:
+    """Say once what kept every copy from being reached; empty where some host answered."""
+    causes = [error.cause for error in errors if isinstance(error, HostUnreachableError) and error.cause]
+    if len(causes) < len(errors):
+        return ""
+    return (
+        f"no network: {'; '.join(dict.fromkeys(causes))}; {len(errors)} copies tried. Next: check the network, DNS and "
+        f"the proxy (HTTPS_PROXY), use a mirror (COVID_DATASETS_MIRROR), or pass files that you have as data_dir="
+    )
 
 
 def _cause(url: str, error: CovidDatasetsError) -> str:

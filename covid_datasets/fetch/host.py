@@ -16,6 +16,8 @@ Ask = Callable[[str], object]
 """Brings the JSON that a URL of a host's API answers with."""
 
 SHOWN = 8
+LONGEST = 2048
+"""Characters of a file's name on a host."""
 _DIGITS = {"sha256": 64, "md5": 32}
 
 
@@ -71,9 +73,9 @@ def parsed(pattern: str, name: str, form: str) -> re.Match[str]:
     >>> parsed(r"(\d+)/(.+)", "12/a.zip", "zenodo:RECORD/FILE").groups()
     ('12', 'a.zip')
     """
-    match = re.fullmatch(pattern, name, re.ASCII | re.DOTALL)
+    match = re.fullmatch(pattern, name, re.ASCII | re.DOTALL) if len(name) <= LONGEST else None
     if match is None or ".." in name.split("/"):
-        raise CatalogError(f"{form.partition(':')[0]}:{name}: expected {form}")
+        raise CatalogError(f"{form.partition(':')[0]}:{name[:LONGEST]}: expected {form}")
     return match
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from covid_datasets.errors import (
@@ -19,18 +17,17 @@ from covid_datasets.errors import (
     TruncatedError,
 )
 from covid_datasets.fetch.hosts import behind
+from covid_datasets.fetch.page import is_page, unlike
 from covid_datasets.fetch.partial import Fetched, Partial, Stamp
 from covid_datasets.fetch.places import redacted as redacted
-from covid_datasets.fetch.request import Answer, ask, retry_after, title
+from covid_datasets.fetch.request import Answer, ask, retry_after, title, whole_number
 from covid_datasets.fetch.retries import LATER, Retry, keeping, with_retries
 from covid_datasets.fetch.transfer import Limits, Transfer
 
-if TYPE_CHECKING:
-    from http.client import HTTPMessage
-
 _CHUNK = 1 << 18
+_LOOK = 1 << 10  # bytes that are looked at before any is written
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
-_HTML = re.compile(rb"(?is)\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b")
+_CODINGS = {"gzip", "x-gzip", "deflate", "br", "compress", "x-compress", "zstd"}
 
 
 def download_http(
@@ -77,10 +74,10 @@ def _attempt(
     with answer.response:
         first = b""
         if answer.status == 206 and start:
-            _check_range(answer, part, url)
+            part.go_on(_check_range(answer, part, url))
         elif answer.status == 200:
-            first = _first_bytes(answer, url)
-            part.start_over(Stamp(_validator(answer.headers), answer.promised))
+            first = _first_bytes(answer, url, part.path.name.removesuffix(".part"))
+            part.start_over(_stamp(answer))
         else:
             _raise_status(answer, part)
         total = part.stamp.total
@@ -100,6 +97,7 @@ def _copy(answer: Answer, first: bytes, part: Partial, url: str, size: int | Non
     total = size if part.stamp.total is None else part.stamp.total
     if total is None and answer.promised is not None:
         total = part.size + answer.promised
+    part.delimited = total is not None or answer.response.chunked
     chunk = first
     while True:
         if total is not None and part.size + len(chunk) > total:
@@ -123,40 +121,72 @@ def _copy(answer: Answer, first: bytes, part: Partial, url: str, size: int | Non
         )
 
 
-def _check_range(answer: Answer, part: Partial, url: str) -> None:
-    """Check that a partial answer is exactly the rest of the bytes at hand."""
-    found = answer.headers.get("Content-Range", "")
-    match = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+|\*)", found.strip())
-    total = part.stamp.total
-    fits = match is not None and int(match[1]) == part.size and (total is None or match[3] in ("*", str(total)))
+def _check_range(answer: Answer, part: Partial, url: str) -> int | None:
+    """Check that a partial answer is the rest of the very file whose bytes are at hand; give the size of the whole.
+
+    A host may answer with the rest of another version whatever If-Range said, so its own words are compared too.
+    """
+    found = answer.header("Content-Range")
+    unit, _, rest = found.partition(" ")
+    span, _, whole = rest.strip().partition("/")
+    first, last = (whole_number(text) for text in (*span.split("-", 1), "")[:2])
+    total, known = whole_number(whole), part.stamp.total
+    fits = unit.lower() == "bytes" and first == part.size and last is not None and last >= first
+    fits &= whole == "*" or (total is not None and last is not None and last < total and known in (None, total))
     if not fits:
-        wanted = f"bytes {part.size}-.../{total or '*'}"
-        part.start_over(Stamp())
-        error = DownloadError(f"{redacted(url)}: expected the range {wanted!r}, found {found!r}. {LATER}")
-        raise Retry(error)
+        wanted, found = f"the range 'bytes {part.size}-.../{known or '*'}'", repr(found[:100])
+    elif changed := _changed(part.stamp, _stamp(answer)):
+        wanted, found = changed
+    else:
+        return total
+    part.start_over(Stamp())
+    raise Retry(DownloadError(f"{redacted(url)}: expected {wanted}, found {found}. {LATER}"))
 
 
-def _first_bytes(answer: Answer, url: str) -> bytes:
-    """Read the beginning and refuse a web page in place of a file."""
-    first = b"" if answer.promised == 0 else answer.read(_CHUNK)
+def _changed(before: Stamp, now: Stamp) -> tuple[str, str] | None:
+    """Say which of a file's marks is not what it was; the one that If-Range carried has to be there again."""
+    for name, old, new in (("ETag", before.etag, now.etag), ("Last-Modified", before.modified, now.modified)):
+        if old != new and (new or old == before.validator):
+            return f"{name} {old[:100]!r} as before", repr(new[:100])
+    return None
+
+
+def _first_bytes(answer: Answer, url: str, name: str) -> bytes:
+    """Read the beginning and refuse what is no file of this name: a web page, an error, a compressed answer."""
+    coding = answer.header("Content-Encoding").lower()
+    enough = _LOOK if answer.promised is None else min(_LOOK, answer.promised)
+    first = b""
+    while len(first) < enough and (chunk := answer.read(_CHUNK)):
+        first += chunk
+    as_stored = name.lower().endswith((".gz", ".tgz")) and first.startswith(b"\x1f\x8b")  # the file is what is said
+    if coding in _CODINGS and not as_stored:
+        raise NotTheFileError(
+            f"{redacted(url)}: expected the file as it is, which was asked for, found it compressed "
+            f"(Content-Encoding: {coding}). Next: download it in a browser and pass its folder as data_dir="
+        )
     if urlsplit(url).path.lower().endswith((".html", ".htm")):
         return first
-    kind = answer.headers.get_content_type()
+    kind = answer.content_type
     claims = kind in ("text/html", "application/xhtml+xml") and b"\0" not in first  # archives and images hold zeros
-    if claims or _HTML.match(first.removeprefix(b"\xef\xbb\xbf")):
-        came_from = f" from {redacted(answer.url)}" if answer.url != url else ""
+    came_from = f" from {redacted(answer.url)}" if answer.url != url else ""
+    if claims or is_page(first):
         raise NotTheFileError(
             f"{redacted(url)}: expected a file, found a web page{came_from}{title(answer, first)}: a login or quota "
             f"page. Next: open the URL in a browser; log in or wait until the quota resets, or download the file there "
             f"and pass its folder as data_dir="
         )
+    if problem := unlike(first, name, kind):
+        raise NotTheFileError(
+            f"{redacted(url)}: {problem}{came_from}: an error of the host. Next: open the URL in a browser; try again "
+            f"later, or use another copy with data_dir="
+        )
     return first
 
 
-def _validator(headers: HTTPMessage) -> str:
-    """Choose what If-Range may carry: a strong ETag, else the modification time."""
-    etag: str = headers.get("ETag", "")
-    return etag if etag.startswith('"') else headers.get("Last-Modified", "")
+def _stamp(answer: Answer) -> Stamp:
+    """Note what an answer says of the file's version; If-Range may carry a strong ETag, else the modification time."""
+    etag, modified = answer.header("ETag"), answer.header("Last-Modified")
+    return Stamp(etag if etag.startswith('"') else modified, answer.promised, etag, modified)
 
 
 def _raise_status(answer: Answer, part: Partial) -> None:

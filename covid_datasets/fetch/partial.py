@@ -25,15 +25,22 @@ class Stamp:
     Attributes:
         validator: A strong ETag, a modification time, a generation: anything that changes with the content.
         total: Size of the whole file, where the host says it.
+        etag: Whatever ETag came with the first bytes, weak ones too; ``modified`` is their Last-Modified.
     """
 
     validator: str = ""
     total: int | None = None
+    etag: str = ""
+    modified: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A transfer that arrived whole; ``resumed`` says that some bytes were there before."""
+    """A transfer that arrived whole.
+
+    ``resumed`` says that the bytes are of more than one answer; ``delimited`` that the host said where they end, so
+    that a connection which broke cannot be taken for the end.
+    """
 
     size: int
     sha256: str
@@ -41,6 +48,7 @@ class Fetched:
     sha1: str = ""
     validator: str = ""
     resumed: bool = False
+    delimited: bool = True
 
 
 class Partial:
@@ -60,6 +68,7 @@ class Partial:
         self.size = 0
         self.stamp = Stamp()
         self.resumed = False
+        self.delimited = True
         self.on_bytes = on_bytes or (lambda n: None)
         self._also = also
 
@@ -109,6 +118,13 @@ class Partial:
         except OSError as error:
             raise self._failure(error) from error
 
+    def go_on(self, total: int | None) -> None:
+        """Note that the rest comes with another answer, which may be the first to tell the size of the whole."""
+        self.resumed = self.size > 0
+        if total is not None and self.stamp.total is None:
+            self.stamp = replace(self.stamp, total=total)
+            write_json(self._sidecar, asdict(self.stamp))
+
     def check_space(self) -> None:
         """Refuse to go on where the rest of the file will not fit."""
         if self.stamp.total is not None:
@@ -121,7 +137,7 @@ class Partial:
         except OSError as error:
             raise self._failure(error) from error
         fetched = Fetched(self.size, **digests(self._hashes))
-        return replace(fetched, validator=self.stamp.validator, resumed=self.resumed)
+        return replace(fetched, validator=self.stamp.validator, resumed=self.resumed, delimited=self.delimited)
 
     @property
     def _sidecar(self) -> Path:

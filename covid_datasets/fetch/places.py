@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 from covid_datasets.fetch.hosts import host_of
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f<>:"|?*\\]|[. ]$')
-_VALUE = re.compile(r"([?&;#])([^=?&;#]*)=[^&;#]*")
+_DELIMITER = re.compile(r"([?&;#])")
 _SECRET = (
     "token",
     "sig",
@@ -24,9 +24,14 @@ _SECRET = (
     "accesscode",
     "session",
     "cookie",
+    "bearer",
+    "ticket",
+    "assertion",
 )
 _SHORT = {"sv", "code", "pass", "pin", "otp", "sas"}  # names so short that they are parts of innocent ones
 _LITERAL = "/ !$&'()*+,;=@[]{}^`~"  # what a name keeps; the rest would mean something else in a URL
+_LONGEST_SHOWN = 1000  # characters of a URL in a message; hosts may redirect to longer ones
+_METADATA = {"100.100.100.200", "fd00:ec2::254"}  # clouds hand out their keys there too
 _LONGEST_NAME = 180  # bytes; file systems allow 255, and locks, parts and records append to it
 
 
@@ -36,8 +41,38 @@ def redacted(url: str) -> str:
     >>> redacted("https://me:pw@host/a.zip?token=abc&page=2")
     'https://host/a.zip?token=...&page=2'
     """
-    parts = urlsplit(url)
-    return _VALUE.sub(_hidden, urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # no URL; what stands before an @ may be a password all the same
+        begin, slashes, rest = url.partition("//")
+        shown = f"{begin}{slashes}{rest.rpartition('@')[2]}"
+    else:
+        shown = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    if len(shown) > _LONGEST_SHOWN:
+        shown = f"{shown[:_LONGEST_SHOWN]}…"
+    return _without_values(shown)
+
+
+def is_internal(host: str) -> bool:
+    """Tell whether an address, however it is spelled, is one at which a machine or cloud serves itself only.
+
+    >>> [is_internal(host) for host in ("169.254.169.254", "0xA9FEA9FE", "fe80::1", "::ffff:169.254.0.1", "10.0.0.1")]
+    [True, True, True, True, False]
+    """
+    import socket
+    from ipaddress import IPv4Address, IPv6Address, ip_address
+
+    address: IPv4Address | IPv6Address
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        try:
+            address = IPv4Address(socket.inet_aton(host))
+        except (OSError, ValueError):
+            return False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return address.is_link_local or str(address) in _METADATA
 
 
 def place(url: str) -> str:
@@ -90,10 +125,28 @@ def local_path(address: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme in ("file", "local") else None
 
 
-def _hidden(match: re.Match[str]) -> str:
-    name = re.sub(r"[^a-z]", "", unquote(match[2]).lower())
-    secret = name in _SHORT or any(word in name for word in _SECRET)
-    return f"{match[1]}{match[2]}=..." if secret else match[0]
+def _without_values(text: str) -> str:
+    """Write ``...`` for what secret keys of a query or fragment stand for, be it a URL in a URL."""
+    first, *rest = _DELIMITER.split(text)
+    shown, hidden = [first], False
+    for delimiter, pair in zip(rest[::2], rest[1::2], strict=True):
+        if hidden and delimiter == "?" and "?" in shown:
+            continue  # a question mark in a value is a part of it
+        name, equals, value = pair.partition("=")
+        hidden = bool(equals) and _is_secret(name)
+        shown += [delimiter, name, equals, "..." if hidden or _holds_secret(value) else value]
+    return "".join(shown)
+
+
+def _is_secret(name: str) -> bool:
+    letters = re.sub(r"[^a-z]", "", unquote(name).lower())
+    return letters in _SHORT or any(word in letters for word in _SECRET)
+
+
+def _holds_secret(value: str) -> bool:
+    """Tell whether a value is itself a URL, percent-encoded, with a password or secret values."""
+    inner = unquote(value)
+    return inner != value and redacted(inner) not in (inner, f"{inner[:_LONGEST_SHOWN]}…")
 
 
 def _encoded(match: re.Match[str]) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from covid_datasets.errors import (
     ChangedUpstreamError,
     CovidDatasetsError,
+    DownloadError,
     HostUnreachableError,
     MissingExtraError,
     MissingUpstreamError,
@@ -17,6 +18,7 @@ from covid_datasets.errors import (
     RefusedError,
     TruncatedError,
     UsageError,
+    words_of,
 )
 from covid_datasets.fetch.partial import Fetched, Partial, Stamp
 from covid_datasets.fetch.places import redacted
@@ -63,27 +65,35 @@ def _attempt(
         if on_total and stamp.total is not None:
             on_total(stamp.total)
         part.check_space()
+        part.go_on(stamp.total)
         with system.open(path, "rb") as file:
             file.seek(part.size)
             while chunk := file.read(_CHUNK):
                 part.write(chunk)
-    except FileNotFoundError as error:
+        if _describe(system.info(path)) != stamp:
+            part.start_over(Stamp())
+            raise Retry(
+                DownloadError(
+                    f"{redacted(url)}: expected one version, found that it changed meanwhile. Next: try again"
+                )
+            )
+    except FileNotFoundError:
         raise MissingUpstreamError(
             f"{redacted(url)}: the store has no such file. Next: use a copy with data_dir= or a mirror"
-        ) from error
+        ) from None
     except PermissionError as error:
-        raise _refused(url, error) from error
+        raise _refused(url, error) from None
     except (CovidDatasetsError, Retry):
         raise
     except Exception as error:  # stores raise errors of their own kinds, which only their packages know
         if "Credential" in type(error).__name__:
-            raise _refused(url, error) from error
+            raise _refused(url, error) from None
         raise Retry(
             HostUnreachableError(
-                f"{redacted(url)}: the transfer broke after {part.size:,} bytes ({type(error).__name__}: {error}). "
+                f"{redacted(url)}: the transfer broke after {part.size:,} bytes ({words_of(error)}). "
                 f"Next: check the network and try again; what arrived is kept and resumed"
             )
-        ) from error
+        ) from None
     if stamp.total is not None and part.size != stamp.total:
         found = part.size
         if found > stamp.total:
@@ -95,7 +105,7 @@ def _attempt(
 
 def _refused(url: str, error: Exception) -> RefusedError:
     return RefusedError(
-        f"{redacted(url)}: the store refuses these credentials, or asks for some ({error}). Next: set up the "
+        f"{redacted(url)}: the store refuses these credentials, or asks for some ({words_of(error)}). Next: set up the "
         f"credentials of {urlsplit(url).scheme}:// with its own tools, or pass the files as data_dir="
     )
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from covid_datasets.errors import DownloadError, HostUnreachableError, TruncatedError
+from covid_datasets.errors import DownloadError, HostUnreachableError, TruncatedError, words_of
 from covid_datasets.fetch.partial import Partial
 from covid_datasets.fetch.places import redacted
 from covid_datasets.fetch.transfer import Limits
@@ -41,7 +41,7 @@ def with_retries(attempt: Callable[[], None], url: str, part: Partial, limits: L
         tries = 0 if part.size - furthest >= limits.worth else tries + 1
         furthest = max(furthest, part.size)
         if tries > (limits.retries if retry.at_most is None else min(limits.retries, retry.at_most)):
-            raise retry.error from retry.__cause__
+            raise retry.error from None  # its text says the cause; tracebacks of the HTTP library would only hide it
         pause = limits.backoff * 2 ** max(tries - 1, 0) * random.uniform(0.5, 1.0)  # noqa: S311
         _sleep(min(max(pause, retry.wait), limits.longest_wait), part)
 
@@ -58,6 +58,8 @@ def _broken_connection(url: str, error: Exception, part: Partial, limits: Limits
     from http.client import IncompleteRead
     from urllib.error import URLError
 
+    from covid_datasets.fetch.connection import SlowError
+
     never = isinstance(error, URLError)  # urllib wraps what goes wrong before the request is out
     reason = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
     host, where = urlsplit(url).hostname, f"after {part.size:,} bytes"
@@ -68,19 +70,19 @@ def _broken_connection(url: str, error: Exception, part: Partial, limits: Limits
         what = f"the name {host} cannot be resolved"
     elif isinstance(reason, ConnectionRefusedError):
         what = f"{host} refuses the connection"
+    elif isinstance(reason, SlowError):
+        what = f"{host} sent too little to ever end ({reason}) {where}"
     elif isinstance(reason, TimeoutError):
         what = f"{host} was silent for {limits.timeout:g} s {where}"
     elif isinstance(reason, IncompleteRead):
         error_text = f"{redacted(url)}: the transfer ended early, {where}, {keeping(part)}. {LATER}"
-        retry = Retry(TruncatedError(error_text))
-        retry.__cause__ = error
-        return retry
+        return Retry(TruncatedError(error_text))
     else:
-        what = f"the connection to {host} broke {where} ({type(reason).__name__}: {reason})"
+        what = f"the connection to {host} broke {where} ({words_of(reason)})"
     hint = "Next: check the network, DNS and the proxy (HTTPS_PROXY), or use a mirror: COVID_DATASETS_MIRROR"
-    retry = Retry(HostUnreachableError(f"{redacted(url)}: {what}. {hint}"), at_most=at_most)
-    retry.__cause__ = error
-    return retry
+    unreachable = HostUnreachableError(f"{redacted(url)}: {what}. {hint}")
+    unreachable.cause = what
+    return Retry(unreachable, at_most=at_most)
 
 
 def _sleep(seconds: float, part: Partial) -> None:

@@ -22,6 +22,8 @@ class Limits:
 
     Attributes:
         timeout: Seconds without an answer or a byte after which a connection counts as stalled.
+        slowest: Bytes a second that a host has to send; less, over ``window``, counts as stalled too.
+        window: Seconds of waiting over which the rate is measured.
         retries: Tries after the first one; a try that brought ``worth`` new bytes does not count.
         backoff: Seconds before the first retry; each later one doubles it.
         longest_wait: Upper bound of any wait in seconds, also of what a host asks for in Retry-After.
@@ -31,6 +33,8 @@ class Limits:
     """
 
     timeout: float = 30.0
+    slowest: int = 1 << 10
+    window: float = 60.0
     retries: int = 5
     backoff: float = 1.0
     longest_wait: float = 120.0
@@ -48,6 +52,7 @@ class Transfer:
         limits: Patience of the network.
         display: Told about bytes.
         cancel: Called with every chunk; raises to stop.
+        dataset: For which dataset, as it is typed; advice names it.
         lists: What hosts of research data answered, by address: many files of one record ask for its list once.
     """
 
@@ -55,4 +60,5 @@ class Transfer:
     limits: Limits = field(default_factory=lambda: Limits())
     display: Display = field(default_factory=lambda: Display(""))
     cancel: CancelToken = never
+    dataset: str = ""
     lists: dict[str, object] = field(default_factory=dict, repr=False, compare=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -19,7 +18,6 @@ from covid_datasets.splits.subset import GROUP
 Labels = Literal["all", "present"]
 """The classes of the label column: all of the taxonomy, the same for every source, or those that occur."""
 REST = "rest"
-_TASK = re.compile(r"(?P<positive>\w+?)_vs_(?P<negative>\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +88,9 @@ def check_task(labels: str, task: str | None) -> tuple[str, str] | None:
         return None
     if labels != "all":
         raise UsageError(f"labels: expected none beside task={task!r}, which has two classes of its own")
-    match = _TASK.fullmatch(task) if isinstance(task, str) else None
-    if match is None:
+    positive, _, negative = task.partition("_vs_") if isinstance(task, str) else ("", "", "")
+    if not all(name.replace("_", "").isalnum() for name in (positive, negative)):
         raise UsageError(f"task: expected a form like 'covid19_vs_rest' or 'covid19_vs_no_finding', found {task!r}")
-    positive, negative = match["positive"], match["negative"]
     for name in (positive,) if negative == REST else (positive, negative):
         if name not in label_names():
             raise UsageError(f"task {task!r}: expected classes of {', '.join(label_names())}, found {name!r}")

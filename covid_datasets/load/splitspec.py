@@ -62,7 +62,7 @@ def parse_split(spec: str, sizes: Mapping[str, int]) -> list[Range]:
     """
     parts: list[Range] = []
     roundings: set[str] = set()
-    for text in re.split(r"\s*\+\s*", spec):
+    for text in (part.strip() for part in spec.split("+")):
         match = _PART.fullmatch(text)
         if match is None:
             raise UsageError(

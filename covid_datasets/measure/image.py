@@ -11,6 +11,7 @@ import numpy as np
 import xxhash
 from PIL import Image
 
+from covid_datasets.errors import without_addresses
 from covid_datasets.measure.quality import grade, reasons_against
 from covid_datasets.read.bounds import MAX_PIXELS, MAX_WEBP_PIXELS
 from covid_datasets.read.encode import is_hounsfield
@@ -131,7 +132,7 @@ def decode(data: bytes) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise UndecodableError(str(error)) from error
     except Exception as error:  # Pillow lets through whatever its parsers of headers raise
-        why = str(error).partition(" <")[0]  # behind it stands where in memory the bytes were, which no notice may hold
+        why = without_addresses(str(error))
         raise UndecodableError(f"not a whole image: {why}; {len(data):,} bytes beginning {data[:8]!r}") from error
     return image
 

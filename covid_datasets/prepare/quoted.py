@@ -17,6 +17,10 @@ Addresses = Mapping[str, str]
 """Source -> the regular expression of its pages' addresses, whose group is the patient."""
 
 
+LONGEST = 2048
+"""Characters of an address; what is longer is none, and patterns of cards would take their time with it."""
+
+
 def addresses_of(card: Card) -> Addresses:
     """List the pages that matter for a source: its own, and those that its rows quote.
 
@@ -37,8 +41,18 @@ def quoted_ties(dataset: str, record: Record, addresses: Addresses) -> tuple[str
     """
     own = [(dataset, record.patient)] if dataset in addresses and record.patient is not None else []
     quoted = [
-        (source, match[1])
+        (source, patient)
         for source, address in addresses.items()
-        if (match := re.search(address, record.source_url or ""))
+        if (patient := patient_of(record.source_url or "", address)) is not None
     ]
     return tuple(f"case:{source}/{patient}" for source, patient in dict.fromkeys([*own, *quoted]))
+
+
+def patient_of(url: str, address: str) -> str | None:
+    r"""Name the patient whose page a URL is of; ``None`` where it is another page.
+
+    >>> patient_of("https://example.org/case-024/", r"example\.org/case-0*(\d+)"), patient_of("x", r"(y)")
+    ('24', None)
+    """
+    match = re.search(address, url) if len(url) <= LONGEST else None
+    return None if match is None else match[1]

@@ -9,6 +9,7 @@ from typing import Any
 
 from covid_datasets.catalog.card import Choice
 from covid_datasets.extras import need
+from covid_datasets.fetch.cached import require_mirror
 from covid_datasets.prepare.inputs import declared_inputs, folder_signature, key_of
 from covid_datasets.prepare.pieces import Place, Task
 from covid_datasets.prepare.plan import Plan, make_plan
@@ -73,6 +74,8 @@ def open_source(
     >>> source.plan(None).rows
     42
     """
+    if data_dir is None:
+        require_mirror(settings)
     need(*choice.form.needs)  # before hours of downloading
     require_terms(choice.card, settings, accept_licence)
     obtained = obtain(choice, settings, data_dir=data_dir, allow_missing=allow_missing)

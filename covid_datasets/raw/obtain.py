@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from covid_datasets.catalog.card import Choice, Resource
 from covid_datasets.catalog.cards import choose
 from covid_datasets.disk import check_space
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
+from covid_datasets.fetch.cached import require_mirror
 from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.raw.access import access_text, how_to_get, incomplete_text
 from covid_datasets.raw.kinds import by_kind, check_card
@@ -65,7 +66,7 @@ def obtain(
     by_hand = not all(is_open(choice.card, resource) for resource in resources)
     if data_dir is None or (by_hand and mounts):  # what is within reach completes what its user has to bring
         lacking = [resource for resource in reached if resource.copies and resource.name not in mounts]
-        brought, told = _bring(lacking, settings, allow_missing=allow_missing)
+        brought, told = _bring(lacking, Transfer(settings, dataset=choice.name), allow_missing=allow_missing)
         if told and not brought and not mounts:
             raise next(iter(told.values()))
         unusable |= {name: str(told[name]) for name in sorted(told)}
@@ -91,7 +92,7 @@ def needs_hands(reached: Sequence[Resource]) -> bool:
 
 
 def _bring(
-    resources: Sequence[Resource], settings: Settings, *, allow_missing: bool
+    resources: Sequence[Resource], transfer: Transfer, *, allow_missing: bool
 ) -> tuple[dict[str, Brought], dict[str, CovidDatasetsError]]:
     """Download what is open; an optional resource, or one that may be missing, that cannot be had is told."""
     told: dict[str, CovidDatasetsError] = {}
@@ -101,7 +102,7 @@ def _bring(
             raise error
         told[name] = error
 
-    transfer, found = Transfer(settings), dict[str, Brought]()
+    settings, found = transfer.settings, dict[str, Brought]()
     needed = sum(kind.bytes_to_come(each, settings) for kind, each in by_kind(resources))
     check_space(settings.downloads, needed, transfer.limits.margin)
     for kind, each in by_kind(resources):
@@ -122,6 +123,7 @@ def make_mirror(
     for choice in choices:
         check_card(choice.card)
     settings = Settings.resolve(cache_dir, mirror)
+    require_mirror(settings)
     for choice in choices:
         if needs_hands(within_reach(choice.card, choice.every_resource, settings)):
             carried = "What you fetched by hand needs no mirror: carry the folder over, and use it there."
@@ -140,6 +142,7 @@ def write_mirror(choices: Sequence[Choice], destination: str | os.PathLike[str],
     sums, results = read_sums(folder), list[Mirrored]()
     for choice in choices:
         into = Mirror(folder, sums, choice.card.id)
+        transfer = replace(transfer, dataset=choice.name)
         reached = within_reach(choice.card, choice.every_resource, transfer.settings)
         for kind, each in by_kind([resource for resource in reached if resource.copies]):
             results += kind.mirror(each, into, transfer)

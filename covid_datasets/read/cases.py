@@ -12,6 +12,8 @@ from covid_datasets.read.notes import Note, read_note
 from covid_datasets.schema import Notice, RawFiles
 
 LONGEST_NUMBER = 20
+LONGEST = 1024
+"""Characters of a folder's path; file systems allow no more, and patterns would take their time with it."""
 FIGURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff")
 
 
@@ -37,7 +39,7 @@ def read_cases(raw: RawFiles, name: str, headers: Sequence[str], note: str = "ca
     folders: dict[str, list[str]] = defaultdict(list)
     for path in sorted(raw.sizes()):
         folder, _, file = path.rpartition("/")
-        if file and re.fullmatch(name, folder, re.IGNORECASE):
+        if file and len(folder) <= LONGEST and re.fullmatch(name, folder, re.IGNORECASE):
             folders[folder].append(path)
     first: dict[str, str] = {}
     for folder, paths in folders.items():

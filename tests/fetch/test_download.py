@@ -315,8 +315,10 @@ def test_offline_opens_no_socket(server: Server, settings: Settings, monkeypatch
     monkeypatch.setattr(socket, "socket", no_socket)
     offline = Settings(settings.cache, offline=True)
     assert get(wanted, offline).path.read_bytes() == BODY
-    with pytest.raises(OfflineError, match=r"b\.zip: expected it in the cache .*Next: .*covid-datasets mirror ID DEST"):
-        get(asset(server.url("/b.zip")), offline)
+    with pytest.raises(
+        OfflineError, match=r"b\.zip: expected it in the cache .*Next: .*'covid-datasets mirror cohen covid-mi"
+    ):
+        locate(asset(server.url("/b.zip")), Transfer(offline, QUICK, dataset="cohen"))
     with pytest.raises(OfflineError, match="s3://bucket"):
         get(asset("s3://bucket/a.zip"), offline)
     remote = Settings(settings.cache, offline=True, mirror=server.url("/"))

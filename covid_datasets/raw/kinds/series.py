@@ -20,6 +20,7 @@ from covid_datasets.catalog.manifest import Identity
 from covid_datasets.disk import check_space
 from covid_datasets.errors import ChangedUpstreamError, CovidDatasetsError, DamagedFileError, MissingUpstreamError
 from covid_datasets.extras import need
+from covid_datasets.fetch.cached import mirror_advice
 from covid_datasets.fetch.places import local_path, place
 from covid_datasets.fetch.together import together
 from covid_datasets.fetch.transfer import CancelToken, Transfer
@@ -158,7 +159,7 @@ def bring(resources: Sequence[Resource], transfer: Transfer, lost: Lost) -> Mapp
         root = resource.copies[0].url
         mirror = transfer.settings.mirror
         if mirror and (folder := local_path(mirror)) is not None:
-            mount, digest = _in_place(folder / Path(place(f"{root}any")).parent, resource, lost)
+            mount, digest = _in_place(folder / Path(place(f"{root}any")).parent, resource, transfer, lost)
         else:
             mount, digest = _downloaded(resource, transfer, lost)
         if mount.folders:
@@ -241,7 +242,7 @@ def _check_keys(objects: list[Object], series: Series, root: str) -> None:
         raise DamagedFileError(f"{root}: series {series.folder}: expected each file once in its list, found one again")
 
 
-def _in_place(here: Path, resource: Resource, lost: Lost) -> tuple[SeriesMount, str]:
+def _in_place(here: Path, resource: Resource, transfer: Transfer, lost: Lost) -> tuple[SeriesMount, str]:
     """Use the files of a mirror where they lie."""
     digest = hashlib.sha256()
     folders: dict[str, Place] = {}
@@ -252,7 +253,7 @@ def _in_place(here: Path, resource: Resource, lost: Lost) -> tuple[SeriesMount, 
             kind = MissingUpstreamError if not files else ChangedUpstreamError
             error: CovidDatasetsError = kind(
                 f"{here / series.folder}: series {series.series}: {what}. Next: copy the folder to the mirror again, "
-                f"or make the mirror anew with 'covid-datasets mirror ID DEST'"
+                f"or {mirror_advice(transfer, transfer.settings.mirror or '')} on a connected machine to make it anew"
             )
             lost(resource, series.folder, error)
             continue
