@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from covid_datasets.cli.own import with_own_data
 from covid_datasets.cli.parser import make_parser
 from covid_datasets.errors import CovidDatasetsError
 
@@ -58,7 +59,7 @@ def _plain_warnings() -> Iterator[None]:
 def _run(arguments: Namespace) -> int:
     """Run the command; an error of ours is its message and its exit code, any other is a bug and shows its trace."""
     try:
-        code: int = arguments.run(arguments)
+        code: int = arguments.run(with_own_data(arguments))
     except CovidDatasetsError as error:
         if arguments.json:
             from covid_datasets.cli.show import print_json

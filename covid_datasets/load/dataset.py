@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from covid_datasets.catalog.cards import canonical, choose, load_card, split_name
+from covid_datasets.catalog.cards import Name, canonical, choose, id_of
+from covid_datasets.catalog.own import is_path
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import need
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
@@ -26,7 +27,7 @@ DERIVED = ("derive", "window", "image_size", "to_spacing", "to_orientation", "lu
 
 
 def load_dataset(
-    name: str | Sequence[str],
+    name: Name | Sequence[Name],
     config: str | None = None,
     split: str | None = None,
     *,
@@ -49,7 +50,8 @@ def load_dataset(
 
     Args:
         name: A dataset ("covid_ct", "cohen@2020-06-22"), or a list of them for one harmonised dataset whose
-            splits are disjoint in people and pictures across all of them.
+            splits are disjoint in people and pictures across all of them. A path ("/data/ward", "./labels.csv") is
+            data of your own; `OwnData` says more about it, such as who the patients are.
         config: One of the dataset's configs.
         split: In the syntax of Hugging Face: "train", "train+test", "train[:20%]", "all". Without it, all splits.
         framework: "hf" (``datasets.Dataset``), "numpy", "torch" or "pandas".
@@ -76,12 +78,13 @@ def load_dataset(
     """
     if framework not in _NEEDS:
         raise UsageError(f"framework: expected one of {', '.join(_NEEDS)}, found {framework!r}")
-    names = [canonical(each) for each in ([name] if isinstance(name, str) else name)]
+    given: list[Name] = list(name) if isinstance(name, Sequence) and not isinstance(name, str) else [name]
+    names = [canonical(each) for each in given]
     if not names:
         raise UsageError("name: expected a dataset or a list of them, found an empty list")
-    if len({split_name(each)[0] for each in names}) < len(names):
-        given = [name] if isinstance(name, str) else name
-        raise UsageError(f"name: expected each dataset once, found {', '.join(given)}, which is {', '.join(names)}")
+    if len({id_of(each) for each in names}) < len(names):
+        ids = ", ".join(id_of(each) if is_path(each) else str(each) for each in names)
+        raise UsageError(f"name: expected each dataset once, found {', '.join(map(str, given))}, which is {ids}")
     if len(names) > 1 and data_dir is not None:
         raise UsageError(
             "data_dir: expected with one dataset; build each from its own folder first, then load the list"
@@ -113,7 +116,7 @@ def load_dataset(
             how: dict[str, Any] = {"executor": executor, "num_proc": num_proc, "mirror": mirror, "offline": offline}
             how["accept_licence"] = accept_licence
             builds.append(build_dataset(each, config, cache_dir=cache_dir, **options, **how))
-    _warn(builds, scheme)
+    _warn(builds, names, scheme)
     if framework == "hf" and whole and split is None and not streaming:
         return stored_dataset(builds[0])
     selection = narrow(select(builds, scheme), filters, license)
@@ -124,7 +127,7 @@ def load_dataset(
     return as_dict(framework, streaming, parts)
 
 
-def _check_tables(names: Sequence[str], config: str | None, *, framework: str, scheme: str, license: Any) -> None:
+def _check_tables(names: Sequence[Name], config: str | None, *, framework: str, scheme: str, license: Any) -> None:
     """Refuse what only images can do, or only they can not, before anything is built."""
     choices = [choose(name, config if len(names) == 1 else None) for name in names]
     tables = [choice.card for choice in choices if choice.columns]
@@ -132,7 +135,9 @@ def _check_tables(names: Sequence[str], config: str | None, *, framework: str, s
         return
     table = f"{tables[0].id} is a table without images"
     if len(choices) > 1:
-        raise UsageError(f"{table}, with columns of its own: expected it alone, found a list: {', '.join(names)}")
+        raise UsageError(
+            f"{table}, with columns of its own: expected it alone, found a list: {', '.join(map(str, names))}"
+        )
     if framework == "torch":
         raise UsageError(
             f"{table}: its texts and dates make no tensors. Use framework='hf', 'numpy' or 'pandas', and take from "
@@ -147,7 +152,9 @@ def _check_tables(names: Sequence[str], config: str | None, *, framework: str, s
         )
 
 
-def _is_built(name: str, config: str | None, cache_dir: str | os.PathLike[str] | None, options: dict[str, Any]) -> bool:
+def _is_built(
+    name: Name, config: str | None, cache_dir: str | os.PathLike[str] | None, options: dict[str, Any]
+) -> bool:
     try:
         find_build(name, config, cache_dir=cache_dir, **options)
     except NotBuiltError:
@@ -164,9 +171,9 @@ def _streamed_split(streams: Any, split: str) -> Any:
     return streams[split]
 
 
-def _warn(builds: Sequence[Built], scheme: str) -> None:
+def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str) -> None:
     """Say what a user of this data must know: it is incomplete, or a split that is given as published leaks."""
-    for built in builds:
+    for built, name in zip(builds, names, strict=True):
         if built.incomplete:
             report_file = built.path / "report.md"
             warnings.warn(
@@ -174,7 +181,9 @@ def _warn(builds: Sequence[Built], scheme: str) -> None:
                 stacklevel=3,
             )
         if built.patients is None:
-            warnings.warn(f"{built.id}: {load_card(built.id).patients.consequence}", stacklevel=3)
+            card = choose(name).card
+            how = f" {card.patients.warning}" if card.own_copy else ""
+            warnings.warn(f"{built.id}: {card.patients.consequence}{how}", stacklevel=3)
         if is_given(scheme):
             from covid_datasets.load.splits import audit_build
 

@@ -65,9 +65,7 @@ def verify(
     """
     started = time.perf_counter()
     folder = Path(name)
-    built = (
-        Built.read(folder) if (folder / MANIFEST_FILE).exists() else find_build(str(name), config, cache_dir=cache_dir)
-    )
+    built = Built.read(folder) if (folder / MANIFEST_FILE).exists() else find_build(name, config, cache_dir=cache_dir)
     with _whole(built.path, built.path / INDEX_FILE):
         index = Index.read(built.path)
     if built.columns:

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from covid_datasets.catalog.cards import choose
+from covid_datasets.catalog.cards import Name, choose
 from covid_datasets.errors import NotBuiltError
 from covid_datasets.prepare.inputs import FORMAT, declared_inputs, folder_signature, outdated
 from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
@@ -14,7 +14,7 @@ from covid_datasets.settings import Settings
 
 
 def find_build(
-    name: str,
+    name: Name,
     config: str | None = None,
     *,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -28,6 +28,7 @@ def find_build(
         NotBuiltError: There is none; the message says why an older one does not fit.
     """
     choice = choose(name, config)
+    data_dir = choice.data_dir(data_dir)
     folder = Settings.resolve(cache_dir).prepared / choice.card.id / choice.version / choice.config
     raw = {} if data_dir is None else {"raw": folder_signature(Path(data_dir))}
     fitting, reasons = [], []
