@@ -24,9 +24,10 @@ TABLES = (".csv", ".tsv", ".xlsx")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 _WITHOUT = (
-    "Where nobody knows the patients a class folder stays whole, so nothing can be split. Say who they are: OwnData(folder, patient='COLUMN') where a table has a "
-    "column of them, or OwnData(folder, patient_level=1) where the folder that holds the files is one patient's "
-    "(--patient COLUMN, --patient-level 1). OwnData(folder, group='near-duplicates') splits by looks alone."
+    "Where nobody knows the patients a class folder stays whole, so nothing can be split. Say who they are: "
+    "OwnData(folder, patient='COLUMN') where a table has a column of them, or OwnData(folder, patient_level=1) where "
+    "the folder that holds the files is one patient's (--patient COLUMN, --patient-level 1). "
+    "OwnData(folder, group='near-duplicates') splits by looks alone."
 )
 
 

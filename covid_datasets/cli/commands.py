@@ -137,7 +137,7 @@ def run_splits(arguments: Namespace) -> int:
         return code
     counts = count_splits(rows)
     if arguments.json:
-        print_json({"id": arguments.id, "scheme": arguments.scheme, "splits": counts, "audit": audit.to_json()})
+        print_json({"id": str(arguments.id), "scheme": arguments.scheme, "splits": counts, "audit": audit.to_json()})
         return code
     print_table(
         [{"split": name, **split, "labels": counts_text(split["labels"])} for name, split in counts.items()],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import get_args
+from typing import Any, get_args
 
 from covid_datasets.catalog.own import OwnData, is_path
 from covid_datasets.errors import UsageError
@@ -42,7 +42,7 @@ def add_own_data(command: ArgumentParser) -> None:
 
 def with_own_data(arguments: Namespace) -> Namespace:
     """Put `OwnData` in the place of a path with options."""
-    given = {name: getattr(arguments, f"own_{name}", None) for name in _OPTIONS}
+    given: dict[str, Any] = {name: getattr(arguments, f"own_{name}", None) for name in _OPTIONS}
     given = {name: value for name, value in given.items() if value is not None}
     if not given:
         return arguments

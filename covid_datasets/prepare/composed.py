@@ -42,9 +42,7 @@ def import_builder(card: Card) -> ModuleType:
     except CovidDatasetsError:
         raise
     except Exception as error:
-        raise BuildError(
-            f"builder {card.builder or card.id}: expected a module that can be imported: {error}"
-        ) from error
+        raise BuildError(f"builder {card.builder or card.id}: expected one that can be imported: {error!r}") from error
     if not callable(getattr(module, "records", None)):
         raise BuildError(f"builder {card.builder or card.id}: expected a function records(raw), found none")
     return module
