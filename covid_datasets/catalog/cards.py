@@ -20,7 +20,7 @@ from covid_datasets.catalog.outside import Outside, of_file, outside_sources
 from covid_datasets.catalog.own import OwnData, is_path
 from covid_datasets.catalog.short import written_out
 from covid_datasets.catalog.typed import read_typed
-from covid_datasets.errors import AccessRequired, CatalogError, NotThereError, UnknownDatasetError, UnknownVersionError
+from covid_datasets.errors import AccessRequired, CatalogError, UnknownDatasetError, UnknownVersionError
 
 Name = str | os.PathLike[str]
 """A source as its users name it: an id, with a version; the path of a builder's file; or own data."""
@@ -72,6 +72,11 @@ def _of_path(name: Name) -> OwnData | Outside:
 def _card_of_path(name: Name) -> Card:
     source = _of_path(name)
     if isinstance(source, OwnData):
+        if not source.place.exists():
+            what = (
+                f"own data {source}: expected a folder, an archive or a table of paths, found nothing at {source.place}"
+            )
+            raise UnknownDatasetError(f"{what}. The name of a public source has no slash. Known: {', '.join(names())}")
         return source.card()
     if source.id in house_names():
         raise CatalogError(f"{source.builder}: expected an id of its own, found {source.id!r}, which is another's")
@@ -81,7 +86,7 @@ def _card_of_path(name: Name) -> Card:
 def _card_from_outside(source: Outside) -> Card:
     path = source.card_file
     if not path.is_file():
-        raise NotThereError(f"source {source.id!r}: expected its card {path}, found nothing")
+        raise CatalogError(f"source {source.id!r}: expected its card {path}, found nothing")
     card = _read_card(path, path.stat().st_mtime_ns, source.builder)
     if any(each.manifest or each.listing or each.members for each in card.resources):
         raise CatalogError(

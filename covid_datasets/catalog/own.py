@@ -72,20 +72,21 @@ class OwnData:
     @property
     def id(self) -> str:
         """The id, which depends on no place: a folder that is moved keeps its fingerprint."""
-        name = self.name or self._path.name
+        name = self.name or self.place.name
         for suffix in sorted((*TABLES, *ARCHIVES), key=len, reverse=True):
             name = name.removesuffix(suffix)
         slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
         return PREFIX + (slug or hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:12])
 
     @property
-    def _path(self) -> Path:
+    def place(self) -> Path:
+        """The absolute path."""
         return Path(os.path.abspath(Path(self.folder).expanduser()))
 
     def card(self) -> Card:
         """Make the card of this data, once everything that can be seen from here is found right."""
         self._check()
-        path, is_table = self._path, self._path.is_file() and self._path.suffix.lower() in TABLES
+        path, is_table = self.place, self.place.is_file() and self.place.suffix.lower() in TABLES
         table = path.name if is_table else self.table
         options: dict[str, int | float | str | bool] = {
             "patient": self.patient,
@@ -127,12 +128,7 @@ class OwnData:
     def _check(self) -> None:
         from covid_datasets.catalog.taxonomy import label_names  # which reads the catalog with `catalog.cards`
 
-        path = self._path
-        if not path.exists():
-            raise NotThereError(
-                f"own data {self}: expected a folder, an archive or a table of paths, found nothing at {path}. "
-                "(The name of a public source has no slash: covid-datasets list)"
-            )
+        path = self.place
         name = path.name.lower()
         if path.is_file() and not name.endswith((*TABLES, *ARCHIVES)):
             raise UsageError(

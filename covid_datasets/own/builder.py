@@ -45,10 +45,10 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
     options = _Options.of(raw)
     findings = Findings(json.loads(str(raw.options.get("findings", "{}"))))
     listed = read_listed(raw, options.patient)
-    found, left_out = find_items(raw, films=options.modality == "CXR")
+    found, left_out = find_items(raw, films=options.modality == "CXR", but=listed.path)
     yield from listed.notices
-    yield from (notice for notice in left_out if notice.where != listed.path)
-    items = list(_chosen(found, listed, options))
+    yield from left_out
+    items = list(_chosen(raw, found, listed, options))
     yield from (item for item in items if isinstance(item, Notice))
     said_of: dict[str, set[str]] = defaultdict(set)
     kept = 0
@@ -74,7 +74,7 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
             yield Notice("patient with several findings", patient, f"{shown}; one id is taken as one person everywhere")
 
 
-def _chosen(found: list[Item], listed: Listed, options: _Options) -> Iterator[Item | Notice]:
+def _chosen(raw: RawFiles, found: list[Item], listed: Listed, options: _Options) -> Iterator[Item | Notice]:
     """Choose the files that become samples: those that a table lists, or all but masks."""
     for item in found:
         if item.kind == "metaimage" and not options.slices:
@@ -87,8 +87,12 @@ def _chosen(found: list[Item], listed: Listed, options: _Options) -> Iterator[It
         elif not is_mask(item.path):
             yield Notice("file not in the table", item.path, f"{listed.path} does not list it", dropped=True)
     known = {item.path for item in found}
-    for path in sorted(listed.rows.keys() - known):  # the plan tells which of these are missing
-        yield Item(path, kind_by_name(path) or "picture", (path,))
+    for path in sorted(listed.rows.keys() - known):
+        if raw.has(path):
+            what = f"{listed.path} lists it, and it is no image; of a DICOM series the folder is listed, not each slice"
+            yield Notice("not an image", path, what, dropped=True, lost=True)
+        else:  # the plan tells that it is missing
+            yield Item(path, kind_by_name(path) or "picture", (path,))
 
 
 def _record(item: Item, listed: Listed, options: _Options, findings: Findings) -> tuple[Record, list[Notice]]:
@@ -98,7 +102,7 @@ def _record(item: Item, listed: Listed, options: _Options, findings: Findings) -
     folders = item.folder.split("/") if item.folder else []
     split = next((SPLITS[name.casefold()] for name in folders if name.casefold() in SPLITS), None)
     if options.level:
-        patient, told = _of_level(item, folders, options.level)
+        patient, told = _of_level(item, folders, options.level, findings)
         notices += told
     else:
         patient = None if options.patient else item.patient
@@ -130,12 +134,15 @@ def _content(item: Item, options: _Options, row: dict[str, str]) -> dict[str, An
     return {{"volume": "volume", "video": "video"}.get(item.kind, "image"): File(item.path)}
 
 
-def _of_level(item: Item, folders: list[str], level: int) -> tuple[str | None, list[Notice]]:
-    """Take the patient from the folder so many levels above the file."""
-    if level > len(folders):
-        what = f"expected {level} folders above it, found {len(folders)}; its patient is unknown"
-        return None, [Notice("no folder of a patient", item.path, what)]
-    return folders[-level], []
+def _of_level(item: Item, folders: list[str], level: int, findings: Findings) -> tuple[str | None, list[Notice]]:
+    """Take the patient from the folder so many levels above the file; a class or a split is nobody."""
+    what = f"expected {level} folders above it, found {len(folders)}"
+    if level <= len(folders):
+        name = folders[-level]
+        if name.casefold() not in SPLITS and not findings.knows(name):
+            return name, []
+        what = f"expected the name of a patient {level} above it, found {name!r}, a class or a split"
+    return None, [Notice("no folder of a patient", item.path, f"{what}; its patient is unknown")]
 
 
 def _finding(item: Item, folders: list[str], level: int, findings: Findings) -> str:

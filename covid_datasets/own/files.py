@@ -55,8 +55,8 @@ def kind_by_name(path: str) -> Kind | None:
     return next((kind for ending, kind in ENDINGS.items() if name.endswith(ending)), None)
 
 
-def find_items(raw: RawFiles, films: bool = False) -> tuple[list[Item], list[Notice]]:
-    """Sort all files of a folder; DICOM files of one folder are one series, unless they are ``films``, or say so."""
+def find_items(raw: RawFiles, films: bool = False, but: str = "") -> tuple[list[Item], list[Notice]]:
+    """Sort all files but the table; DICOM files of one folder are a series, unless they are ``films`` or say so."""
     items: list[Item] = []
     dicom: dict[str, list[str]] = defaultdict(list)
     others: list[str] = []
@@ -66,6 +66,8 @@ def find_items(raw: RawFiles, films: bool = False) -> tuple[list[Item], list[Not
             others.append(path)
         elif kind:
             items.append(Item(path, kind, (path,)))
+        elif path == but:
+            continue
         elif _is_dicom(raw, path):
             dicom[path.rpartition("/")[0]].append(path)
         else:

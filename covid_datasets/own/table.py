@@ -30,6 +30,9 @@ _ALSO = {
     "sex": {"female": "F", "male": "M"},
     "modality": dict.fromkeys(("x-ray", "xray", "cr", "dx"), "CXR") | {"ultrasound": "US"},
 }
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    name: {word.casefold(): word for word in words} | _ALSO.get(name, {}) for name, words in VOCABULARIES.items()
+}
 _ANSWERS = dict.fromkeys(("y", "yes", "true", "1"), True) | dict.fromkeys(("n", "no", "false", "0"), False)
 
 
@@ -123,8 +126,7 @@ def fields_of(row: Row, where: str, patient: str, findings_said: list[str]) -> t
     found["age"], found["date"], found["offset_days"] = cells.age("age"), cells.date("date"), cells.days("offset_days")
     found["doi"] = cells.doi("doi")
     found |= {name: cells.number(name, low, high) for name, (low, high) in _NUMBERS.items()}
-    for name, words in VOCABULARIES.items():
-        choices = {word.casefold(): word for word in words} | _ALSO.get(name, {})
+    for name, choices in _WORDS.items():
         if name in _WORD_LISTS:
             found[name] = _words(cells, name, choices)
         else:

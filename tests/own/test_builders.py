@@ -133,7 +133,7 @@ def test_what_is_wrong_with_a_builder_is_said(source: Path, tmp_path: Path) -> N
     with pytest.raises(BuildError, match="expected a function records"):
         build(name)
     source.with_suffix(".toml").unlink()
-    with pytest.raises(NotThereError, match=r"expected its card .*my_ward\.toml"):
+    with pytest.raises(CatalogError, match=r"expected its card .*my_ward\.toml"):
         cd.info(source)
     with pytest.raises(CatalogError, match="another's"):
         cd.info(tmp_path / "phantom.py")

@@ -98,9 +98,33 @@ def test_one_id_in_two_class_folders_is_one_person_and_told(tmp_path: Path) -> N
 
 
 def test_a_level_that_is_not_there_leaves_the_patient_unknown(tmp_path: Path) -> None:
-    built = build(OwnData(fill(tmp_path / "flat", ("1.png", "covid/P1/2.png")), patient_level=2))
+    built = build(OwnData(fill(tmp_path / "flat", ("1.png", "covid/P1/s/2.png")), patient_level=2))
     assert notices(built, "no folder of a patient") == ["1.png"]
     assert built.patients == 1
+
+
+def test_a_class_is_no_patient(tmp_path: Path) -> None:
+    built = build(OwnData(fill(tmp_path / "flat", ("train/covid/1.png", "train/2.png")), patient_level=1))
+    assert (built.patients, built.groups) == (None, 2)
+    assert len(notices(built, "no folder of a patient")) == 2
+
+
+def test_names_that_are_no_text_are_told(ward: Path) -> None:
+    odd = os.fsdecode(b"odd\xff.png")
+    try:
+        (ward / odd).write_bytes(sources.chest(1))
+    except OSError:
+        pytest.skip("this file system has no such names")
+    built = build(ward)
+    assert (built.rows, notices(built, "file left out")) == (len(PICTURES), ["odd\\udcff.png"])
+
+
+def test_own_data_streams_before_it_is_built(ward: Path) -> None:
+    pytest.importorskip("datasets")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        streams = cd.load_dataset(OwnData(ward, patient_level=1), streaming=True)
+    assert sum(1 for split in streams.values() for _ in split) == len(PICTURES)
 
 
 def test_findings_say_what_the_taxonomy_does_not_know(tmp_path: Path) -> None:

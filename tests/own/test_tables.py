@@ -94,6 +94,13 @@ def test_a_missing_file_fails_the_build_unless_that_is_allowed(ward: Path) -> No
     assert notices(built, "file not in the table") == ["a/2.png"]
 
 
+def test_a_listed_file_that_is_no_image_is_lost(ward: Path) -> None:
+    change(ward, 1, "path", "notes.txt")
+    (ward / "notes.txt").write_text("x")
+    with pytest.raises(IncompleteSourceError, match="lists it, and it is no image"):
+        build(ward)
+
+
 def test_a_path_listed_twice_counts_once_and_is_told(ward: Path) -> None:
     change(ward, 1, "path", "a/1.png")
     built = build(ward)
