@@ -58,9 +58,11 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
     scores, notices = _severity(raw, images)
     yield from notices
     merged = _merged_patients(images.values())
+    version = load_card("cohen").versions.get(raw.version)
+    latest = version.date if version else ""
     for path in sorted(images, key=lambda path: PurePosixPath(path).name):
         cells = Cells(images[path][0], path, _UNKNOWN)
-        record = _record(path, cells, merged, _annotated(path, files, scores))
+        record = _record(path, cells, merged, latest, _annotated(path, files, scores))
         yield from cells.notices
         yield record
 
@@ -70,7 +72,9 @@ def _path(row: Row) -> str:
     return name and f"{row.get('folder', '').strip() or 'images'}/{name}"
 
 
-def _record(path: str, cells: Cells, merged: Mapping[str, Sequence[str]], annotated: Mapping[str, Any]) -> Record:
+def _record(
+    path: str, cells: Cells, merged: Mapping[str, Sequence[str]], latest: str, annotated: Mapping[str, Any]
+) -> Record:
     patient, doi, url = cells.text("patientid"), cells.doi("doi"), cells.text("url")
     hannover = _HANNOVER in (url or "")
     # Hannover's pO2 is a pressure in mmHg, everybody else's a saturation.
@@ -100,7 +104,8 @@ def _record(path: str, cells: Cells, merged: Mapping[str, Sequence[str]], annota
         clinical=cells.clinical(columns, _YES_NO),
         location=cells.text("location"),
         country=cells.country("location"),
-        date=cells.text("date"),
+        # Every date with slashes is month first: read the other way round, each is impossible or later than its page.
+        date=cells.date("date", month_first=True, latest=latest),
         license=cells.text("license"),
         source_url=url,
         doi=doi,

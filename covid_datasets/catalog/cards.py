@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from covid_datasets.catalog.outside import Outside, of_file, outside_sources
 from covid_datasets.catalog.own import OwnData, is_path
 from covid_datasets.catalog.short import written_out
 from covid_datasets.catalog.typed import read_typed
-from covid_datasets.errors import AccessRequired, CatalogError, UnknownDatasetError, UnknownVersionError
+from covid_datasets.errors import AccessRequired, CatalogError, UnknownDatasetError, UnknownVersionError, UsageError
 
 Name = str | os.PathLike[str]
 """A source as its users name it: an id, with a version; the path of a builder's file; or own data."""
@@ -52,9 +53,9 @@ def load_card(name: Name) -> Card:
     """
     if is_path(name):
         return _card_of_path(name)
-    name = os.fspath(name)
+    name = _need_text(name)
     path = catalog_folder() / f"{name}.toml"
-    if re.fullmatch(r"[a-z0-9_]+", name) and not name.startswith("_") and path.exists():
+    if re.fullmatch(r"[a-z0-9][a-z0-9_]{0,99}", name) and path.exists():
         return _read_card(path, path.stat().st_mtime_ns)
     outside = outside_sources(frozenset(house_names())).get(name)
     if outside is None:
@@ -188,8 +189,27 @@ def split_name(spec: str) -> tuple[str, str | None]:
     >>> split_name("cohen@2020-06-22"), split_name("cohen")
     (('cohen', '2020-06-22'), ('cohen', None))
     """
+    _need_text(spec)
     name, _, version = spec.partition("@")
     return name, version or None
+
+
+def names_in(given: Name | Sequence[Name]) -> list[Name]:
+    """List the names that somebody gave: one, or several.
+
+    >>> names_in("cohen"), names_in(["cohen", "pocus"])
+    (['cohen'], ['cohen', 'pocus'])
+    """
+    several = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    for each in several:
+        _need_text(each)
+    return several
+
+
+def _need_text(name: object) -> str:
+    if not isinstance(name, str | os.PathLike):
+        raise UsageError(f"name: expected the name of a dataset as text, such as 'cohen', found {name!r}")
+    return os.fspath(name)
 
 
 @lru_cache(maxsize=128)
@@ -217,7 +237,7 @@ def _unknown(name: str) -> str:
     import difflib
 
     known = names()
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name[:100], known, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    hint += f" The folder of that name is {f'./{name}'!r}." if name and Path(name).exists() else ""
-    return f"there is no dataset {name!r}.{hint} Known: {', '.join(known)}"
+    hint += f" The folder of that name is {f'./{name}'!r}." if 0 < len(name) <= 100 and Path(name).exists() else ""
+    return f"there is no dataset {name[:100]!r}.{hint} Known: {', '.join(known)}"

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from covid_datasets.catalog.card import Access, Card, Config, Licence, Patients, Resource, Version
 from covid_datasets.errors import NotThereError, UsageError
 from covid_datasets.schema import Modality
+from covid_datasets.settings import given_path
 
 PREFIX = "own."
 """What ids of own data begin with; no id of a public source has a dot."""
@@ -81,7 +82,7 @@ class OwnData:
     @property
     def place(self) -> Path:
         """The absolute path."""
-        return Path(os.path.abspath(Path(self.folder).expanduser()))
+        return Path(os.path.abspath(given_path(self.folder, "name")))
 
     def card(self) -> Card:
         """Make the card of this data, once everything that can be seen from here is found right."""

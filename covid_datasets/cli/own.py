@@ -46,13 +46,14 @@ def with_own_data(arguments: Namespace) -> Namespace:
     given = {name: value for name, value in given.items() if value is not None}
     if not given:
         return arguments
-    if not is_path(arguments.id):
+    ids = arguments.ids if "ids" in arguments else [arguments.id]
+    if len(ids) != 1 or not is_path(ids[0]):
         shown = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-        raise UsageError(f"{shown}: expected with the path of data of your own, found {arguments.id!r}")
+        raise UsageError(f"{shown}: expected with one path, of data of your own, found {', '.join(map(repr, ids))}")
     if "findings" in given:
         given["findings"] = dict(_pair(text) for text in given["findings"])
-    arguments.id = OwnData(arguments.id, **given)
-    return arguments
+    own = OwnData(ids[0], **given)
+    return Namespace(**vars(arguments) | ({"ids": [own]} if "ids" in arguments else {"id": own}))
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -62,9 +62,7 @@ def find_items(raw: RawFiles, films: bool = False, but: str = "") -> tuple[list[
     others: list[str] = []
     for path in raw.paths():
         kind = kind_by_name(path)
-        if not path.isascii() and not _is_text(path):
-            others.append(path)
-        elif kind:
+        if kind:
             items.append(Item(path, kind, (path,)))
         elif path == but:
             continue
@@ -85,14 +83,6 @@ def is_mask(path: str) -> bool:
     """
     folders = path.lower().replace("-", "_").replace(" ", "_").split("/")[:-1]
     return any(folder in _MASKS or folder.endswith(("_mask", "_masks")) for folder in folders)
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _is_dicom(raw: RawFiles, path: str) -> bool:
@@ -125,6 +115,5 @@ def _left_out(paths: Iterable[str]) -> Iterator[Notice]:
         name = path.rpartition("/")[2]
         by_ending[f".{name.rpartition('.')[2].lower()}" if "." in name else "no ending"].append(path)
     for ending, found in sorted(by_ending.items()):
-        what = f"{len(found):,} of {ending.encode(errors='backslashreplace').decode()}, no picture, volume or video"
-        where = found[0].encode(errors="backslashreplace").decode()
-        yield Notice("file left out", where, what, dropped=True, count=len(found))
+        what = f"{len(found):,} of {ending}, no picture, volume or video"
+        yield Notice("file left out", found[0], what, dropped=True, count=len(found))

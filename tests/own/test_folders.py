@@ -116,7 +116,8 @@ def test_names_that_are_no_text_are_told(ward: Path) -> None:
     except OSError:
         pytest.skip("this file system has no such names")
     built = build(ward)
-    assert (built.rows, notices(built, "file left out")) == (len(PICTURES), ["odd\\udcff.png"])
+    assert built.rows == len(PICTURES)
+    assert any("odd" in note["where"] for note in built.manifest()["notices"])
 
 
 def test_own_data_streams_before_it_is_built(ward: Path) -> None:
