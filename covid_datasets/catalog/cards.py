@@ -74,10 +74,9 @@ def _card_of_path(name: Name) -> Card:
     source = _of_path(name)
     if isinstance(source, OwnData):
         if not source.place.exists():
-            what = (
-                f"own data {source}: expected a folder, an archive or a table of paths, found nothing at {source.place}"
-            )
-            raise UnknownDatasetError(f"{what}. The name of a public source has no slash. Known: {', '.join(names())}")
+            what = f"there is no dataset {str(source)!r}, and found nothing at {source.place}"
+            hint = "expected a folder, an archive or a table of your own"
+            raise UnknownDatasetError(f"{what}: {hint}. Known: {', '.join(names())}")
         return source.card()
     if source.id in house_names():
         raise CatalogError(f"{source.builder}: expected an id of its own, found {source.id!r}, which is another's")
