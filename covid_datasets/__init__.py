@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from covid_datasets.catalog.card import Card as Card
     from covid_datasets.catalog.cards import info as info
     from covid_datasets.catalog.overview import list_datasets as list_datasets
+    from covid_datasets.catalog.own import OwnData as OwnData
     from covid_datasets.contribute.publish import propose_splits as propose_splits
     from covid_datasets.errors import AccessRequired as AccessRequired
     from covid_datasets.errors import CovidDatasetsError as CovidDatasetsError
@@ -42,6 +43,7 @@ _HOMES = {
     "Card": "covid_datasets.catalog.card",
     "Check": "covid_datasets.raw.check",
     "CovidDatasetsError": "covid_datasets.errors",
+    "OwnData": "covid_datasets.catalog.own",
     "audit": "covid_datasets.load.splits",
     "build_dataset": "covid_datasets.prepare.engine",
     "collate": "covid_datasets.load.collate",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from covid_datasets.catalog.cards import names, readable_cards
+from covid_datasets.catalog.own import PREFIX
 from covid_datasets.disk import read_json, remove_folder
 from covid_datasets.errors import UsageError
 from covid_datasets.fetch.places import place
@@ -127,7 +128,8 @@ def _unfinished_builds(prepared: Path) -> Iterator[CacheEntry]:
     for path in sorted(path for path in (prepared / ".work").glob("*") if path.is_dir()):
         source = path.name.partition("-")[0]  # an id has no "-"; "removed-…" is what a killed clean-up left
         note = _note(path.with_name(f"{path.name}.lock"), "unfinished build; the next one resumes it")
-        yield CacheEntry("unfinished", source if source in names() else "", path, _size(path), note)
+        known = source in names() or source.startswith(PREFIX)
+        yield CacheEntry("unfinished", source if known else "", path, _size(path), note)
 
 
 def _locks(entry: CacheEntry, settings: Settings) -> list[Path]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from covid_datasets.errors import UnknownVersionError
+from covid_datasets.errors import UnknownVersionError, UsageError
 from covid_datasets.schema import Modality
 
 Permission = Literal["yes", "no", "per-image", "unknown"]
@@ -270,6 +271,8 @@ class Card:
     ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``. ``same_as`` names the
     source that holds the same samples, and is loaded in its place.
     ``facts`` are tables of texts that its builder alone reads: older names of columns, what words of its lists mean.
+    Not in its catalog file, but derived: ``digest``, ``builder`` (a module or file, where it is none of this package)
+    and ``own_copy`` (where data of one's own lies).
     """
 
     id: str
@@ -297,6 +300,8 @@ class Card:
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     digest: str = ""
+    builder: str = ""
+    own_copy: str = ""
 
     @property
     def has_data(self) -> bool:
@@ -341,7 +346,9 @@ class Choice:
 
     @property
     def name(self) -> str:
-        """Name it as its users type it: with a version where that is not the default one."""
+        """Name it as its users type it: with a version where that is not the default one; own data by its place."""
+        if self.card.own_copy:
+            return self.card.own_copy
         default = self.version == self.card.default_version
         return self.card.id if default else f"{self.card.id}@{self.version}"
 
@@ -364,6 +371,12 @@ class Choice:
     def resources(self) -> tuple[Resource, ...]:
         """The resources that it is built from."""
         return self.card._named(self.form.resources or self.state.resources)
+
+    def data_dir(self, given: str | os.PathLike[str] | None) -> str | os.PathLike[str] | None:
+        """Return the copy to build from: the one given, or one's own data; ``None`` where it is to be fetched."""
+        if given is not None and self.card.own_copy:
+            raise UsageError(f"data_dir: expected none with own data ({self.name}), found {os.fspath(given)!r}")
+        return self.card.own_copy or given
 
     @property
     def every_resource(self) -> tuple[Resource, ...]:

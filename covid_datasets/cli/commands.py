@@ -88,9 +88,9 @@ def run_build(arguments: Namespace) -> int:
         try:
             built = _build(arguments, name)
         except CovidDatasetsError as error:
-            print(f"{visible(name)}: ", end="", file=sys.stderr)
+            print(f"{visible(str(name))}: ", end="", file=sys.stderr)
             print_error(error)
-            answers.append({"id": name} | error_json(error))
+            answers.append({"id": str(name)} | error_json(error))
             codes.append(error.exit_code)
             continue
         answers.append(built.to_json())
@@ -179,7 +179,7 @@ def run_splits(arguments: Namespace) -> int:
         return code
     counts = count_splits(rows)
     if arguments.json:
-        print_json({"id": arguments.id, "scheme": arguments.scheme, "splits": counts, "audit": audit.to_json()})
+        print_json({"id": str(arguments.id), "scheme": arguments.scheme, "splits": counts, "audit": audit.to_json()})
         return code
     print_table(
         [{"split": name, **split, "labels": counts_text(split["labels"])} for name, split in counts.items()],

@@ -9,6 +9,7 @@ from typing import get_args
 
 from covid_datasets import __version__
 from covid_datasets.catalog.card import AccessKind
+from covid_datasets.cli.own import add_own_data
 from covid_datasets.schema import Modality
 
 CODES = """exit codes:
@@ -117,12 +118,14 @@ def _add_building(add: Adder) -> None:
         "list what your own copy of a source lacks, without building",
         "covid-datasets check covid_ct --data-dir ~/Downloads/covid",
     )
-    command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default version")
+    command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default; or a folder")
     _add_config(command)
-    _add_data_dir(command, required=True)
+    _add_data_dir(command)
+    add_own_data(command)
 
     command = add("build", "download, check and prepare sources", "covid-datasets build cohen@2020-06-22 --num-proc 4")
-    command.add_argument("ids", metavar="ID", nargs="+", help="one or more sources, with @VERSION for another version")
+    command.add_argument("ids", metavar="ID", nargs="+", help="sources, with @VERSION for another version; or a folder")
+    add_own_data(command)
     _add_config(command)
     _add_cache_dir(command)
     _add_data_dir(command)
@@ -193,9 +196,10 @@ def _add_housekeeping(add: Adder) -> None:
 
 
 def _add_build_name(command: ArgumentParser) -> None:
-    command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default version")
+    command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default; or a folder")
     _add_config(command)
     _add_cache_dir(command)
+    add_own_data(command)
 
 
 def _add_config(command: ArgumentParser) -> None:
@@ -212,8 +216,8 @@ def _add_accept(command: ArgumentParser) -> None:
     )
 
 
-def _add_data_dir(command: ArgumentParser, *, required: bool = False) -> None:
-    command.add_argument("--data-dir", metavar="DIR", required=required, help="your own copy of the raw files")
+def _add_data_dir(command: ArgumentParser) -> None:
+    command.add_argument("--data-dir", metavar="DIR", help="your own copy of the raw files")
 
 
 def _positive(text: str) -> int:

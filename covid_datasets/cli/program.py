@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from covid_datasets.cli.own import with_own_data
 from covid_datasets.cli.parser import make_parser
 from covid_datasets.cli.show import error_json, print_error, print_json
 from covid_datasets.errors import CovidDatasetsError, UsageError
@@ -63,7 +64,7 @@ def _plain_warnings() -> Iterator[None]:
 def _run(arguments: Namespace) -> int:
     """Run the command; an error of ours is its message and its exit code, any other is a bug and shows its trace."""
     try:
-        code: int = arguments.run(arguments)
+        code: int = arguments.run(with_own_data(arguments))
     except CovidDatasetsError as error:
         if arguments.json:
             print_json(error_json(error))

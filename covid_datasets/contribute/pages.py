@@ -41,7 +41,12 @@ def index(cards: Iterable[Card]) -> str:
 
 def pages() -> dict[str, str]:
     """Return name and text of every page that ``docs/sources/`` should hold."""
-    return {f"{card.id}.md": f"{GENERATED}\n\n{page(card)}" for card in readable_cards()[0]}
+    return {f"{card.id}.md": f"{GENERATED}\n\n{page(card)}" for card in _cards()}
+
+
+def _cards() -> list[Card]:
+    """Read the cards of this package; those of others have pages of their own."""
+    return [card for card in readable_cards()[0] if not card.builder]
 
 
 def stale(folder: Path) -> list[Path]:
@@ -60,7 +65,7 @@ def rewrite(folder: Path) -> list[Path]:
             path.write_text(wanted[path.name], encoding="utf-8", newline="\n")
         else:
             path.unlink()
-    (folder / INDEX).write_text(index(readable_cards()[0]), encoding="utf-8", newline="\n")
+    (folder / INDEX).write_text(index(_cards()), encoding="utf-8", newline="\n")
     return changed
 
 

@@ -10,7 +10,8 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
-from covid_datasets.catalog.cards import canonical, choose, load_card, names_in, split_name
+from covid_datasets.catalog.cards import Name, canonical, choose, id_of, names_in
+from covid_datasets.catalog.own import is_path
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import is_installed, need
 from covid_datasets.load.filters import ELSEWHERE, check_filters
@@ -31,7 +32,7 @@ DERIVED = ("derive", "window", "image_size", "to_spacing", "to_orientation", "lu
 
 
 def load_dataset(
-    name: str | Sequence[str] = "",
+    name: Name | Sequence[Name] = "",
     /,
     config: str | None = None,
     split: Any = None,
@@ -58,7 +59,8 @@ def load_dataset(
 
     Args:
         name: A dataset ("covid_ct", "cohen@2020-06-22"), or a list of them for one harmonised dataset whose
-            splits are disjoint in people and pictures across all of them.
+            splits are disjoint in people and pictures across all of them. A path ("/data/ward", "./labels.csv") is
+            data of your own; `OwnData` says more about it, such as who the patients are.
         config: One of the dataset's configs.
         split: In the syntax of Hugging Face: "train", "train+test", "train[:20%]", "all"; a list of these gives a list.
             A share in per cents tears no patient apart. Without it, all splits.
@@ -98,10 +100,10 @@ def load_dataset(
     names = [canonical(each) for each in names_in(name)]
     if not names:
         raise UsageError("name: expected a dataset or a list of them, found an empty list")
-    if len({split_name(each)[0] for each in names}) < len(names):
-        raise UsageError(
-            f"name: expected each dataset once, found {', '.join(names_in(name))}, which is {', '.join(names)}"
-        )
+    if len({id_of(each) for each in names}) < len(names):
+        ids = ", ".join(id_of(each) if is_path(each) else str(each) for each in names)
+        given = ", ".join(map(str, names_in(name)))
+        raise UsageError(f"name: expected each dataset once, found {given}, which is {ids}")
     if len(names) > 1 and data_dir is not None:
         raise UsageError(
             "data_dir: expected with one dataset; build each from its own folder first, then load the list"
@@ -133,16 +135,18 @@ def load_dataset(
         parts = [_streamed_split(streams, each) for each in wanted]
         return streams if split is None else parts if isinstance(split, list | tuple) else parts[0]
     builds = []
-    for each in names:
+    for source in names:
         try:
-            builds.append(find_build(each, config, cache_dir=cache_dir, **options))
+            builds.append(find_build(source, config, cache_dir=cache_dir, **options))
         except NotBuiltError:
             from covid_datasets.prepare.engine import build_dataset  # heavy, and not needed by who only loads
 
             how: dict[str, Any] = {"executor": executor, "num_proc": num_proc, "mirror": mirror, "offline": offline}
             how["accept_licence"] = accept_licence
-            builds.append(build_dataset(each, config, cache_dir=cache_dir, **options, **how))
-    _warn(builds, scheme, unlabelled="label" in form.columns and all(each.name != "label" for each in conditions))
+            builds.append(build_dataset(source, config, cache_dir=cache_dir, **options, **how))
+    _warn(
+        builds, names, scheme, unlabelled="label" in form.columns and all(each.name != "label" for each in conditions)
+    )
     if framework != "pandas" and not is_installed("nibabel") and any(_holds_volumes(built, form) for built in builds):
         need("nibabel")  # now, and not when the first row is asked for
     form = replace(form, classes=classes_of(builds, labels, two_classes))
@@ -158,7 +162,7 @@ def load_dataset(
 
 
 def _check_tables(
-    names: Sequence[str], config: str | None, *, framework: str, scheme: str, license: Any, classes: Any
+    names: Sequence[Name], config: str | None, *, framework: str, scheme: str, license: Any, classes: Any
 ) -> None:
     """Refuse what only images can do, or only they can not, before anything is built."""
     choices = [choose(name, config if len(names) == 1 else None) for name in names]
@@ -167,7 +171,9 @@ def _check_tables(
         return
     table = f"{tables[0].id} is a table without images"
     if len(choices) > 1:
-        raise UsageError(f"{table}, with columns of its own: expected it alone, found a list: {', '.join(names)}")
+        raise UsageError(
+            f"{table}, with columns of its own: expected it alone, found a list: {', '.join(map(str, names))}"
+        )
     if framework == "torch":
         raise UsageError(
             f"{table}: its texts and dates make no tensors. Use framework='hf', 'numpy' or 'pandas', and take from "
@@ -192,7 +198,9 @@ def _holds_volumes(built: Built, form: Form) -> bool:
     return any(column.null_count < len(column) for column in flat)
 
 
-def _is_built(name: str, config: str | None, cache_dir: str | os.PathLike[str] | None, options: dict[str, Any]) -> bool:
+def _is_built(
+    name: Name, config: str | None, cache_dir: str | os.PathLike[str] | None, options: dict[str, Any]
+) -> bool:
     try:
         find_build(name, config, cache_dir=cache_dir, **options)
     except NotBuiltError:
@@ -209,9 +217,9 @@ def _streamed_split(streams: Any, split: str) -> Any:
     return streams[split]
 
 
-def _warn(builds: Sequence[Built], scheme: str, *, unlabelled: bool) -> None:
+def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabelled: bool) -> None:
     """Say what a user of this data must know: what it lacks, and whether a split that is given as published leaks."""
-    for built in builds:
+    for built, name in zip(builds, names, strict=True):
         if built.incomplete:
             report_file = built.path / REPORT_FILE
             warnings.warn(
@@ -229,7 +237,9 @@ def _warn(builds: Sequence[Built], scheme: str, *, unlabelled: bool) -> None:
             only = f"; label={labelled} keeps the others" if labelled else ""
             warnings.warn(f"{built.id}: {without:,} of {built.rows:,} rows have no label (None){only}", stacklevel=3)
         if built.patients is None:
-            warnings.warn(f"{built.id}: {load_card(built.id).patients.consequence}", stacklevel=3)
+            card = choose(name).card
+            how = f" {card.patients.warning}" if card.own_copy else ""
+            warnings.warn(f"{built.id}: {card.patients.consequence}{how}", stacklevel=3)
         if is_given(scheme):
             from covid_datasets.load.splits import audit_build
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 from PIL import Image
 
-from covid_datasets.catalog.cards import split_name
+from covid_datasets.catalog.cards import Name, id_of
 from covid_datasets.errors import UsageError
 from covid_datasets.load.stored import open_table
 from covid_datasets.measure.image import UndecodableError, decode, to_grey
@@ -26,7 +26,7 @@ SCHEMA = pa.schema(
 )
 
 
-def overlaps(names: Sequence[str], *, cache_dir: str | os.PathLike[str] | None = None) -> pa.Table:
+def overlaps(names: Sequence[Name], *, cache_dir: str | os.PathLike[str] | None = None) -> pa.Table:
     """List the pairs of rows of different datasets that show one picture or one person, with the evidence for it.
 
     The kinds are "same bytes", "same pixels", "near-duplicate" (whole or in the central squares), "same name" (a name
@@ -38,14 +38,14 @@ def overlaps(names: Sequence[str], *, cache_dir: str | os.PathLike[str] | None =
         ...
     covid_datasets.errors.UsageError: names: expected two or more different datasets, found ['phantom']
     """
-    if isinstance(names, str) or len({split_name(name)[0] for name in names}) < max(len(names), 2):
+    if isinstance(names, str) or len({id_of(name) for name in names}) < max(len(names), 2):
         raise UsageError(f"names: expected two or more different datasets, found {names!r}")
     builds = [find_build(name, cache_dir=cache_dir) for name in names]
     index = Index.join([built.path for built in builds])
     pictures = _Pictures(builds)
     with progress("Comparing", unit="pairs") as display:
         count = sum(built.rows for built in builds)
-        display.note(f"{count:,} rows of {', '.join(names)}, all with all; then the pictures of one name")
+        display.note(f"{count:,} rows of {', '.join(map(str, names))}, all with all; then the pictures of one name")
         display.add("pairs", None)
 
         def likeness(first: int, second: int) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from covid_datasets.catalog.cards import Name
 from covid_datasets.errors import UsageError
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
@@ -19,7 +20,7 @@ COLUMNS = ("sample_id", "patient_id", "patient_known", "group", "split", "label"
 
 
 def load_splits(
-    name: str,
+    name: Name,
     scheme: str = "patient",
     *,
     config: str | None = None,
@@ -36,7 +37,7 @@ def load_splits(
 
 
 def audit(
-    name: str | Sequence[str],
+    name: Name | Sequence[Name],
     scheme: str = "patient",
     *,
     config: str | None = None,
@@ -46,7 +47,7 @@ def audit(
 
     Of a list of names, the joint split is checked that ``load_dataset`` gives for the same list.
     """
-    names = [name] if isinstance(name, str) else list(name)
+    names: list[Name] = list(name) if isinstance(name, Sequence) and not isinstance(name, str) else [name]
     builds = [find_build(each, config, cache_dir=cache_dir) for each in names]
     if len(builds) == 1:
         return audit_build(builds[0], scheme)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from covid_datasets.catalog.cards import choose
+from covid_datasets.catalog.cards import Name, choose
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.errors import UsageError
 from covid_datasets.extras import need
@@ -27,7 +27,7 @@ STREAM_PIECE_BYTES = 8 << 20
 
 
 def stream_raw(
-    name: str,
+    name: Name,
     config: str | None,
     settings: Settings,
     *,

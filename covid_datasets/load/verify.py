@@ -71,7 +71,7 @@ def verify(
     started = time.perf_counter()
     folder = Path(name)
     if not ((folder / MANIFEST_FILE).exists() or (folder / SEAL_FILE).exists()):
-        folder = find_folder(str(name), config, cache_dir=cache_dir)
+        folder = find_folder(name, config, cache_dir=cache_dir)
     manifest = read_manifest(folder)
     built = Built(path=folder, **manifest["build"])
     sealed: dict[str, Any] = manifest["files"]

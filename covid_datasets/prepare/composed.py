@@ -1,16 +1,19 @@
-"""Builders that use others: declared on the card (``composed_of``), which the key of a build depends on."""
+"""Builders: where they are, and those that use others, declared on the card; the key of a build depends on all."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
 import json
+import sys
 from functools import lru_cache
-from importlib import util
+from importlib import import_module, util
 from pathlib import Path
+from types import ModuleType
 
+from covid_datasets.catalog.card import Card
 from covid_datasets.catalog.cards import load_card
-from covid_datasets.errors import CatalogError
+from covid_datasets.errors import BuildError, CatalogError, CovidDatasetsError
 
 _BUILDERS = "covid_datasets.builders"
 ANY = "*"
@@ -18,36 +21,77 @@ ANY = "*"
 
 
 @lru_cache(maxsize=128)
-def builder_path(dataset: str) -> Path:
-    """Find the file of a builder without importing it."""
-    spec = util.find_spec(f"{_BUILDERS}.{dataset}")
+def builder_path(builder: str) -> Path:
+    """Find the file of a builder without importing it: one of this package by its id, another by module or path."""
+    if builder.endswith(".py"):
+        return Path(builder)
+    module = builder if "." in builder else f"{_BUILDERS}.{builder}"
+    spec = util.find_spec(module)
     if spec is None or spec.origin is None:
-        raise CatalogError(f"{dataset}: expected the builder builders/{dataset}.py, found nothing")
+        raise CatalogError(f"{builder}: expected the builder {module.replace('.', '/')}.py, found nothing")
     return Path(spec.origin)
 
 
-def components_of(dataset: str) -> list[str]:
+def import_builder(card: Card) -> ModuleType:
+    """Import the builder of a source; only here is one of its owner's run, and only where somebody named it."""
+    try:
+        if not card.builder.endswith(".py"):
+            module = import_module(card.builder or f"{_BUILDERS}.{card.id}")
+        else:
+            module = _run_file(Path(card.builder))
+    except CovidDatasetsError:
+        raise
+    except Exception as error:
+        raise BuildError(f"builder {card.builder or card.id}: expected one that can be imported: {error!r}") from error
+    if not callable(getattr(module, "records", None)):
+        raise BuildError(f"builder {card.builder or card.id}: expected a function records(raw), found none")
+    return module
+
+
+def _run_file(path: Path) -> ModuleType:
+    """Run a file as a module with a name of its own, by which processes that are forked from here find it again."""
+    name = f"covid_datasets_builder_{hashlib.sha256(str(path).encode() + path.read_bytes()).hexdigest()[:16]}"
+    if name not in sys.modules:
+        spec = util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise BuildError(f"builder {path}: expected a Python file, found another kind")
+        module = sys.modules[name] = util.module_from_spec(spec)
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+def components_of(card: Card) -> list[Card]:
     """List a source and all that it is composed of, whatever they are composed of in turn.
 
-    >>> components_of("covidx")
+    >>> [card.id for card in components_of(load_card("covidx"))]
     ['cohen', 'covidx']
     """
-    found: set[str] = set()
-    waiting = [dataset]
+    found: dict[str, Card] = {}
+    waiting = [card]
     while waiting:
-        if (name := waiting.pop()) not in found:
-            found.add(name)
-            waiting += load_card(name).composed_of
-    return sorted(found)
+        if (each := waiting.pop()).id not in found:
+            found[each.id] = each
+            waiting += map(load_card, each.composed_of)
+    return [found[name] for name in sorted(found)]
 
 
-def builder_digest(dataset: str) -> str:
+def builder_digest(card: Card) -> str:
     """Digest a builder and the facts on its card, together with those of the sources that it is composed of."""
     digest = hashlib.sha256()
-    for name in components_of(dataset):
-        facts = load_card(name).facts
-        digest.update(builder_path(name).read_bytes() + (json.dumps(facts, sort_keys=True).encode() if facts else b""))
+    for each in components_of(card):
+        facts = json.dumps(each.facts, sort_keys=True).encode() if each.facts else b""
+        digest.update(b"".join(file.read_bytes() for file in _files_of(each.builder or each.id)) + facts)
     return digest.hexdigest()
+
+
+def _files_of(builder: str) -> list[Path]:
+    """List the files of a builder: one, or where it is a package all of its modules."""
+    path = builder_path(builder)
+    return sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
 
 
 def imported_builders(text: str) -> set[str]:

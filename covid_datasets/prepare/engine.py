@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from covid_datasets.catalog.cards import choose
+from covid_datasets.catalog.cards import Name, choose
 from covid_datasets.disk import check_space, make_folder, publish_folder, remove_folder
 from covid_datasets.errors import CacheError, UsageError
 from covid_datasets.harmless import visible
@@ -40,7 +40,7 @@ LEASE = 120.0
 
 
 def build_dataset(
-    name: str,
+    name: Name,
     config: str | None = None,
     *,
     data_dir: str | os.PathLike[str] | None = None,
@@ -57,7 +57,8 @@ def build_dataset(
     """Build a dataset from its raw files, or return the finished build of the same inputs.
 
     Args:
-        name: A dataset, with a version where not the default one is wanted: ``"cohen@2020-06-22"``.
+        name: A dataset, with a version where not the default one is wanted: ``"cohen@2020-06-22"``; or the path of
+            data of one's own, alone or as `OwnData`.
         config: One of the dataset's configs.
         data_dir: Your own copy of the source: a folder, unpacked or with the untouched archives, or one archive.
         cache_dir: Where downloads and builds live.

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from covid_datasets.catalog.cards import choose
+from covid_datasets.catalog.cards import Name, choose
 from covid_datasets.disk import read_json
 from covid_datasets.errors import NotBuiltError
 from covid_datasets.prepare.inputs import FORMAT, declared_inputs, folder_signature, outdated
@@ -16,7 +16,7 @@ from covid_datasets.settings import Settings, given_data
 
 
 def find_build(
-    name: str,
+    name: Name,
     config: str | None = None,
     *,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -35,7 +35,7 @@ def find_build(
 
 
 def find_folder(
-    name: str,
+    name: Name,
     config: str | None = None,
     *,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -45,6 +45,7 @@ def find_folder(
 ) -> Path:
     """Return the folder of the build that `find_build` reads, of which no more than the manifest was looked at."""
     choice = choose(name, config)
+    data_dir = choice.data_dir(data_dir)
     folder = Settings.resolve(cache_dir).prepared / choice.card.id / choice.version / choice.config
     raw = {} if data_dir is None else {"raw": folder_signature(given_data(data_dir))}
     fitting, reasons = [], []

@@ -29,7 +29,7 @@ def declared_inputs(choice: Choice, verify: str) -> dict[str, Any]:
         "verify": verify,
         "card": _text_digest(repr((choice.state, choice.resources, choice.form))),
         **({"columns": dict(columns)} if columns else {}),
-        "builder": builder_digest(card.id),
+        "builder": builder_digest(card),
         "taxonomy": _file_digest(catalog_folder() / "_taxonomy.toml"),
         "identities": _file_digest(catalog_folder() / "identities" / f"{card.id}.tsv"),
         "splits": _file_digest(catalog_folder() / "splits" / f"{card.id}.csv"),

@@ -27,7 +27,7 @@ def addresses_of(card: Card) -> Addresses:
     >>> sorted(addresses_of(load_card("cohen")))
     ['sirm']
     """
-    known = set(names())
+    known = set(names()) if card.quotes else set()
     cards = [card, *(load_card(name) for name in card.quotes if name in known)]
     return {each.id: each.patients.address for each in cards if each.patients.address}
 

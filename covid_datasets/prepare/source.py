@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from covid_datasets.catalog.card import Choice
 from covid_datasets.extras import need
 from covid_datasets.fetch.cached import require_mirror
+from covid_datasets.prepare.composed import import_builder
 from covid_datasets.prepare.inputs import declared_inputs, folder_signature, key_of
 from covid_datasets.prepare.pieces import Place, Task
 from covid_datasets.prepare.plan import Plan, make_plan
@@ -38,7 +38,7 @@ class Source:
     def plan(self, shard_bytes: int | None) -> Plan:
         """Ask the builder for its records and lay them out."""
         card, raw = self.choice.card, self.obtained.raw
-        builder = importlib.import_module(f"covid_datasets.builders.{card.id}")
+        builder = import_builder(card)
         return make_plan(
             card.id, builder.records(raw), raw, shard_bytes, self.choice.resources, addresses_of(card),
             table=bool(self.choice.columns), group=card.patients.group,
@@ -74,9 +74,11 @@ def open_source(
     >>> source.plan(None).rows
     42
     """
+    data_dir = choice.data_dir(data_dir)
     if data_dir is None:
         require_mirror(settings)
     need(*choice.form.needs)  # before hours of downloading
+    import_builder(choice.card)  # before workers are forked, which find its functions then
     require_terms(choice.card, settings, accept_licence)
     obtained = obtain(choice, settings, data_dir=data_dir, allow_missing=allow_missing)
     return Source(choice, obtained, data_dir, verify, allow_missing)

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from covid_datasets.catalog.cards import choose
+from covid_datasets.catalog.cards import Name, choose
+from covid_datasets.errors import UsageError
 from covid_datasets.progress import amount
 from covid_datasets.raw.access import above_text, expected_tree, how_to_get, listed
 from covid_datasets.raw.kinds import check_card
@@ -69,7 +70,8 @@ class Check:
             *listed("Not there, and not needed", [f"{name}: {how}" for name, how in self.optional.items()]),
             *listed("Not there; a build downloads it", self.downloads),
         ]
-        build = f"covid-datasets build {self.name} --data-dir {shlex.quote(self.data_dir)}"
+        copy = "" if self.name == self.data_dir else f" --data-dir {shlex.quote(self.data_dir)}"
+        build = f"covid-datasets build {shlex.quote(self.name)}{copy}"
         if self.missing or self.damaged:
             lines.append(f"Expected:\n{self.tree}")
         if self.ok:
@@ -81,21 +83,24 @@ class Check:
         return "\n".join(lines)
 
 
-def check(name: str, data_dir: str | os.PathLike[str], config: str | None = None) -> Check:
+def check(name: Name, data_dir: str | os.PathLike[str] | None = None, config: str | None = None) -> Check:
     """Hold your own copy of a source against what it should hold; nothing is downloaded, changed or built.
 
     Args:
         name: A dataset, with a version where not the default one is meant.
-        data_dir: A folder, unpacked or with the untouched archives, or one archive.
+        data_dir: A folder, unpacked or with the untouched archives, or one archive; none with data of one's own.
         config: One of the dataset's configs; they may need other files.
 
     >>> check("covid_ct", getfixture("tmp_path")).ok
     False
     """
     choice = choose(name, config)
+    place = choice.data_dir(data_dir)
+    if place is None:
+        raise UsageError(f"data_dir: expected your own copy of {name}, found none")
     resources = choice.resources
     check_card(choice.card)
-    local = mount_local(data_dir, choice.every_resource)
+    local = mount_local(place, choice.every_resource)
     # As when building: whoever brings a part of what has to be got by hand gets what is within reach downloaded.
     fetched = bool(local.mounts) and not all(is_open(choice.card, resource) for resource in resources)
     lacking = [resource for resource in resources if resource.name not in local.mounts]
@@ -106,7 +111,7 @@ def check(name: str, data_dir: str | os.PathLike[str], config: str | None = None
     return Check(
         name=choice.name,
         version=choice.version,
-        data_dir=str(data_dir),
+        data_dir=str(place),
         ok=not found.is_short(choice.state.tolerance),
         files=len(sizes),
         bytes=sum(sizes),

@@ -88,12 +88,14 @@ def _head(card: Card) -> Iterator[str]:
         "```python",
         "from covid_datasets import load_dataset",
         "",
-        f'ds = load_dataset("{card.id}"{_data_dir(card)})',
+        f'ds = load_dataset("{card.own_copy or card.id}"{_data_dir(card)})',
         "```",
     )
 
 
 def _data_dir(card: Card) -> str:
+    if card.own_copy:
+        return ""
     by_hand = card.resources and not any(resource.copies for resource in card.resources)
     key_is_enough = all(is_open(card, resource) or keys_for(card, [resource]) for resource in card.resources)
     asked_for = card.access.kind in ("account", "request") and not key_is_enough
@@ -158,7 +160,7 @@ def _access(card: Card) -> Iterator[str]:
     if card.access.steps:
         yield ""
         yield from (f"{number}. {step}" for number, step in enumerate(card.access.steps, start=1))
-    if not card.resources:
+    if not card.resources or card.own_copy:
         return
     resources = card.choice().every_resource
     by_hand = [resource for resource in resources if not is_open(card, resource)]
@@ -176,6 +178,8 @@ def _access(card: Card) -> Iterator[str]:
 def _access_text(card: Card) -> str:
     if card.same_as:
         return f"that of `{split_name(card.same_as)[0]}`, which holds the same samples"
+    if card.own_copy:
+        return "your own: read where it is"
     if not card.resources and card.access.kind == "open":
         return "open: made on the spot, nothing is downloaded"
     if card.resources and not any(resource.copies for resource in card.resources) and card.access.kind == "web":
@@ -276,7 +280,7 @@ def _columns(card: Card) -> Iterator[str]:
 
 def modalities(card: Card) -> str:
     """Name the modalities of a source for people."""
-    return ", ".join(card.modalities) or "none, a table"
+    return ", ".join(card.modalities) or ("none, a table" if card.columns else "not said")
 
 
 def _features(card: Card) -> Iterator[str]:
@@ -289,6 +293,8 @@ def _features(card: Card) -> Iterator[str]:
 
 
 def _citations(card: Card) -> Iterator[str]:
+    if not card.citations:
+        return
     yield from ("## Cite", "", "```bibtex", *(citation.bibtex() for citation in card.citations), "```")
 
 
