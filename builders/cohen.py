@@ -9,10 +9,12 @@ from typing import Any
 from covid_datasets.catalog.cards import load_card
 from covid_datasets.read.cells import Cells
 from covid_datasets.read.rows import Row, not_in, rows_by
+from covid_datasets.read.scores import Scores, read_scores
 from covid_datasets.read.tables import read_csv
 from covid_datasets.schema import File, Modality, Notice, RawFiles, Record, Sex, View
 
 _SCORES = "annotations/covid-severity-scores.csv"
+_RATED = {"geographic_extent": ("geographic_mean", 8.0), "opacity": ("opacity_mean", 6.0)}
 _UNKNOWN = ("?", "Not visible", "Would have been stated", "Unclear")
 _YES_NO = {"Y": True, "N": False}
 _SEX: Mapping[str, Sex] = {"F": "F", "M": "M"}
@@ -58,9 +60,11 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
     scores, notices = _severity(raw, images)
     yield from notices
     merged = _merged_patients(images.values())
+    version = load_card("cohen").versions.get(raw.version)
+    latest = version.date if version else ""
     for path in sorted(images, key=lambda path: PurePosixPath(path).name):
         cells = Cells(images[path][0], path, _UNKNOWN)
-        record = _record(path, cells, merged, _annotated(path, files, scores))
+        record = _record(path, cells, merged, latest, _annotated(path, files, scores))
         yield from cells.notices
         yield record
 
@@ -70,7 +74,9 @@ def _path(row: Row) -> str:
     return name and f"{row.get('folder', '').strip() or 'images'}/{name}"
 
 
-def _record(path: str, cells: Cells, merged: Mapping[str, Sequence[str]], annotated: Mapping[str, Any]) -> Record:
+def _record(
+    path: str, cells: Cells, merged: Mapping[str, Sequence[str]], latest: str, annotated: Mapping[str, Any]
+) -> Record:
     patient, doi, url = cells.text("patientid"), cells.doi("doi"), cells.text("url")
     hannover = _HANNOVER in (url or "")
     # Hannover's pO2 is a pressure in mmHg, everybody else's a saturation.
@@ -100,7 +106,8 @@ def _record(path: str, cells: Cells, merged: Mapping[str, Sequence[str]], annota
         clinical=cells.clinical(columns, _YES_NO),
         location=cells.text("location"),
         country=cells.country("location"),
-        date=cells.text("date"),
+        # Every date with slashes is month first: read the other way round, each is impossible or later than its page.
+        date=cells.date("date", month_first=True, latest=latest),
         license=cells.text("license"),
         source_url=url,
         doi=doi,
@@ -138,21 +145,10 @@ def _without_metadata(raw: RawFiles) -> Iterator[Record | Notice]:
         )
 
 
-def _severity(raw: RawFiles, images: Collection[str]) -> tuple[dict[str, Mapping[str, float]], list[Notice]]:
+def _severity(raw: RawFiles, images: Collection[str]) -> tuple[Scores, list[Notice]]:
     """Read the mean scores of three raters; states of the source before June 2020 do not have them."""
-    if not raw.has(_SCORES):
-        return {}, [Notice("table missing", _SCORES, "no severity scores")]
-    table = read_csv(raw, _SCORES, required=("filename", "geographic_mean", "opacity_mean"), comment="##")
     names = {PurePosixPath(path).name for path in images}
-    rows, notices = rows_by(table.rows, lambda row: row["filename"].strip(), _SCORES, known=names)
-    scores: dict[str, Mapping[str, float]] = {}
-    for name, (row, *_) in rows.items():
-        cells = Cells(row, f"{_SCORES}: {name}", _UNKNOWN)
-        extent, opacity = cells.number("geographic_mean", 0, 8), cells.number("opacity_mean", 0, 6)
-        found = {"geographic_extent": extent, "opacity": opacity}
-        scores[name] = {score: number for score, number in found.items() if number is not None}
-        notices += cells.notices
-    return scores, [*table.notices, *notices]
+    return read_scores(raw, _SCORES, _RATED, ("filename",), known=names, unknown=_UNKNOWN, comment="##")
 
 
 def _merged_patients(images: Iterable[Sequence[Row]]) -> dict[str, tuple[str, ...]]:

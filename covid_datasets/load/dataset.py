@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
-from covid_datasets.catalog.cards import canonical, choose, load_card, split_name
+from covid_datasets.catalog.cards import canonical, choose, load_card, names_in, split_name
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import is_installed, need
 from covid_datasets.load.filters import ELSEWHERE, check_filters
@@ -95,12 +95,13 @@ def load_dataset(
         raise UsageError(f"{elsewhere[0]}: expected no such argument, because {ELSEWHERE[elsewhere[0]]}")
     if framework not in _NEEDS:
         raise UsageError(f"framework: expected one of {', '.join(_NEEDS)}, found {framework!r}")
-    names = [canonical(each) for each in ([name] if isinstance(name, str) else name)]
+    names = [canonical(each) for each in names_in(name)]
     if not names:
         raise UsageError("name: expected a dataset or a list of them, found an empty list")
     if len({split_name(each)[0] for each in names}) < len(names):
-        given = [name] if isinstance(name, str) else name
-        raise UsageError(f"name: expected each dataset once, found {', '.join(given)}, which is {', '.join(names)}")
+        raise UsageError(
+            f"name: expected each dataset once, found {', '.join(names_in(name))}, which is {', '.join(names)}"
+        )
     if len(names) > 1 and data_dir is not None:
         raise UsageError(
             "data_dir: expected with one dataset; build each from its own folder first, then load the list"

@@ -131,7 +131,8 @@ def decode(data: bytes) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise UndecodableError(str(error)) from error
     except Exception as error:  # Pillow lets through whatever its parsers of headers raise
-        raise UndecodableError(f"not a whole image: {error}; {len(data):,} bytes beginning {data[:8]!r}") from error
+        why = str(error).partition(" <")[0]  # behind it stands where in memory the bytes were, which no notice may hold
+        raise UndecodableError(f"not a whole image: {why}; {len(data):,} bytes beginning {data[:8]!r}") from error
     return image
 
 

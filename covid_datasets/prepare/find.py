@@ -12,7 +12,7 @@ from covid_datasets.errors import NotBuiltError
 from covid_datasets.prepare.inputs import FORMAT, declared_inputs, folder_signature, outdated
 from covid_datasets.prepare.result import Built, Verify
 from covid_datasets.prepare.seal import MANIFEST_FILE, read_manifest
-from covid_datasets.settings import Settings
+from covid_datasets.settings import Settings, given_data
 
 
 def find_build(
@@ -46,7 +46,7 @@ def find_folder(
     """Return the folder of the build that `find_build` reads, of which no more than the manifest was looked at."""
     choice = choose(name, config)
     folder = Settings.resolve(cache_dir).prepared / choice.card.id / choice.version / choice.config
-    raw = {} if data_dir is None else {"raw": folder_signature(Path(data_dir))}
+    raw = {} if data_dir is None else {"raw": folder_signature(given_data(data_dir))}
     fitting, reasons = [], []
     for path in sorted(folder.glob(f"*/{MANIFEST_FILE}")):
         # What another release built has a manifest of its own form.

@@ -67,14 +67,6 @@ class Task:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What came of a task; the rows are on disk."""
-
-    number: int
-    bytes: int
-
-
 def piece_folder(pieces: Path, number: int) -> Path:
     """Name the folder of a piece, which has its name only when it is whole."""
     return pieces / f"piece-{number:05d}"
@@ -114,13 +106,9 @@ class PieceWriter:
         finally:
             shutil.rmtree(private, ignore_errors=True)
 
-    def done(self) -> Done:
-        """Say what was written."""
-        return Done(self._number, sum(row["bytes"] for row in self.index))
 
-
-def write_piece(task: Task) -> Done:
-    """Write one piece of samples."""
+def write_piece(task: Task) -> int:
+    """Write one piece of samples; return its number."""
     piece = PieceWriter(task, arrow_schema())
     with piece.open() as sink:
         held = 0
@@ -137,7 +125,7 @@ def write_piece(task: Task) -> Done:
                 sink.write(rows)
                 held, rows = 0, []
         sink.write(rows)
-    return piece.done()
+    return task.piece.number
 
 
 def piece_rows(task: Task) -> Iterator[Row | Notice]:
