@@ -170,8 +170,11 @@ def test_index_and_report_do_not_tell_how_the_build_was_made(built: Built, tmp_p
     other = build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=2, shard_bytes=1)
     assert Index.read(other.path).table.equals(Index.read(built.path).table)
     assert other.report() == built.report()
-    cost = {"build": None}
+    cost = {"build": None, "files": None}
     assert other.manifest() | cost == built.manifest() | cost
+    same = ["dataset_dict.json", "index.arrow", "report.md", *(f"{split}/dataset_info.json" for split in built.splits)]
+    one, two = (each.manifest()["files"] for each in (other, built))
+    assert {name: one[name] for name in same} == {name: two[name] for name in same}, "only the shards differ"
 
 
 @pytest.mark.parametrize(
