@@ -9,10 +9,12 @@ from typing import Any
 from covid_datasets.catalog.cards import load_card
 from covid_datasets.read.cells import Cells
 from covid_datasets.read.rows import Row, not_in, rows_by
+from covid_datasets.read.scores import Scores, read_scores
 from covid_datasets.read.tables import read_csv
 from covid_datasets.schema import File, Modality, Notice, RawFiles, Record, Sex, View
 
 _SCORES = "annotations/covid-severity-scores.csv"
+_RATED = {"geographic_extent": ("geographic_mean", 8.0), "opacity": ("opacity_mean", 6.0)}
 _UNKNOWN = ("?", "Not visible", "Would have been stated", "Unclear")
 _YES_NO = {"Y": True, "N": False}
 _SEX: Mapping[str, Sex] = {"F": "F", "M": "M"}
@@ -143,21 +145,10 @@ def _without_metadata(raw: RawFiles) -> Iterator[Record | Notice]:
         )
 
 
-def _severity(raw: RawFiles, images: Collection[str]) -> tuple[dict[str, Mapping[str, float]], list[Notice]]:
+def _severity(raw: RawFiles, images: Collection[str]) -> tuple[Scores, list[Notice]]:
     """Read the mean scores of three raters; states of the source before June 2020 do not have them."""
-    if not raw.has(_SCORES):
-        return {}, [Notice("table missing", _SCORES, "no severity scores")]
-    table = read_csv(raw, _SCORES, required=("filename", "geographic_mean", "opacity_mean"), comment="##")
     names = {PurePosixPath(path).name for path in images}
-    rows, notices = rows_by(table.rows, lambda row: row["filename"].strip(), _SCORES, known=names)
-    scores: dict[str, Mapping[str, float]] = {}
-    for name, (row, *_) in rows.items():
-        cells = Cells(row, f"{_SCORES}: {name}", _UNKNOWN)
-        extent, opacity = cells.number("geographic_mean", 0, 8), cells.number("opacity_mean", 0, 6)
-        found = {"geographic_extent": extent, "opacity": opacity}
-        scores[name] = {score: number for score, number in found.items() if number is not None}
-        notices += cells.notices
-    return scores, [*table.notices, *notices]
+    return read_scores(raw, _SCORES, _RATED, ("filename",), known=names, unknown=_UNKNOWN, comment="##")
 
 
 def _merged_patients(images: Iterable[Sequence[Row]]) -> dict[str, tuple[str, ...]]:

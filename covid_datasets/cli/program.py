@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -21,6 +22,8 @@ PIPE_CLOSED = 141
 
 def run(argv: Sequence[str] | None) -> int:
     """Run one command and return its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):  # where an encoding lacks a letter, its escape is better than an error
+        sys.stdout.reconfigure(errors="backslashreplace")
     parser, words = make_parser(), sys.argv[1:] if argv is None else argv
     if not words:  # a wrong command line, as in a script whose variable is empty; and a person who asks what there is
         parser.exit(UsageError.exit_code, parser.format_help())

@@ -68,9 +68,10 @@ def print_markdown(text: str) -> None:
     """Print Markdown, rendered where somebody looks at it."""
     if sys.stdout.isatty():
         from rich.console import Console
-        from rich.markdown import Markdown
 
-        Console().print(Markdown(visible(text)))
+        from covid_datasets.cli.rendered import Rendered
+
+        Console().print(Rendered(visible(text)))
     else:
         print_text(text)
 

@@ -12,12 +12,13 @@ from typing import Any
 
 from covid_datasets.catalog.cards import canonical, choose, load_card, names_in, split_name
 from covid_datasets.errors import NotBuiltError, UsageError
-from covid_datasets.extras import need
+from covid_datasets.extras import is_installed, need
 from covid_datasets.load.filters import ELSEWHERE, check_filters
 from covid_datasets.load.form import REST, Form, Labels, check_columns, check_task, classes_of, columns_of
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
 from covid_datasets.load.selection import narrow, select
 from covid_datasets.load.splitspec import parse_split, split_text
+from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import REPORT_FILE, Built, Verify
 from covid_datasets.settings import Settings
@@ -142,6 +143,8 @@ def load_dataset(
             how["accept_licence"] = accept_licence
             builds.append(build_dataset(each, config, cache_dir=cache_dir, **options, **how))
     _warn(builds, scheme, unlabelled="label" in form.columns and all(each.name != "label" for each in conditions))
+    if framework != "pandas" and not is_installed("nibabel") and any(_holds_volumes(built, form) for built in builds):
+        need("nibabel")  # now, and not when the first row is asked for
     form = replace(form, classes=classes_of(builds, labels, two_classes))
     if framework == "hf" and plain and split is None and not streaming:
         return stored_dataset(builds[0], form)
@@ -179,6 +182,14 @@ def _check_tables(
             f"{table}: one licence is for all its rows ({tables[0].licence.spdx or 'see its card'}); expected none to "
             f"filter by, found {license!r}"
         )
+
+
+def _holds_volumes(built: Built, form: Form) -> bool:
+    """Tell whether a row has a volume among its columns."""
+    table = open_table(built)
+    names = {"volume", "volume_masks"} & set(form.columns) & set(table.column_names)
+    flat = [column for name in names for column in (table.select([name]).flatten().columns)]
+    return any(column.null_count < len(column) for column in flat)
 
 
 def _is_built(name: str, config: str | None, cache_dir: str | os.PathLike[str] | None, options: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ Each function yields a notice for everything odd, or returns the notices beside 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from covid_datasets.schema import Notice, RawFiles
@@ -67,6 +67,16 @@ def not_in(table: str, files: Iterable[str], listed: Collection[str], *, kept: s
     """Tell of files that no row lists; ``kept`` says how they stay in the dataset, else they are dropped."""
     for path in sorted(set(files).difference(listed)):
         yield Notice("file not in the table", path, kept or f"{table} does not list it", dropped=not kept)
+
+
+def count_by_folder(kind: str, files: Iterable[str], what: str) -> Iterator[Notice]:
+    """Tell of files in one notice for each folder, where there are too many to name: how many there are, and ``what``.
+
+    >>> [f"{found.where}: {found.what}" for found in count_by_folder("unused", ["b/2", "a/1", "b/1"], "are not listed")]
+    ['a/: 1 files are not listed', 'b/: 2 files are not listed']
+    """
+    for folder, count in sorted(Counter(path.partition("/")[0] for path in files).items()):
+        yield Notice(kind, f"{folder}/", f"{count:,} files {what}", count=count)
 
 
 def read_splits(

@@ -181,6 +181,22 @@ def test_info(capsys: Capture) -> None:
     assert card["versions"][card["default_version"]]["images"] == 746
 
 
+@pytest.mark.parametrize("columns", [80, 140])
+@pytest.mark.parametrize("name", ["cohen", "jhu_csse", "covidx"])
+def test_a_page_in_a_terminal_is_whole(
+    name: str, columns: int, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["info", name]) == 0
+    plain = capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["info", name]) == 0
+    drawn = re.sub("\x1b\\[[^m]*m|\x1b]8;[^\x1b]*\x1b\\\\", "", capsys.readouterr().out)  # colours and links
+    assert max(map(len, drawn.splitlines())) <= columns
+    assert "# " in plain
+    assert drawn.count("…") == plain.count("…")
+
+
 def test_unknown_names_suggest_the_nearest(capsys: Capture) -> None:
     assert main(["info", "covidct"]) == 1
     assert "covid_ct" in capsys.readouterr().err
@@ -376,6 +392,14 @@ def test_as_a_program(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=child_environment(), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "phantom" in done.stdout
+
+
+def test_an_encoding_without_all_letters_is_no_error() -> None:
+    command = [sys.executable, "-m", "covid_datasets", "info", "pocus"]
+    environment = child_environment() | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"Br\xe4ndle" in done.stdout
 
 
 def test_a_reader_that_leaves_early_is_no_error(cache: str) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import warnings
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from covid_datasets import collate, group_folds, load_dataset, patient_subset
-from covid_datasets.errors import UsageError
+from covid_datasets import collate, extras, group_folds, load_dataset, patient_subset
+from covid_datasets.errors import MissingExtraError, UsageError
 from covid_datasets.features import features_dict
 from covid_datasets.load.form import Form
 from covid_datasets.load.frameworks import as_numpy
@@ -219,6 +220,19 @@ def test_rows_with_videos_open_without_another_library(small: SmallSources) -> N
         for row in part:
             seen += row["video"] is not None and len(row["video"]["bytes"]) > 0
     assert seen > 0
+
+
+def test_what_opens_a_volume_is_asked_for_before_the_first_row(
+    small: SmallSources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("datasets")
+    pytest.importorskip("nibabel")
+    config = small.build("mosmed", config="volumes").config
+    options: dict[str, Any] = {"cache_dir": small.cache, "allow_missing": True, "offline": True}
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "nibabel" else find_spec(name))
+    with pytest.raises(MissingExtraError, match=r"nibabel is not installed.*pip install 'covid_datasets\[volumes\]'"):
+        load_dataset("mosmed", config, **options)
+    assert len(load_dataset("mosmed", config, "all", columns=["patient_id", "label"], **options)) > 0
 
 
 def test_batches_hold_what_is_unknown_and_images_of_any_size(small: SmallSources) -> None:

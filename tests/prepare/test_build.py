@@ -106,7 +106,8 @@ def test_the_bytes_are_those_of_the_source(built: Built, records: list[Record]) 
 
 def test_a_finished_build_tells_everything_about_itself(built: Built) -> None:
     assert {path.name for path in built.path.iterdir()} == {
-        "dataset_dict.json", "index.arrow", "manifest.json", "report.md", "train", "validation", "test",
+        "dataset_dict.json", "index.arrow", "manifest.json", "manifest.sha256", "report.md",
+        "train", "validation", "test",
     }  # fmt: skip
     manifest = built.manifest()
     assert manifest["build"]["fingerprint"] == built.fingerprint

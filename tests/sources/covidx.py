@@ -1,16 +1,13 @@
 """A small COVIDx: every list in its own format and dirt, and all eight parts; the pictures are phantoms."""
 
-import csv
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.sources import Expected, chest, cohen, pack
+from tests.sources import Expected, actualmed, chest, cohen, figure1, pack_tree
+from tests.sources.actualmed import CR, CR_NEGATIVE, DX
 
 LISTS = "65999806546b55ab8adfc32b0cf8f70880c337dc"
-FIG1 = "95bb569e55f4110d3b734c0f355340e04e16989a"
-ACTMED = "27240dd8dec9454bc97f9f3c0c432ef434de2517"
 VERSIONS = ("1", "2", "3", "4", "5", "6", "7A", "7B", "8A", "8B", "9A", "9B", "Sev")
 FIRST = {"actmed": "3", "sirm": "3", "fig1": "2", "ricord": "8A", "stonybrook": "9A", "bimcv": "9A"}
 """The first version with rows of a part; cohen and rsna are in all."""
@@ -21,9 +18,6 @@ UIDS = (
 )
 TYPO = "fe267737-99e1-42b0-ac7f-ffb6f235037a"
 HELD_OUT = "47c78742-4998-4878-aec4-37b11b1354ac"
-DX = "DX.1.2.840.113564.1722810162.20200413162149534230.1203801020003.png"
-CR = "CR.1.2.840.113564.1722810170.20200317090830828260.1003000225002.png"
-CR_NEGATIVE = "CR.1.2.840.113564.1722810170.20200320170359875720.1003000225002.png"
 FLAT_PLATE = "A299123-01-03-1901-NA-FLAT_PLATE_OF_ABDOMEN_PORTABLE-60204-2.000000-AP-93499-1-1.jpg"
 LATER = "later-than-june-2020.png"
 
@@ -69,18 +63,6 @@ ROWS = (
     Listed("A299123", FLAT_PLATE, "COVID-19", "positive", "stonybrook"),
     Listed("S03044", "sub-S03044_ses-E06790_run-1_bp-chest_vp-pa_dx-corrected.png", "COVID-19", "positive", "bimcv"),
 )  # fmt: skip
-ACTMED_ROWS = (
-    ("ANON56", "No finding", CR, "Negative (covid-19 viral infection is excluded), date taken (YYYYMMDD): 20200317"),
-    ("ANON191", "No finding", CR_NEGATIVE, "Negative (covid-19 viral infection is excluded), date taken (YYYYMMDD): 20200320"),
-    ("ANON191", "COVID-19", DX, "date taken (YYYYMMDD): 20200413"),
-    ("ANON200", "", DX.replace("DX", "CR"), "Inconclusive, date taken (YYYYMMDD): 20200413"),
-)  # fmt: skip
-FIG1_ROWS = (
-    ("COVID-00003a", "4", "M", "67+", "COVID-19", "AP erect", "38\u00b0"),
-    ("COVID-00003b", "7", "M", "50", "COVID-19", "AP", "patient\u2019s film after intubation"),
-    ("COVID-00015a", "", "", "", "COVID-19", "", ""),
-    ("COVID-00042", "", "F", "early 40s", "", "PA", "HIV"),
-)
 BY_HAND = {
     "sirm": ("COVID(1).png", "COVID (2).png", "COVID-3.png", "COVID(9).png"),
     "rsna": (*(f"{uid}.png" for uid in (*UIDS, TYPO, HELD_OUT)), "31a1c7e2-0000-4bcd-9e9a-111111111111.dcm"),
@@ -127,40 +109,12 @@ def write_lists(folder: Path) -> None:
     (folder / "annotations/severity_annotations.csv").write_text(text, encoding="utf-8", newline="")
 
 
-def write_fig1(folder: Path) -> None:
-    """Write the tree of Figure 1: no column for the file, text in Windows-1252."""
-    header = (
-        "patientid,offset,sex,age,finding,survival,temperature,pO2 saturation,view,modality,artifacts/distortion,notes"
-    )
-    (folder / "images").mkdir(parents=True)
-    with (folder / "metadata.csv").open("w", encoding="cp1252", newline="") as text:
-        table = csv.writer(text, lineterminator="\n")
-        table.writerow(header.split(","))
-        for number, (patient, offset, sex, age, finding, view, notes) in enumerate(FIG1_ROWS):
-            table.writerow([patient, offset, sex, age, finding, "", "", "", view, "X-ray", "", notes])
-            kind = "PNG" if patient == "COVID-00015a" else "JPEG"
-            name = f"{patient}.{'png' if kind == 'PNG' else 'jpg'}"
-            (folder / "images" / name).write_bytes(chest(100 + number, modality="CXR", kind=kind))
-
-
-def write_actmed(folder: Path) -> None:
-    """Write the tree of Actualmed: CRLF, mostly empty columns, names with many dots."""
-    header = "patientid,offset,sex,age,survival,temperature,pO2 saturation,artifacts/distortion,finding,view,modality,imagename,notes"
-    (folder / "images").mkdir(parents=True)
-    with (folder / "metadata.csv").open("w", encoding="utf-8", newline="") as text:
-        table = csv.writer(text, lineterminator="\r\n")
-        table.writerow(header.split(","))
-        for number, (patient, finding, name, notes) in enumerate(ACTMED_ROWS):
-            table.writerow([patient, *[""] * 7, finding, "PA", "X-ray", name, notes])
-            (folder / "images" / name).write_bytes(chest(200 + number, modality="CXR", mode="RGB"))
-
-
 def write_unpacked(folder: Path) -> None:
     """Write lists and parts as a user lays them out for ``data_dir``."""
     write_lists(folder)
     cohen.write_unpacked(folder / "cohen")
-    write_fig1(folder / "fig1")
-    write_actmed(folder / "actmed")
+    figure1.write_unpacked(folder / "fig1")
+    actualmed.write_unpacked(folder / "actmed")
     for number, (part, names) in enumerate(BY_HAND.items()):
         (folder / part).mkdir(parents=True)
         for film, name in enumerate(names):
@@ -171,16 +125,9 @@ def write_unpacked(folder: Path) -> None:
 def write_archives(folder: Path) -> None:
     """Write what GitHub serves for the commits; the other parts nobody serves."""
     host = folder / "github.com"
-    with tempfile.TemporaryDirectory() as name:
-        for what, owner, repository, commit in (
-            (write_lists, "lindawangg", "COVID-Net", LISTS),
-            (write_fig1, "agchung", "Figure1-COVID-chestxray-dataset", FIG1),
-            (write_actmed, "agchung", "Actualmed-COVID-chestxray-dataset", ACTMED),
-        ):
-            tree = Path(name) / repository
-            what(tree)
-            pack(tree, host / owner / repository / "archive" / f"{commit}.zip", f"{repository}-{commit}/")
-    cohen.write_archives(folder)
+    pack_tree(write_lists, host / "lindawangg/COVID-Net/archive" / f"{LISTS}.zip", f"COVID-Net-{LISTS}/")
+    for part in (cohen, figure1, actualmed):
+        part.write_archives(folder)
 
 
 EXPECTED = {

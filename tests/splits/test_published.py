@@ -186,6 +186,15 @@ def test_the_sources_that_share_people_agree() -> None:
     assert cohen["cohen/192"] == cohen["cohen/196"]
     assert cohen["cohen/193"] == cohen["cohen/195"]
     assert cohen["cohen/179"] == covidx["covidx/fig1-COVID-00045"]
+    for part, source in (("fig1", "figure1"), ("actmed", "actualmed")):
+        alone = published_splits(source)
+        named = {patient: split for patient, split in covidx.items() if f"/{part}-" in patient}
+        assert len(named) > 30
+        assert {patient: alone[patient.replace(f"covidx/{part}-", f"{source}/")] for patient in named} == named
+    figure1 = published_splits("figure1")
+    assert cohen["cohen/179"] == figure1["figure1/COVID-00045"]
+    assert cohen["cohen/36"] == figure1["figure1/COVID-00022"]
+    assert figure1["figure1/COVID-00033"] == figure1["figure1/COVID-00037"]
     pocus = published_splits("pocus")
     assert pocus["pocus/175"] == pocus["pocus/210"]
     assert set(cohen.values()) == set(hannover.values()) == set(pocus.values()) == set(SPLITS)
