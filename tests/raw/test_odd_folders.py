@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from covid_datasets import build_dataset, check, find_build, info, load_dataset
+from covid_datasets import build_dataset, check, find_build, info, load_dataset, verify
+from covid_datasets.disk import read_json
 from covid_datasets.errors import CovidDatasetsError, UnreadableError, UsageError
 from covid_datasets.raw.archives import open_archive
 from covid_datasets.raw.mounts import Look, TreeMount
@@ -47,7 +48,7 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize("call", [load_dataset, build_dataset, info, find_build, lambda name: check(name, ".")])
+@pytest.mark.parametrize("call", [load_dataset, build_dataset, info, find_build, verify, lambda name: check(name, ".")])
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: repr(name)[:12])
 def test_whatever_is_given_as_a_name(call: Callable[..., object], name: object) -> None:
     with pytest.raises(CovidDatasetsError) as error:
@@ -163,3 +164,15 @@ def test_a_disk_that_fails_is_no_damage_of_the_file(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "pread", failing)
     with pytest.raises(UnreadableError, match=r"x\.tar: cannot be read: Input/output error\. Next: try again"):
         open_archive((str(tmp_path / "x.tar"),))
+
+
+def test_a_record_that_cannot_be_read_is_no_absent_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "record.json").write_text("{}", encoding="utf-8")
+    assert read_json(tmp_path / "record.json") == read_json(tmp_path / "none.json") == {}
+
+    def failing(*_: object, **__: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_text", failing)
+    with pytest.raises(UnreadableError, match=r"record\.json: cannot be read: Input/output error"):
+        read_json(tmp_path / "record.json")
