@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from covid_datasets.errors import CacheError, NoSpaceError
+from covid_datasets.errors import CacheError, NoSpaceError, UnreadableError
 
 _FULL = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT") if hasattr(errno, name))
 _TAKEN = frozenset((errno.EEXIST, errno.ENOTEMPTY))
@@ -156,8 +156,10 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a table; an absent or damaged one is empty, and what it described is then found out anew."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return {}
+    except OSError as error:
+        raise UnreadableError.of(path, error) from error
     return table if isinstance(table, dict) else {}
 
 

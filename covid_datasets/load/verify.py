@@ -27,6 +27,7 @@ from covid_datasets.prepare.seal import MANIFEST_FILE, SEAL_FILE, damaged, diffe
 from covid_datasets.prepare.tabular import table_digest
 from covid_datasets.prepare.workers import worker_pool
 from covid_datasets.schema import CONTENT
+from covid_datasets.settings import given_path
 from covid_datasets.splits.index import INDEX_FILE, Index
 
 
@@ -69,7 +70,7 @@ def verify(
         DamagedFileError: The manifest was changed, a file is gone, or one that was changed cannot be read at all.
     """
     started = time.perf_counter()
-    folder = Path(name)
+    folder = given_path(name, "name")
     if not ((folder / MANIFEST_FILE).exists() or (folder / SEAL_FILE).exists()):
         folder = find_folder(name, config, cache_dir=cache_dir)
     manifest = read_manifest(folder)

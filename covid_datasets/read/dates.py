@@ -47,12 +47,15 @@ def stated_date(text: str, *, month_first: bool = False) -> str:
     raise ValueError(_EXPECTED)
 
 
-_EXPECTED = "expected a date as 2020-03-31, March 31, 2020, 2020-03 or 2020"
+_EXPECTED = "expected a date as 2020-03-31, 2020-03 or 2020"
 
 
 def _written(year: str, month: str = "", day: str = "") -> str:
     given = [part for part in (year, month, day) if part]
     if len(year) != 4 or not all(part.isascii() and part.isdigit() and len(part) <= 4 for part in given):
         raise ValueError(_EXPECTED)
-    found = date(int(year), int(month or 1), int(day or 1))  # raises a ValueError for a day that no calendar has
+    try:
+        found = date(int(year), int(month or 1), int(day or 1))
+    except ValueError as error:  # a day that no calendar has
+        raise ValueError(_EXPECTED) from error
     return found.isoformat()[: (0, 4, 7, 10)[len(given)]]

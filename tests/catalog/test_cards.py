@@ -134,6 +134,7 @@ def test_each_error_names_file_key_expected_and_found(tmp_path: Path, old: str, 
         ("[]", "key 'files': expected in a resource of the kind 'folder', found none"),
         ('[{ glob = "/a", what = "a" }]', "key 'files.glob': expected a path inside the folder, found '/a'"),
         ('[{ glob = "{a", what = "a" }]', "key 'files.glob': expected nothing but *, {name}"),
+        ('[{ glob = "a", what = "a" }]', "key 'files': expected one that is required"),
         ('[{ glob = "a" }]', "key 'resources[0].files[0].what': expected a value"),
     ],
 )
@@ -144,7 +145,10 @@ def test_a_folder_by_hand_says_what_belongs_in_it(tmp_path: Path, files: str, sa
         read(tmp_path, text)
     assert said in str(error.value)
     assert (
-        read(tmp_path, text.replace(f"files = {files}", 'files = [{ glob = "{a}/*.(b|c)", what = "a" }]'))
+        read(
+            tmp_path,
+            text.replace(f"files = {files}", 'files = [{ glob = "{a}/*.(b|c)", what = "a", required = true }]'),
+        )
         .resources[0]
         .steps
     )

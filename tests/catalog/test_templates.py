@@ -29,7 +29,7 @@ kind = "archive"
 numbers = [9, 11]
 folder = "part-{number:02}/"
 members = "parts.tsv"
-files = [{ glob = "*.png", what = "a slice" }]
+files = [{ glob = "*.png", what = "a slice", required = true }]
 copies = [{ url = "https://first.org/CT-{number}.zip", root = "CT-{number}/" }]
 
 [[resources]]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from covid_datasets import build_dataset, check, find_build, info, load_dataset
+from covid_datasets import build_dataset, check, find_build, info, load_dataset, verify
+from covid_datasets.disk import read_json
 from covid_datasets.errors import CovidDatasetsError, UnreadableError, UsageError
 from covid_datasets.raw.archives import open_archive
 from covid_datasets.raw.mounts import Look, TreeMount
@@ -46,7 +48,7 @@ PATHS = [
 ]
 
 
-@pytest.mark.parametrize("call", [load_dataset, build_dataset, info, find_build, lambda name: check(name, ".")])
+@pytest.mark.parametrize("call", [load_dataset, build_dataset, info, find_build, verify, lambda name: check(name, ".")])
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: repr(name)[:12])
 def test_whatever_is_given_as_a_name(call: Callable[..., object], name: object) -> None:
     with pytest.raises(CovidDatasetsError) as error:
@@ -117,10 +119,18 @@ def test_names_that_are_no_text_belong_to_no_source_and_are_told(tmp_path: Path)
     assert f"{tmp_path}/caf\\udce9.png" in check("covid_ct", tmp_path).extra
 
 
+@pytest.fixture
+def everybodys() -> Iterator[Path]:
+    """Give a folder that other users may look into, which those of pytest are not."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
 @pytest.mark.parametrize("closed", ["folder", "file", "archive"])
-def test_what_may_not_be_read_is_named_with_what_to_do(tmp_path: Path, closed: str) -> None:
+def test_what_may_not_be_read_is_named_with_what_to_do(everybodys: Path, closed: str) -> None:
     # root may read everything, so the reader of this test is nobody.
-    data = tmp_path / "data"
+    data = everybodys / "data"
     (data / "folder").mkdir(parents=True)
     (data / "folder" / "a.png").write_bytes(b"x")
     shutil.make_archive(str(data / "archive"), "zip", data / "folder")
@@ -138,9 +148,6 @@ def test_what_may_not_be_read_is_named_with_what_to_do(tmp_path: Path, closed: s
         "    open_archive((sys.argv[1],)).read('folder/a.png')\n"
         "except UnreadableError as error: print(error)\n"
     )
-    for folder in (data, *data.parents[:3]):
-        if not os.geteuid() and folder != Path("/tmp"):
-            folder.chmod(0o755)
     done = python(code, data)
     place.chmod(0o755)
     assert done.returncode == 0, done.stderr
@@ -157,3 +164,15 @@ def test_a_disk_that_fails_is_no_damage_of_the_file(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(os, "pread", failing)
     with pytest.raises(UnreadableError, match=r"x\.tar: cannot be read: Input/output error\. Next: try again"):
         open_archive((str(tmp_path / "x.tar"),))
+
+
+def test_a_record_that_cannot_be_read_is_no_absent_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "record.json").write_text("{}", encoding="utf-8")
+    assert read_json(tmp_path / "record.json") == read_json(tmp_path / "none.json") == {}
+
+    def failing(*_: object, **__: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "read_text", failing)
+    with pytest.raises(UnreadableError, match=r"record\.json: cannot be read: Input/output error"):
+        read_json(tmp_path / "record.json")

@@ -135,6 +135,8 @@ def _problem(resource: Resource) -> str:
     given = [key for key in OF_SOME_KINDS if getattr(resource, key)]
     if wrong := next(filter(None, (problem_of(copy.url) for copy in resource.copies)), ""):
         return f"key 'copies.url': {wrong}"
+    if resource.files and not (resource.optional or resource.manifest or any(each.required for each in resource.files)):
+        return "key 'files': expected one that is required, for else nothing is missing in an empty folder, found none"
     if odd := [key for key in given if key not in (*kind.NEEDS, *kind.TAKES)]:
         return (
             f"key {odd[0]!r}: expected nothing in a resource of the kind {resource.kind!r}, "
