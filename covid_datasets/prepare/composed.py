@@ -30,7 +30,7 @@ def components_of(dataset: str) -> list[str]:
     """List a source and all that it is composed of, whatever they are composed of in turn.
 
     >>> components_of("covidx")
-    ['cohen', 'covidx']
+    ['actualmed', 'cohen', 'covidx', 'figure1']
     """
     found: set[str] = set()
     waiting = [dataset]

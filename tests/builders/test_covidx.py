@@ -23,7 +23,8 @@ from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import Notice, Record
 from tests.builders.test_builders import MIRROR, needs_mirror
 from tests.small import SmallSources
-from tests.sources.covidx import CR, CR_NEGATIVE, DX, FLAT_PLATE, HELD_OUT, LATER, LISTS, TYPO, UIDS, VERSIONS
+from tests.sources.actualmed import CR, CR_NEGATIVE, DX
+from tests.sources.covidx import FLAT_PLATE, HELD_OUT, LATER, LISTS, TYPO, UIDS, VERSIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is INCOMPLETE")
 HANNOVER, TODO = "cohen/b343e657.jpg", "cohen/2b327d8b7523701d3bfc55f6eaccbf_jumbo.jpeg"

@@ -20,7 +20,12 @@ def films(raw: RawFiles) -> Iterator[Record | Notice]:
         yield Notice("odd", path, "it is odd", dropped=True)
         masks = {"lung": File("masks/1.png")}
         yield Record(
-            "1.png", image=File(path), modality="CXR", patient="7", ties=("patient:8", "article:x"), masks=masks
+            sample_id="1.png",
+            image=File(path),
+            modality="CXR",
+            patient="7",
+            ties=("patient:8", "article:x"),
+            masks=masks,
         )
 
 
