@@ -2,13 +2,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
 
 .PHONY: demo test lint format types docs clean
 
 demo: $(VENV)/.demo  ## build the synthetic cohort and load it
 	$(BIN)/covid-datasets build phantom
 	$(BIN)/python docs/demo.py
+	@echo "To go on: . $(BIN)/activate, then covid-datasets list"
 
 test: $(VENV)/.dev  ## every test and every docstring example
 	$(BIN)/python -m pytest -n 2 $(TESTS)
@@ -32,6 +33,7 @@ clean:  ## remove the virtual environment and what tools left; the dataset cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
+	@echo "Making a virtual environment in $(VENV) and installing into it. This happens once."
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.demo: pyproject.toml | $(BIN)/python

@@ -31,6 +31,11 @@ _MODALITY_OF_VIEW: Mapping[View | None, Modality] = {
 
 _HANNOVER = "github.com/ml-workgroup/covid-19-image-repository"
 
+_WANTED = (
+    *("offset", "sex", "age", "survival", "intubated", "went_icu", "needed_supplemental_O2", "temperature"),
+    *("pO2_saturation", "view", "date", "location", "doi", "license"),
+)
+
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
     """Yield a record for each image that the metadata lists, sorted by file name."""
@@ -38,7 +43,8 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
         yield from _without_metadata(raw)
         return
     renamed = load_card("cohen").facts["renamed"]
-    table = read_csv(raw, "metadata.csv", required=("patientid", "finding", "filename"), rename=renamed)
+    needed = ("patientid", "finding", "filename")
+    table = read_csv(raw, "metadata.csv", required=needed, wanted=_WANTED, rename=renamed)
     images, notices = rows_by(table.rows, _path, "metadata.csv")
     volumes = [path for path in images if path.startswith("volumes/") or path.endswith((".nii", ".nii.gz"))]
     yield from (*table.notices, *notices)
@@ -54,9 +60,11 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
     scores, notices = _severity(raw, images)
     yield from notices
     merged = _merged_patients(images.values())
+    version = load_card("cohen").versions.get(raw.version)
+    latest = version.date if version else ""
     for path in sorted(images, key=lambda path: PurePosixPath(path).name):
         cells = Cells(images[path][0], path, _UNKNOWN)
-        record = _record(path, cells, merged, _annotated(path, files, scores))
+        record = _record(path, cells, merged, latest, _annotated(path, files, scores))
         yield from cells.notices
         yield record
 
@@ -66,7 +74,9 @@ def _path(row: Row) -> str:
     return name and f"{row.get('folder', '').strip() or 'images'}/{name}"
 
 
-def _record(path: str, cells: Cells, merged: Mapping[str, Sequence[str]], annotated: Mapping[str, Any]) -> Record:
+def _record(
+    path: str, cells: Cells, merged: Mapping[str, Sequence[str]], latest: str, annotated: Mapping[str, Any]
+) -> Record:
     patient, doi, url = cells.text("patientid"), cells.doi("doi"), cells.text("url")
     hannover = _HANNOVER in (url or "")
     # Hannover's pO2 is a pressure in mmHg, everybody else's a saturation.
@@ -96,7 +106,8 @@ def _record(path: str, cells: Cells, merged: Mapping[str, Sequence[str]], annota
         clinical=cells.clinical(columns, _YES_NO),
         location=cells.text("location"),
         country=cells.country("location"),
-        date=cells.text("date"),
+        # Every date with slashes is month first: read the other way round, each is impossible or later than its page.
+        date=cells.date("date", month_first=True, latest=latest),
         license=cells.text("license"),
         source_url=url,
         doi=doi,

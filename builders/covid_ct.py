@@ -45,7 +45,9 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
     positives, told = rows_by(
         named, lambda row: f"CT_COVID/{row['File name'].strip().removesuffix('.png')}.png", _WORKBOOK
     )
-    negatives, also = rows_by(table.rows, lambda row: f"CT_NonCOVID/{row['image name'].strip()}", _NEGATIVES)
+    negatives, also = rows_by(
+        table.rows, lambda row: f"CT_NonCOVID/{name}" if (name := row["image name"].strip()) else "", _NEGATIVES
+    )
     splits, lists = read_splits(raw, _LISTS, lambda path, name: f"CT_{path.split('/')[1]}/{name}")
     yield from (*told, *also, *lists)
     rows = positives | negatives

@@ -15,6 +15,7 @@ from covid_datasets.schema import File, Notice, Part, Parts, RawFiles, Record, S
 
 TABLE = "dataset_metadata.csv"
 _NEEDED = ("Filename", "Label", "License", "InThisRepo", "Gender", "Age", "Patient ID / Name")
+_WANTED = ("URL (Video Name)", "DOI", "Comments from web site", "Healthy")
 _NAMED = {"cov": "COVID-19", "pne": "Bacterial pneumonia", "reg": "regular", "vir": "Viral pneumonia"}
 """The first letters of a file's name, from which the publishers' scripts take the class."""
 _SEX: Mapping[str, Sex] = {"m": "M", "w": "F"}
@@ -29,7 +30,7 @@ _EXPANSION = 3.0
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
     """Yield a record for each hosted file, sorted by name; with the option ``hertz``, one for all frames of a video."""
-    table = read_csv(raw, TABLE, required=_NEEDED)
+    table = read_csv(raw, TABLE, required=_NEEDED, wanted=_WANTED)
     rows, notices = rows_by(table.rows, lambda row: row["Filename"].strip(), TABLE)
     yield from (*table.notices, *notices)
     # Also those that an incomplete copy lacks, so that no fold depends on the copy.

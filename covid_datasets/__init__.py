@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from covid_datasets.contribute.publish import propose_splits as propose_splits
     from covid_datasets.errors import AccessRequired as AccessRequired
     from covid_datasets.errors import CovidDatasetsError as CovidDatasetsError
+    from covid_datasets.load.collate import collate as collate
     from covid_datasets.load.dataset import load_dataset as load_dataset
     from covid_datasets.load.overlaps import overlaps as overlaps
     from covid_datasets.load.splits import audit as audit
@@ -43,6 +44,7 @@ _HOMES = {
     "CovidDatasetsError": "covid_datasets.errors",
     "audit": "covid_datasets.load.splits",
     "build_dataset": "covid_datasets.prepare.engine",
+    "collate": "covid_datasets.load.collate",
     "cache_contents": "covid_datasets.cache",
     "check": "covid_datasets.raw.check",
     "clean_cache": "covid_datasets.cache",

@@ -14,7 +14,8 @@ from covid_datasets.catalog.cards import names, readable_cards
 from covid_datasets.disk import read_json, remove_folder
 from covid_datasets.errors import UsageError
 from covid_datasets.fetch.places import place
-from covid_datasets.lock import Lock, read_holder
+from covid_datasets.holder import read_holder
+from covid_datasets.lock import Lock
 from covid_datasets.prepare.inputs import outdated
 from covid_datasets.prepare.result import MANIFEST_FILE
 from covid_datasets.settings import Settings

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from covid_datasets.harmless import visible
+
 
 class CovidDatasetsError(Exception):
     """Base of all errors of this library; ``exit_code`` is what the command line returns."""
 
     exit_code: ClassVar[int] = 6
+
+    def __str__(self) -> str:
+        """Give the message; what it quotes of a source reaches no terminal as it is."""
+        return visible(super().__str__())
 
 
 class NotThereError(CovidDatasetsError):
@@ -112,6 +118,23 @@ class BuildError(CovidDatasetsError):
     """A build cannot go on, for a reason that is not the raw data's."""
 
     exit_code = 6
+
+
+class UnreadableError(BuildError):
+    """A file or folder is there, and the system does not let it be read: permissions, or a disk that fails."""
+
+    @classmethod
+    def of(cls, place: object, error: OSError) -> UnreadableError:
+        """Say which one it is, why, and what helps.
+
+        >>> print(UnreadableError.of("/data/x", PermissionError(13, "Permission denied")))
+        /data/x: cannot be read: Permission denied. Next: give yourself the right to read it (chmod -R u+rX)...
+        """
+        if isinstance(error, PermissionError):
+            advice = "give yourself the right to read it (chmod -R u+rX), or take it out of the folder"
+        else:
+            advice = "try again; where it stays so, the disk or the connection to it fails: copy the files elsewhere"
+        return cls(f"{place}: cannot be read: {error.strerror or error}. Next: {advice}")
 
 
 class InvalidRecordError(BuildError):

@@ -20,12 +20,21 @@ EXTRAS = {
 """Import name -> extra of this package."""
 
 
+def is_installed(module: str) -> bool:
+    """Tell whether a module can be imported, without doing so.
+
+    >>> is_installed("json"), is_installed("no_such_module")
+    (True, False)
+    """
+    return find_spec(module) is not None
+
+
 def need(*modules: str) -> None:
     """Raise for all missing modules at once, before any is imported.
 
     >>> need("json")
     """
-    missing = [module for module in modules if find_spec(module) is None]
+    missing = [module for module in modules if not is_installed(module)]
     if missing:
         extras = ",".join(sorted({EXTRAS.get(module, module) for module in missing}))
         raise MissingExtraError(

@@ -32,6 +32,8 @@ def _arrow(kind: Any) -> pa.DataType:
 
 
 def _feature(kind: Any) -> dict[str, Any]:
+    if kind == "video":  # handed out as it is stored: decoding would take torchcodec and FFmpeg for every row
+        return {"_type": _FILE_FEATURES[kind], "decode": False}
     if isinstance(kind, str) and kind in _FILE_FEATURES:
         return {"_type": _FILE_FEATURES[kind]}
     if kind == "label":

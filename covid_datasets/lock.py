@@ -13,64 +13,19 @@ waiter's own clock decide, and says neither who nor since when; we would have to
 from __future__ import annotations
 
 import errno
-import getpass
 import json
 import os
-import socket
-import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 
 from covid_datasets.disk import make_folder, private_name, refused
 from covid_datasets.errors import CacheError
+from covid_datasets.holder import HELD, myself, read_holder, token_of
 
 _NO_LINKS = {getattr(errno, name) for name in ("EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL")}
-_held: dict[str, int] = {}
-"""Tokens of the locks that this process holds -> the thread that took each."""
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who took a lock: machine, process, person, time, and a token that no other holder has."""
-
-    host: str
-    pid: int
-    user: str
-    since: str
-    token: str
-    # Containers may share a host name without sharing process numbers; the kernel's name of the pid namespace tells.
-    namespace: str = ""
-    # Numbers of processes are used again, after a restart almost at once; the time of birth tells them apart.
-    born: str = ""
-
-    def __str__(self) -> str:
-        """Say it in one phrase."""
-        mine = self.host == socket.gethostname()
-        place = ", in another container" if mine and self.namespace != _namespace() else ""
-        thread = "another thread of this process: " if self.token in _held and self.pid == os.getpid() else ""
-        return f"{thread}{self.user} on {self.host}{place} (process {self.pid}) since {self.since}"
-
-    def is_dead(self) -> bool:
-        """Tell whether the holder is a process of this very machine that has ended."""
-        if (self.host, self.namespace) != (socket.gethostname(), _namespace()):
-            return False
-        if self.pid == os.getpid():
-            return self.token not in _held  # an earlier process had our number, or an earlier us forgot to release
-        if sys.platform == "win32":
-            return False
-        try:
-            os.kill(self.pid, 0)
-        except ProcessLookupError:
-            return True
-        except PermissionError:
-            pass  # it lives, and belongs to somebody else
-        born = _born(self.pid)
-        return born is None or bool(born and self.born and born != self.born)
 
 
 class Lock:
@@ -119,7 +74,7 @@ class Lock:
         pause, next_clock, told = 0.02, 0.0, False
         while not self._create():
             holder = read_holder(self.path)
-            if holder and holder.pid == os.getpid() and _held.get(holder.token) == threading.get_ident():
+            if holder and holder.pid == os.getpid() and HELD.get(holder.token) == threading.get_ident():
                 raise CacheError(f"{self.path}: this thread holds the lock already, and would wait for itself")
             look_at_clock = time.monotonic() >= next_clock
             if look_at_clock:
@@ -145,7 +100,7 @@ class Lock:
 
     def still_mine(self) -> bool:
         """Tell whether the lock is held by this object, in the process that took it: the file carries its token."""
-        return self._pid == os.getpid() and bool(self._token) and _token_of(self.path) == self._token
+        return self._pid == os.getpid() and bool(self._token) and token_of(self.path) == self._token
 
     def release(self) -> None:
         """Give the lock back, unless somebody else has it by now, or a parent process from which this was forked."""
@@ -153,7 +108,7 @@ class Lock:
         if self.still_mine():
             self._remove_litter()
             self.path.unlink(missing_ok=True)
-        _held.pop(self._token, None)
+        HELD.pop(self._token, None)
         self._token = ""
 
     def __enter__(self) -> Lock:
@@ -170,7 +125,7 @@ class Lock:
         if os.path.exists(self.path):
             return False
         make_folder(self.path.parent)
-        holder = _myself()
+        holder = myself()
         text = json.dumps(asdict(holder))
         private = private_name(self.path)
         try:
@@ -183,7 +138,7 @@ class Lock:
             raise refused(self.path.parent, error) from error
         if made:
             self._token, self._pid = holder.token, holder.pid
-            _held[holder.token] = threading.get_ident()
+            HELD[holder.token] = threading.get_ident()
         return made
 
     def _link(self, private: Path, text: str) -> bool:
@@ -217,14 +172,14 @@ class Lock:
 
     def _break(self, stale_token: str) -> None:
         """Remove a stale lock, and never one that another process took in the meantime."""
-        if _token_of(self.path) != stale_token:
+        if token_of(self.path) != stale_token:
             return
         aside = private_name(self.path)
         try:
             os.rename(self.path, aside)
         except FileNotFoundError:
             return  # another process was faster
-        if _token_of(aside) != stale_token:
+        if token_of(aside) != stale_token:
             try:
                 os.link(aside, self.path)  # unlike a rename, it can't replace a newer lock
             except FileExistsError:
@@ -251,50 +206,3 @@ class Lock:
                     private.unlink()
             except FileNotFoundError:
                 continue
-
-
-def read_holder(path: Path) -> Holder | None:
-    """Read who holds a lock; ``None`` where nobody does, or its holder is just writing its name."""
-    try:
-        return Holder(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):  # network file systems also lose files with ESTALE
-        return None
-
-
-def _token_of(path: Path) -> str:
-    holder = read_holder(path)
-    return holder.token if holder else ""
-
-
-def _myself() -> Holder:
-    try:
-        user = getpass.getuser()
-    except (ImportError, KeyError, OSError):  # a container whose user has no name
-        user = f"uid {os.getuid()}" if hasattr(os, "getuid") else "unknown"
-    return Holder(
-        host=socket.gethostname(),
-        pid=os.getpid(),
-        user=user,
-        since=datetime.now(UTC).isoformat(timespec="seconds"),
-        token=uuid.uuid4().hex,
-        namespace=_namespace(),
-        born=_born(os.getpid()) or "",
-    )
-
-
-def _born(pid: int) -> str | None:
-    """Say when a process began, as no later one with its number did; ``None`` for a zombie, empty if unknown."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-    except OSError:  # not Linux, or hidden from us
-        return ""
-    state, threads, ticks = stat[0], int(stat[17]), stat[19]
-    return None if state in "ZX" and threads <= 1 else f"{boot} {ticks}"
-
-
-def _namespace() -> str:
-    try:
-        return os.readlink("/proc/self/ns/pid")
-    except OSError:  # not Linux
-        return ""

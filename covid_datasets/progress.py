@@ -1,4 +1,4 @@
-"""One progress display for downloads and builds: bars in terminals and notebooks, rare lines elsewhere."""
+"""One progress display for all that takes long: bars in terminals, one line in notebooks, rare lines elsewhere."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import os
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from covid_datasets.harmless import visible
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-Unit = Literal["bytes", "rows"]
+Unit = Literal["bytes", "rows", "pairs"]
 
 PLAIN_EVERY = 10.0
 """Seconds between two lines where there is no terminal."""
+NOTEBOOK_EVERY = 0.5
+"""Seconds between two changes of the line in a notebook."""
 
 
 class Display:
@@ -24,7 +29,9 @@ class Display:
 
     def __init__(self, title: str, unit: Unit = "bytes", total: int | None = None) -> None:
         """Start at nothing done."""
-        self.title = title
+        self._began = time.monotonic()
+        self._at_start: int | None = None
+        self.title = visible(title, keep="")
         self.unit: Unit = unit
         self._total = total
         self._totals: dict[str, int | None] = {}
@@ -69,6 +76,13 @@ class Display:
     def _show(self, task: str) -> None:
         """Draw; called with the lock held."""
 
+    def _told(self) -> str:
+        """Say how far things are; what was there at the start took no time."""
+        if self._at_start is None:
+            self._at_start = self.done
+        rate = max(self.done - self._at_start, 0) / max(time.monotonic() - self._began, 1e-3)
+        return describe(self.done, self.total, rate, self.unit)
+
 
 class PlainDisplay(Display):
     """A line on stderr at most every ten seconds: for logs, batch jobs and pipes."""
@@ -76,22 +90,51 @@ class PlainDisplay(Display):
     def __init__(self, title: str, unit: Unit = "bytes", total: int | None = None) -> None:
         """Start the clock, so that short work stays silent."""
         super().__init__(title, unit, total)
-        self._start = self._last = time.monotonic()
-        self._at_start: int | None = None
+        self._last = self._began
 
     def note(self, text: str) -> None:
         """Print the sentence."""
-        print(f"{self.title}: {text}", file=sys.stderr, flush=True)
+        print(f"{self.title}: {visible(text)}", file=sys.stderr, flush=True)
 
     def _show(self, task: str) -> None:
-        if self._at_start is None:
-            self._at_start = self.done
-        now = time.monotonic()
-        if now - self._last < PLAIN_EVERY:
-            return
-        self._last = now
-        rate = max(self.done - self._at_start, 0) / (now - self._start)
-        print(f"{self.title}: {describe(self.done, self.total, rate, self.unit)}", file=sys.stderr, flush=True)
+        told, now = self._told(), time.monotonic()
+        if now - self._last >= PLAIN_EVERY:
+            self._last = now
+            print(f"{self.title}: {told}", file=sys.stderr, flush=True)
+
+
+class NotebookDisplay(Display):
+    """One line under the cell that is written anew; needs no widgets, and the last one is saved with the notebook."""
+
+    def __init__(self, title: str, unit: Unit = "bytes", total: int | None = None) -> None:
+        """Start without a line."""
+        super().__init__(title, unit, total)
+        self._last = self._began - NOTEBOOK_EVERY
+        self._name = f"covid_datasets-{uuid.uuid4().hex}"
+        self._is_there = False
+
+    def note(self, text: str) -> None:
+        """Print the sentence."""
+        print(f"{self.title}: {visible(text)}", file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """Leave a line that says what was done."""
+        with self._lock:
+            if self._is_there:
+                self._draw(f"{so_far(self.done, self.total, self.unit)} in {time.monotonic() - self._began:.1f} s")
+
+    def _show(self, task: str) -> None:
+        told, now = self._told(), time.monotonic()
+        if now - self._last >= NOTEBOOK_EVERY:
+            self._draw(told)
+            self._last = now
+
+    def _draw(self, text: str) -> None:
+        from IPython.display import display, update_display
+
+        draw = update_display if self._is_there else display
+        draw({"text/plain": f"{self.title}: {text}"}, raw=True, display_id=self._name)
+        self._is_there = True
 
 
 class RichDisplay(Display):
@@ -107,7 +150,7 @@ class RichDisplay(Display):
     def note(self, text: str) -> None:
         """Print the sentence above the bars."""
         with self._lock:
-            self._start().console.print(text, markup=False, highlight=False)
+            self._start().console.print(visible(text), markup=False, highlight=False)
 
     def close(self) -> None:
         """Stop drawing; the bar of the whole stays."""
@@ -117,20 +160,21 @@ class RichDisplay(Display):
 
     def _start(self) -> Progress:
         if self._bars is None:
-            self._bars = _rich_bars(self.unit)
-            self._whole = self._bars.add_task(self.title, total=None)
+            self._bars = _rich_bars()
+            self._whole = self._bars.add_task(self.title, total=None, told="")
             self._bars.start()
         return self._bars
 
     def _show(self, task: str) -> None:
         bars = self._start()
         if task not in self._ids:
-            self._ids[task] = bars.add_task(f"  {task}", total=None, visible=False)
+            self._ids[task] = bars.add_task(f"  {visible(task, keep='')}", total=None, visible=False, told="")
         done, total = self._done[task], self._totals[task]
         several = len(self._totals) > 1
-        bars.update(self._ids[task], completed=done, total=total, visible=several and done != total)
+        told = so_far(done, total, self.unit)
+        bars.update(self._ids[task], completed=done, total=total, visible=several and done != total, told=told)
         if self._whole is not None:
-            bars.update(self._whole, completed=self.done, total=self.total)
+            bars.update(self._whole, completed=self.done, total=self.total, told=self._told())
 
 
 @contextmanager
@@ -145,16 +189,42 @@ def progress(
         enabled: Whether to show anything; ``None`` asks ``COVID_DATASETS_PROGRESS`` (``0`` is silent).
         unit: What is counted.
     """
-    if enabled is None:
-        enabled = os.environ.get("COVID_DATASETS_PROGRESS", "1").strip().lower() not in {"0", "false", "no", "off"}
     kind: type[Display] = Display
-    if enabled:
-        kind = RichDisplay if sys.stderr.isatty() or "ipykernel" in sys.modules else PlainDisplay
+    if is_wanted() if enabled is None else enabled:
+        kind = NotebookDisplay if in_notebook() else RichDisplay if sys.stderr.isatty() else PlainDisplay
     display = kind(title, unit, total_bytes)
     try:
         yield display
     finally:
         display.close()
+
+
+def tell(text: str) -> None:
+    """Say one sentence where progress is shown."""
+    if text and is_wanted():
+        print(visible(text), file=sys.stderr, flush=True)
+
+
+def is_wanted() -> bool:
+    """Tell whether to show anything: ``COVID_DATASETS_PROGRESS=0`` is silent."""
+    return os.environ.get("COVID_DATASETS_PROGRESS", "1").strip().lower() not in {"0", "false", "no", "off"}
+
+
+def in_notebook() -> bool:
+    """Tell whether this process is the kernel of a notebook."""
+    ipython = sys.modules.get("IPython")
+    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+
+
+def so_far(done: int, total: int | None, unit: Unit) -> str:
+    """Say how much is done, and of how much where that is known.
+
+    >>> so_far(30, 90, "rows"), so_far(90, 90, "rows"), so_far(30, None, "rows")
+    ('30 of 90 rows', '90 rows', '30 rows')
+    """
+    if not total or total == done:
+        return amount(done, unit)
+    return f"{amount(done)} of {amount(total)}" if unit == "bytes" else f"{done:,} of {amount(total, unit)}"
 
 
 def describe(done: int, total: int | None, rate: float, unit: Unit) -> str:
@@ -165,7 +235,7 @@ def describe(done: int, total: int | None, rate: float, unit: Unit) -> str:
     >>> describe(30, None, 10, "rows")
     '30 rows, 10 rows/s'
     """
-    parts = [amount(done, unit) + (f" of {amount(total, unit)}" if total else ""), f"{amount(rate, unit)}/s"]
+    parts = [so_far(done, total, unit), f"{amount(rate, unit)}/s"]
     if total and rate > 0:
         parts.append(f"{max(total - done, 0) / rate:.0f} s left")
     return ", ".join(parts)
@@ -174,11 +244,11 @@ def describe(done: int, total: int | None, rate: float, unit: Unit) -> str:
 def amount(value: float, unit: Unit = "bytes") -> str:
     """Write a number with its unit.
 
-    >>> amount(0), amount(1_500), amount(2_340_000_000), amount(12, "rows")
-    ('0 B', '1.5 kB', '2.3 GB', '12 rows')
+    >>> amount(0), amount(1_500), amount(2_340_000_000), amount(1_200, "rows")
+    ('0 B', '1.5 kB', '2.3 GB', '1,200 rows')
     """
-    if unit == "rows":
-        return f"{value:.0f} rows"
+    if unit != "bytes":
+        return f"{value:,.0f} {unit}"
     for name in ("B", "kB", "MB", "GB"):
         if value < 1000:
             return f"{value:.0f} B" if name == "B" else f"{value:.1f} {name}"
@@ -186,21 +256,9 @@ def amount(value: float, unit: Unit = "bytes") -> str:
     return f"{value:.1f} TB"
 
 
-def _rich_bars(unit: Unit) -> Progress:
+def _rich_bars() -> Progress:
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn
 
-    counts: list[ProgressColumn] = (
-        [DownloadColumn(), TransferSpeedColumn()] if unit == "bytes" else [MofNCompleteColumn()]
-    )
-    text = TextColumn("{task.description}", markup=False)
-    return Progress(text, BarColumn(), *counts, TimeRemainingColumn(), console=Console(stderr=True))
+    what, how_far = (TextColumn(f"{{task.{name}}}", markup=False) for name in ("description", "fields[told]"))
+    return Progress(what, BarColumn(), how_far, console=Console(stderr=True))

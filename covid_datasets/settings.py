@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from covid_datasets.errors import NotThereError, UnreadableError, UsageError
+
+SHOWN = 80
+"""Characters of an impossible path that a message repeats."""
 _FALSE = {"", "0", "false", "no", "off"}
 
 
@@ -35,7 +41,7 @@ class Settings:
             offline = environment.get("COVID_DATASETS_OFFLINE", "").strip().lower() not in _FALSE
         cache = cache_dir or environment.get("COVID_DATASETS_CACHE") or _platform_cache()
         return cls(
-            cache=Path(cache).expanduser().absolute(),
+            cache=given_path(cache, "cache_dir"),
             mirror=mirror or environment.get("COVID_DATASETS_MIRROR") or None,
             offline=offline,
         )
@@ -49,6 +55,47 @@ class Settings:
     def prepared(self) -> Path:
         """Finished builds, and the work folders of unfinished ones."""
         return self.cache / "prepared"
+
+
+def given_path(value: object, key: str) -> Path:
+    """Take a path as somebody gave it; one that no file can have is a `UsageError`.
+
+    >>> given_path("/data/mosmed", "data_dir").as_posix()
+    '/data/mosmed'
+    """
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else value
+    if not isinstance(text, str) or not text:
+        raise UsageError(f"{key}: expected the path of a folder as text, found {value!r}")
+    try:
+        path = Path(text).expanduser().absolute()
+        os.fspath(path).encode()
+        os.stat(path)
+    except FileNotFoundError:
+        pass
+    except (ValueError, RuntimeError) as error:  # a NUL, bytes that are no text, nobody's home
+        raise UsageError(f"{key}: expected a path, found {text!r}: {error}") from error
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            raise UsageError(f"{key}: expected a path, found {text[:SHOWN]!r}…: {error.strerror}") from error
+    return path
+
+
+def given_data(data_dir: object) -> Path:
+    """Take the folder or archive that somebody gave; it must be there, and such that it can be looked into.
+
+    >>> given_data(getfixture("tmp_path")).is_dir()
+    True
+    """
+    path = given_path(data_dir, "data_dir")
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotThereError(f"data_dir {data_dir}: expected a folder or an archive, found nothing") from error
+    except OSError as error:
+        raise UnreadableError.of(path, error) from error
+    if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
+        raise UsageError(f"data_dir {data_dir}: expected a folder or an archive, found a device, a pipe or a socket")
+    return path
 
 
 def _platform_cache() -> Path:

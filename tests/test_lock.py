@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from covid_datasets.errors import CacheError
-from covid_datasets.lock import Lock, read_holder
+from covid_datasets.holder import read_holder
+from covid_datasets.lock import Lock
 
 COUNT = """
 import sys, time

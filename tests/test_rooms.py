@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HOUSE = ROOT / "covid_datasets"
 ROOMS = """
-errors settings extras disk lock progress schema
+harmless errors settings extras disk holder lock progress schema
 catalog features fetch raw read phantoms transforms measure splits prepare cache load export audit baselines view
 contribute cli
 """.split()

@@ -181,6 +181,11 @@ WRONG = {
         "a builder imports what it needs",
         {"from collections": "import datasets\nfrom collections"},
     ),
+    "borrows_a_builder": Wrong(
+        "test_the_builder_imports_no_other_but_those_that_its_card_declares",
+        "composed_of on the card: expected ['phantom']",
+        {"from collections": "import covid_datasets.builders.phantom\nfrom collections"},
+    ),
     "placeholders": Wrong(
         "test_no_placeholder_is_left",
         "builders/placeholders.py:1\ncatalogs/placeholders.toml:1",

@@ -125,7 +125,7 @@ class Resource:
     ``copies`` are ordered: the publisher first, then content-identical public copies. Without copies nothing may
     fetch it: ``steps`` say how its user does.
     ``manifest`` names a file in ``catalogs/manifests/`` with the identity of each file inside; where nobody has made
-    one, ``files`` say which files belong there.
+    one, or it does not name all, ``files`` say which files belong there.
     ``listing`` names a file in ``catalogs/listings/`` that says which series there are; ``only`` chooses some of them
     by what a column may hold.
     Without an ``optional`` resource there is a dataset too, of fewer rows.

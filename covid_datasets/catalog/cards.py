@@ -9,6 +9,7 @@ import hashlib
 import re
 import tomllib
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from covid_datasets.catalog.card import Card, Choice
 from covid_datasets.catalog.checks import check_card
 from covid_datasets.catalog.short import written_out
 from covid_datasets.catalog.typed import read_typed
-from covid_datasets.errors import AccessRequired, CatalogError, UnknownDatasetError, UnknownVersionError
+from covid_datasets.errors import AccessRequired, CatalogError, UnknownDatasetError, UnknownVersionError, UsageError
 
 
 def catalog_folder() -> Path:
@@ -38,8 +39,9 @@ def load_card(name: str) -> Card:
     >>> load_card("phantom").modalities
     ('CT', 'CXR')
     """
+    _need_text(name)
     path = catalog_folder() / f"{name}.toml"
-    if not re.fullmatch(r"[a-z0-9_]+", name) or name.startswith("_") or not path.exists():
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_]{0,99}", name) or not path.exists():
         raise UnknownDatasetError(_unknown(name))
     return _read_card(path, path.stat().st_mtime_ns)
 
@@ -122,8 +124,28 @@ def split_name(spec: str) -> tuple[str, str | None]:
     >>> split_name("cohen@2020-06-22"), split_name("cohen")
     (('cohen', '2020-06-22'), ('cohen', None))
     """
+    _need_text(spec)
     name, _, version = spec.partition("@")
     return name, version or None
+
+
+def names_in(given: str | Sequence[str]) -> list[str]:
+    """List the names that somebody gave: one, or several.
+
+    >>> names_in("cohen"), names_in(["cohen", "pocus"])
+    (['cohen'], ['cohen', 'pocus'])
+    """
+    if isinstance(given, str) or not isinstance(given, Sequence):
+        _need_text(given)
+        return [str(given)]
+    for each in given:
+        _need_text(each)
+    return list(given)
+
+
+def _need_text(name: object) -> None:
+    if not isinstance(name, str):
+        raise UsageError(f"name: expected the name of a dataset as text, such as 'cohen', found {name!r}")
 
 
 @lru_cache(maxsize=128)
@@ -151,6 +173,6 @@ def _unknown(name: str) -> str:
     import difflib
 
     known = names()
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name[:100], known, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return f"there is no dataset {name!r}.{hint} Known: {', '.join(known)}"
+    return f"there is no dataset {name[:100]!r}.{hint} Known: {', '.join(known)}"

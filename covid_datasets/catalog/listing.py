@@ -74,7 +74,7 @@ def read_listing(name: str, folder: Path | None = None) -> Mapping[str, Series]:
                 if not _is_series(row) or row["crdc_series_uuid"] in found:
                     raise CatalogError(f"{path} line {number}: expected a series, each once, found {row}")
                 found[row["crdc_series_uuid"]] = _series(row)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CatalogError(f"{path}: expected a listing of series in UTF-8, found: {error}") from error
     return MappingProxyType(found)
 
@@ -104,8 +104,8 @@ def _is_series(row: Mapping[str | None, str | None]) -> bool:
         and None not in row.values()
         and bool(re.fullmatch(r"[0-9a-f-]{36}", row["crdc_series_uuid"] or ""))
         and all(row[name] for name in ("PatientID", "StudyInstanceUID", "SeriesInstanceUID"))
-        and bool(re.fullmatch(r"[1-9][0-9]*", row["instanceCount"] or ""))
-        and bool(re.fullmatch(r"[0-9]+(\.[0-9]+)?", row["series_size_MB"] or ""))
+        and bool(re.fullmatch(r"[1-9][0-9]{0,8}", row["instanceCount"] or ""))
+        and bool(re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,20})?", row["series_size_MB"] or ""))
     )
 
 

@@ -66,7 +66,7 @@ def read_manifest(name: str, folder: Path | None = None) -> Mapping[str, Identit
 
 def _is_identity(cells: Sequence[str]) -> bool:
     """Tell whether cells are a path, a size or nothing, and at least one hash."""
-    if not cells[0] or not re.fullmatch(r"[0-9]*", cells[1], re.ASCII):
+    if not cells[0] or not re.fullmatch(r"[0-9]{0,15}", cells[1], re.ASCII):
         return False
     hashes = zip(cells[2:], _HASHES, strict=False)
     return any(cells[2:]) and all(re.fullmatch(rf"([0-9a-f]{{{digits}}})?", cell) for cell, digits in hashes)

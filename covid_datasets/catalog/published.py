@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from covid_datasets.catalog.cards import catalog_folder
 from covid_datasets.errors import CatalogError
@@ -29,10 +30,12 @@ def published_splits(dataset: str, folder: Path | None = None, version: int = SP
     path = (folder if version == SPLITS_VERSION else folder / f"patient@{version}") / f"{dataset}.csv"
     if not path.exists():
         return {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        found = {f"{dataset}/{row['patient_id']}": row["split"] for row in csv.DictReader(lines)}
-    if wrong := sorted(set(found.values()) - set(SPLITS)):
-        raise CatalogError(f"{path}: key 'split': expected one of {', '.join(SPLITS)}, found {wrong}")
+    found: dict[str, str] = {}
+    for number, row in _rows(path):
+        if not row["patient_id"] or row["split"] not in SPLITS:
+            expected = f"patient_id and a split, one of {', '.join(SPLITS)}"
+            raise CatalogError(f"{path} line {number}: key 'split': expected {expected}, found {dict(row)}")
+        found[f"{dataset}/{row['patient_id']}"] = row["split"]
     return found
 
 
@@ -43,12 +46,21 @@ def read_identities(dataset: str, folder: Path | None = None) -> Identities:
         return {}
     ties: dict[str, list[str]] = defaultdict(list)
     flags: dict[str, list[str]] = defaultdict(list)
-    with path.open(encoding="utf-8", newline="") as lines:
-        for number, row in enumerate(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), start=2):
-            if not row.get("sample_id") or not (row.get("tie") or row.get("flag")):
-                raise CatalogError(f"{path} line {number}: expected sample_id and a tie or a flag, found {row}")
-            if row.get("tie"):
-                ties[row["sample_id"]].append(row["tie"])
-            if row.get("flag"):
-                flags[row["sample_id"]].append(row["flag"])
+    for number, row in _rows(path, delimiter="\t", quoting=csv.QUOTE_NONE):
+        if not row["sample_id"] or not (row["tie"] or row["flag"]):
+            raise CatalogError(f"{path} line {number}: expected sample_id and a tie or a flag, found {dict(row)}")
+        if row["tie"]:
+            ties[row["sample_id"]].append(row["tie"])
+        if row["flag"]:
+            flags[row["sample_id"]].append(row["flag"])
     return {sample: (tuple(ties[sample]), tuple(flags[sample])) for sample in sorted({*ties, *flags})}
+
+
+def _rows(path: Path, **form: Any) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the lines of a table of the catalog with their numbers; a cell that is not there is empty."""
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            for number, row in enumerate(csv.DictReader(lines, **form), start=2):
+                yield number, defaultdict(str, {name: cell for name, cell in row.items() if name and cell})
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CatalogError(f"{path}: expected a table in UTF-8, found: {error}") from error

@@ -35,6 +35,7 @@ class Taxonomy:
     unlabelled: tuple[str, ...] = field(default=("",))
 
 
+@lru_cache(maxsize=1)
 def label_names() -> tuple[str, ...]:
     """List the class ids in the order of the ``label`` feature.
 

@@ -5,65 +5,22 @@ Standard output holds the answer, standard error everything else. ``docs/cli.md`
 
 from __future__ import annotations
 
-import os
-import sys
-import warnings
-from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
-from covid_datasets.cli.parser import make_parser
-from covid_datasets.errors import CovidDatasetsError
+from covid_datasets.cli.stop import end_when_asked, too_late_to_end
 
-INTERRUPTED = 130
-PIPE_CLOSED = 141
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    arguments = make_parser().parse_args(argv)
-    try:
-        with _plain_warnings():
-            code = _run(arguments)
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on where this one stopped", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PIPE_CLOSED
-    return code
+    """Run one command and return its exit code; without ``argv``, as the program, which ends at once when asked to."""
+    is_program = argv is None
+    if is_program:
+        end_when_asked()
+    from covid_datasets.cli.program import run  # not before Ctrl-C is taken care of, which comes during imports too
 
-
-@contextmanager
-def _plain_warnings() -> Iterator[None]:
-    """Print a warning as one line of text: where in our code it comes from helps no user."""
-    shown = warnings.showwarning
-
-    def show(message: Warning | str, *rest: Any, **more: Any) -> None:
-        if isinstance(message, UserWarning):
-            print(f"warning: {message}", file=sys.stderr)
-        else:
-            shown(message, *rest, **more)
-
-    warnings.showwarning = show
-    try:
-        yield
-    finally:
-        warnings.showwarning = shown
-
-
-def _run(arguments: Namespace) -> int:
-    """Run the command; an error of ours is its message and its exit code, any other is a bug and shows its trace."""
-    try:
-        code: int = arguments.run(arguments)
-    except CovidDatasetsError as error:
-        if arguments.json:
-            from covid_datasets.cli.show import print_json
-
-            print_json({"error": type(error).__name__, "message": str(error), "exit_code": error.exit_code})
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return error.exit_code
+    code = run(argv)
+    if is_program:
+        too_late_to_end()
     return code

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from argparse import Namespace
 from collections import Counter
@@ -11,11 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import covid_datasets as api
-from covid_datasets.cli.show import counts_text, print_json, print_markdown, print_table
+from covid_datasets.cli.show import (
+    counts_text,
+    error_json,
+    print_csv,
+    print_error,
+    print_file,
+    print_json,
+    print_markdown,
+    print_table,
+    print_text,
+)
 from covid_datasets.disk import whole
-from covid_datasets.errors import IntegrityError, UsageError
-from covid_datasets.prepare.result import REPORT_FILE
+from covid_datasets.errors import CovidDatasetsError, IntegrityError, UsageError
+from covid_datasets.harmless import visible
+from covid_datasets.prepare.result import REPORT_FILE, Built
 from covid_datasets.progress import amount
+from covid_datasets.settings import Settings
 
 OVERLAP = ("first", "second", "kind", "proven", "first_label", "second_label", "evidence")
 LISTED = ("id", "title", "modalities", "images", "patients", "access", "versions")
@@ -30,7 +41,8 @@ def run_list(arguments: Namespace) -> int:
     for row in rows:
         if row["same_as"]:
             row["access"] = f"as {row['same_as']}"
-    print_table(rows, LISTED)
+        row["modalities"] = row["modalities"] or "table"
+    print_table(rows, LISTED, cut="title", wide=("versions",))
     if not rows:
         wanted = " and ".join(filter(None, (arguments.modality, arguments.access)))
         print(f"no source: none is known with {wanted}", file=sys.stderr)
@@ -55,14 +67,46 @@ def run_check(arguments: Namespace) -> int:
     if arguments.json:
         print_json(found.to_json())
     else:
-        print(found)
+        print_text(found)
     return 0 if found.ok else IntegrityError.exit_code
 
 
 def run_build(arguments: Namespace) -> int:
-    """Build a source and sum up what came out."""
-    built = api.build_dataset(
-        arguments.id,
+    """Build sources one after the other and sum up what came out; one that fails does not hold up the rest."""
+    if len(arguments.ids) == 1:
+        built = _build(arguments, arguments.ids[0])
+        if arguments.json:
+            print_json(built.to_json())
+        else:
+            _print_built(built)
+        return 0
+    if arguments.data_dir is not None:
+        raise UsageError(f"--data-dir: expected with one source, found {len(arguments.ids)}; build them one by one")
+    answers: list[dict[str, Any]] = []
+    codes: list[int] = []
+    for name in arguments.ids:
+        try:
+            built = _build(arguments, name)
+        except CovidDatasetsError as error:
+            print(f"{visible(name)}: ", end="", file=sys.stderr)
+            print_error(error)
+            answers.append({"id": name} | error_json(error))
+            codes.append(error.exit_code)
+            continue
+        answers.append(built.to_json())
+        if not arguments.json:
+            _print_built(built)
+            print()
+    if arguments.json:
+        print_json(answers)
+    if codes:
+        print(f"{len(codes):,} of {len(arguments.ids):,} sources were not built", file=sys.stderr)
+    return codes[0] if codes else 0
+
+
+def _build(arguments: Namespace, name: str) -> Built:
+    return api.build_dataset(
+        name,
         arguments.config,
         data_dir=arguments.data_dir,
         cache_dir=arguments.cache_dir,
@@ -71,11 +115,11 @@ def run_build(arguments: Namespace) -> int:
         allow_missing=arguments.allow_missing,
         mirror=arguments.mirror,
         offline=arguments.offline,
-        accept_licence=accepts(arguments, arguments.id),
+        accept_licence=accepts(arguments, name),
     )
-    if arguments.json:
-        print_json(built.to_json())
-        return 0
+
+
+def _print_built(built: Built) -> None:
     incomplete = "  INCOMPLETE: files of the source are missing" if built.incomplete else ""
     people = f" of {built.people}" if built.people else ""
     print_facts(
@@ -90,7 +134,6 @@ def run_build(arguments: Namespace) -> int:
             "took": f"{built.seconds:.1f} s",
         }
     )
-    return 0
 
 
 def accepts(arguments: Namespace, name: str) -> bool:
@@ -100,11 +143,10 @@ def accepts(arguments: Namespace, name: str) -> bool:
         return bool(arguments.accept_licence)
     from covid_datasets.catalog.cards import choose
     from covid_datasets.raw.terms import terms_to_accept
-    from covid_datasets.settings import Settings
 
     if not (terms := terms_to_accept(choose(name).card, Settings.resolve(arguments.cache_dir))):
         return True
-    print(f"{terms}\n\nDo you accept them? [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{visible(terms)}\n\nDo you accept them? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -112,7 +154,7 @@ def run_path(arguments: Namespace) -> int:
     """Print the folder of a finished build, and nothing else."""
     built = api.find_build(arguments.id, arguments.config, cache_dir=arguments.cache_dir, data_dir=arguments.data_dir)
     if arguments.json:
-        print_json({"path": built.path})
+        print_json({"path": built.path, "fingerprint": built.fingerprint})
     else:
         print(built.path)
     return 0
@@ -126,14 +168,14 @@ def run_splits(arguments: Namespace) -> int:
             raise UsageError(
                 "--fail-on-leak: expected with a scheme to audit, found --propose, which places groups whole"
             )
-        print(api.propose_splits(arguments.id, beside=arguments.beside, **place), end="")
+        print_file(api.propose_splits(arguments.id, beside=arguments.beside, **place))
         return 0
     rows = api.load_splits(arguments.id, arguments.scheme, **place).to_pylist()
     audit = api.audit(arguments.id, arguments.scheme, **place)
     code = IntegrityError.exit_code if arguments.fail_on_leak and audit.leaks else 0
     if arguments.csv:
         print_csv(rows)
-        print(audit, file=sys.stderr)
+        print(visible(str(audit)), file=sys.stderr)
         return code
     counts = count_splits(rows)
     if arguments.json:
@@ -143,7 +185,7 @@ def run_splits(arguments: Namespace) -> int:
         [{"split": name, **split, "labels": counts_text(split["labels"])} for name, split in counts.items()],
         ("split", "rows", "patients", "groups", "labels"),
     )
-    print(f"\n{audit}")
+    print_text(f"\n{audit}")
     return code
 
 
@@ -168,17 +210,25 @@ def run_overlaps(arguments: Namespace) -> int:
 
 
 def run_verify(arguments: Namespace) -> int:
-    """Check a finished build."""
+    """Check a finished build, and whether it is the one that somebody else had."""
     report = api.verify(arguments.id, pixels=arguments.pixels, config=arguments.config, cache_dir=arguments.cache_dir)
+    found = Built.read(report.path).fingerprint if report.ok else None  # of a damaged build it would prove nothing
+    differs = found is not None and not found.startswith(arguments.fingerprint or "")
     if arguments.json:
-        print_json(report.to_json())
+        print_json(report.to_json() | {"fingerprint": found, "ok": report.ok and not differs})
     else:
         what = "bytes and pixels" if arguments.pixels else "bytes"
         state = f"{what} are as built" if report.ok else f"{len(report.problems):,} problem(s)"
         print(f"{arguments.id}: {state} ({report.rows:,} rows, {amount(report.bytes)}, {report.seconds:.1f} s)")
         for problem in report.problems:
-            print(f"  {problem}")
-    return 0 if report.ok else IntegrityError.exit_code
+            print_text(f"  {problem}")
+        if found:
+            print(f"fingerprint {found}")
+        if found and arguments.fingerprint and not differs:
+            print("the same data as the fingerprint that was given")
+    if differs:
+        print(f"fingerprint: expected {arguments.fingerprint}, found {found}: other data", file=sys.stderr)
+    return 0 if report.ok and not differs else IntegrityError.exit_code
 
 
 def run_mirror(arguments: Namespace) -> int:
@@ -212,8 +262,9 @@ def run_cache(arguments: Namespace) -> int:
         print_json(entries)
         return 0
     rows = [{"kind": e.kind, "name": e.name, "size": amount(e.bytes), "note": e.note, "path": e.path} for e in entries]
-    print_table(rows, ("kind", "name", "size", "note", "path"))
-    print(f"\n{amount(sum(entry.bytes for entry in entries))} in all")
+    print_table(rows, ("kind", "name", "size", "note", "path"), wide=("path",))
+    place = Settings.resolve(arguments.cache_dir).cache
+    print_text(f"\n{amount(sum(entry.bytes for entry in entries))} in all, in {place}")
     return 0
 
 
@@ -221,7 +272,6 @@ def run_new(arguments: Namespace) -> int:
     """Write the skeleton of a source."""
     from covid_datasets.contribute.new import write_skeleton
     from covid_datasets.contribute.probe import probe
-    from covid_datasets.settings import Settings
 
     found = probe(arguments.probe, arguments.root, Settings.resolve(arguments.cache_dir)) if arguments.probe else None
     written = write_skeleton(arguments.id, arguments.checkout, kind=arguments.kind, found=found)
@@ -247,7 +297,7 @@ def run_manifest(arguments: Namespace) -> int:
     elif arguments.out:
         print(f"{arguments.out}: {len(files):,} files, {amount(sum(file.size or 0 for file in files))}")
     else:
-        print(manifest_text(files), end="")
+        print_file(manifest_text(files))
     return 0
 
 
@@ -268,15 +318,7 @@ def print_facts(facts: Mapping[str, object]) -> None:
     """Print names and values, aligned."""
     width = max(map(len, facts))
     for name, value in facts.items():
-        print(f"{name.ljust(width)}  {value}")
-
-
-def print_csv(rows: Sequence[Mapping[str, object]]) -> None:
-    """Print rows as CSV."""
-    if rows:
-        writer = csv.DictWriter(sys.stdout, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+        print_text(f"{name.ljust(width)}  {value}")
 
 
 def count_splits(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -118,11 +118,13 @@ def _add_building(add: Adder) -> None:
         "covid-datasets check covid_ct --data-dir ~/Downloads/covid",
     )
     command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default version")
-    command.add_argument("--config", metavar="NAME", help="config of the source (default: its first)")
+    _add_config(command)
     _add_data_dir(command, required=True)
 
-    command = add("build", "download, check and prepare a source", "covid-datasets build cohen@2020-06-22 --num-proc 4")
-    _add_build_name(command)
+    command = add("build", "download, check and prepare sources", "covid-datasets build cohen@2020-06-22 --num-proc 4")
+    command.add_argument("ids", metavar="ID", nargs="+", help="one or more sources, with @VERSION for another version")
+    _add_config(command)
+    _add_cache_dir(command)
     _add_data_dir(command)
     command.add_argument("--mirror", metavar="PLACE", help="folder or URL that answers for every host")
     command.add_argument("--offline", action="store_true", default=None, help="never open a connection")
@@ -139,6 +141,12 @@ def _add_building(add: Adder) -> None:
     command = add("verify", "check a finished build against its manifest", "covid-datasets verify phantom --pixels")
     _add_build_name(command)
     command.add_argument("--pixels", action="store_true", help="decode every image too, and compare its pixels")
+    command.add_argument(
+        "--fingerprint",
+        type=_fingerprint,
+        metavar="HEX",
+        help="exit with code 5 unless it is this one, as a paper gives it; its first 8 digits or more will do",
+    )
 
 
 def _add_housekeeping(add: Adder) -> None:
@@ -186,8 +194,12 @@ def _add_housekeeping(add: Adder) -> None:
 
 def _add_build_name(command: ArgumentParser) -> None:
     command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default version")
-    command.add_argument("--config", metavar="NAME", help="config of the source (default: its first)")
+    _add_config(command)
     _add_cache_dir(command)
+
+
+def _add_config(command: ArgumentParser) -> None:
+    command.add_argument("--config", metavar="NAME", help="config of the source (default: its first)")
 
 
 def _add_cache_dir(command: ArgumentParser) -> None:
@@ -211,4 +223,12 @@ def _positive(text: str) -> int:
     return number
 
 
+def _fingerprint(text: str) -> str:
+    digits = text.strip().lower()
+    if not 8 <= len(digits) <= 64 or set(digits) - set("0123456789abcdef"):
+        raise ValueError(text)
+    return digits
+
+
+_fingerprint.__name__ = "fingerprint of 8 to 64 hexadecimal digits"
 _positive.__name__ = "whole number above 0"  # argparse says: invalid whole number above 0 value: '0'

@@ -20,6 +20,7 @@ from covid_datasets.extras import need
 from covid_datasets.fetch.asset import Asset
 from covid_datasets.fetch.cached import fetch
 from covid_datasets.fetch.transfer import Transfer
+from covid_datasets.harmless import markdown
 from covid_datasets.raw.archives import is_archive
 from covid_datasets.raw.kinds.file import FileMount
 from covid_datasets.raw.mounts import TreeMount
@@ -265,7 +266,7 @@ def _nifti(data: bytes, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _about(found: Probe) -> Iterator[str]:
-    yield f"# What a machine found in {found.url or found.place}"
+    yield f"# What a machine found in {markdown(str(found.url or found.place))}"
     yield ""
     yield "A working paper for whoever fills in the card: nothing reads it, and it is not committed."
     yield ""
@@ -285,7 +286,8 @@ def _folders(found: Probe) -> Iterator[str]:
     for folder, names in sorted(folders.items(), key=lambda item: -len(item[1]))[:40]:
         endings = Counter(_ending(name) for name in names).most_common(4)
         shown = ", ".join(f"{ending} {count:,}" for ending, count in endings)
-        yield f"| {folder} | {len(names):,} | {shown} | {names[0]}, {names[-1]} |"
+        such = f"{markdown(names[0])}, {markdown(names[-1])}"
+        yield f"| {markdown(folder)} | {len(names):,} | {markdown(shown)} | {such} |"
     if len(folders) > 40:
         yield f"\n… and {len(folders) - 40:,} more folders"
 
@@ -298,8 +300,8 @@ def _ending(name: str) -> str:
 
 def _tables(found: Probe) -> Iterator[str]:
     for table in found.tables:
-        yield from ("", f"## {table.path}: {table.rows:,} rows", "")
-        yield from (f"- {problem}" for problem in table.problems[:10])
+        yield from ("", f"## {markdown(table.path)}: {table.rows:,} rows", "")
+        yield from (f"- {markdown(problem)}" for problem in table.problems[:10])
         if table.columns:
             yield from (
                 "| column | filled | values | range | commonest | files |",
@@ -309,26 +311,26 @@ def _tables(found: Probe) -> Iterator[str]:
             span = f"{column.range[0]:g} to {column.range[1]:g}" if column.range else ""
             common = "; ".join(f"{_short(value)} {count:,}" for value, count in column.common)
             files = f"names {max(column.files, column.stems):,}" if column.files or column.stems else ""
-            yield f"| {column.name} | {column.filled:,} | {column.distinct:,} | {span} | {common} | {files} |"
+            yield f"| {markdown(column.name)} | {column.filled:,} | {column.distinct:,} | {span} | {common} | {files} |"
 
 
 def _looked(found: Probe) -> Iterator[str]:
     for what, properties in found.looks.items():
-        yield from ("", f"## {what}", "")
+        yield from ("", f"## {markdown(what)}", "")
         for name, values in properties.items():
-            common = "; ".join(f"{value} {count:,}" for value, count in values.most_common(COMMON))
+            common = "; ".join(f"{markdown(value)} {count:,}" for value, count in values.most_common(COMMON))
             yield (
-                f"- {name}: {len(values):,} different; {common}"
+                f"- {markdown(name)}: {len(values):,} different; {common}"
                 if name not in _IDS
-                else f"- {name}: {len(values):,} different"
+                else f"- {markdown(name)}: {len(values):,} different"
             )
 
 
 def _wrong(found: Probe) -> Iterator[str]:
     if found.problems:
-        yield from ("", "## Not readable", "", *(f"- {problem}" for problem in found.problems[:40]))
+        yield from ("", "## Not readable", "", *(f"- {markdown(problem)}" for problem in found.problems[:40]))
 
 
 def _short(text: str) -> str:
-    text = " ".join(text.split()).replace("|", "\\|")
-    return text if len(text) <= 40 else f"{text[:37]}..."
+    text = " ".join(text.split())
+    return markdown(text if len(text) <= 40 else f"{text[:37]}...")

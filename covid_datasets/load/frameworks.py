@@ -6,11 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 
 from covid_datasets.extras import need
+from covid_datasets.load.form import Form
 from covid_datasets.load.rows import NumpyRows
-from covid_datasets.load.selection import Picked
+from covid_datasets.load.selection import Picked, stored_groups, stored_splits
 from covid_datasets.prepare.result import Built
+from covid_datasets.splits.subset import GROUP
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,15 +21,15 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset as TorchDataset
 
 
-def as_huggingface(parts: Sequence[Picked]) -> Dataset:
+def as_huggingface(parts: Sequence[Picked], form: Form) -> Dataset:
     """Return a real ``datasets.Dataset``, mapped from disk."""
     need("datasets")
     from datasets import concatenate_datasets, load_from_disk
 
     chosen = []
-    for build, wanted in parts:
+    for build, wanted, groups in parts:
         stored = load_from_disk(str(build.path))
-        whole = concatenate_datasets([stored[split] for split in build.splits])
+        whole = in_form(concatenate_datasets([stored[split] for split in build.splits]), groups, form)
         contiguous = (
             len(wanted) > 0
             and int(wanted[-1]) - int(wanted[0]) + 1 == len(wanted)
@@ -36,17 +39,34 @@ def as_huggingface(parts: Sequence[Picked]) -> Dataset:
     return concatenate_datasets(chosen) if len(chosen) > 1 else chosen[0]
 
 
-def stored_dataset(built: Built) -> DatasetDict:
-    """Return the default splits as they are stored: what ``datasets.load_from_disk`` gives, and nothing more."""
+def stored_dataset(built: Built, form: Form) -> DatasetDict:
+    """Return the default splits as they are stored: what ``datasets.load_from_disk`` gives, and the groups."""
     need("datasets")
     from datasets import load_from_disk
 
-    return load_from_disk(str(built.path))
+    groups, stored = stored_groups(built), load_from_disk(str(built.path))
+    for split, rows in stored_splits(built).items():
+        of_split = None if groups is None else groups.slice(int(rows[0]) if len(rows) else 0, len(rows))
+        stored[split] = in_form(stored[split], of_split, form)
+    return stored
 
 
-def as_stream(parts: Sequence[Picked]) -> IterableDataset:
+def in_form(whole: Dataset, groups: pa.Array | None, form: Form) -> Dataset:
+    """Add the groups to stored rows, exchange the classes, and choose columns. No row is written or copied."""
+    from datasets import ClassLabel
+
+    if groups is not None and GROUP in form.columns:
+        whole = whole.add_column(GROUP, groups)
+    if form.classes is not None and "label" in form.columns:
+        codes = form.classes.encode(whole.data.column("label"))
+        names = ClassLabel(names=list(form.classes.names))
+        whole = whole.remove_columns("label").add_column("label", codes, feature=names)
+    return whole if whole.column_names == list(form.columns) else whole.select_columns(list(form.columns))
+
+
+def as_stream(parts: Sequence[Picked], form: Form) -> IterableDataset:
     """Return an iterable dataset over the stored rows."""
-    return as_huggingface(parts).to_iterable_dataset()
+    return as_huggingface(parts, form).to_iterable_dataset()
 
 
 def as_dict(framework: str, streaming: bool, parts: dict[str, Any]) -> Any:
@@ -58,34 +78,32 @@ def as_dict(framework: str, streaming: bool, parts: dict[str, Any]) -> Any:
     return IterableDatasetDict(parts) if streaming else DatasetDict(parts)
 
 
-def as_numpy(parts: Sequence[Picked]) -> NumpyRows:
+def as_numpy(parts: Sequence[Picked], form: Form) -> NumpyRows:
     """Return a sequence of rows with arrays."""
-    return NumpyRows(parts)
+    return NumpyRows(parts, form)
 
 
-def as_pandas(parts: Sequence[Picked]) -> pd.DataFrame:
+def as_pandas(parts: Sequence[Picked], form: Form) -> pd.DataFrame:
     """Return a data frame; images stay encoded, labels become categories, dates datetime64."""
     need("pandas")
     import pandas as pd
 
-    from covid_datasets.catalog.taxonomy import label_names
-
-    frame: pd.DataFrame = as_numpy(parts).table().to_pandas(date_as_object=False)
-    if not parts[0][0].columns:
+    frame: pd.DataFrame = as_numpy(parts, form).table().to_pandas(date_as_object=False)
+    if "label" in form.columns and not parts[0].build.columns:
         codes = frame["label"].fillna(-1).astype(int)
-        frame["label"] = pd.Categorical.from_codes(codes.to_numpy(), categories=list(label_names()))
+        frame["label"] = pd.Categorical.from_codes(codes.to_numpy(), categories=list(form.label_names))
     return frame
 
 
-def as_torch(parts: Sequence[Picked]) -> TorchDataset[dict[str, Any]]:
+def as_torch(parts: Sequence[Picked], form: Form) -> TorchDataset[dict[str, Any]]:
     """Return a map-style ``torch.utils.data.Dataset``; images are uint8 tensors, channels first."""
     need("torch")
     from covid_datasets.load.torch_rows import TorchRows
 
-    return TorchRows(as_numpy(parts))
+    return TorchRows(as_numpy(parts, form))
 
 
-FRAMEWORKS: dict[str, Callable[[Sequence[Picked]], Any]] = {
+FRAMEWORKS: dict[str, Callable[[Sequence[Picked], Form], Any]] = {
     "hf": as_huggingface,
     "stream": as_stream,
     "numpy": as_numpy,

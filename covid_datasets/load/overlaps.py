@@ -14,6 +14,7 @@ from covid_datasets.load.stored import open_table
 from covid_datasets.measure.image import UndecodableError, decode, to_grey
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
+from covid_datasets.progress import progress
 from covid_datasets.splits.crops import crop_correlation
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.overlaps import find_overlaps
@@ -41,7 +42,17 @@ def overlaps(names: Sequence[str], *, cache_dir: str | os.PathLike[str] | None =
         raise UsageError(f"names: expected two or more different datasets, found {names!r}")
     builds = [find_build(name, cache_dir=cache_dir) for name in names]
     index = Index.join([built.path for built in builds])
-    found = find_overlaps(index, _Pictures(builds).likeness)
+    pictures = _Pictures(builds)
+    with progress("Comparing", unit="pairs") as display:
+        count = sum(built.rows for built in builds)
+        display.note(f"{count:,} rows of {', '.join(names)}, all with all; then the pictures of one name")
+        display.add("pairs", None)
+
+        def likeness(first: int, second: int) -> float | None:
+            display.advance("pairs")
+            return pictures.likeness(first, second)
+
+        found = find_overlaps(index, likeness)
     columns = {name: index.strings(name) for name in ("sample_id", "patient_id", "label")}
     rows = [
         {

@@ -12,21 +12,26 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from covid_datasets.load.form import Form
 from covid_datasets.load.selection import Picked
 from covid_datasets.load.stored import open_table
+from covid_datasets.prepare.result import Built
 from covid_datasets.read.encode import decode_deep, is_hounsfield
+from covid_datasets.splits.subset import GROUP
+
+_SCALE = ("hu_slope", "hu_intercept")
 
 
 class NumpyRows(Sequence[dict[str, Any]]):
     """A split as a sequence of dictionaries; images, volumes and masks are arrays, decoded when a row is asked for.
 
-    A video stays encoded: ``{"bytes": ..., "path": ...}``.
+    A video stays encoded: ``{"bytes": ..., "path": ...}``. ``label_names`` has the classes by their numbers.
     """
 
-    def __init__(self, parts: Sequence[Picked]) -> None:
+    def __init__(self, parts: Sequence[Picked], form: Form) -> None:
         """Take some rows of some builds. Nothing is opened yet, so this is cheap to send to workers."""
-        self._parts = parts
-        self._ends = np.cumsum([len(rows) for _, rows in parts])
+        self._parts, self._form = parts, form
+        self._ends = np.cumsum([len(part.rows) for part in parts])
 
     def __len__(self) -> int:
         """Count the rows."""
@@ -44,10 +49,21 @@ class NumpyRows(Sequence[dict[str, Any]]):
         if not 0 <= position < len(self):
             raise IndexError(f"row {index} of {len(self)}")
         number = int(np.searchsorted(self._ends, position, side="right"))
-        build, rows = self._parts[number]
-        within = position - (int(self._ends[number - 1]) if number else 0)
-        row: dict[str, Any] = open_table(build).slice(int(rows[within]), 1).to_pylist()[0]
-        return row if build.columns else decoded(row)
+        build, rows, groups = self._parts[number]
+        place = int(rows[position - (int(self._ends[number - 1]) if number else 0)])
+        row: dict[str, Any] = self._stored(build).slice(place, 1).to_pylist()[0]
+        if groups is not None:
+            row[GROUP] = groups[place].as_py()
+        if self._form.classes and "label" in row:
+            row["label"] = self._form.classes.code(row["label"])
+        found = row if build.columns else decoded(row)
+        return {name: found[name] for name in self._form.columns}
+
+    def _stored(self, build: Built) -> pa.Table:
+        """Open the columns that are asked for, and those that say how to decode them."""
+        table = open_table(build)
+        wanted = {*self._form.columns, *(_SCALE if "image" in self._form.columns else ())}
+        return table if wanted >= set(table.column_names) else table.select(sorted(wanted & set(table.column_names)))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Go through all rows."""
@@ -60,12 +76,26 @@ class NumpyRows(Sequence[dict[str, Any]]):
     @property
     def column_names(self) -> list[str]:
         """The names of the columns."""
-        return open_table(self._parts[0][0]).column_names if self._parts else []
+        return list(self._form.columns)
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names of the classes, by their numbers in the column label."""
+        return self._form.label_names
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return one column of all rows; no other is read."""
-        found = [open_table(build).column(name).take(pa.array(rows)) for build, rows in self._parts]
+        found = [self._column(part, name) for part in self._parts]
         return pa.chunked_array([chunk for column in found for chunk in column.chunks], found[0].type)
+
+    def _column(self, part: Picked, name: str) -> pa.ChunkedArray:
+        rows = pa.array(part.rows)
+        if name == GROUP and part.groups is not None:
+            return pa.chunked_array([part.groups.take(rows)])
+        column = open_table(part.build).column(name).take(rows)
+        return (
+            pa.chunked_array([self._form.classes.encode(column)]) if self._form.classes and name == "label" else column
+        )
 
     def select(self, rows: Iterable[int]) -> NumpyRows:
         """Choose rows by number, in the order given."""
@@ -73,14 +103,18 @@ class NumpyRows(Sequence[dict[str, Any]]):
         placed = ((int(np.searchsorted(self._ends, row, side="right")), int(row)) for row in rows)
         return NumpyRows(
             [
-                (self._parts[number][0], self._parts[number][1][[row - starts[number] for _, row in run]])
+                self._parts[number]._replace(rows=self._parts[number].rows[[row - starts[number] for _, row in run]])
                 for number, run in groupby(placed, key=itemgetter(0))
-            ]
+            ],
+            self._form,
         )
 
     def table(self) -> pa.Table:
         """Return the rows as an Arrow table with encoded images."""
-        return pa.concat_tables([open_table(build).take(pa.array(rows)) for build, rows in self._parts])
+        names = self._form.columns
+        return pa.concat_tables(
+            [pa.table([self._column(part, name) for name in names], names=list(names)) for part in self._parts]
+        )
 
 
 def decoded(row: dict[str, Any]) -> dict[str, Any]:
@@ -88,15 +122,19 @@ def decoded(row: dict[str, Any]) -> dict[str, Any]:
 
     An image whose row says how its values become Hounsfield units is given in these; what is stored stays as it is.
     """
-    image = row["image"] and decode_array(row["image"]["bytes"])
+    image = row.get("image") and decode_array(row["image"]["bytes"])
     if image is not None and row.get("hu_slope") is not None:
         image = _hounsfield(image, row["hu_slope"], row["hu_intercept"])
-    return row | {
-        "image": image,
-        "volume": _volume(row["volume"]),
-        "masks": {name: mask and decode_array(mask["bytes"]) for name, mask in row["masks"].items()},
-        "volume_masks": {name: _volume(mask) for name, mask in row["volume_masks"].items()},
-    }
+    found = dict(row)
+    if "image" in row:
+        found["image"] = image
+    if "volume" in row:
+        found["volume"] = _volume(row["volume"])
+    if "masks" in row:
+        found["masks"] = {name: mask and decode_array(mask["bytes"]) for name, mask in row["masks"].items()}
+    if "volume_masks" in row:
+        found["volume_masks"] = {name: _volume(mask) for name, mask in row["volume_masks"].items()}
+    return found
 
 
 def _hounsfield(values: np.ndarray, slope: float, intercept: float) -> np.ndarray:

@@ -2,57 +2,92 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from covid_datasets.catalog.published import SPLITS
-from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.errors import UsageError
+from covid_datasets.load.filters import Filter, tell_if_empty
 from covid_datasets.load.licences import PERMISSIONS, permitted
-from covid_datasets.load.splitspec import parse_split
+from covid_datasets.load.splitspec import Range, parse_split
 from covid_datasets.load.stored import open_table
+from covid_datasets.prepare.columnar import arrow_array
 from covid_datasets.prepare.result import Built
-from covid_datasets.schema import COLUMNS, CONTENT, VOCABULARIES
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.schemes import scheme_splits
 
 Rows = np.ndarray
 """Row numbers of one build, counted through its train, validation and test files in order."""
 
-Picked = tuple[Built, Rows]
-"""Some rows of one build; what a caller gets is a list of these."""
 
-_CLOSED = {**VOCABULARIES, "quality": ("good", "questionable", "poor")}
-"""Columns whose values are known beforehand, so that a slip is an error and not an empty dataset."""
+class Picked(NamedTuple):
+    """Some rows of one build; what a caller gets is a list of these.
+
+    ``groups`` names the group of every row of the build, also of those that are not picked; a table has none.
+    """
+
+    build: Built
+    rows: Rows
+    groups: pa.Array | None
 
 
 @dataclass(frozen=True)
 class Selection:
-    """For each split, the rows of each build, in order."""
+    """For each split, the rows of each build, in order; and of each build the group of every row."""
 
     builds: tuple[Built, ...]
     splits: Mapping[str, tuple[Rows, ...]]
+    groups: tuple[pa.Array | None, ...]
 
     def whole(self, name: str) -> list[Picked]:
         """Return a split, build after build."""
-        return list(zip(self.builds, self.splits[name], strict=True))
+        parts = zip(self.builds, self.splits[name], self.groups, strict=True)
+        return [Picked(*part) for part in parts]
 
     def range(self, spec: str) -> list[Picked]:
-        """Pick rows by a split specification, in its order."""
+        """Pick rows by a split specification, in its order. A share of a split, in per cents, tears no group apart."""
         sizes = {name: sum(map(len, rows)) for name, rows in self.splits.items()}
         picked = []
         for wanted in parse_split(spec, sizes):
+            parts = self.whole(wanted.split)
+            if wanted.share and all(of_build is not None for of_build in self.groups):
+                shares = _share(parts, wanted)
+                picked += shares
+                if wanted.stop > wanted.start and not any(len(part.rows) for part in shares):
+                    text = f"split {spec!r} is empty: patients stay whole, and no group of theirs is small enough"
+                    warnings.warn(text, stacklevel=3)
+                continue
             offset = 0
-            for build, rows in self.whole(wanted.split):
-                picked.append((build, rows[max(wanted.start - offset, 0) : max(wanted.stop - offset, 0)]))
-                offset += len(rows)
+            for part in parts:
+                rows = part.rows[max(wanted.start - offset, 0) : max(wanted.stop - offset, 0)]
+                picked.append(part._replace(rows=rows))
+                offset += len(part.rows)
         return picked
+
+
+def _share(parts: Sequence[Picked], wanted: Range) -> list[Picked]:
+    """Take the groups whose middle lies in a range, counted in the order of their first rows.
+
+    So ranges that meet have no group in common and lose none, and where no group has two rows they are the rows that
+    Hugging Face gives.
+    """
+    groups = pa.chunked_array(
+        [part.groups.take(pa.array(part.rows)) for part in parts if part.groups is not None], pa.string()
+    )
+    codes = np.asarray(groups.combine_chunks().dictionary_encode().indices.to_pylist(), dtype=np.int64)
+    sizes = np.bincount(codes)
+    middles = np.cumsum(sizes) - sizes / 2
+    kept = ((middles >= wanted.start) & (middles < wanted.stop))[codes]
+    ends = np.cumsum([len(part.rows) for part in parts])
+    return [
+        part._replace(rows=part.rows[of_part]) for part, of_part in zip(parts, np.split(kept, ends[:-1]), strict=True)
+    ]
 
 
 def stored_splits(build: Built) -> dict[str, Rows]:
@@ -64,81 +99,55 @@ def stored_splits(build: Built) -> dict[str, Rows]:
     return found
 
 
+def stored_groups(build: Built) -> pa.Array | None:
+    """Name the group of every row of a build, in stored order; ``None`` of a table."""
+    return None if build.columns else arrow_array(Index.read(build.path).stored_group_ids, pa.string())
+
+
 def select(builds: Sequence[Built], scheme: str) -> Selection:
     """Choose the rows of each split under a scheme; several builds are kept disjoint in people and pictures."""
     if scheme == "patient" and len(builds) == 1:
-        return Selection(tuple(builds), {split: (rows,) for split, rows in stored_splits(builds[0]).items()})
+        splits = {split: (rows,) for split, rows in stored_splits(builds[0]).items()}
+        return Selection(tuple(builds), splits, (stored_groups(builds[0]),))
     indices = [Index.read(build.path) for build in builds]
     joint = (
         Index(pa.concat_tables([index.table for index in indices]).combine_chunks()) if len(indices) > 1 else indices[0]
     )
-    splits = scheme_splits(joint, [build.id for build in builds], scheme)
-    names = sorted({split for split in splits if split}, key=lambda name: (*SPLITS, name).index(name))
+    given = scheme_splits(joint, [build.id for build in builds], scheme)
+    names = sorted({split for split in given if split}, key=lambda name: (*SPLITS, name).index(name))
     bounds = np.cumsum([0, *(index.table.num_rows for index in indices)])
-    column = np.asarray([split or "" for split in splits])
+    column = np.asarray([split or "" for split in given])
     chosen = {
         name: tuple(np.flatnonzero(column[start:stop] == name) for start, stop in pairwise(bounds.tolist()))
         for name in names
     }
-    return Selection(tuple(builds), chosen)
+    names_of = joint.group_ids if len(indices) > 1 else joint.stored_group_ids
+    groups = tuple(arrow_array(names_of[start:stop], pa.string()) for start, stop in pairwise(bounds.tolist()))
+    return Selection(tuple(builds), chosen, groups)
 
 
-def narrow(selection: Selection, filters: Mapping[str, Any], licence: Any) -> Selection:
+def narrow(selection: Selection, filters: Sequence[Filter], licence: Any) -> Selection:
     """Keep the rows whose columns have the wanted values: ``modality="CT"``, ``quality=["good", "questionable"]``."""
     if not filters and licence is None:
         return selection
-    columns = selection.builds[0].columns
-    usable = list(columns) or [
-        name for name, kind in COLUMNS.items() if (isinstance(kind, str) or kind == ["string"]) and name not in CONTENT
-    ]
-    if unknown := sorted(set(filters) - set(usable)):
-        raise UsageError(f"filter {unknown[0]!r}: expected a column with single values ({', '.join(usable)})")
     tables = [open_table(build) for build in selection.builds]
     if licence is not None:
         _check_licence(tables, licence)
+    found = [[each.mask(table) for each in filters] for table in tables]
     masks = []
-    for table in tables:
-        mask = np.ones(table.num_rows, dtype=bool)
-        for name, wanted in filters.items():
-            mask &= np.asarray(_equals(table, name, wanted) if columns else _matches(table, name, wanted))
+    for table, of_table in zip(tables, found, strict=True):
+        mask = np.logical_and.reduce(of_table) if of_table else np.ones(table.num_rows, dtype=bool)
         if licence is not None:
             mask &= np.asarray([permitted(text, licence) for text in table.column("license").to_pylist()], dtype=bool)
         masks.append(mask)
+    if filters:
+        counts = [sum(int(of_table[number].sum()) for of_table in found) for number in range(len(filters))]
+        tell_if_empty(filters, tables, counts, kept=sum(int(mask.sum()) for mask in masks) or licence is not None)
     kept = {
         name: tuple(rows[mask[rows]] for rows, mask in zip(parts, masks, strict=True))
         for name, parts in selection.splits.items()
     }
-    return Selection(selection.builds, kept)
-
-
-def _matches(table: pa.Table, name: str, wanted: Any) -> list[bool]:
-    values = table.column(name).to_pylist()
-    choices = _choices(wanted)
-    known = label_names() if name == "label" else _CLOSED.get(name, ())
-    if known and (unknown := [choice for choice in choices if isinstance(choice, str) and choice not in known]):
-        raise UsageError(f"{name} {unknown[0]!r}: expected one of {', '.join(known)}")
-    if name == "label":
-        choices = [known.index(choice) if isinstance(choice, str) else choice for choice in choices]
-    if COLUMNS[name] == ["string"]:  # a list fits by any of its words; a null one says nothing, and fits by None
-        return [
-            any(choice in value for choice in choices) if value is not None else None in choices for value in values
-        ]
-    return [value in choices for value in values]
-
-
-def _equals(table: pa.Table, name: str, wanted: Any) -> list[bool]:
-    """Tell which rows of a table hold one of the wanted values; a value of another type is a slip, and an error."""
-    import pyarrow.compute as pc  # here, so that loading without a filter does without it
-
-    kind = table.schema.field(name).type
-    dates = pa.types.is_date(kind)
-    try:
-        choices = [date.fromisoformat(each) if dates and isinstance(each, str) else each for each in _choices(wanted)]
-        values = pa.array(choices, kind)
-    except (ValueError, TypeError) as error:  # Arrow's own are among them
-        raise UsageError(f"{name}={wanted!r}: expected values of type {kind}, found others ({error})") from error
-    found: list[bool] = pc.is_in(table.column(name), value_set=values).to_pylist()
-    return found
+    return replace(selection, splits=kept)
 
 
 def _choices(wanted: Any) -> list[Any]:

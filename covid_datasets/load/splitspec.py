@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from covid_datasets.errors import UsageError
 
@@ -14,15 +16,39 @@ _PART = re.compile(
     r"(\((?P<rounding>[^)]*)\))?"
 )
 _ROUNDINGS = ("closest", "pct1_dropremainder")
+_CALLED = {
+    **dict.fromkeys(("val", "valid", "dev", "development", "eval", "evaluation"), "validation"),
+    **dict.fromkeys(("training", "trn"), "train"),
+    **dict.fromkeys(("testing", "tst"), "test"),
+}
+"""What other collections call the splits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Rows ``start`` to ``stop`` of a split."""
+    """Rows ``start`` to ``stop`` of a split; a share of it where they were given as per cents."""
 
     split: str
     start: int
     stop: int
+    share: bool = False
+
+
+def split_text(split: Any) -> str:
+    """Return a split as text: a text itself, ``datasets.Split.VALIDATION`` or a ``datasets.ReadInstruction``.
+
+    >>> split_text("train[:20%]")
+    'train[:20%]'
+    """
+    if isinstance(split, str):
+        return split
+    if hasattr(split, "to_spec"):
+        return str(split.to_spec())
+    if type(split).__name__ == "NamedSplit":
+        return str(split)
+    raise UsageError(
+        f"split: expected forms like 'train', 'train+test', 'train[:20%]' or a list of them, found {split!r}"
+    )
 
 
 def parse_split(spec: str, sizes: Mapping[str, int]) -> list[Range]:
@@ -31,8 +57,8 @@ def parse_split(spec: str, sizes: Mapping[str, int]) -> list[Range]:
     One per cent sign makes both ends per cents, as in Hugging Face; ``"train[:20%](pct1_dropremainder)"`` counts in
     whole hundredths of the split, so that equal shares have equal sizes.
 
-    >>> parse_split("train[:20%]+test", {"train": 50, "test": 10})
-    [Range(split='train', start=0, stop=10), Range(split='test', start=0, stop=10)]
+    >>> parse_split("train[:20%]+test[:2]", {"train": 50, "test": 10})
+    [Range(split='train', start=0, stop=10, share=True), Range(split='test', start=0, stop=2, share=False)]
     """
     parts: list[Range] = []
     roundings: set[str] = set()
@@ -49,12 +75,15 @@ def parse_split(spec: str, sizes: Mapping[str, int]) -> list[Range]:
             parts += [Range(split, 0, size) for split, size in sizes.items()]
             continue
         if name not in sizes:
-            raise UsageError(f"split {spec!r}: expected one of {', '.join(sizes)}, found {name!r}")
+            hint = _CALLED.get(name.lower(), "")
+            near = [hint] if hint in sizes else difflib.get_close_matches(name, sizes, n=1)
+            meant = f". Did you mean {near[0]!r}?" if near else ""
+            raise UsageError(f"split {spec!r}: expected one of {', '.join(sizes)}, found {name!r}{meant}")
         rounding = _rounding(match, spec)
         roundings |= {rounding} - {""}
         first, last = (_boundary(match[end], rounding, sizes[name], spec) for end in ("start", "stop"))
         start, stop = 0 if first is None else first, sizes[name] if last is None else last
-        parts.append(Range(name, start, max(start, stop)))
+        parts.append(Range(name, start, max(start, stop), share=bool(rounding)))
     if len(roundings) > 1:
         raise UsageError(f"split {spec!r}: expected one way of rounding, found {' and '.join(sorted(roundings))}")
     return parts

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import torch
 from torch.utils.data import Dataset
 
@@ -25,12 +27,32 @@ class TorchRows(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Return a row with its images as tensors."""
         row = self._rows[index]
-        return row | {
-            "image": _tensor(row["image"]),
-            "volume": _tensor(row["volume"], volume=True),
-            "masks": {name: _tensor(mask) for name, mask in row["masks"].items()},
-            "volume_masks": {name: _tensor(mask, volume=True) for name, mask in row["volume_masks"].items()},
-        }
+        return {name: _tensors(name, value) for name, value in row.items()}
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The names of the classes, by their numbers in the column label."""
+        return self._rows.label_names
+
+    @property
+    def column_names(self) -> list[str]:
+        """The names of the columns."""
+        return self._rows.column_names
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return one column of all rows; no other is read."""
+        return self._rows.column(name)
+
+    def select(self, rows: Iterable[int]) -> TorchRows:
+        """Choose rows by number, in the order given."""
+        return TorchRows(self._rows.select(rows))
+
+
+def _tensors(name: str, value: Any) -> Any:
+    """Turn the arrays of a column into tensors."""
+    if name in ("masks", "volume_masks"):
+        return {mask: _tensor(array, volume=name == "volume_masks") for mask, array in value.items()}
+    return _tensor(value, volume=name == "volume") if name in ("image", "volume") else value
 
 
 def _tensor(array: np.ndarray | None, *, volume: bool = False) -> torch.Tensor | None:

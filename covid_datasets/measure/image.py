@@ -74,7 +74,7 @@ def measure_image(
     image: Image.Image, sha256: str, path: str, hounsfield: tuple[float, float] | None = None
 ) -> Measured:
     """Measure a decoded image."""
-    grey = to_grey(image) if hounsfield is None else _windowed(image, *hounsfield)
+    grey = grey_of(image, hounsfield)
     reduced = grey.reduce(max(1, min(grey.size) // THUMB))
     small = reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR)
     thumb = np.asarray(small.reduce(2))
@@ -131,8 +131,14 @@ def decode(data: bytes) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise UndecodableError(str(error)) from error
     except Exception as error:  # Pillow lets through whatever its parsers of headers raise
-        raise UndecodableError(f"not a whole image: {error}; {len(data):,} bytes beginning {data[:8]!r}") from error
+        why = str(error).partition(" <")[0]  # behind it stands where in memory the bytes were, which no notice may hold
+        raise UndecodableError(f"not a whole image: {why}; {len(data):,} bytes beginning {data[:8]!r}") from error
     return image
+
+
+def grey_of(image: Image.Image, hounsfield: tuple[float, float] | None) -> Image.Image:
+    """Return the 8-bit grey that is measured; ``hounsfield`` are slope and intercept of the values, where known."""
+    return to_grey(image) if hounsfield is None else _windowed(image, *hounsfield)
 
 
 def to_grey(image: Image.Image) -> Image.Image:

@@ -15,18 +15,22 @@ from pathlib import Path
 from typing import Any
 
 from covid_datasets.catalog.cards import choose
-from covid_datasets.disk import check_space, make_folder, publish_folder
+from covid_datasets.disk import check_space, make_folder, publish_folder, remove_folder
 from covid_datasets.errors import CacheError, UsageError
-from covid_datasets.lock import Lock, read_holder
+from covid_datasets.harmless import visible
+from covid_datasets.holder import read_holder
+from covid_datasets.lock import Lock
 from covid_datasets.prepare.completeness import check_complete
 from covid_datasets.prepare.finish import finish
+from covid_datasets.prepare.growth import Growth
 from covid_datasets.prepare.inputs import key_of
+from covid_datasets.prepare.needs import before_build, before_download
 from covid_datasets.prepare.pieces import Place
 from covid_datasets.prepare.plan import Plan
 from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
 from covid_datasets.prepare.source import Source, open_source
 from covid_datasets.prepare.workers import run_tasks, telling, worker_pool
-from covid_datasets.progress import progress
+from covid_datasets.progress import progress, tell
 from covid_datasets.settings import Settings
 
 SPARE_BYTES = 64 << 20
@@ -81,6 +85,8 @@ def build_dataset(
         )
     settings = Settings.resolve(cache_dir, mirror, offline)
     how: dict[str, Any] = {"verify": verify, "allow_missing": allow_missing, "accept_licence": accept_licence}
+    if data_dir is None:
+        tell(before_download(choice, settings))
     source = open_source(choice, settings, data_dir=data_dir, **how)
     job = _Job(source, source.inputs(), settings.prepared, shard_bytes, started)
     while not _is_built(job.final) or job.work.exists():
@@ -130,7 +136,7 @@ def _is_built(final: Path) -> bool:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    print(visible(text), file=sys.stderr)
 
 
 def _proceed(lock: Lock) -> None:
@@ -168,10 +174,13 @@ def _write_pieces(
         make_folder(place.pieces)
         have = sum(path.stat().st_size for path in place.pieces.glob("*/*.arrow"))
         # The output is as large as the bytes that go in: what cannot end is not begun.
-        check_space(place.pieces, plan.bytes + plan.bytes // 20 - have, SPARE_BYTES)
+        needed = plan.bytes + plan.bytes // 20 - have
+        tell(before_build(plan, max(needed, 0), job.prepared))
+        check_space(place.pieces, needed, SPARE_BYTES)
         with progress(f"Building {source.choice.card.id}", total_bytes=plan.bytes) as display, telling(job.work):
-            display.add("build", plan.bytes)
-            run_tasks(source.tasks(plan, place), pool, display, lambda: _proceed(lock))
+            growth = Growth(plan.pieces, attempt, display)
+            with growth.watched():
+                run_tasks(source.tasks(plan, place), pool, growth, lambda: _proceed(lock))
     return place.pieces, plan.without_records()  # before the index takes the place of the records in memory
 
 
@@ -182,4 +191,7 @@ def _publish(job: _Job, plan: Plan, pieces: Path, attempt: Path, lock: Lock) -> 
         assembled.mkdir()
         finish(job.source, job.inputs, plan, pieces, assembled, job.started)
         _proceed(lock)
-        publish_folder(assembled, job.final)
+        if not publish_folder(assembled, job.final) and not _is_built(job.final):  # what is there lost its manifest
+            _proceed(lock)
+            remove_folder(job.final)
+            publish_folder(assembled, job.final)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
+from typing import Any
 
 from covid_datasets.catalog.cards import choose
+from covid_datasets.disk import read_json
 from covid_datasets.errors import NotBuiltError
 from covid_datasets.prepare.inputs import FORMAT, declared_inputs, folder_signature, outdated
-from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
-from covid_datasets.settings import Settings
+from covid_datasets.prepare.result import Built, Verify
+from covid_datasets.prepare.seal import MANIFEST_FILE, read_manifest
+from covid_datasets.settings import Settings, given_data
 
 
 def find_build(
@@ -26,18 +28,34 @@ def find_build(
 
     Raises:
         NotBuiltError: There is none; the message says why an older one does not fit.
+        DamagedFileError: It is there, and a file of it is not as it was built.
     """
+    options: dict[str, Any] = {"cache_dir": cache_dir, "data_dir": data_dir, "verify": verify}
+    return Built.read(find_folder(name, config, allow_missing=allow_missing, **options))
+
+
+def find_folder(
+    name: str,
+    config: str | None = None,
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    verify: Verify | None = None,
+    allow_missing: bool = True,
+) -> Path:
+    """Return the folder of the build that `find_build` reads, of which no more than the manifest was looked at."""
     choice = choose(name, config)
     folder = Settings.resolve(cache_dir).prepared / choice.card.id / choice.version / choice.config
-    raw = {} if data_dir is None else {"raw": folder_signature(Path(data_dir))}
+    raw = {} if data_dir is None else {"raw": folder_signature(given_data(data_dir))}
     fitting, reasons = [], []
     for path in sorted(folder.glob(f"*/{MANIFEST_FILE}")):
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        found = manifest["inputs"]
-        declared = declared_inputs(choice, verify or found["verify"]) | raw
-        if found.get("format") != FORMAT:
+        # What another release built has a manifest of its own form.
+        if (found := read_json(path).get("inputs", {})).get("format", FORMAT) != FORMAT:
             reasons.append(f"{path.parent} was {outdated(found)}")
             continue
+        manifest = read_manifest(path.parent)
+        found = manifest["inputs"]
+        declared = declared_inputs(choice, verify or found["verify"]) | raw
         changed = [key for key, value in declared.items() if found.get(key) != value]
         if not allow_missing and manifest["build"]["incomplete"]:
             changed.append("allow_missing (it is incomplete)")
@@ -50,4 +68,4 @@ def find_build(
     if not fitting:
         why = "; ".join(reasons) or f"nothing in {folder}"
         raise NotBuiltError(f"{name} has no finished build that fits ({why}). Make one: covid-datasets build {name}")
-    return Built.read(max(fitting)[-1].parent)
+    return max(fitting)[-1].parent

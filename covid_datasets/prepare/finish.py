@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from covid_datasets.catalog.published import SPLITS, published_splits
-from covid_datasets.disk import whole, write_json
+from covid_datasets.disk import whole
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.columnar import arrow_array
 from covid_datasets.prepare.completeness import check_complete, compare
@@ -22,9 +22,10 @@ from covid_datasets.prepare.huggingface import write_huggingface
 from covid_datasets.prepare.pieces import read_piece_index
 from covid_datasets.prepare.plan import Plan
 from covid_datasets.prepare.report import write_report
-from covid_datasets.prepare.result import MANIFEST_FILE, REPORT_FILE
+from covid_datasets.prepare.result import REPORT_FILE
 from covid_datasets.prepare.rows import INDEX_SCHEMA
-from covid_datasets.prepare.settle import lay_out, write_splits
+from covid_datasets.prepare.seal import seal
+from covid_datasets.prepare.settle import Layout, lay_out, write_splits
 from covid_datasets.prepare.source import Source
 from covid_datasets.raw.obtain import Obtained
 from covid_datasets.schema import Notice
@@ -36,7 +37,7 @@ from covid_datasets.splits.index import INDEX_FILE, Index
 def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, final: Path, started: float) -> None:
     """Assemble the finished folder ``final`` from the pieces; ``started`` is when the build began."""
     choice, obtained = source.choice, source.obtained
-    index, planned, told = _read_pieces(plan, pieces)
+    index, planned, told, hashes = _read_pieces(plan, pieces)
     notices = [*plan.notices, *told]
     notices += _told(obtained, {notice.where for notice in notices}, table=bool(choice.columns))
     notices += _several_labels(index) + _shared_bytes(index)
@@ -68,6 +69,7 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
         },
         "labels": dict(sorted(labels.items())),
         "dropped": sum(notice.count for notice in notices if notice.dropped),
+        "lost": sum(notice.count for notice in notices if notice.lost),
         "incomplete": incomplete,
         "verify": inputs["verify"],
         "columns": dict(columns),
@@ -89,7 +91,7 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
         "audits": [audit.to_json() for audit in audits],
         "notices": [asdict(notice) for notice in notices],
     }
-    write_json(final / MANIFEST_FILE, manifest)
+    seal(final, manifest, _linked(files, layout, hashes))
 
 
 def fingerprint_of(rows: Mapping[str, tuple[str, str]]) -> str:
@@ -104,17 +106,27 @@ def fingerprint_of(rows: Mapping[str, tuple[str, str]]) -> str:
     return digest.hexdigest()
 
 
-def _read_pieces(plan: Plan, pieces: Path) -> tuple[Index, list[tuple[str, list[int]]], list[Notice]]:
-    """Read what the workers found: the index in the order of the plan, each piece's split and rows, and the notices."""
+def _linked(files: Mapping[str, list[str]], layout: Layout, hashes: Sequence[str]) -> dict[str, str]:
+    """Return the hashes of the files that are pieces as their workers wrote and hashed them."""
+    return {
+        f"{split}/{name}": hashes[piece]
+        for split, names in files.items()
+        for name, (piece, _) in zip(names, layout.files[split], strict=False)  # a split without rows has a file too
+        if piece is not None
+    }
+
+
+def _read_pieces(plan: Plan, pieces: Path) -> tuple[Index, list[tuple[str, list[int]]], list[Notice], list[str]]:
+    """Read what the workers found: the index in the order of the plan, each piece's split and rows, notices, hashes."""
     read = [read_piece_index(pieces, piece.number) for piece in plan.pieces]
     # Arrow's empty_table and to_numpy would import pandas, which takes more memory than all the rest.
     empty = pa.Table.from_batches([], INDEX_SCHEMA)
-    table = pa.concat_tables([empty, *(part.replace_schema_metadata(None) for part, _ in read)])
+    table = pa.concat_tables([empty, *(part.replace_schema_metadata(None) for part, _, _ in read)])
     index = Index(_take(table, np.argsort(table.column("row").to_pylist(), kind="stable").tolist()))
     planned = [
-        (piece.split, part.column("row").to_pylist()) for piece, (part, _) in zip(plan.pieces, read, strict=True)
+        (piece.split, part.column("row").to_pylist()) for piece, (part, _, _) in zip(plan.pieces, read, strict=True)
     ]
-    return index, planned, [notice for _, told in read for notice in told]
+    return index, planned, [notice for _, told, _ in read for notice in told], [digest for _, _, digest in read]
 
 
 def _told(obtained: Obtained, told: set[str], *, table: bool) -> list[Notice]:

@@ -19,7 +19,7 @@ def write_huggingface(card: Card, build: Mapping[str, Any], files: Mapping[str, 
         info = {
             "dataset_name": card.id,
             "config_name": build["config"],
-            "description": card.summary,
+            "description": _description(card, build),
             "homepage": card.homepage,
             "license": card.licence.spdx or card.licence.terms,
             "citation": "\n\n".join(citation.bibtex() for citation in card.citations),
@@ -37,3 +37,9 @@ def write_huggingface(card: Card, build: Mapping[str, Any], files: Mapping[str, 
         }
         write_json(folder / split / "dataset_info.json", info)
         write_json(folder / split / "state.json", state)
+
+
+def _description(card: Card, build: Mapping[str, Any]) -> str:
+    """Describe a build where ``datasets`` keeps it through select, filter and save, with what a paper cites."""
+    name = f"{card.id}@{build['version']} ({build['config']})"
+    return f"{card.summary}\n\nBuilt by covid_datasets as {name}, fingerprint {build['fingerprint']}"

@@ -11,7 +11,6 @@ from typing import Any
 
 from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.cards import catalog_folder
-from covid_datasets.errors import NotThereError
 from covid_datasets.prepare.composed import builder_digest
 from covid_datasets.prepare.quoted import addresses_of
 
@@ -62,8 +61,6 @@ def folder_signature(data_dir: Path) -> str:
     from covid_datasets.catalog.layout import is_litter
     from covid_datasets.raw.archives import open_archive
 
-    if not data_dir.exists():
-        raise NotThereError(f"data_dir {data_dir}: expected a folder or an archive, found nothing")
     inside = [""] if data_dir.is_file() else open_archive((str(data_dir),)).names()
     names = [name for name in inside if not is_litter(name)]
     found = [(name, os.stat(f"{data_dir}/{name}" if name else data_dir)) for name in names]

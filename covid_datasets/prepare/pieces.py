@@ -67,14 +67,6 @@ class Task:
     place: Place | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What came of a task; the rows are on disk."""
-
-    number: int
-    bytes: int
-
-
 def piece_folder(pieces: Path, number: int) -> Path:
     """Name the folder of a piece, which has its name only when it is whole."""
     return pieces / f"piece-{number:05d}"
@@ -107,20 +99,16 @@ class PieceWriter:
         try:
             with arrow_file(private / "rows.arrow", self._schema) as sink:
                 yield sink
-            told = {"notices": json.dumps([astuple(note) for note in self.notices])}
+            told = {"notices": json.dumps([astuple(note) for note in self.notices]), "sha256": sink.sha256()}
             with arrow_file(private / "index.arrow", INDEX_SCHEMA.with_metadata(told)) as sink:
                 sink.write(self.index)
             self._place.publish(private, self._number)
         finally:
             shutil.rmtree(private, ignore_errors=True)
 
-    def done(self) -> Done:
-        """Say what was written."""
-        return Done(self._number, sum(row["bytes"] for row in self.index))
 
-
-def write_piece(task: Task) -> Done:
-    """Write one piece of samples."""
+def write_piece(task: Task) -> int:
+    """Write one piece of samples; return its number."""
     piece = PieceWriter(task, arrow_schema())
     with piece.open() as sink:
         held = 0
@@ -137,7 +125,7 @@ def write_piece(task: Task) -> Done:
                 sink.write(rows)
                 held, rows = 0, []
         sink.write(rows)
-    return piece.done()
+    return task.piece.number
 
 
 def piece_rows(task: Task) -> Iterator[Row | Notice]:
@@ -213,12 +201,12 @@ def part_record(record: Record, part: Part, path: str) -> Record:
     )
 
 
-def read_piece_index(pieces: Path, number: int) -> tuple[pa.Table, list[Notice]]:
-    """Read the index of a finished piece, and its notices."""
+def read_piece_index(pieces: Path, number: int) -> tuple[pa.Table, list[Notice], str]:
+    """Read the index of a finished piece, its notices, and the SHA-256 of its rows."""
     with pa.memory_map(str(index_path(pieces, number))) as source:
         table = pa.ipc.open_stream(source).read_all()
-    told = json.loads((table.schema.metadata or {}).get(b"notices", b"[]"))
-    return table, [Notice(*values) for values in told]
+    told = table.schema.metadata
+    return table, [Notice(*values) for values in json.loads(told[b"notices"])], told[b"sha256"].decode()
 
 
 def is_finished(pieces: Path, number: int) -> bool:
@@ -227,6 +215,6 @@ def is_finished(pieces: Path, number: int) -> bool:
         read_piece_index(pieces, number)
         with pa.memory_map(str(rows_path(pieces, number))) as source:
             pa.ipc.open_stream(source)
-    except (FileNotFoundError, pa.ArrowInvalid):
+    except (FileNotFoundError, pa.ArrowInvalid, KeyError):  # an index without a hash is of an earlier release
         return False
     return True

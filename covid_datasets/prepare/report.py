@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from covid_datasets.catalog.card import Card
+from covid_datasets.harmless import block, code, markdown, visible
 from covid_datasets.prepare.components import Share
 from covid_datasets.prepare.result import people
 from covid_datasets.raw.obtain import Origin
@@ -27,7 +28,7 @@ def write_report(
     comparison: Sequence[str],
 ) -> str:
     """Render the report as Markdown."""
-    parts = [f"# {card.title} (`{card.id}@{build['version']}`, config `{build['config']}`)\n"]
+    parts = [f"# {markdown(card.title)} (`{card.id}@{build['version']}`, config `{build['config']}`)\n"]
     if build["incomplete"]:
         parts.append("**INCOMPLETE: built from less than the whole source, because that was asked for.**\n")
     shown = "" if build["columns"] else f" of {people(build['patients'], build['groups'])}"
@@ -40,20 +41,20 @@ def write_report(
     if quality:
         parts.append(_table("Quality", dict(sorted(quality.items()))))
     if comparison:
-        parts.append("## Against the catalog\n\n" + "\n".join(f"- {line}" for line in comparison) + "\n")
+        parts.append("## Against the catalog\n\n" + "\n".join(f"- {markdown(line)}" for line in comparison) + "\n")
     parts.append(_origins(origins))
     if shares:
-        parts.append("## Components\n\n" + "\n".join(f"- {share}" for share in shares) + "\n")
+        parts.append("## Components\n\n" + "\n".join(f"- {markdown(str(share))}" for share in shares) + "\n")
     parts.append(_notices(notices))
     if audits:
-        parts.append("## Splits, audited\n\n" + "\n".join(f"```text\n{audit}\n```" for audit in audits) + "\n")
+        parts.append("## Splits, audited\n\n" + "\n".join(block(str(audit)) for audit in audits) + "\n")
     if told := [text for text in (card.patients.consequence, card.patients.warning) if text]:
         parts.append(f"## Patients\n\n{card.patients.how}\n\n" + "\n\n".join(f"**{text}**" for text in told) + "\n")
-    return "\n".join(parts)
+    return visible("\n".join(parts))
 
 
 def _table(title: str, counts: dict[str, int]) -> str:
-    rows = "\n".join(f"| {name} | {count:,} |" for name, count in counts.items())
+    rows = "\n".join(f"| {markdown(name)} | {count:,} |" for name, count in counts.items())
     return f"## {title}\n\n| | rows |\n|---|---:|\n{rows}\n"
 
 
@@ -61,7 +62,7 @@ def _origins(origins: Sequence[Origin]) -> str:
     if not origins:
         return ""
     rows = "\n".join(
-        f"| {origin.resource} | {origin.place} | {origin.verified} | {origin.sha256[:16] or '–'} |"
+        f"| {markdown(origin.resource)} | {markdown(origin.place)} | {origin.verified} | {origin.sha256[:16] or '–'} |"
         for origin in origins
     )
     return (
@@ -77,8 +78,8 @@ def _notices(notices: Sequence[Notice]) -> str:
         chosen = [notice for notice in notices if notice.dropped == dropped]
         for kind in [kind for kind, _ in Counter(notice.kind for notice in chosen).most_common()]:
             listed = [notice for notice in chosen if notice.kind == kind]
-            parts.append(f"### {title}: {kind} ({sum(notice.count for notice in listed):,})\n")
-            parts += [f"- `{notice.where}`: {notice.what}" for notice in listed[:SHOWN]]
+            parts.append(f"### {title}: {markdown(kind)} ({sum(notice.count for notice in listed):,})\n")
+            parts += [f"- {code(notice.where)}: {markdown(notice.what)}" for notice in listed[:SHOWN]]
             if len(listed) > SHOWN:
                 parts.append(f"- … and {len(listed) - SHOWN:,} more, all in manifest.json")
             parts.append("")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from covid_datasets.prepare.seal import MANIFEST_FILE as MANIFEST_FILE
+from covid_datasets.prepare.seal import check_files, read_manifest
+
 Verify = Literal["full", "bytes"]
 """How sure a build is: every image decoded and judged, or every byte hashed."""
-MANIFEST_FILE = "manifest.json"
 REPORT_FILE = "report.md"
 
 
@@ -30,6 +31,7 @@ class Built:
 
     ``columns`` are those of a table; it is empty where the source has images, whose columns are `schema.COLUMNS`.
     ``patients`` are those who are known, ``None`` where nobody is; ``groups`` are what no split tears apart.
+    ``dropped`` counts what was left out for any reason, ``lost`` those samples of it that should be there.
     """
 
     id: str
@@ -47,6 +49,7 @@ class Built:
     verify: str
     columns: Mapping[str, str] = field(default_factory=dict)
     groups: int = 0
+    lost: int = 0
 
     @property
     def people(self) -> str:
@@ -55,8 +58,13 @@ class Built:
 
     @classmethod
     def read(cls, folder: Path) -> Built:
-        """Read the manifest of a finished build."""
-        manifest: dict[str, Any] = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        """Read the manifest of a finished build, whose files are there as they were built.
+
+        Raises:
+            DamagedFileError: The manifest was changed, a file is gone, has another size, or is small and was changed.
+        """
+        manifest = read_manifest(folder)
+        check_files(folder, manifest)
         return cls(path=folder, **manifest["build"])
 
     def to_json(self) -> dict[str, Any]:
@@ -65,8 +73,7 @@ class Built:
 
     def manifest(self) -> dict[str, Any]:
         """Return the whole manifest: inputs, origins of the raw files, files and their hashes, notices."""
-        found: dict[str, Any] = json.loads((self.path / MANIFEST_FILE).read_text(encoding="utf-8"))
-        return found
+        return read_manifest(self.path)
 
     def report(self) -> str:
         """Return the report for people, as Markdown."""

@@ -12,9 +12,12 @@ import pyarrow as pa
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.measure.image import Measured
 from covid_datasets.prepare.plan import full_patient_id
-from covid_datasets.schema import CLINICAL, CONTENT, MASKS, Box, Parts, Record, Reference
+from covid_datasets.schema import COLUMNS, CONTENT, MASKS, Parts, Record, Reference
 
 T = TypeVar("T")
+
+_NUMBERS = {name: kind for name, kind in COLUMNS.items() if "float64" in repr(kind)}
+"""Columns with numbers that have a fraction, alone or inside."""
 
 INDEX_SCHEMA = pa.schema(
     [
@@ -47,7 +50,7 @@ def stored_row(
     dataset: str, record: Record, data: bytes, masks: dict[str, bytes], measured: Measured
 ) -> dict[str, Any]:
     """Assemble the columns of `schema.COLUMNS`; ``data`` are the bytes of the image, volume or video."""
-    return {
+    row = {
         "dataset": dataset,
         "sample_id": f"{dataset}/{record.sample_id}",
         "patient_id": full_patient_id(dataset, record),
@@ -64,9 +67,9 @@ def stored_row(
         "severity_scores": [{"name": name, "value": value} for name, value in sorted(record.severity_scores.items())],
         "masks": {name: _file(record.masks.get(name), masks.get(name)) for name in MASKS},
         "volume_masks": {name: _file(record.volume_masks.get(name), masks.get(name)) for name in MASKS},
-        "boxes": None if record.boxes is None else [_box(box) for box in record.boxes],
+        "boxes": None if record.boxes is None else [asdict(box) for box in record.boxes],
         "sex": record.sex,
-        "age": _number(record.age),
+        "age": record.age,
         "offset_days": record.offset_days,
         "survival": record.survival,
         "outcome": record.outcome,
@@ -78,7 +81,7 @@ def stored_row(
         "blood_type": record.blood_type,
         "race": record.race,
         "ethnicity": record.ethnicity,
-        "clinical": {name: _clinical(record.clinical.get(name)) for name in CLINICAL},
+        "clinical": record.clinical,
         "location": record.location,
         "country": record.country,
         "date": record.date,
@@ -89,17 +92,17 @@ def stored_row(
         "series_id": f"{dataset}/{record.series}" if record.series is not None else None,
         "part_index": record.part_index,
         "seconds": record.seconds,
-        "position": _items(record.position),
-        "orientation": _items(record.orientation),
-        "spacing": _items(record.spacing or measured.spacing),
+        "position": record.position,
+        "orientation": record.orientation,
+        "spacing": record.spacing or measured.spacing,
         "value_range": record.value_range or measured.value_range,
         "hu_slope": record.hu_slope,
         "hu_intercept": record.hu_intercept,
         "manufacturer": record.manufacturer,
         "scanner_model": record.scanner_model,
         "kernel": record.kernel,
-        "kvp": _number(record.kvp),
-        "slice_thickness_mm": _number(record.slice_thickness_mm),
+        "kvp": record.kvp,
+        "slice_thickness_mm": record.slice_thickness_mm,
         "width": measured.width,
         "height": measured.height,
         "depth": measured.depth,
@@ -112,6 +115,7 @@ def stored_row(
         "flags": list(record.flags),
         "source_row": json.dumps(dict(record.source_row), ensure_ascii=False, sort_keys=True),
     }
+    return row | {name: _as_stored(kind, row[name]) for name, kind in _NUMBERS.items()}
 
 
 def _file(reference: Reference | Parts | None, data: bytes | None) -> dict[str, Any] | None:
@@ -122,17 +126,19 @@ def _items(values: tuple[T, ...] | None) -> list[T] | None:
     return None if values is None else list(values)
 
 
-def _number(value: float | None) -> float | None:
-    """Make a number what is read back of it: a whole one would have another text, and so another digest."""
-    return None if value is None else float(value)
+def _as_stored(kind: Any, value: Any) -> Any:
+    """Make a value what is read back of it: as text, so in a digest, the whole number 1 is not the stored 1.0.
 
-
-def _clinical(value: bool | float | None) -> bool | float | None:
-    return value if isinstance(value, bool) else _number(value)
-
-
-def _box(box: Box) -> dict[str, Any]:
-    return {name: value if isinstance(value, str) else _number(value) for name, value in asdict(box).items()}
+    >>> _as_stored(["float64"], (1, 2.5)), _as_stored({"a": "bool", "b": "float64"}, {"b": 1})
+    ([1.0, 2.5], {'a': None, 'b': 1.0})
+    """
+    if value is None:
+        return None
+    if isinstance(kind, list):
+        return [_as_stored(kind[0], item) for item in value]
+    if isinstance(kind, dict):
+        return {name: _as_stored(inner, value.get(name)) for name, inner in kind.items()}
+    return float(value) if kind == "float64" else value
 
 
 def index_row(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from covid_datasets.catalog.card import Choice
@@ -17,7 +16,7 @@ from covid_datasets.prepare.quoted import addresses_of
 from covid_datasets.prepare.result import Verify
 from covid_datasets.raw.obtain import Obtained, obtain
 from covid_datasets.raw.terms import require_terms
-from covid_datasets.settings import Settings
+from covid_datasets.settings import Settings, given_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Source:
     def _raw_signature(self) -> str:
         """Tell raw files apart: a user's by name, size and time, downloads by hash, incomplete ones by what is lost."""
         if self.data_dir is not None:
-            return folder_signature(Path(self.data_dir))
+            return folder_signature(given_data(self.data_dir))
         unproven = [origin for origin in self.obtained.origins if origin.verified != "content manifest"]
         found = [(origin.resource, origin.sha256) for origin in unproven]
         return key_of({"resources": found, "missing": list(self.obtained.missing)})

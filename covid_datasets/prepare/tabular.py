@@ -18,12 +18,12 @@ from covid_datasets.errors import DamagedFileError, InvalidRecordError
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.columnar import arrow_array
 from covid_datasets.prepare.contents import CheckedFiles
-from covid_datasets.prepare.pieces import PARTS, Done, PieceWriter, Task
+from covid_datasets.prepare.pieces import PARTS, PieceWriter, Task
 from covid_datasets.schema import Notice, Record, Rows
 
 
-def write_tables(task: Task) -> Done:
-    """Write one piece of a table: the rows of its records."""
+def write_tables(task: Task) -> int:
+    """Write one piece of a table: the rows of its records; return its number."""
     piece = PieceWriter(task, arrow_schema(task.columns))
     with piece.open() as sink:
         for number, record in task.piece.rows:
@@ -36,7 +36,7 @@ def write_tables(task: Task) -> Done:
             if table is not None:
                 sink.write_table(table)
                 piece.index.append(_index_row(task.dataset, number, record, table))
-    return piece.done()
+    return task.piece.number
 
 
 def record_rows(task: Task, record: Record) -> Iterator[pa.Table | Notice]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +14,9 @@ from pathlib import Path
 
 from covid_datasets.disk import is_full, refused
 from covid_datasets.errors import BuildError, CovidDatasetsError, UsageError
-from covid_datasets.prepare.pieces import Done, Task, is_finished, write_piece
+from covid_datasets.prepare.growth import Growth
+from covid_datasets.prepare.pieces import Task, is_finished, write_piece
 from covid_datasets.prepare.tabular import write_tables
-from covid_datasets.progress import Display
 
 
 def usable_cores() -> int:
@@ -28,8 +29,9 @@ def worker_pool(executor: Executor | None, num_proc: int | None) -> Iterator[Exe
     """Open the executor that a build runs on: the caller's, which stays open, or one of its own.
 
     Its own are processes by fork, which start at once and do not run the caller's script again. They are started
-    here, before the plan is made, so that they do not inherit it. Where a platform cannot fork safely, threads:
-    decoding and hashing release the interpreter lock, so they scale nearly as well. ``None`` means this process.
+    here, before the plan is made, so that they do not inherit it. Where a platform cannot fork safely, or
+    this process is a daemon, which may have no children, threads: decoding and hashing release the interpreter lock,
+    so they scale nearly as well. ``None`` means this process.
     """
     if num_proc is not None and num_proc < 1:
         raise UsageError(f"num_proc: expected 1 or more, found {num_proc}")
@@ -38,9 +40,9 @@ def worker_pool(executor: Executor | None, num_proc: int | None) -> Iterator[Exe
         yield executor
     elif workers == 1:
         yield None
-    elif sys.platform == "linux":
+    elif sys.platform == "linux" and not multiprocessing.current_process().daemon:
         fork = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(workers, fork, initializer=_end_with_parent) as processes:
+        with ProcessPoolExecutor(workers, fork, initializer=_prepare_worker) as processes:
             processes.submit(os.getpid).result()  # the first task starts them all
             yield processes
     else:
@@ -48,8 +50,13 @@ def worker_pool(executor: Executor | None, num_proc: int | None) -> Iterator[Exe
             yield threads
 
 
-def _end_with_parent() -> None:
-    """Let a worker die with the process that started it; after a ``kill -9`` it would wait for work for ever."""
+def _prepare_worker() -> None:
+    """Let a worker die with the process that started it; after a ``kill -9`` it would wait for work for ever.
+
+    Ctrl-C in a terminal reaches workers too: they end without a word, and the process that started them says it.
+    """
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_DFL)
 
     def watch() -> None:
         parent = multiprocessing.parent_process()
@@ -60,31 +67,33 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="watch parent", daemon=True).start()
 
 
-def run_tasks(tasks: Sequence[Task], pool: Executor | None, display: Display, proceed: Callable[[], object]) -> None:
+def run_tasks(tasks: Sequence[Task], pool: Executor | None, growth: Growth, proceed: Callable[[], object]) -> None:
     """Finish every task; ``proceed`` is called after each, and raises to stop.
 
     Finished pieces of an earlier, interrupted run are left as they are.
     """
     left = [task for task in tasks if task.place and not is_finished(task.place.pieces, task.piece.number)]
+    for number in {task.piece.number for task in tasks} - {task.piece.number for task in left}:
+        growth.finished(number)
     if pool is not None:
-        _collect(left, pool, display, proceed)
+        _collect(left, pool, growth, proceed)
     else:
         for task in left:
-            display.advance("build", write(task).bytes)
+            growth.finished(write(task))
             proceed()
 
 
-def write(task: Task) -> Done:
-    """Write one piece, of samples or of rows of a table."""
+def write(task: Task) -> int:
+    """Write one piece, of samples or of rows of a table; return its number."""
     return write_tables(task) if task.columns else write_piece(task)
 
 
-def _collect(tasks: Sequence[Task], executor: Executor, display: Display, proceed: Callable[[], object]) -> None:
+def _collect(tasks: Sequence[Task], executor: Executor, growth: Growth, proceed: Callable[[], object]) -> None:
     # Large pieces first: a short one at the end leaves no worker waiting for long.
     futures = [executor.submit(write, task) for task in sorted(tasks, key=lambda task: -task.piece.bytes)]
     try:
         for future in as_completed(futures):
-            display.advance("build", future.result().bytes)
+            growth.finished(future.result())
             proceed()
     finally:
         for future in futures:

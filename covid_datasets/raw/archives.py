@@ -11,13 +11,13 @@ import bz2
 import io
 import lzma
 import os
-import zipfile
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Protocol
 
-from covid_datasets.errors import CovidDatasetsError, DamagedFileError, NotThereError
+from covid_datasets.errors import CovidDatasetsError, DamagedFileError, NotThereError, UnreadableError
+from covid_datasets.raw import handles
 from covid_datasets.raw.folders import Folder
 from covid_datasets.raw.gunzip import Gunzip
 from covid_datasets.raw.handles import Inside, OnDisk, Source, SourceFile
@@ -31,6 +31,7 @@ UNREADABLE = {".rar": "a RAR archive", ".7z": "a 7z archive", ".z01": "a part of
 """Archives of kinds that are not read: a file with such a name is told, with what to do about it."""
 REMEMBERED = 4096
 """Archives whose lists are remembered in a process."""
+_CHUNK = 1 << 20
 _UNREADABLE_HEADS = {b"Rar!": ".rar", b"7z\xbc\xaf": ".7z", b"PK\x07\x08": ".z01"}
 
 
@@ -94,6 +95,8 @@ def open_archive(location: Location) -> Archive:
         found = os.stat(location[0])
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotThereError(f"{location[0]}: expected a folder or an archive, found nothing") from error
+    except OSError as error:
+        raise UnreadableError.of(location[0], error) from error
     # Time and size are in the key, so that a file that its owner replaced is listed anew.
     return _listed(location, found.st_mtime_ns, found.st_size)
 
@@ -108,7 +111,23 @@ def _listed(location: Location, mtime_ns: int, outer_size: int) -> Archive:
     size = parent.size(name)
     if size is None:
         raise NotThereError(f"{shown}: expected an archive, found nothing")
-    return _list(Inside(parent, name, size), shown)
+    source = Inside(parent, name, size)
+    listed = _list(source, shown)
+    if size > handles.HOLD_BYTES and not isinstance(listed, Zip):
+        _check_whole(parent, name, shown)
+    return listed
+
+
+def _check_whole(parent: Archive, name: str, shown: str) -> None:
+    """Read a large inner archive once, in order: whoever seeks in a member is not told that its checksum is wrong."""
+    try:
+        with parent.open(name) as stream:
+            while stream.read(_CHUNK):
+                pass
+    except CovidDatasetsError:
+        raise
+    except Exception as error:
+        raise DamagedFileError(f"{shown}: it is damaged ({error}): fetch it again") from error
 
 
 def _list(source: Source, shown: str) -> Archive:
@@ -119,10 +138,12 @@ def _list(source: Source, shown: str) -> Archive:
         if suffix := _UNREADABLE_HEADS.get(head[:4]):
             raise DamagedFileError(unreadable_text(shown, UNREADABLE[suffix]))
         if head.startswith(b"PK"):
-            return Zip(zipfile.ZipFile(stream), shown)
+            return Zip(io.BufferedReader(stream), shown)
         return Tar(_inflated(stream, head), shown, source.size)
     except CovidDatasetsError:
         raise
+    except PermissionError as error:
+        raise UnreadableError.of(shown, error) from error
     except Exception as error:  # zipfile and tarfile let through whatever their parsers of headers and names raise
         why = " ".join(str(error).split())
         raise DamagedFileError(

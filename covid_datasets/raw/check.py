@@ -6,7 +6,6 @@ import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from covid_datasets.catalog.cards import choose
@@ -96,7 +95,7 @@ def check(name: str, data_dir: str | os.PathLike[str], config: str | None = None
     choice = choose(name, config)
     resources = choice.resources
     check_card(choice.card)
-    local = mount_local(Path(data_dir), choice.every_resource)
+    local = mount_local(data_dir, choice.every_resource)
     # As when building: whoever brings a part of what has to be got by hand gets what is within reach downloaded.
     fetched = bool(local.mounts) and not all(is_open(choice.card, resource) for resource in resources)
     lacking = [resource for resource in resources if resource.name not in local.mounts]

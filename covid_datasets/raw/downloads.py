@@ -26,7 +26,7 @@ def asset_of(resource: Resource) -> Asset:
         sha256=resource.sha256,
         md5=resource.md5,
         sha1=resource.sha1,
-        checked_inside=bool(resource.manifest),
+        checked_inside=bool(resource.manifest and not resource.files),  # else the manifest names some files only
     )
 
 

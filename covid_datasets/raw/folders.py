@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from covid_datasets.errors import UnreadableError
 from covid_datasets.raw.guards import leads_out
 
 
@@ -25,19 +27,22 @@ class Folder:
     def sizes(self) -> Mapping[str, int]:
         """List every file inside with its size, hidden ones left out."""
         found: dict[str, int] = {}
-        folders: list[tuple[str, tuple[str, ...]]] = [("", ())]
+        folders: list[tuple[str, tuple[str, ...], int]] = [("", (), 0)]
+        linked: set[str] = set()
         while folders:
-            inside, above = folders.pop()
-            if (real := os.path.realpath(self._path / inside)) in above:
-                continue  # a link to a folder that it lies in
-            with os.scandir(real) as entries:
-                for entry in entries:
-                    if entry.name.startswith("."):
+            inside, above, links = folders.pop()
+            real = os.path.realpath(self._path / inside)
+            if real in above or (links > 1 and real in linked):
+                continue  # a link to a folder that it lies in, or links in linked folders that meet again and again
+            linked |= {real} if links else set()
+            with readable(self._path / inside), os.scandir(real) as entries:
+                for entry in sorted(entries, key=lambda entry: entry.name, reverse=True):  # the first is popped first
+                    if entry.name.startswith(".") or (status := _status(entry)) is None:
                         continue
-                    if entry.is_dir():
-                        folders.append((f"{inside}{entry.name}/", (*above, real)))
-                    elif entry.is_file():
-                        found[inside + entry.name] = entry.stat().st_size
+                    if stat.S_ISDIR(status.st_mode):
+                        folders.append((f"{inside}{entry.name}/", (*above, real), links + entry.is_symlink()))
+                    elif stat.S_ISREG(status.st_mode):  # neither a pipe nor a device: reading one may never end
+                        found[inside + entry.name] = status.st_size
         return found
 
     def size(self, name: str) -> int | None:
@@ -49,14 +54,15 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: no file can have such a name
             return None
         except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:
+            if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
                 return None
-            raise
+            raise UnreadableError.of(self._path / name, error) from error
         return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def read(self, name: str) -> bytes:
         """Return the bytes of a file."""
-        with open(f"{self._path}/{name}", "rb", buffering=0) as file:
+        place = f"{self._path}/{name}"
+        with readable(place), open(place, "rb", buffering=0) as file:
             return file.read()
 
     def position(self, name: str) -> int:
@@ -65,4 +71,28 @@ class Folder:
 
     def open(self, name: str) -> IO[bytes]:
         """Open a file for seeking reads."""
-        return (self._path / name).open("rb")
+        with readable(self._path / name):
+            return (self._path / name).open("rb")
+
+
+@contextmanager
+def readable(place: str | Path) -> Iterator[None]:
+    """Turn what the system refuses into an `UnreadableError`; what is not there stays what it is."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise UnreadableError.of(error.filename or place, error) from error
+
+
+def _status(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Look at a file or folder, through a link; ``None`` where a link leads nowhere, or it vanished meanwhile."""
+    try:
+        return entry.stat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno == errno.ELOOP:  # links that lead to each other
+            return None
+        raise

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from covid_datasets.catalog.card import Pattern
 from covid_datasets.catalog.layout import canonical, is_litter, matches, respelled
-from covid_datasets.catalog.manifest import Identity
+from covid_datasets.catalog.manifest import Identity, read_manifest
 from covid_datasets.raw.archives import Location, open_archive
 from covid_datasets.raw.mounts import Look, Place, read_at
 from covid_datasets.raw.places import Places, roots
@@ -20,7 +20,7 @@ Rename = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class GlobMount:
-    """The files below a root that globs name.
+    """The files below a root that globs name; a manifest may say what some of them must be.
 
     Their canonical paths are spelled as the globs are, where ``spelled`` says so: upper and lower case, and the other
     names of a copy (``rename``), differ between copies, and paths become the names of samples.
@@ -32,6 +32,7 @@ class GlobMount:
     folder: str = ""
     spelled: bool = False
     rename: Rename = ()
+    manifest: str = ""
     proof: str = field(default="", init=False)
 
     def place_of(self, path: str) -> Place | None:
@@ -61,11 +62,19 @@ class GlobMount:
         return {self.folder + path: inside[name] for path, name in named.items()}
 
     def expected(self, look: Look | None = None) -> list[str]:
-        """List the files that are here: nobody knows all that are to be."""
-        return list((look or Look()).sizes(self))
+        """List the files that are here, and those of the manifest that are not."""
+        found = dict.fromkeys((look or Look()).sizes(self))
+        named = read_manifest(self.manifest) if self.manifest else ()
+        inner = {path.removeprefix(self.folder) for path in found}
+        return [*found, *(self.folder + path for path in named if inner.isdisjoint(spellings_of(path)))]
 
     def identity(self, path: str) -> Identity | None:
-        """Know no identity."""
+        """Return what the manifest says that this file must be, also where its outer folders were left away."""
+        if not (self.manifest and path.startswith(self.folder)):
+            return None
+        identities = read_manifest(self.manifest)
+        named = _endings(tuple(identities)).get(path.removeprefix(self.folder))
+        return None if named is None else identities[named]
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file that is here."""
@@ -76,6 +85,26 @@ class GlobMount:
         if not self.folder.startswith(folder):
             return None
         return replace(self, folder=self.folder.removeprefix(folder))
+
+
+def spellings_of(path: str) -> list[str]:
+    """List how a file of a manifest may be called where globs find it: without outer folders, and unpacked.
+
+    What was unpacked has no published identity: it counts as there, and nothing proves it.
+
+    >>> spellings_of("studies/CT-0/a.nii.gz")
+    ['studies/CT-0/a.nii.gz', 'studies/CT-0/a.nii', 'CT-0/a.nii.gz', 'CT-0/a.nii', 'a.nii.gz', 'a.nii']
+    """
+    names = [path.removeprefix(root) for root in roots(path)]
+    return [name for packed in names for name in dict.fromkeys((packed, packed.removesuffix(".gz")))]
+
+
+@lru_cache(maxsize=8)
+def _endings(paths: tuple[str, ...]) -> Mapping[str, str]:
+    """Name the file of a manifest for each of its paths, and for each ending that only one of them has."""
+    ends = [(path.removeprefix(root), path) for path in paths for root in roots(path)[1:]]
+    often = Counter(end for end, _ in ends)
+    return {end: path for end, path in ends if often[end] == 1} | {path: path for path in paths}
 
 
 def spelling(path: str, globs: Iterable[str], rename: Rename = ()) -> str | None:

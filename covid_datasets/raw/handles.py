@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Protocol
 
 from covid_datasets.errors import DamagedFileError
+from covid_datasets.raw.folders import readable
 
 if TYPE_CHECKING:
     from covid_datasets.raw.archives import Archive
@@ -63,12 +64,13 @@ class OnDisk:
 
     def open(self) -> Handle:
         """Open it; a file that was replaced meanwhile is refused, since its list is that of another one."""
-        descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        with readable(self.path):
+            descriptor = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
         found = os.fstat(descriptor)
         if (found.st_size, found.st_mtime_ns) != (self.size, self.mtime_ns):
             os.close(descriptor)
             raise DamagedFileError(f"{self.path}: it was changed while it was read. Next: call again")
-        return _Descriptor(descriptor)
+        return _Descriptor(descriptor, self.path)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,14 +91,16 @@ class Inside:
 class _Descriptor:
     held = 0
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, path: str) -> None:
         self._descriptor = descriptor
+        self._path = path
 
     def pread(self, size: int, offset: int) -> bytes:
-        if hasattr(os, "pread"):
-            return os.pread(self._descriptor, size, offset)
-        os.lseek(self._descriptor, offset, os.SEEK_SET)  # under the lock of `Handles`
-        return os.read(self._descriptor, size)
+        with readable(self._path):
+            if hasattr(os, "pread"):
+                return os.pread(self._descriptor, size, offset)
+            os.lseek(self._descriptor, offset, os.SEEK_SET)  # under the lock of `Handles`
+            return os.read(self._descriptor, size)
 
     def close(self) -> None:
         os.close(self._descriptor)

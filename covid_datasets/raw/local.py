@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from covid_datasets.catalog.card import Resource
 from covid_datasets.catalog.layout import matches
-from covid_datasets.errors import NotThereError
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.mounts import Look, Mount
 from covid_datasets.raw.places import Places, inside, look_into, shown
+from covid_datasets.settings import given_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,9 @@ class Local:
     look: Look = field(default_factory=Look, compare=False)
 
 
-def mount_local(data_dir: Path, resources: tuple[Resource, ...]) -> Local:
+def mount_local(data_dir: str | os.PathLike[str], resources: tuple[Resource, ...]) -> Local:
     """Find the resources in a folder, or in one untouched archive."""
-    if not data_dir.exists():
-        raise NotThereError(f"data_dir {data_dir}: expected a folder or an archive, found nothing")
+    data_dir = given_data(data_dir)
     places, look = look_into(data_dir), Look()
     mounts: dict[str, Mount] = {}
     for resource in resources:
@@ -44,13 +44,13 @@ def mount_local(data_dir: Path, resources: tuple[Resource, ...]) -> Local:
             mounts[resource.name] = found
     named = {shown(location): why for location, why in places.damaged.items()}
     lost = [resource for resource in resources if resource.files and resource.name not in mounts]
-    above = data_dir.absolute().parent if any(_is_part(data_dir, places, resource) for resource in lost) else ""
+    above = data_dir.parent if any(_is_part(data_dir, places, resource) for resource in lost) else ""
     return Local(mounts, _extra(places, mounts, look), named, str(above), look)
 
 
 def _is_part(data_dir: Path, places: Places, resource: Resource) -> bool:
     """Tell whether somebody named one of the folders inside of the one that was asked for."""
-    globs, name = [pattern.glob for pattern in resource.files], data_dir.absolute().name
+    globs, name = [pattern.glob for pattern in resource.files], data_dir.name
     return any(matches(f"{name}/{member}", globs) for member in places.members.get(places.top, []))
 
 

@@ -65,10 +65,14 @@ class Look:
         self._sizes: dict[Mount, dict[str, int]] = {}
 
     def below(self, location: Location, root: str = "") -> Mapping[str, int]:
-        """List the files below a root with their sizes, by their names from there on."""
+        """List the files below a root with their sizes, by their names from there on.
+
+        A name on a disk may be bytes that are no text: no source has such a file, and its user is told of it as extra.
+        """
         key = location, root
         if key not in self._listed:
-            self._listed[key] = self._list(location, root)
+            found = self._list(location, root)
+            self._listed[key] = {name: size for name, size in found.items() if name.isascii() or _is_text(name)}
         return self._listed[key]
 
     def _list(self, location: Location, root: str) -> Mapping[str, int]:
@@ -94,6 +98,14 @@ class Look:
                 if place := mount.place_of(path):
                     found.setdefault(place, mount)
         return found
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from covid_datasets.catalog.card import Choice, Resource
 from covid_datasets.catalog.cards import choose
@@ -59,7 +58,7 @@ def obtain(
     reached = within_reach(choice.card, resources, settings)
     if data_dir is None and needs_hands(reached):
         raise AccessRequired(access_text(choice))
-    local = Local({}, [], {}) if data_dir is None else mount_local(Path(data_dir), choice.every_resource)
+    local = Local({}, [], {}) if data_dir is None else mount_local(data_dir, choice.every_resource)
     mounts = {each.name: local.mounts[each.name] for each in resources if each.name in local.mounts}
     unusable = dict(local.damaged)
     origins = [Origin(name, shown(mount.location), "", mount.proof or GIVEN) for name, mount in mounts.items()]

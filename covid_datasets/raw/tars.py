@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import IO, Self
 
-from covid_datasets.errors import DamagedFileError, UnsafeArchiveError
+from covid_datasets.errors import CovidDatasetsError, DamagedFileError, UnsafeArchiveError
 from covid_datasets.raw.guards import check_bomb, check_name, check_size
 
 MAX_TAR_HEADER_BYTES = 1 << 20
@@ -52,12 +52,17 @@ class Tar:
                 continue
             if not member.isfile():
                 raise UnsafeArchiveError(f"{shown}: member {name!r} is a link or a device; only files are accepted")
+            if member.issparse():
+                raise DamagedFileError(
+                    f"{shown}: member {name!r} is stored without its zeros (sparse), which is not read here. "
+                    "Unpack it and give the folder as data_dir="
+                )
             if name in self._members:
                 raise UnsafeArchiveError(f"{shown}: two members are named {name!r}; pack it again with unique names")
             self._members[name] = member
-        self._check_end()
+        self._check_end(size)
 
-    def _check_end(self) -> None:
+    def _check_end(self, size: int) -> None:
         """Refuse a tar file that just stops: Python takes a damaged or absent header for the end of the list."""
         stream = self._stream
         stream.seek(self._archive.offset)
@@ -67,8 +72,15 @@ class Tar:
                 f"files, found something else at byte {self._archive.offset:,}: it is truncated or damaged. "
                 "Delete it and fetch it again."
             )
-        while stream.read(_CHUNK):  # to the end, where compressed streams have their checksums
-            pass
+        at = self._archive.offset + tarfile.BLOCKSIZE
+        while more := stream.read(_CHUNK):  # to the end, where compressed streams have their checksums
+            if more.strip(b"\0"):
+                raise DamagedFileError(
+                    f"{self._shown}: expected nothing but zeros after the end of the archive, found more behind byte "
+                    f"{at:,}: it is damaged, or several archives in one. Unpack it and give the folder as data_dir="
+                )
+            at += len(more)
+            check_bomb("what follows its files", at, size, self._shown)
 
     def names(self) -> Iterable[str]:
         """List every file inside."""
@@ -89,6 +101,8 @@ class Tar:
         try:
             with self._lock, self.open(name) as stream:
                 data = stream.read()
+        except CovidDatasetsError:
+            raise
         except Exception as error:  # tarfile lets through whatever the decompressors raise
             raise DamagedFileError(f"{self._shown}: member {name!r} is damaged ({error})") from error
         if len(data) != member.size:

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import io
 import stat
+import struct
 import zipfile
-from collections.abc import Iterable, Mapping
-from typing import IO
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
+from typing import IO, NamedTuple
 
-from covid_datasets.errors import DamagedFileError, UnsafeArchiveError
+from covid_datasets.errors import CovidDatasetsError, DamagedFileError, UnsafeArchiveError
 from covid_datasets.raw.guards import check_bomb, check_name, check_size
+
+_END_MARK = b"PK\5\6"
+_SHORTEST_END = 22
+_WIDE_END = 56 + 20
+"""The end of a zip of more than 65,535 members or 4 GiB, and what says where it is; both lie before the usual end."""
+_LONGEST_END = _WIDE_END + _SHORTEST_END + 0xFFFF
+_HEADER = 30
 
 
 class Zip:
     """A zip file, listed once and checked before anything inside is trusted."""
 
-    def __init__(self, archive: zipfile.ZipFile, shown: str) -> None:
+    def __init__(self, stream: IO[bytes], shown: str) -> None:
+        archive = zipfile.ZipFile(stream)
         self._archive = archive
         self._shown = shown
         self._members: dict[str, zipfile.ZipInfo] = {}
-        for member in archive.infolist():
+        members = archive.infolist()
+        if problem := next(_contradictions(archive, members, _end(stream)), ""):
+            raise DamagedFileError(f"{shown}: {problem}. It is damaged, or made to mislead: fetch it again")
+        for member in members:
             if member.is_dir():
                 continue
             if member.volume:
@@ -69,6 +83,8 @@ class Zip:
         try:
             with self._archive.open(member) as stream:
                 data = stream.read(member.file_size + 1)
+        except CovidDatasetsError:
+            raise
         except Exception as error:  # zipfile lets through whatever its parsers of headers and names raise
             raise DamagedFileError(f"{self._shown}: member {name!r} is damaged ({error})") from error
         if len(data) != member.file_size:
@@ -83,4 +99,53 @@ class Zip:
 
     def open(self, name: str) -> IO[bytes]:
         """Open a member for seeking reads; seeking back inflates again."""
-        return self._archive.open(self._members[name])
+        try:
+            return self._archive.open(self._members[name])
+        except CovidDatasetsError:
+            raise
+        except Exception as error:  # its own header is another one than that in the directory
+            raise DamagedFileError(f"{self._shown}: member {name!r} is damaged ({error})") from error
+
+
+def _contradictions(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], end: _End) -> Iterator[str]:
+    """Say where a zip contradicts itself: Python lists what it can make out, and tells of no member that it lost."""
+    if len(members) % end.modulus != end.members:
+        yield f"expected {end.members:,} members, as its end states, found {len(members):,}"
+    if before := archive.start_dir - end.directory:
+        yield f"expected its first member at the beginning, found {before:,} bytes before it"
+    by_place = sorted(members, key=lambda member: member.header_offset)
+    ends = [member.header_offset + _HEADER + len(member.orig_filename) + member.compress_size for member in by_place]
+    for (one, other), reached in zip(pairwise(by_place), ends, strict=False):
+        if reached > other.header_offset:
+            yield f"expected members one behind the other, found {one.filename!r} and {other.filename!r} in one place"
+    if ends and ends[-1] > archive.start_dir:
+        yield f"expected members before the directory, found that {by_place[-1].filename!r} reaches into it"
+    for member in members:
+        if "\0" in member.orig_filename:
+            yield f"expected names without a NUL, found {member.orig_filename!r}"
+        if member.is_dir() and (member.file_size or member.CRC):
+            yield f"expected a folder without content, found {member.file_size:,} bytes in {member.filename!r}"
+
+
+class _End(NamedTuple):
+    """What the end of a zip states; ``modulus`` is where writers of old counted from 0 again."""
+
+    members: int
+    modulus: int
+    directory: int
+
+
+def _end(stream: IO[bytes]) -> _End:
+    """Read the end of a zip, where Python has found one too."""
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(max(size - _LONGEST_END, 0))
+    tail = stream.read()
+    plain = tail[-_SHORTEST_END:]
+    commented = not (plain.startswith(_END_MARK) and plain.endswith(b"\0\0"))
+    at = tail.rfind(_END_MARK) if commented else len(tail) - _SHORTEST_END
+    wide = tail[max(at - _WIDE_END, 0) : at]
+    if len(wide) == _WIDE_END and wide.startswith(b"PK\6\6") and wide[56:].startswith(b"PK\6\7"):
+        members, _, directory = struct.unpack("<3Q", wide[32:56])
+        return _End(members, 1 << 64, directory)
+    members, _, directory = struct.unpack("<H2L", tail[at + 10 : at + 20])
+    return _End(members, 1 << 16, directory)

@@ -11,6 +11,7 @@ from covid_datasets.errors import DamagedFileError
 from covid_datasets.read.notes import Note, read_note
 from covid_datasets.schema import Notice, RawFiles
 
+LONGEST_NUMBER = 20
 FIGURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff")
 
 
@@ -42,7 +43,7 @@ def read_cases(raw: RawFiles, name: str, headers: Sequence[str], note: str = "ca
     for folder, paths in folders.items():
         match = re.fullmatch(name, folder, re.IGNORECASE)
         case = match[1] if match else folder
-        case = str(int(case)) if case.isdecimal() else case
+        case = str(int(case)) if case.isdecimal() and len(case) < LONGEST_NUMBER else case
         if first.setdefault(case, folder) != folder:
             yield Notice("several folders of one case", folder, f"one patient with {first[case]}")
         text = next((path for path in paths if path.lower() == f"{folder}/{note}".lower()), None)

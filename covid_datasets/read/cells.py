@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import date, datetime
 from functools import lru_cache
 from math import inf
 from typing import Any, TypeVar
 
 from covid_datasets.catalog.taxonomy import UnknownFindingError, classify
+from covid_datasets.read.dates import stated_date
 from covid_datasets.schema import CLINICAL, Notice
 
 T = TypeVar("T")
@@ -28,7 +28,6 @@ DAYS = ("%m/%d/%y", "%m/%d/%Y", "%Y-%m-%d")
 _WHOLE = re.compile(r"\s*-?[0-9]+(\.0*)?\s*")
 _NUMBER = re.compile(r"\s*[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?\s*")
 _YEARS = re.compile(r"[0-9]{1,3}(\.[0-9]+)?")
-_DATE = re.compile(r"[0-9]{4}(-[0-9]{2}(-[0-9]{2})?)?")
 _DOI = re.compile(r"10\.[0-9.]{1,20}/\S+")
 
 
@@ -148,15 +147,23 @@ class Cells:
             self.doubt("unknown value", f"{column} is {found!r}, expected a DOI; left unknown")
         return match[0] if match else None
 
-    def date(self, column: str) -> str | None:
-        """Read a day as 2020-03-31, or a month or a year where the source says no more."""
+    def date(self, column: str, *, month_first: bool = False, latest: str = "") -> str | None:
+        """Read a day as 2020-03-31, or a month or a year where the source says no more.
+
+        One after ``latest``, the day on which the table itself was published, is impossible: it is flagged
+        ``impossible_date``, and the row keeps its text.
+
+        >>> cells = Cells({"date": "September 10, 2020"}, "images/a.png")
+        >>> cells.date("date"), cells.date("date", latest="2020-06-22"), cells.flags
+        ('2020-09-10', None, ['impossible_date'])
+        """
 
         def parsed(text: str) -> str:
-            with suppress(ValueError):
-                if _DATE.fullmatch(text):
-                    date.fromisoformat(text + "2020-01-01"[len(text) :])
-                    return text
-            raise ValueError("expected a date as 2020-03-31, 2020-03 or 2020")
+            found = stated_date(text, month_first=month_first)
+            if latest and found > latest[: len(found)]:
+                self.flags.append("impossible_date")
+                raise ValueError(f"which is after {latest}, when this was published")
+            return found
 
         return self.value(column, parsed)
 

@@ -57,18 +57,27 @@ def read_csv(
     path: str,
     *,
     required: Sequence[str],
+    wanted: Sequence[str] = (),
     rename: Mapping[str, str] = _NO_RENAME,
     comment: str = "",
     delimiter: str = ",",
 ) -> Table:
     """Read a CSV file; ``rename`` maps the stripped names of older headers to the current ones.
 
+    Without a ``required`` column the file cannot be read; that a ``wanted`` one is not there is told, and so is a file
+    without rows.
+
     A row with cells missing or left over is reported and dropped; what follows it is read as usual, also when
     the cause is a quotation mark that never closes. Cells under nameless columns are kept as ``"unnamed <n>"``.
     """
     scan = scan_csv(raw, path, required=required, rename=rename, comment=comment, delimiter=delimiter)
     rows = [dict(zip(scan.names, cells, strict=True)) for _, cells in scan.rows]
-    return Table(rows, scan.notices)
+    notices = [
+        Notice("column missing", path, f"{name}: unknown in all rows") for name in wanted if name not in scan.names
+    ]
+    if not rows:
+        notices.append(Notice("table without rows", path, "it has a header, and nothing below that could be read"))
+    return Table(rows, [*notices, *scan.notices])
 
 
 def scan_csv(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,13 +51,13 @@ def components(count: int, links: Iterable[Link]) -> list[int]:
     return [root(row) for row in range(count)]
 
 
-def group_names(groups: Sequence[int], units: Sequence[str]) -> list[str]:
+def group_names(groups: Sequence[Hashable], units: Sequence[str]) -> list[str]:
     """Name each row's group by its smallest patient, so that the order of rows does not matter.
 
     >>> group_names([0, 0, 2], ["d/2", "d/1", "d/3"])
     ['d/1', 'd/1', 'd/3']
     """
-    names: dict[int, str] = {}
+    names: dict[Hashable, str] = {}
     for group, unit in zip(groups, units, strict=True):
         names[group] = min(names.get(group, unit), unit)
     return [names[group] for group in groups]

@@ -130,6 +130,11 @@ class Index:
         """The name of each row's group: its smallest patient, or what stands for an unknown one."""
         return group_names(self.groups, self.units)
 
+    @cached_property
+    def stored_group_ids(self) -> list[str]:
+        """The same of a single finished build, whose groups were found when it was built."""
+        return group_names(self.texts("group"), self.units)
+
     def describe(self, sources: Sequence[str] | None = None) -> dict[str, Counter[Trait]]:
         """Count what each group has of which every part of a split should have its share.
 

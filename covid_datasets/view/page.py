@@ -12,6 +12,7 @@ from covid_datasets.catalog.templates import is_template, summary
 from covid_datasets.extras import EXTRAS
 from covid_datasets.fetch.asset import HASHES
 from covid_datasets.fetch.hosts import host_of, page_of
+from covid_datasets.harmless import visible
 from covid_datasets.raw.access import examples, expected_tree
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.reach import is_open, keys_for
@@ -55,7 +56,7 @@ def page(card: Card) -> str:
         _features(card),
         _citations(card),
     )
-    return "\n\n".join("\n".join(section) for section in map(list, sections) if section) + "\n"
+    return visible("\n\n".join("\n".join(section) for section in map(list, sections) if section) + "\n")
 
 
 def _head(card: Card) -> Iterator[str]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import shutil
 import struct
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ import numpy as np
 import pytest
 from covid_datasets.builders import mosmed
 
-from covid_datasets import build_dataset, load_dataset, verify
+from covid_datasets import build_dataset, check, load_dataset, verify
+from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.catalog.manifest import read_manifest
 from covid_datasets.errors import ColumnMissingError, DamagedFileError, IncompleteSourceError
 from covid_datasets.load.rows import decode_array
 from covid_datasets.load.stored import open_table
@@ -23,10 +27,35 @@ from covid_datasets.read.nifti import read_volume
 from covid_datasets.schema import Notice, Record
 from tests.nifti import USUAL, nifti
 from tests.sources import mosmed as source
+from tests.tiny import installed
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is INCOMPLETE")
+ROOT = Path(__file__).resolve().parents[2]
+PINNED = 'manifest = "mosmed-8c802774.tsv"\n'
 MASKED = "studies/CT-1/study_0255.nii.gz"
 MASK = "masks/study_0255_mask.nii.gz"
+
+
+@pytest.fixture(autouse=True)
+def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Leave the manifest away: phantoms are not the publisher's volumes."""
+    text = (catalog_folder() / "mosmed.toml").read_text(encoding="utf-8")
+    with installed(tmp_path / "package", monkeypatch, {"mosmed": text.replace(PINNED, "")}):
+        yield text
+
+
+@pytest.fixture
+def pinned(card: str, tree: Path) -> None:
+    """Let the manifest name the volumes and masks of the small tree, as git does."""
+    lines = ["path\tsize\tsha256\tgit_sha1"]
+    for path in sorted(tree.rglob("*.nii.gz")):
+        data = path.read_bytes()
+        blob = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        lines.append(f"{path.relative_to(tree).as_posix()}\t\t\t{blob}")
+    folder = catalog_folder() / "manifests"
+    (folder / "small.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (catalog_folder() / "mosmed.toml").write_text(card.replace(PINNED, 'manifest = "small.tsv"\n'), encoding="utf-8")
+    read_manifest.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -160,6 +189,66 @@ def test_an_archive_without_its_root_is_served(tree: Path, tmp_path: Path) -> No
         "mosmed", cache_dir=tmp_path / "other", mirror=str(tmp_path / "mirror"), num_proc=1, allow_missing=True
     )
     assert served.fingerprint == build(tree).fingerprint
+
+
+# --- what is not there, and what somebody changed -------------------------------------------------------------------
+
+
+def test_the_manifest_names_every_volume_and_mask_of_the_publisher() -> None:
+    listed = read_manifest("mosmed-8c802774.tsv", ROOT / "catalogs" / "manifests")
+    grades = Counter(path.split("/")[1] for path in listed if path.startswith("studies/"))
+    assert grades == {"CT-0": 254, "CT-1": 684, "CT-2": 125, "CT-3": 45, "CT-4": 2}
+    numbers = [int(path[-11:-7]) for path in listed if path.startswith("studies/")]
+    assert sorted(numbers) == list(range(1, 1111))
+    masks = [path for path in listed if path.startswith("masks/")]
+    assert masks == [f"masks/study_{number:04}_mask.nii.gz" for number in range(255, 305)]
+
+
+@pytest.mark.usefixtures("pinned")
+def test_a_whole_copy_is_ready_however_it_lies(tree: Path, tmp_path: Path) -> None:
+    inside, unpacked, zipped = (tmp_path / name / "data" for name in ("inside", "unpacked", "zipped"))
+    source.write_unpacked(inside, inside=True)
+    source.write_unpacked(unpacked / "COVID19_1110", packed=False)
+    source.write_archives(zipped)
+    for data in (tree, inside, unpacked, zipped):
+        found = check("mosmed", data)
+        assert (found.ok, found.missing, found.extra) == (True, (), ()), data
+        assert build(data).rows == len(source.STUDIES)
+        assert not [told for told in notices(build(data)) if "changed" in told or "not usable" in told]
+
+
+@pytest.mark.usefixtures("pinned")
+def test_a_copy_that_lacks_something_is_not_ready_and_each_file_is_named(tree: Path) -> None:
+    whole = {path.relative_to(tree).as_posix() for path in tree.rglob("*.nii.gz")}
+    (tree / MASK).unlink()
+    (tree / MASKED).unlink()
+    found = check("mosmed", tree)
+    assert (found.ok, found.missing) == (False, (MASK, MASKED))
+    for path in tree.rglob("*.nii.gz"):
+        path.unlink()
+    found = check("mosmed", tree)
+    assert (found.ok, set(found.missing)) == (False, whole)
+    (tree / "studies/CT-0/study_0001.nii.gz").write_bytes(b"x")
+    found = check("mosmed", tree)
+    assert (found.ok, len(found.missing)) == (False, len(whole) - 1)
+    with pytest.raises(IncompleteSourceError, match=f"{len(whole) - 1} of .* files are missing"):
+        build(tree, allow_missing=False)
+
+
+@pytest.mark.usefixtures("pinned")
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_volume_of_somebody_else_is_dropped_and_told(tmp_path: Path, inside: bool) -> None:
+    data = tmp_path / "theirs"
+    source.write_unpacked(data, inside=inside)
+    path = next(data.rglob("study_0939.nii.gz"))
+    path.write_bytes(nifti(source.hounsfield(940)))
+    mask = next(data.rglob("study_0255_mask.nii.gz"))
+    mask.write_bytes(nifti(source.infection(256)))
+    for config in ("volumes", "slices"):
+        built = build(data, config)
+        told = [f"{where}: {what}" for where, what in notices(built).items() if "expected git blob" in what]
+        assert len(told) == 2, told
+        assert not [name for name in stored(built) if name.startswith("study_0939")]
 
 
 # --- what is wrong with it -----------------------------------------------------------------------------------------

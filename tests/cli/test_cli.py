@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -150,6 +151,20 @@ def test_list(capsys: Capture) -> None:
     assert not any("\x1b" in line for line in lines)
 
 
+@pytest.mark.parametrize(("columns", "versions"), [(80, False), (150, True)])
+def test_a_source_is_one_line_of_a_terminal(
+    columns: int, versions: bool, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["list"]) == 0
+    head, *lines = re.sub("\x1b[^m]*m", "", capsys.readouterr().out).splitlines()
+    assert head.split() == ["id", "title", "modalities", "images", "patients", "access", *["versions"] * versions]
+    assert [line.split()[0] for line in lines] == [card.id for card in readable_cards()[0]]
+    assert max(map(len, (head, *lines))) <= columns
+    assert ("COVID-19 Image Data Collection" in lines[0]) == versions
+
+
 def test_list_filters(capsys: Capture) -> None:
     assert {row["id"] for row in answer(capsys, "list")} >= {"phantom", "covid_ct", "cohen"}
     assert "covid_ct" not in {row["id"] for row in answer(capsys, "list", "--modality", "CXR")}
@@ -164,6 +179,22 @@ def test_info(capsys: Capture) -> None:
     card = answer(capsys, "info", "covid_ct")
     assert card["id"] == "covid_ct"
     assert card["versions"][card["default_version"]]["images"] == 746
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+@pytest.mark.parametrize("name", ["cohen", "jhu_csse", "covidx"])
+def test_a_page_in_a_terminal_is_whole(
+    name: str, columns: int, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["info", name]) == 0
+    plain = capsys.readouterr().out
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["info", name]) == 0
+    drawn = re.sub("\x1b\\[[^m]*m|\x1b]8;[^\x1b]*\x1b\\\\", "", capsys.readouterr().out)  # colours and links
+    assert max(map(len, drawn.splitlines())) <= columns
+    assert "# " in plain
+    assert drawn.count("…") == plain.count("…")
 
 
 def test_unknown_names_suggest_the_nearest(capsys: Capture) -> None:
@@ -189,7 +220,7 @@ def test_build_then_path(capsys: Capture) -> None:
     assert main(["path", *SMALL]) == 0
     assert capsys.readouterr().out == f"{built['path']}\n"
     assert answer(capsys, "build", *SMALL)["fingerprint"] == built["fingerprint"]
-    assert answer(capsys, "path", *SMALL) == {"path": built["path"]}
+    assert answer(capsys, "path", *SMALL) == {"path": built["path"], "fingerprint": built["fingerprint"]}
 
 
 def test_build_for_people(cache: str, capsys: Capture) -> None:
@@ -198,6 +229,25 @@ def test_build_for_people(cache: str, capsys: Capture) -> None:
     for fact in ("phantom@1 (small)", "fingerprint", "train ", "covid19 ", cache, "report.md"):
         assert fact in text
     assert "INCOMPLETE" not in text
+
+
+def test_build_several(capsys: Capture) -> None:
+    """Who is away over night wants all that can be had; the first error gives the exit code."""
+    argv = ["build", "phantom", "covid_ct@1999", "mosmed", "--verify", "bytes", "--offline", "--num-proc", "1"]
+    assert main(argv) == 1
+    output = capsys.readouterr()
+    assert output.out.count("fingerprint") == 1
+    assert "covid_ct@1999: UnknownVersionError: " in output.err
+    assert "mosmed: OfflineError: " in output.err
+    assert output.err.endswith("2 of 3 sources were not built\n")
+    built, unknown, offline = answer(capsys, *argv, code=1)
+    assert (built["id"], unknown["error"], offline["exit_code"]) == ("phantom", "UnknownVersionError", 4)
+    assert unknown["id"] == "covid_ct@1999"
+
+
+def test_one_folder_is_of_one_source(capsys: Capture) -> None:
+    assert main(["build", "phantom", "mosmed", "--data-dir", "/tmp"]) == 2
+    assert "--data-dir: expected with one source, found 2" in capsys.readouterr().err
 
 
 def test_cache_dir_wins_over_the_environment(tmp_path: Path, cache: str, capsys: Capture) -> None:
@@ -270,6 +320,37 @@ def test_verify(options: list[str], cache: str, capsys: Capture) -> None:
     assert "as built" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("digits", [8, 20, 64])
+def test_verify_holds_a_build_against_a_paper(digits: int, cache: str, capsys: Capture) -> None:
+    fingerprint = covid_datasets.find_build("phantom", "small", cache_dir=cache).fingerprint
+    verify = ["verify", *SMALL, "--cache-dir", cache, "--fingerprint"]
+    assert main([*verify, fingerprint[:digits].upper()]) == 0
+    assert f"fingerprint {fingerprint}\nthe same data" in capsys.readouterr().out
+    assert answer(capsys, *verify, fingerprint[:digits])["fingerprint"] == fingerprint
+    other = fingerprint[: digits - 1] + ("0" if fingerprint[digits - 1] != "0" else "1")
+    assert main([*verify, other]) == 5
+    assert f"fingerprint: expected {other}, found {fingerprint}: other data" in capsys.readouterr().err
+    assert answer(capsys, *verify, other, code=5)["ok"] is False
+
+
+@pytest.mark.parametrize("digits", ["abc1234", "0123456x", "a" * 65, ""])
+def test_what_is_no_fingerprint(digits: str, capsys: Capture) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["verify", "phantom", "--fingerprint", digits])
+    assert stop.value.code == 2
+    assert "invalid fingerprint of 8 to 64 hexadecimal digits value" in capsys.readouterr().err
+
+
+def test_a_loaded_dataset_knows_its_fingerprint(cache: str, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    built = covid_datasets.find_build("phantom", "small", cache_dir=cache)
+    loaded = covid_datasets.load_dataset("phantom", "small", cache_dir=cache)
+    told = f"phantom@1 (small), fingerprint {built.fingerprint}"
+    assert loaded["train"].info.description.endswith(told)
+    loaded["train"].filter(lambda row: row["modality"] == "CT").select(range(2)).save_to_disk(tmp_path / "part")
+    assert datasets.load_from_disk(tmp_path / "part").info.description.endswith(told)
+
+
 def test_verify_finds_a_changed_byte(tmp_path: Path, capsys: Capture) -> None:
     built = covid_datasets.build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1)
     shard = sorted(built.path.glob("train/*.arrow"))[0]
@@ -311,6 +392,14 @@ def test_as_a_program(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, env=child_environment(), capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "phantom" in done.stdout
+
+
+def test_an_encoding_without_all_letters_is_no_error() -> None:
+    command = [sys.executable, "-m", "covid_datasets", "info", "pocus"]
+    environment = child_environment() | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert r"Br\xe4ndle" in done.stdout
 
 
 def test_a_reader_that_leaves_early_is_no_error(cache: str) -> None:

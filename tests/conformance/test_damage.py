@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -19,12 +20,12 @@ from covid_datasets.catalog.cards import load_card
 from covid_datasets.errors import CovidDatasetsError
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.engine import build_dataset
+from covid_datasets.raw.folders import Folder
 from covid_datasets.raw.local import mount_local
-from covid_datasets.raw.mounts import TreeMount
 from covid_datasets.raw.survey import survey
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import CONTENT, File, Notice, Parts, Record
-from tests.damage import PICTURE_DAMAGE, Damage, damages
+from tests.damage import PICTURE_DAMAGE, SHEETS, Damage, damages
 from tests.demands import PICTURES, every_build, every_image_build, records_of
 from tests.small import SmallSources, source_module
 
@@ -132,15 +133,22 @@ def said_by(name: str, config: str, tree: Path) -> Said:
 def said_reading(name: str, config: str, tree: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Said, Sequence[str]]:
     """Sum up what comes of a sound tree, and list the files that are read for it."""
     seen: dict[str, None] = {}
-    read = TreeMount.read
+    read, opened = Folder.read, Folder.open
 
-    def listed(mount: TreeMount, path: str) -> bytes:
-        seen.setdefault(mount.root + path)
-        return read(mount, path)
+    def reading(folder: Folder, path: str) -> bytes:
+        seen.setdefault(path)
+        return read(folder, path)
+
+    def opening(folder: Folder, path: str) -> IO[bytes]:
+        seen.setdefault(path)
+        return opened(folder, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(TreeMount, "read", listed)
+        patch.setattr(Folder, "read", reading)
+        patch.setattr(Folder, "open", opening)
         said = said_by(name, config, tree)
+    tables = [path for path in tree.rglob("*") if path.name.lower().endswith(SHEETS)]
+    assert seen or not tables, f"no table was read, though there are {len(tables)}: this test sees nothing"
     return said, list(seen)
 
 

@@ -1,12 +1,25 @@
-"""Keyword arguments of `load_dataset`: a name is a filter by a stored column, or it shapes a derived form."""
+"""Keyword arguments of `load_dataset`: a name is a filter by a stored column, or it shapes a derived form.
+
+What is wrong with a call is said before anything is downloaded or built.
+"""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
 
 from covid_datasets.catalog.cards import load_card, names
+from covid_datasets.errors import UsageError
 from covid_datasets.load.dataset import DERIVED, load_dataset
+from covid_datasets.load.filters import ELSEWHERE, check_filters
 from covid_datasets.schema import COLUMNS
+from tests.small import SmallSources
 
 
 def test_no_stored_column_has_the_name_of_a_derived_form() -> None:
@@ -22,3 +35,96 @@ def test_what_is_not_named_in_the_signature_is_a_filter() -> None:
         each for each in inspect.signature(load_dataset).parameters.values() if each.kind is each.VAR_KEYWORD
     ]
     assert catch_all.name == "filters"
+
+
+SLIPS: list[tuple[dict[str, Any], str]] = [
+    ({"modalty": "CT"}, "found no such column. Did you mean 'modality'?"),
+    ({"licence": "stated"}, "Did you mean 'license'?"),
+    ({"frame_work": "torch"}, "Did you mean 'framework'?"),
+    ({"masks": "lung"}, "found one that holds more than a value"),
+    ({"modality": "ct"}, "modality 'ct': expected one of CT, CXR"),
+    ({"label": "covid_19"}, "Did you mean 'covid19'?"),
+    ({"label": 99}, "label=99: expected values of type string, found 99, a int"),
+    ({"label": []}, "label=[]: expected at least one value"),
+    ({"modality": len}, "modality: expected values, found a function; give it to what was loaded: ds.filter("),
+    ({"modality": {"CT": True}}, "expected a value, a list of values, or a range such as (20, 40)"),
+    ({"age": "40"}, "age='40': expected values of type float64, found '40', a str"),
+    ({"age": True}, "age=True: expected values of type float64, found True, a bool"),
+    ({"age": (20, 30, 40)}, "expected two ends of a range, or a list of values in square brackets"),
+    ({"age": (40, 20)}, "expected a range from low to high, found 40.0 after 20.0"),
+    ({"width": 3.5}, "width=3.5: expected values of type int32, found 3.5, a float"),
+    ({"survival": "yes"}, "survival='yes': expected values of type bool, found 'yes', a str"),
+    ({"country": 39}, "country=39: expected values of type string, found 39, a int"),
+    ({"symptoms": "couhg"}, "Did you mean 'cough'?"),
+    ({"columns": ["image", "lable"]}, "found 'lable'. Did you mean 'label'?"),
+    ({"columns": "image"}, "columns: expected a list such as ['image', 'label'], found 'image'"),
+    ({"columns": ["image", "image"]}, "columns: expected each once"),
+    ({"labels": "few"}, "labels: expected 'all' or 'present', found 'few'"),
+    ({"task": "covid"}, "task: expected a form like 'covid19_vs_rest'"),
+    ({"task": "covid_vs_rest"}, "found 'covid'"),
+    ({"task": "covid19_vs_covid19"}, "expected two different classes"),
+    ({"task": "covid19_vs_rest", "labels": "present"}, "labels: expected none beside task="),
+    ({"split": "val"}, "expected one of train, validation, test, found 'val'. Did you mean 'validation'?"),
+    ({"split": "Test"}, "found 'Test'. Did you mean 'test'?"),
+    ({"split": ["train", "tset"]}, "found 'tset'. Did you mean 'test'?"),
+    ({"split": 5}, "split: expected forms like 'train', 'train+test', 'train[:20%]' or a list of them, found 5"),
+    *[({name: "x"}, f"{name}: expected no such argument, because {reason}") for name, reason in ELSEWHERE.items()],
+]
+
+
+@pytest.mark.parametrize(("options", "message"), SLIPS, ids=lambda value: str(value)[:40])
+def test_what_the_schema_can_tell_is_told_before_anything_is_built(
+    options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError) as error:
+        load_dataset("phantom", "small", framework="numpy", cache_dir=tmp_path, **options)
+    assert message in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_first_argument_has_the_name_that_help_shows(tmp_path: Path) -> None:
+    assert len(load_dataset(name="phantom", config="small", split="all", framework="numpy", cache_dir=tmp_path)) == 42
+    with pytest.raises(UsageError, match="path: expected no such argument, because the first argument is called name"):
+        load_dataset(path="phantom")
+
+
+@pytest.fixture
+def phantom(small: SmallSources) -> Callable[..., Any]:
+    small.build("phantom")
+
+    def load(split: Any = "all", **options: Any) -> Any:
+        return load_dataset("phantom", "small", split, framework="numpy", cache_dir=small.cache, **options)
+
+    return load
+
+
+def test_a_tuple_of_two_numbers_is_a_range_with_both_ends(phantom: Any) -> None:
+    ages = sorted({row["age"] for row in phantom()})
+    low, high = ages[1], ages[-2]
+    assert sorted({row["age"] for row in phantom(age=(low, high))}) == ages[1:-1]
+    assert sorted({row["age"] for row in phantom(age=(low, None))}) == ages[1:]
+    assert sorted({row["age"] for row in phantom(age=(None, np.float32(high)))}) == ages[:-1]
+    assert sorted({row["age"] for row in phantom(age=[low, high])}) == [low, high]
+
+
+def test_dates_of_a_table_have_ranges_too() -> None:
+    (found,) = check_filters({"day": ("2020-03-01", date(2020, 4, 1))}, {"day": "date32"})
+    assert found.bounds == (date(2020, 3, 1), date(2020, 4, 1))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"age": (200, 300)}, r"age=\(200, 300\) fits none of 42 rows; they hold \d+\.0 to \d+\.0"),
+        ({"country": "Atlantis"}, r"country='Atlantis' fits none of 42 rows; found: "),
+        ({"label": "sars"}, r"label='sars' fits none of 42 rows; found: .*'covid19' \(14\)"),
+        (
+            {"modality": "CT", "view": "PA"},
+            r"no row fits all filters together; of 42 rows fit alone: modality='CT' \d+, view='PA' \d+",
+        ),
+    ],
+)
+def test_filters_that_match_nothing_say_what_there_is(phantom: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.warns(UserWarning, match=message) as caught:
+        assert len(phantom(**options)) == 0
+    assert [warning.filename for warning in caught] == [__file__]

@@ -85,7 +85,7 @@ def test_one_schema_in_hugging_face(cache: Path) -> None:
     loaded = load_dataset(["covid_ct", "cohen"], cache_dir=cache, allow_missing=True)
     assert type(loaded) is datasets.DatasetDict
     for part in loaded.values():
-        assert list(part.features) == list(COLUMNS)
+        assert list(part.features) == [*COLUMNS, "group_id"]
     sources = [row["dataset"] for part in loaded.values() for row in part]
     assert (sources.count("covid_ct"), sources.count("cohen")) == (19, 13)
     test = load_dataset(["covid_ct", "cohen"], split="test", cache_dir=cache, allow_missing=True, modality="CT")

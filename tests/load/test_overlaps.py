@@ -271,7 +271,9 @@ def test_the_command(small: SmallSources, tmp_path: Path, capsys: pytest.Capture
         small.build(name)
     command = ["overlaps", "cohen", "hannover", "--cache-dir", str(small.cache)]
     assert main(command) == 0
-    lines = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr()
+    assert told.err.startswith("Comparing: ")
+    lines = told.out.splitlines()
     assert lines[0].split() == ["first", "second", "kind", "proven", "first_label", "second_label", "evidence"]
     assert [line.split()[:2] for line in lines[1:4]] == [list(PAIR)] * 3
     assert lines[-1] == (

@@ -18,8 +18,10 @@ SPLITS = ["train", "validation", "test"]
 
 
 def plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Reduce a row to what can be compared."""
-    return {key: value for key, value in row.items() if key not in ("image", "masks")} | {"size": row["image"].size}
+    """Reduce a row to what can be compared: of what is stored, without what loading adds."""
+    return {key: value for key, value in row.items() if key not in ("image", "masks", "group_id")} | {
+        "size": row["image"].size
+    }
 
 
 def stream_raw(tmp_path: Path, name: str = "phantom", config: str | None = "small", **options: Any) -> Any:

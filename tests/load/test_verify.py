@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from covid_datasets.errors import DamagedFileError, NotBuiltError
+from covid_datasets.load.dataset import load_dataset
+from covid_datasets.load.splits import audit, load_splits
 from covid_datasets.load.verify import VerifyReport, verify
 from covid_datasets.prepare.engine import build_dataset
+from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
+from tests.load.flips import said
 from tests.processes import copy_of, python, table_of
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +120,9 @@ def test_a_row_in_another_split_breaks_the_fingerprint(built: Built, copy: Path)
         (copy / name).rename(copy / f"{name}-")
     (copy / "train-").rename(copy / "test")
     (copy / "test-").rename(copy / "train")
-    (problem,) = verify(copy).problems
-    assert problem.startswith(f"fingerprint: expected {built.fingerprint}, found ")
+    first, *files = verify(copy).problems
+    assert first.startswith(f"fingerprint: expected {built.fingerprint}, found ")
+    assert {file.split(":")[0] for file in files} >= {"train/state.json", "test/state.json"}
 
 
 @pytest.mark.parametrize("lost", ["train/data", "train/state.json", "index.arrow"])
@@ -150,6 +162,7 @@ def test_a_build_that_was_refused_by_pixels_only(built: Built, copy: Path) -> No
 FUZZ = """
 import json, random, sys
 from pathlib import Path
+from typing import Any
 from covid_datasets.load.verify import verify
 from covid_datasets.errors import DamagedFileError
 import pyarrow as pa
@@ -183,6 +196,97 @@ def test_any_flipped_bit_is_found_or_means_nothing(copy: Path) -> None:
     found = json.loads(done.stdout)
     assert found["missed"] == []
     assert found["caught"] > 10
+
+
+def test_of_three_hundred_flips_in_all_files_none_passes(copy: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.load.flips", copy, "300", "7"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+SEALED = ["dataset_dict.json", "train/state.json", "train/dataset_info.json", "index.arrow", "report.md"]
+
+
+@pytest.mark.parametrize("name", [*SEALED, "train/data", "manifest.json", "manifest.sha256"])
+def test_a_lost_or_shortened_file_is_found_by_loading_already(built: Built, copy: Path, name: str) -> None:
+    path = train_file(copy) if name.endswith("data") else copy / name
+    data = path.read_bytes()
+    path.write_bytes(data[:-1])
+    with pytest.raises(DamagedFileError, match=rf"(?s){copy}.*expected .*, found: .*Remove {copy} and build again"):
+        Built.read(copy)
+    assert said(lambda: verify(copy).ok) == "refused"
+    path.unlink()
+    with pytest.raises(DamagedFileError, match=f"{path.name}: expected the file as it was built, found: No such file"):
+        Built.read(copy)
+    with pytest.raises(DamagedFileError, match=path.name):
+        verify(copy)
+
+
+def test_label_names_that_were_exchanged_are_found_by_loading_already(copy: Path) -> None:
+    info = copy / "train" / "dataset_info.json"
+    text = info.read_text()
+    assert text.count('"covid19"') == text.count('"no_finding"') == 1
+    info.write_text(
+        text.replace('"covid19"', '"-"').replace('"no_finding"', '"covid19"').replace('"-"', '"no_finding"')
+    )
+    with pytest.raises(DamagedFileError, match=f"{info}: expected SHA-256 "):
+        Built.read(copy)
+    assert [problem.split(":")[0] for problem in verify(copy).problems] == ["train/dataset_info.json"]
+
+
+def test_an_edited_manifest_is_refused(built: Built, copy: Path) -> None:
+    manifest = copy / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"incomplete": false', '"incomplete": true'))
+    for read in (Built.read, verify, lambda folder: replace(built, path=folder).manifest()):
+        with pytest.raises(DamagedFileError, match=f"{manifest}: expected the SHA-256 that manifest.sha256 names"):
+            read(copy)
+
+
+def test_exchanged_files_and_files_too_many_are_found(copy: Path) -> None:
+    (copy / "train" / "more.arrow").write_bytes(b"")
+    (copy / "train" / "cache-0f.arrow").write_bytes(b"what datasets keeps of a map")
+    assert verify(copy).problems == ("train/more.arrow: expected no such file, found one that is not of this build",)
+    (copy / "train" / "more.arrow").unlink()
+    one, other = copy / "train" / "state.json", copy / "test" / "state.json"
+    texts = one.read_bytes(), other.read_bytes()
+    one.write_bytes(texts[1])
+    other.write_bytes(texts[0])
+    assert [problem.split(":")[0] for problem in verify(copy).problems] == ["test/state.json", "train/state.json"]
+
+
+def test_every_file_is_sealed_and_the_seal_can_be_checked_by_hand(copy: Path) -> None:
+    manifest = json.loads((copy / "manifest.json").read_text())
+    names = {path.relative_to(copy).as_posix() for path in copy.rglob("*") if path.is_file()}
+    assert names == {*manifest["files"], "manifest.json", "manifest.sha256"}
+    for name, wanted in manifest["files"].items():
+        data = (copy / name).read_bytes()
+        assert wanted == {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    digest = hashlib.sha256((copy / "manifest.json").read_bytes()).hexdigest()
+    assert (copy / "manifest.sha256").read_text() == f"{digest}  manifest.json\n"
+
+
+def test_all_that_opens_a_build_refuses_a_damaged_one(tmp_path: Path) -> None:
+    built = build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1)
+    file = train_file(built.path)
+    file.write_bytes(file.read_bytes()[:-8])
+    options: dict[str, Any] = {"config": "small", "cache_dir": tmp_path}
+    calls: list[Callable[[], object]] = [
+        lambda: find_build("phantom", **options),
+        lambda: load_dataset("phantom", framework="numpy", **options),
+        lambda: load_splits("phantom", **options),
+        lambda: audit("phantom", **options),
+        lambda: build_dataset("phantom", **options),
+    ]
+    for call in calls:
+        with pytest.raises(DamagedFileError, match=f"{file}: expected .* bytes, found: .*build again"):
+            call()
+    (built.path / "manifest.json").unlink()  # what is left is no build, and gives way to one
+    assert build_dataset("phantom", num_proc=1, **options) == replace(
+        built, seconds=find_build("phantom", **options).seconds
+    )
+    assert verify(built.path).ok
 
 
 def test_the_report_is_plain_data(built: Built) -> None:

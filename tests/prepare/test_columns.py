@@ -31,7 +31,7 @@ def made(name, layer="image"):
 def records(raw):
     yield Record(
         sample_id="full", image=made("full"), modality="CXR", patient="a", study="s", view="AP", label="covid19",
-        label_raw="COVID", severity="mild", severity_scores={"opacity": 2.0},
+        label_raw="COVID", severity="mild", severity_scores={"opacity": 2},
         masks={name: made(name, "lung") for name in MASKS},
         boxes=(Box("lung_opacity", 1, 2, 30, 40), Box("heart", 5.5, 6.5, 7, 8, 0.25)),
         sex="F", age=40, offset_days=3, survival=False, outcome="died", symptoms=("fever", "other"),
@@ -39,8 +39,9 @@ def records(raw):
         blood_type="AB-", race="other", ethnicity="hispanic_or_latino",
         clinical={name: True if each.type == "bool" else int(each.high) for name, each in CLINICAL.items()},
         location="Here", country="There", date="2020", license="CC0-1.0", source_url="https://x.org", doi="10.1/x",
-        series="1", part_index=0, seconds=1.5, position=(1.0, 2.0, 3.0), orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
-        spacing=(0.5, 0.5), value_range="8-bit", manufacturer="Maker", scanner_model="One", kernel="B30s", kvp=120,
+        series="1", part_index=0, seconds=1, position=(1, 2, 3), orientation=(1, 0, 0, 0, 1, 0),
+        spacing=(1, 0.5), hu_slope=1, hu_intercept=-1024,
+        value_range="8-bit", manufacturer="Maker", scanner_model="One", kernel="B30s", kvp=120,
         slice_thickness_mm=1, caption="A film.", flags=(), source_row={"a": "b"},
     )
     yield Record(sample_id="none", image=made("none"), modality="CXR", patient="b", symptoms=(), boxes=())

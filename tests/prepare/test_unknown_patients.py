@@ -117,7 +117,7 @@ def test_near_duplicates_are_found_while_building(tree: Path, tmp_path: Path, mo
         assert not audit_build(built, "patient").leaks
         assert verify(built.path, pixels=True).ok
         table = load_splits("near_duplicates", "fold-1-of-3", cache_dir=tmp_path / "cache")
-        assert set(table.column("split").to_pylist()) == {"train", "test"}
+        assert set(table.column("split").to_pylist()) == {"train", "validation", "test"}
         assert "patients: expected" not in built.report()
         lines = propose_splits("near_duplicates", cache_dir=tmp_path / "cache").splitlines()
         assert len(lines) == PICTURES + 1

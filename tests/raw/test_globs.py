@@ -175,7 +175,10 @@ def test_mosmed_without_a_volume_is_not_ready(tmp_path: Path, monkeypatch: pytes
         data.mkdir(exist_ok=True)
         found = check("mosmed", data)
         assert not found.ok
-        assert found.missing[0].endswith("(a volume)")
+        assert len(found.missing) == 1110 + 50, "each is named"
+        assert {"studies/CT-0/study_0001.nii.gz", "masks/study_0304_mask.nii.gz"} <= {*found.missing}
+    one = put(tmp_path / "one", {"studies/CT-0/study_0001.nii.gz": b"x"})
+    assert len(check("mosmed", one).missing) == 1109 + 50
 
 
 def test_numbered_archives_that_were_unpacked_each_into_its_own_folder(tmp_path: Path) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import json
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from covid_datasets.errors import CovidDatasetsError
 from covid_datasets.measure.image import UndecodableError, measure
 from covid_datasets.measure.video import measure_video
 from covid_datasets.measure.volume import measure_volume
@@ -25,39 +23,15 @@ from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.polygons import fill
 from covid_datasets.read.slices import axial_slices
 from tests.dicom import compressed, ct, radiograph
+from tests.mutate import raw_errors_of
 from tests.nifti import nifti
 from tests.raws import Files
 from tests.read.test_exports import SQUARE, coco, darwin
 from tests.read.test_metaimage import mha
 from tests.sources.pocus import clip
 
-WORDS = [b"\0", b"\xff", b"\xff\xff\xff\xff", b"\x7f\xff", b"\x80", b"0", b"-1", b"9" * 20, b"nan", b"\xfe\xff\x00\xe0"]
 VOXELS = np.random.default_rng(0).integers(-1024, 900, (4, 9, 8)).astype(np.int16)
 FILM = np.random.default_rng(1).integers(0, 4096, (24, 30)).astype(np.uint16)
-
-
-def mutated(data: bytes, random: np.random.Generator) -> bytes:
-    """Change a few bytes, mostly of the beginning, where headers are; insert, remove, repeat, or cut."""
-    changed = bytearray(data)
-    for _ in range(int(random.integers(1, 6))):
-        reach = len(changed) if random.random() < 0.4 else min(len(changed), 1500)
-        at, way = int(random.integers(0, max(reach, 1))), int(random.integers(0, 6))
-        word = WORDS[int(random.integers(0, len(WORDS)))]
-        if way == 0 and changed:
-            changed[at % len(changed)] ^= 1 << int(random.integers(0, 8))
-        elif way == 1:
-            changed[at : at + len(word)] = word
-        elif way == 2:
-            changed[at:at] = word
-        elif way == 3:
-            del changed[at : at + int(random.integers(1, 20))]
-        elif way == 4:
-            changed[at:at] = changed[at : at + int(random.integers(1, 200))]
-        elif random.random() < 0.1:
-            del changed[at:]
-        elif changed:
-            changed[at % len(changed)] = int(random.integers(0, 256))
-    return bytes(changed)
 
 
 def _outlines(drawn: Any) -> None:
@@ -172,17 +146,4 @@ def readers() -> dict[str, tuple[list[bytes], list[Callable[[bytes], object]]]]:
 def raw_errors(kind: str, count: int, seed: int) -> list[tuple[int, str]]:
     """Read so many changed files of a kind; return the seeds of those that raised what is not ours, with what."""
     wholes, ways = readers()[kind]
-    found = []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for number in range(seed, seed + count):
-            random = np.random.default_rng(number)
-            data = mutated(wholes[number % len(wholes)], random)
-            for way in ways:
-                try:
-                    way(data)
-                except (CovidDatasetsError, UndecodableError):
-                    pass
-                except Exception as error:
-                    found.append((number, f"{type(error).__name__}: {error}"))
-    return found
+    return raw_errors_of(wholes, ways, count, seed, (UndecodableError,))

@@ -87,6 +87,43 @@ def test_a_date_is_one_of_the_calendar(text: str, found: str | None) -> None:
     assert cells_of(text).date("x") == found
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("February 6, 2020", "2020-02-06"), ("Feb 6, 2020", "2020-02-06"), ("12 March 2020", "2020-03-12"),
+        ("March 2003", "2003-03"), ("2004", "2004"), ("2004-12", "2004-12"), ("03/09/20", "2020-03-09"),
+        ("3/7/2020", "2020-03-07"), ("11/27/98", "1998-11-27"), ("2/29/2020", "2020-02-29"),
+        ("2/29/2019", None), ("13/1/2020", None), ("January 12", None), ("March 20", None), ("Smarch 3, 2020", None),
+        ("1/2/3", None), ("२०२०", None), ("2020-03-31-01", None), ("March 6 2020 or 2021", None), ("0000", None),
+        ("9" * 5000, None), ("/" * 5000, None), ("-" * 5000, None), ("March " * 5000, None),
+    ],
+)  # fmt: skip
+def test_a_date_is_as_precise_as_people_wrote_it(text: str, found: str | None) -> None:
+    cells = cells_of(text)
+    assert cells.date("x", month_first=True) == found
+    assert [notice.kind for notice in cells.notices] == ([] if found else ["impossible value"])
+
+
+def test_the_order_of_day_and_month_is_not_guessed() -> None:
+    assert cells_of("03/09/20").date("x") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("June 22, 2020", "2020-06-22"),
+        ("June 2020", "2020-06"),
+        ("2020", "2020"),
+        ("June 23, 2020", None),
+        ("2021", None),
+    ],
+)
+def test_a_date_after_its_own_table_is_impossible(text: str, found: str | None) -> None:
+    cells = cells_of(text)
+    assert cells.date("x", latest="2020-06-22") == found
+    assert cells.flags == ([] if found else ["impossible_date"])
+
+
 def test_days_are_whole() -> None:
     assert [cells_of(text).days("x") for text in ("3", "-3.0", "2.5", "40000")] == [3, -3, None, None]
 

@@ -144,7 +144,13 @@ def test_csv_round_trip(rows: list[tuple[str, str]]) -> None:
     if not any(ord(char) in range(0xD800, 0xE000) for row in rows for cell in row for char in cell):
         table = csv_of(out.getvalue())
         assert table.rows == wanted
-        assert not table.notices
+        assert [notice.kind for notice in table.notices] == ([] if wanted else ["table without rows"])
+
+
+def test_a_wanted_column_that_is_not_there_is_told(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("a,b\n1,2\n", encoding="utf-8")
+    table = read_csv(RawTree.of_folder(tmp_path), "list.csv", required=("a",), wanted=("b", "c"))
+    assert [(notice.kind, notice.what) for notice in table.notices] == [("column missing", "c: unknown in all rows")]
 
 
 def workbook(*rows: tuple[object, ...], title: str = "positive_captions") -> bytes:

@@ -40,7 +40,7 @@ ROWS: list[dict[str, str]] = [
     {"patientid": "2", "offset": "-3", "sex": "M", "age": "65", "finding": "COVID-19, ARDS", "view": "L",
      "survival": "N",
      "filename": "auntminnie-b-2020_01_28_23_51_6665_2020_01_28_Vietnam_coronavirus.jpeg", "license": " ", **NEJM},
-    {"patientid": "5", "finding": "ARDS", "intubated": "Y", "filename": "ARDSSevere.png", "license": "CC BY-SA",
+    {"patientid": "5", "finding": "ARDS", "date": "September 10, 2020", "intubated": "Y", "filename": "ARDSSevere.png", "license": "CC BY-SA",
      "url": "https://en.wikipedia.org/wiki/File:ARDSSevere.png"},
     {"patientid": "38", "finding": "No Finding", "view": "Axial", "modality": "CT", "location": "Italy", "date": "2019",
      "filename": "5083A6B7-8983-472E-A427-570A3E03DDEE.jpeg", "temperature": "37.8", "pO2_saturation": "98",
@@ -117,8 +117,8 @@ EXPECTED = {
     "images/auntminnie-a-2020_01_28_23_51_6665_2020_01_28_Vietnam_coronavirus.jpeg": Expected(
         "auntminnie-a-2020_01_28_23_51_6665_2020_01_28_Vietnam_coronavirus.jpeg", "2", "covid19", "train"
     ),
-    "images/000001-24.jpg": Expected("000001-24.jpg", "285", "pneumonia", "train"),  # listed for 339 too: one person
-    "images/000016.jpg": Expected("000016.jpg", "311a", "mycoplasma", "test"),
+    "images/000001-24.jpg": Expected("000001-24.jpg", "285", "pneumonia", "test"),  # listed for 339 too: one person
+    "images/000016.jpg": Expected("000016.jpg", "311a", "mycoplasma", "train"),
     "images/fig-b.PNG": Expected("fig-b.PNG", "311b", None, "train"),  # todo
     "images/kjr-21-e24-g001-l-a.jpg": Expected("kjr-21-e24-g001-l-a.jpg", None, "covid19", "train"),
 }

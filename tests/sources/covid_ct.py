@@ -116,10 +116,10 @@ def write_archives(folder: Path) -> None:
 
 EXPECTED = {
     "CT_COVID/2020.01.24.919183-p27-132.png": Expected(
-        "2020.01.24.919183-p27-132.png", "Patient 1", "covid19", "validation", "train"
+        "2020.01.24.919183-p27-132.png", "Patient 1", "covid19", "train", "train"
     ),
-    f"CT_COVID/{LONG}.png": Expected(f"{LONG}.png", "Patient 180", "covid19", "validation", "test"),
-    "CT_NonCOVID/14.png": Expected("14.png", "medpix_patient_38", "not_covid19", "test", "train"),
+    f"CT_COVID/{LONG}.png": Expected(f"{LONG}.png", "Patient 180", "covid19", "train", "test"),
+    "CT_NonCOVID/14.png": Expected("14.png", "medpix_patient_38", "not_covid19", "train", "train"),
     # A figure that is in both classes: each keeps the label of its folder.
     "CT_NonCOVID/71%0.jpg": Expected("71%0.jpg", "crawled_patient_71", "not_covid19", "train", "train"),
     "CT_COVID/kjr-21-e24-p5-29.png": Expected("kjr-21-e24-p5-29.png", "Patient 195", "covid19", "train", "test"),

@@ -80,6 +80,6 @@ def write_archives(folder: Path) -> None:
 EXPECTED = {
     "png/b343e657.png": Expected("b343e657.png", "042f06a9", "covid19", "train"),
     "png/53c9be49.png": Expected("53c9be49.png", "042f06a9", "covid19", "train"),
-    "png/09258248.png": Expected("09258248.png", "23032572", "covid19", "validation"),
+    "png/09258248.png": Expected("09258248.png", "23032572", "covid19", "train"),
 }
 write = write_unpacked

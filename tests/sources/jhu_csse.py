@@ -152,7 +152,6 @@ copies = [{{ url = "https://{HOST}/{REPORTS}/%m-%d-%Y.csv" }}]
 }
 """A report of each header instead of one a day."""
 
-
 EXPECTED = (
     {"date": date(2020, 1, 26), "country": "Algeria", "province": None, "confirmed": 24, "deaths": 24, "revised": True},
     {
@@ -165,4 +164,8 @@ EXPECTED = (
     },
     {"date": date(2020, 1, 23), "level": "us", "county": "Autauga", "fips": "01001", "confirmed": 1, "recovered": None},
 )
+UNTOLD = {
+    f"{LOOKUP}: duplicate row": "the rows of one place say the same",
+    **{f"{path}: duplicate row": "a place that a report has twice is twice in the table" for path in reports()},
+}
 write = write_unpacked

@@ -14,7 +14,7 @@ from covid_datasets.fetch.download import Download
 from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.raw import downloads
 from covid_datasets.raw.archives import Location, is_archive, open_archive
-from covid_datasets.raw.globs import GlobMount, Rename, most_votes
+from covid_datasets.raw.globs import GlobMount, Rename, most_votes, spellings_of
 from covid_datasets.raw.mirror import Mirror, Mirrored
 from covid_datasets.raw.mounts import Look, Mount, Place, TreeMount, read_at
 from covid_datasets.raw.origin import Brought, Lost
@@ -82,18 +82,16 @@ class ManifestMount:
 
 
 def problem(resource: Resource) -> str:
-    """Refuse two ways to say which files belong to it."""
-    if resource.files and resource.manifest:
-        return "key 'files': expected in archives without a manifest, which names each file, found both"
+    """Find nothing else to check."""
     return ""
 
 
 def find(places: Places, resource: Resource) -> Mount | None:
     """Find its files: in an archive of any name, or in a folder that somebody unpacked."""
-    if resource.manifest:
-        return _find_by_manifest(places, resource)
     if resource.files:
         return _find_by_globs(places, resource)
+    if resource.manifest:
+        return _find_by_manifest(places, resource)
     for copy in resource.copies:
         for name in archive_names(copy):
             for location in places.named.get(name, []):
@@ -171,17 +169,17 @@ def _name(part: str) -> str:
 
 def _globs(resource: Resource, location: Location, root: str, rename: Rename) -> GlobMount:
     globs = tuple(pattern.glob for pattern in resource.files)
-    return GlobMount(location, root, globs, resource.folder, spelled=True, rename=rename)
+    return GlobMount(location, root, globs, resource.folder, spelled=True, rename=rename, manifest=resource.manifest)
 
 
 def mount_archive(location: Location, copy: Copy, resource: Resource) -> Mount:
     """Mount a copy of a resource; without its root folder where whoever packed it left that away.
 
-    A manifest proves which file is which. Where there is none, nobody may have seen the inside of the archive before:
-    the files that the card names by globs are looked for under any root.
+    A manifest proves which file is which. Where there is none, or one of some files, nobody may have seen the inside of
+    the archive before: the files that the card names by globs are looked for under any root.
     """
     rename = tuple(copy.rename.items())
-    if resource.manifest:
+    if resource.manifest and not resource.files:
         return ManifestMount(TreeMount(location, copy.root, resource.folder, rename), resource.manifest)
     names = list(open_archive(location).names())
     if resource.files:
@@ -217,15 +215,20 @@ def _lacking(resource: Resource, mount: Mount) -> list[str]:
 def missing(resource: Resource, mount: Mount | None, look: Look, taken: Mapping[Place, Mount]) -> list[str]:
     """List the files of the manifest, or those that are required, that are not there."""
     present = look.sizes(mount) if mount is not None else {}
-    if resource.manifest:
-        expected = (resource.folder + path for path in read_manifest(resource.manifest))
-        return [path for path in expected if path not in present]
-    if not present:
-        required = [pattern for pattern in resource.files if pattern.required]
-        named = [f"{resource.folder}{readable(pattern.glob)} ({pattern.what})" for pattern in required]
-        return named or [resource.name]
-    inner = [path.removeprefix(resource.folder) for path in present]
-    return [resource.folder + path for path in absent(resource.files, inner)]
+    inner = {path.removeprefix(resource.folder) for path in present}
+    expected = read_manifest(resource.manifest) if resource.manifest else {}
+    if resource.files:
+        unnamed = [path for path in expected if inner.isdisjoint(spellings_of(path))]
+    else:
+        unnamed = [path for path in expected if path not in inner]
+    required = [pattern for pattern in resource.files if pattern.required]
+    if present:
+        lacking = absent(resource.files, inner)
+    else:
+        lacking = [f"{readable(pattern.glob)} ({pattern.what})" for pattern in required]
+    if not (present or lacking or expected):
+        return [resource.name]
+    return [resource.folder + path for path in (*lacking, *unnamed)]
 
 
 def wrong(resource: Resource, present: Mapping[str, int]) -> list[str]:
@@ -241,9 +244,9 @@ def wrong(resource: Resource, present: Mapping[str, int]) -> list[str]:
 
 def count(resource: Resource, files: int) -> int:
     """Count the files of the manifest; where nobody has made one, those that are required and those that are there."""
-    if resource.manifest:
-        return len(read_manifest(resource.manifest))
-    return files if resource.files else 1
+    if resource.files:
+        return files
+    return len(read_manifest(resource.manifest)) if resource.manifest else 1
 
 
 def draw(resource: Resource, note: str) -> Iterator[str]:
@@ -262,4 +265,5 @@ def describe(resource: Resource) -> str:
 
 def checked_by(resource: Resource) -> str:
     """Name the manifest."""
-    return f"each file checked against `catalogs/manifests/{resource.manifest}`" if resource.manifest else ""
+    which = "each file that it names" if resource.files else "each file"
+    return f"{which} checked against `catalogs/manifests/{resource.manifest}`" if resource.manifest else ""

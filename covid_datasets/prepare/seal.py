@@ -1,0 +1,116 @@
+"""The seal of a finished build: size and SHA-256 of every file in its manifest, and a digest of the manifest itself.
+
+What is cheap is compared whenever a build is opened: the digest of the manifest, the size of every file, and the
+SHA-256 of the small ones, which say what the large ones mean. `verify` compares all of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from covid_datasets.disk import whole
+from covid_datasets.errors import DamagedFileError
+
+MANIFEST_FILE = "manifest.json"
+SEAL_FILE = "manifest.sha256"
+"""Holds the digest of the manifest, in the form that ``sha256sum --check`` reads."""
+SMALL_BYTES = 1 << 16
+"""Files up to this size are hashed whenever a build is opened; that takes less time than to read them."""
+_CHUNK_BYTES = 1 << 20
+
+
+def seal(folder: Path, manifest: Mapping[str, Any], known: Mapping[str, str]) -> None:
+    """Add all files of a folder to its manifest and write that as the last one, after its own digest.
+
+    ``known`` holds the SHA-256 of those files that were hashed while they were written.
+    """
+    files = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        name = path.relative_to(folder).as_posix()
+        files[name] = {"size": path.stat().st_size, "sha256": known.get(name) or file_digest(path)}
+    text = json.dumps({**manifest, "files": files}, indent=2, ensure_ascii=False).encode()
+    for name, content in ((SEAL_FILE, _seal_of(text)), (MANIFEST_FILE, text)):
+        with whole(folder / name) as private:
+            private.write_bytes(content)
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a build.
+
+    Raises:
+        DamagedFileError: It is not as it was written.
+    """
+    text = _read(folder, MANIFEST_FILE)
+    if _read(folder, SEAL_FILE) != _seal_of(text):
+        found = hashlib.sha256(text).hexdigest()
+        raise damaged(folder, MANIFEST_FILE, f"the SHA-256 that {SEAL_FILE} names", f"SHA-256 {found}")
+    manifest: dict[str, Any] = json.loads(text)
+    return manifest
+
+
+def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Compare what is cheap to compare: the size of every file, and the SHA-256 of the small ones.
+
+    Raises:
+        DamagedFileError: A file is gone, or is not as it was built.
+    """
+    for name, wanted in manifest["files"].items():
+        size = _size(folder, name)
+        if size != wanted["size"]:
+            raise damaged(folder, name, f"{wanted['size']:,} bytes", f"{size:,}")
+        if size <= SMALL_BYTES and (found := hashlib.sha256(_read(folder, name)).hexdigest()) != wanted["sha256"]:
+            raise damaged(folder, name, f"SHA-256 {wanted['sha256']}", found)
+
+
+def difference(folder: Path, name: str, wanted: Mapping[str, Any]) -> str:
+    """Hash a file; say what was expected of it and what was found, and nothing where it is as it was built.
+
+    Raises:
+        DamagedFileError: The file is gone.
+    """
+    if (size := _size(folder, name)) != wanted["size"]:
+        return f"expected {wanted['size']:,} bytes, found {size:,}"
+    found = file_digest(folder / name)
+    return "" if found == wanted["sha256"] else f"expected sha256 {wanted['sha256']}, found {found}"
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file.
+
+    >>> path = getfixture("tmp_path") / "a"
+    >>> _ = path.write_bytes(b"abc")
+    >>> file_digest(path)[:8]
+    'ba7816bf'
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def damaged(folder: Path, name: str, expected: str, found: str) -> DamagedFileError:
+    """Make the error for a file of a build that is not as it was built."""
+    return DamagedFileError(f"{folder / name}: expected {expected}, found: {found}. Remove {folder} and build again.")
+
+
+def _seal_of(manifest: bytes) -> bytes:
+    return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST_FILE}\n".encode()
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise damaged(folder, name, "the file as it was built", error.strerror or str(error)) from error
+
+
+def _size(folder: Path, name: str) -> int:
+    try:
+        return (folder / name).stat().st_size
+    except OSError as error:
+        raise damaged(folder, name, "the file as it was built", error.strerror or str(error)) from error
