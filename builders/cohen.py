@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 from covid_datasets.catalog.cards import load_card
 from covid_datasets.read.cells import Cells
-from covid_datasets.read.rows import Row, not_in, rows_by
+from covid_datasets.read.rows import Row, ids_of_one, not_in, rows_by
 from covid_datasets.read.scores import Scores, read_scores
 from covid_datasets.read.tables import read_csv
 from covid_datasets.schema import File, Modality, Notice, RawFiles, Record, Sex, View
@@ -59,7 +59,8 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
             yield Notice("mask without an image", path, "no listed image has this name", dropped=True)
     scores, notices = _severity(raw, images)
     yield from notices
-    merged = _merged_patients(images.values())
+    named = ({row["patientid"].strip() for row in rows} for rows in images.values())
+    merged = ids_of_one(ids - {"", *_UNKNOWN} for ids in named)
     version = load_card("cohen").versions.get(raw.version)
     latest = version.date if version else ""
     for path in sorted(images, key=lambda path: PurePosixPath(path).name):
@@ -149,14 +150,3 @@ def _severity(raw: RawFiles, images: Collection[str]) -> tuple[Scores, list[Noti
     """Read the mean scores of three raters; states of the source before June 2020 do not have them."""
     names = {PurePosixPath(path).name for path in images}
     return read_scores(raw, _SCORES, _RATED, ("filename",), known=names, unknown=_UNKNOWN, comment="##")
-
-
-def _merged_patients(images: Iterable[Sequence[Row]]) -> dict[str, tuple[str, ...]]:
-    """Find patient ids that share a file, so are one person: id -> every id of that person."""
-    merged: dict[str, set[str]] = {}
-    for rows in images:
-        ids = {row["patientid"].strip() for row in rows} - {"", *_UNKNOWN}
-        if len(ids) > 1:
-            whole = ids.union(*(merged.get(one, set()) for one in ids))
-            merged |= dict.fromkeys(whole, whole)
-    return {one: tuple(sorted(whole)) for one, whole in merged.items()}

@@ -13,7 +13,7 @@ from covid_datasets.builders import actualmed, cohen, figure1
 from covid_datasets.catalog.cards import load_card
 from covid_datasets.catalog.taxonomy import agree
 from covid_datasets.read.parts import records_of_part
-from covid_datasets.read.rows import count_by_folder
+from covid_datasets.read.rows import count_by_folder, ids_of_one
 from covid_datasets.read.scores import read_scores
 from covid_datasets.schema import File, Notice, RawFiles, Record, View
 
@@ -61,8 +61,7 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
                 yield item
     scores, notices = read_scores(raw, "annotations/severity_annotations.csv", _SCORES, ("dataset", "filename"))
     yield from notices
-    people = [{row.person for row in rows} for rows in listed.values()]
-    merged = {person for several in people if len(several) > 1 for person in several}
+    merged = ids_of_one({row.person for row in rows} for rows in listed.values()).keys()
     ill = {each.patient for each in pictures.values() if each.patient and each.label == "covid19"}
     used: set[str] = set()
     for sample, rows in sorted(listed.items()):

@@ -69,6 +69,20 @@ def not_in(table: str, files: Iterable[str], listed: Collection[str], *, kept: s
         yield Notice("file not in the table", path, kept or f"{table} does not list it", dropped=not kept)
 
 
+def ids_of_one(together: Iterable[Collection[str]]) -> dict[str, tuple[str, ...]]:
+    """Find ids that are of one person, because a file is listed under several: id -> every id of that person.
+
+    >>> ids_of_one([{"285", "339"}, {"7"}, {"339", "340"}])["285"]
+    ('285', '339', '340')
+    """
+    merged: dict[str, set[str]] = {}
+    for ids in together:
+        if len(ids) > 1:
+            whole = set(ids).union(*(merged.get(one, set()) for one in ids))
+            merged |= dict.fromkeys(whole, whole)
+    return {one: tuple(sorted(whole)) for one, whole in merged.items()}
+
+
 def count_by_folder(kind: str, files: Iterable[str], what: str) -> Iterator[Notice]:
     """Tell of files in one notice for each folder, where there are too many to name: how many there are, and ``what``.
 
