@@ -11,7 +11,8 @@ from covid_datasets.read.cells import Cells
 from covid_datasets.read.rows import Row, ids_of_one, not_in, rows_by
 from covid_datasets.read.scores import Scores, read_scores
 from covid_datasets.read.tables import read_csv
-from covid_datasets.schema import File, Modality, Notice, RawFiles, Record, Sex, View
+from covid_datasets.schema import File, Notice, RawFiles, Record
+from covid_datasets.vocabulary import Modality, Sex, View
 
 _SCORES = "annotations/covid-severity-scores.csv"
 _RATED = {"geographic_extent": ("geographic_mean", 8.0), "opacity": ("opacity_mean", 6.0)}

@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 from covid_datasets.read.cells import Cells
 from covid_datasets.read.rows import not_in, read_splits, rows_by
 from covid_datasets.read.tables import read_csv, read_xlsx
-from covid_datasets.schema import File, Notice, RawFiles, Record, Sex
+from covid_datasets.schema import File, Notice, RawFiles, Record
+from covid_datasets.vocabulary import Sex
 
 _WORKBOOK, _NEGATIVES = "COVID-CT-MetaInfo.xlsx", "NonCOVID-CT-MetaInfo.csv"
 _LABELS = {"CT_COVID": "covid19", "CT_NonCOVID": "not_covid19"}

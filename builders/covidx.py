@@ -15,7 +15,8 @@ from covid_datasets.catalog.taxonomy import agree
 from covid_datasets.read.parts import records_of_part
 from covid_datasets.read.rows import count_by_folder, ids_of_one
 from covid_datasets.read.scores import read_scores
-from covid_datasets.schema import File, Notice, RawFiles, Record, View
+from covid_datasets.schema import File, Notice, RawFiles, Record
+from covid_datasets.vocabulary import View
 
 LONGEST_NAME = 255
 _UNUSED = {

@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 from covid_datasets.read.cells import Cells
 from covid_datasets.read.rows import contradictions, not_in, rows_by
 from covid_datasets.read.tables import read_csv
-from covid_datasets.schema import File, Notice, RawFiles, Record, Sex, View
+from covid_datasets.schema import File, Notice, RawFiles, Record
+from covid_datasets.vocabulary import Sex, View
 
 _SEX: Mapping[str, Sex] = {"f": "F", "m": "M"}
 _VIEWS: Mapping[str, View] = {"ap": "AP", "pa": "PA"}

@@ -13,7 +13,8 @@ from covid_datasets.catalog.listing import Series, by_folder, difference, read_l
 from covid_datasets.errors import NotThereError
 from covid_datasets.read.mdai import NOTHING, Annotations, read_annotations
 from covid_datasets.read.series import Wanted, series_parts
-from covid_datasets.schema import Notice, Parts, RawFiles, Record, Sex
+from covid_datasets.schema import Notice, Parts, RawFiles, Record
+from covid_datasets.vocabulary import Sex
 
 _LISTING = "midrc_ricord_1a.tsv"
 _ANNOTATIONS = "MIDRC-RICORD-1a_annotations_labelgroup_all_2020-Dec-8.json"

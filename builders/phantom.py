@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from covid_datasets.phantoms.chest import draw, picture
-from covid_datasets.schema import Made, Modality, Notice, RawFiles, Record, Smoking, Symptom
+from covid_datasets.schema import Made, Notice, RawFiles, Record
+from covid_datasets.vocabulary import Modality, Smoking, Symptom
 
 _LABELS = (("covid19", "COVID-19"), ("no_finding", "No Finding"), ("bacterial_pneumonia", "Bacterial pneumonia"))
 # One patient: the study, what it shows, and how many pictures. The second study is some days later.

@@ -11,7 +11,8 @@ from covid_datasets.read.cells import Cells
 from covid_datasets.read.rows import Row, not_in, rows_by
 from covid_datasets.read.tables import read_csv
 from covid_datasets.read.video import pixels, sample
-from covid_datasets.schema import File, Notice, Part, Parts, RawFiles, Record, Sex
+from covid_datasets.schema import File, Notice, Part, Parts, RawFiles, Record
+from covid_datasets.vocabulary import Sex
 
 TABLE = "dataset_metadata.csv"
 _NEEDED = ("Filename", "Label", "License", "InThisRepo", "Gender", "Age", "Patient ID / Name")

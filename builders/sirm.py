@@ -8,7 +8,8 @@ from pathlib import PurePosixPath
 
 from covid_datasets.read.cases import Case, read_cases
 from covid_datasets.read.cells import Cells
-from covid_datasets.schema import File, Modality, Notice, RawFiles, Record, Sex, View
+from covid_datasets.schema import File, Notice, RawFiles, Record
+from covid_datasets.vocabulary import Modality, Sex, View
 
 _FOLDER = r"case-([0-9]+)"
 _HEADERS = ("url", "age", "sex", "date", "location")

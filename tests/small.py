@@ -19,11 +19,13 @@ from pathlib import Path
 from types import ModuleType
 
 from covid_datasets import catalogs
-from covid_datasets.catalog.card import Card, Copy, Resource
-from covid_datasets.catalog.cards import catalog_folder, load_card
+from covid_datasets.catalog.card import Card
+from covid_datasets.catalog.cards import load_card
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.layout import matches
 from covid_datasets.catalog.listing import read_listing
 from covid_datasets.catalog.manifest import read_manifest
+from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.contribute.listing import write_listing
 from covid_datasets.fetch.places import place
 from covid_datasets.prepare.engine import build_dataset

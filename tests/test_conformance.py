@@ -28,7 +28,8 @@ import pyarrow as pa
 import pytest
 
 from covid_datasets.catalog.card import Card
-from covid_datasets.catalog.cards import catalog_folder, choose, load_card, names
+from covid_datasets.catalog.cards import choose, load_card, names
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.manifest import read_manifest
 from covid_datasets.catalog.published import published_splits, read_identities
 from covid_datasets.catalog.taxonomy import label_names

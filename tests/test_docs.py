@@ -25,7 +25,8 @@ from covid_datasets.catalog.card import (
     Version,
 )
 from covid_datasets.catalog.cards import load_card
-from covid_datasets.schema import COLUMNS, MASKS, Modality
+from covid_datasets.schema import COLUMNS
+from covid_datasets.vocabulary import MASKS, Modality
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -65,7 +65,7 @@ def test_every_package_is_installed() -> None:
 
 
 def test_data_is_found() -> None:
-    from covid_datasets.catalog.cards import catalog_folder
+    from covid_datasets.catalog.folder import catalog_folder
 
     assert (catalog_folder() / "phantom.toml").exists()
     assert (catalog_folder() / "manifests").is_dir()

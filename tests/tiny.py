@@ -17,7 +17,7 @@ import covid_datasets.builders
 import covid_datasets.catalogs
 import pytest
 
-from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.manifest import read_manifest
 from covid_datasets.errors import CovidDatasetsError
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from covid_datasets.catalog.card import Card, Choice
 from covid_datasets.catalog.checks import check_card
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.outside import Outside, of_file, outside_sources
 from covid_datasets.catalog.own import OwnData, is_path
 from covid_datasets.catalog.short import written_out
@@ -25,13 +26,6 @@ from covid_datasets.errors import AccessRequired, CatalogError, UnknownDatasetEr
 
 Name = str | os.PathLike[str]
 """A source as its users name it: an id, with a version; the path of a builder's file; or own data."""
-
-
-def catalog_folder() -> Path:
-    """Return the folder of the installed catalog files."""
-    import covid_datasets.catalogs
-
-    return Path(covid_datasets.catalogs.__path__[0])
 
 
 def house_names() -> list[str]:

@@ -7,8 +7,9 @@ import tomllib
 from datetime import date
 from pathlib import Path
 
-from covid_datasets.catalog.card import Card, Resource, Version
+from covid_datasets.catalog.card import Card, Version
 from covid_datasets.catalog.layout import problem_of
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.catalog.templates import expand, is_template
 from covid_datasets.errors import CatalogError
 

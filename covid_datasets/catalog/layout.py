@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from glob import escape
 
-from covid_datasets.catalog.card import Pattern
+from covid_datasets.catalog.resource import Pattern
 
 _TOKEN = re.compile(
     r"(?P<star>\*)|\{(?P<name>[a-z]\w*)(?P<number>:number)?\}|\((?P<any>[^(){}*/|]*\|[^(){}*/]*)\)", re.ASCII

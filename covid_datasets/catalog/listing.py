@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
-from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.errors import CatalogError
 
 COLUMNS = (

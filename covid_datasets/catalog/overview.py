@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from covid_datasets.catalog.card import AccessKind, Card
 from covid_datasets.catalog.cards import readable_cards
 from covid_datasets.errors import UsageError
-from covid_datasets.schema import Modality
+from covid_datasets.vocabulary import Modality
 
 if TYPE_CHECKING:
     import pyarrow as pa

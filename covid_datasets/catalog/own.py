@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
 
-from covid_datasets.catalog.card import Access, Card, Config, Licence, Patients, Resource, Version
+from covid_datasets.catalog.card import Access, Card, Config, Licence, Patients, Version
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.errors import NotThereError, UsageError
-from covid_datasets.schema import Modality
 from covid_datasets.settings import given_path
+from covid_datasets.vocabulary import Modality
 
 PREFIX = "own."
 """What ids of own data begin with; no id of a public source has a dot."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.errors import CatalogError
 
 Split = Literal["train", "validation", "test"]

@@ -10,12 +10,10 @@ from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
+from covid_datasets.catalog.folder import catalog_folder
+from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.errors import CatalogError
-
-if TYPE_CHECKING:
-    from covid_datasets.catalog.card import Copy, Resource
 
 COLUMNS = ("name", "url", "size", "sha256", "md5", "sha1")
 """Columns of a table of downloads, ``catalogs/listings/<id>-<what>.tsv``; all but the name may be empty."""
@@ -46,7 +44,7 @@ def expand(resource: Resource, folder: Path | None = None) -> tuple[Resource, ..
     >>> from covid_datasets.catalog.card import Copy, Resource
     >>> copies = (Copy(url="https://example.org/CT-{number:02}.zip"),)
     >>> numbered = Resource(name="ct", kind="archive", copies=copies, numbers=(9, 10))
-    >>> [(each.name, each.copies[0].url) for each in numbered.expanded()]
+    >>> [(each.name, each.copies[0].url) for each in expand(numbered)]
     [('ct-9', 'https://example.org/CT-09.zip'), ('ct-10', 'https://example.org/CT-10.zip')]
     """
     if not is_template(resource):
@@ -81,8 +79,6 @@ def summary(resource: Resource) -> str:
 @lru_cache(maxsize=32)
 def read_members(name: str, folder: Path | None = None) -> Mapping[str, Member]:
     """Read ``catalogs/listings/<name>``: the name of each download and what is known about it, in the file's order."""
-    from covid_datasets.catalog.cards import catalog_folder  # which reads cards, whose templates this module expands
-
     path = (folder or catalog_folder() / "listings") / name
     found: dict[str, Member] = {}
     try:
@@ -154,6 +150,4 @@ def _filled(resource: Resource, name: str, fill: Fill, member: Member | None) ->
 
 
 def _copy(url: str) -> Copy:
-    from covid_datasets.catalog.card import Copy  # whose module lets this one expand its templates
-
     return Copy(url=url)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from covid_datasets.catalog.own import OwnData, is_path
 from covid_datasets.errors import UsageError
-from covid_datasets.schema import Modality
+from covid_datasets.vocabulary import Modality
 
 _OPTIONS = ("name", "table", "patient", "patient_level", "modality", "group", "builder", "findings")
 

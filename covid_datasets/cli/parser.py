@@ -10,7 +10,7 @@ from typing import get_args
 from covid_datasets import __version__
 from covid_datasets.catalog.card import AccessKind
 from covid_datasets.cli.own import add_own_data
-from covid_datasets.schema import Modality
+from covid_datasets.vocabulary import Modality
 
 CODES = """exit codes:
   0  fine                  4  download failed

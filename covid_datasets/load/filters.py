@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.errors import UsageError
-from covid_datasets.schema import COLUMNS, CONTENT, VOCABULARIES
+from covid_datasets.schema import COLUMNS, CONTENT
+from covid_datasets.vocabulary import VOCABULARIES
 
 ELSEWHERE = {
     "path": "the first argument is called name here, and is the id of a dataset: load_dataset('covid_ct')",

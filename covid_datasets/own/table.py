@@ -11,7 +11,8 @@ from covid_datasets.errors import ColumnMissingError, DamagedFileError, UsageErr
 from covid_datasets.read.cells import Cells
 from covid_datasets.read.rows import Row, rows_by
 from covid_datasets.read.tables import Table, read_csv, read_xlsx
-from covid_datasets.schema import CLINICAL, MASKS, VOCABULARIES, Notice, RawFiles
+from covid_datasets.schema import Notice, RawFiles
+from covid_datasets.vocabulary import CLINICAL, MASKS, VOCABULARIES
 
 PATHS = ("path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path")
 """Columns that can hold the paths, the best first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from covid_datasets.catalog.card import Resource
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.raw.access import how_to_get
 from covid_datasets.schema import Notice
 

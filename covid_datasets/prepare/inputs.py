@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from covid_datasets.catalog.card import Choice
-from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.prepare.composed import builder_digest
 from covid_datasets.prepare.quoted import addresses_of
 

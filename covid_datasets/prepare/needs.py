@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from covid_datasets.catalog.card import Choice, Resource
+from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.manifest import read_manifest
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.fetch.places import place
 from covid_datasets.prepare.plan import Plan
 from covid_datasets.progress import amount

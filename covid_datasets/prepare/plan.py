@@ -12,8 +12,9 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from covid_datasets.catalog.card import Group, Resource
+from covid_datasets.catalog.card import Group
 from covid_datasets.catalog.published import SPLITS, Identities, published_splits, read_identities
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.errors import InvalidRecordError
 from covid_datasets.prepare.components import Share, Tally
 from covid_datasets.prepare.quoted import Addresses, quoted_ties

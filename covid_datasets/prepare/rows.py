@@ -12,7 +12,8 @@ import pyarrow as pa
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.measure.image import Measured
 from covid_datasets.prepare.plan import full_patient_id
-from covid_datasets.schema import COLUMNS, CONTENT, MASKS, Parts, Record, Reference
+from covid_datasets.schema import COLUMNS, CONTENT, Parts, Record, Reference
+from covid_datasets.vocabulary import MASKS
 
 T = TypeVar("T")
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from covid_datasets.catalog.taxonomy import label_names
-from covid_datasets.schema import CLINICAL, MASKS, VOCABULARIES, Box, Record
+from covid_datasets.schema import Box, Record
+from covid_datasets.vocabulary import CLINICAL, MASKS, VOCABULARIES
 
 _WORDS = {name: frozenset(words) for name, words in VOCABULARIES.items()}
 _LISTS = frozenset({"symptoms", "comorbidities", "treatments"})
@@ -53,7 +54,7 @@ def _of_values(record: Record) -> Iterator[str]:
     if unknown := sorted({*record.masks, *record.volume_masks}.difference(MASKS)):
         yield f"masks: expected {', '.join(MASKS)}, found {unknown}"
     if unknown := sorted(record.clinical.keys() - CLINICAL.keys()):
-        yield f"clinical: expected names of schema.CLINICAL, found {unknown}"
+        yield f"clinical: expected names of vocabulary.CLINICAL, found {unknown}"
     for name, found in record.clinical.items():
         if found is not None and name in CLINICAL and not CLINICAL[name].fits(found):
             yield f"clinical.{name}: expected {CLINICAL[name]}, found {found!r}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from covid_datasets.catalog.card import Choice, Pattern, Resource
+from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.layout import readable
+from covid_datasets.catalog.resource import Pattern, Resource
 from covid_datasets.fetch.hosts import page_of
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.local import Local

@@ -11,13 +11,13 @@ import bz2
 import io
 import lzma
 import os
-from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 from covid_datasets.errors import CovidDatasetsError, DamagedFileError, NotThereError, UnreadableError
 from covid_datasets.raw import handles
+from covid_datasets.raw.archive import Archive
 from covid_datasets.raw.folders import Folder
 from covid_datasets.raw.gunzip import Gunzip
 from covid_datasets.raw.handles import Inside, OnDisk, Source, SourceFile
@@ -33,34 +33,6 @@ REMEMBERED = 4096
 """Archives whose lists are remembered in a process."""
 _CHUNK = 1 << 20
 _UNREADABLE_HEADS = {b"Rar!": ".rar", b"7z\xbc\xaf": ".7z", b"PK\x07\x08": ".z01"}
-
-
-class Archive(Protocol):
-    """What folders and archives have in common."""
-
-    def names(self) -> Iterable[str]:
-        """List every file inside, as relative POSIX paths."""
-        ...
-
-    def sizes(self) -> Mapping[str, int]:
-        """List every file inside with its size."""
-        ...
-
-    def size(self, name: str) -> int | None:
-        """Return the size of a file in bytes, ``None`` where there is no such file."""
-        ...
-
-    def read(self, name: str) -> bytes:
-        """Return the bytes of a file."""
-        ...
-
-    def open(self, name: str) -> IO[bytes]:
-        """Open a file for seeking reads."""
-        ...
-
-    def position(self, name: str) -> int:
-        """Tell where a file begins; reading many in this order is fast."""
-        ...
 
 
 def is_archive(name: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from covid_datasets.catalog.card import Copy, Resource
+from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.fetch.asset import Asset
 from covid_datasets.fetch.download import Accept, Download, bytes_to_come, locate_all
 from covid_datasets.fetch.transfer import Transfer

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
-from covid_datasets.catalog.card import Pattern
 from covid_datasets.catalog.layout import canonical, is_litter, matches, respelled
 from covid_datasets.catalog.manifest import Identity, read_manifest
+from covid_datasets.catalog.resource import Pattern
 from covid_datasets.raw.archives import Location, open_archive
 from covid_datasets.raw.mounts import Look, Place, read_at
 from covid_datasets.raw.places import Places, roots

@@ -11,13 +11,11 @@ import os
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, Protocol
 
 from covid_datasets.errors import DamagedFileError
+from covid_datasets.raw.archive import Archive
 from covid_datasets.raw.folders import readable
-
-if TYPE_CHECKING:
-    from covid_datasets.raw.archives import Archive
 
 MAX_OPEN = 64
 """Files that are open at once, all archives together."""

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from covid_datasets.catalog.card import Resource
 from covid_datasets.catalog.layout import matches
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.mounts import Look, Mount
 from covid_datasets.raw.places import Places, inside, look_into, shown

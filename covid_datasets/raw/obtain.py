@@ -6,8 +6,9 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from covid_datasets.catalog.card import Choice, Resource
+from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.cards import choose
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.disk import check_space
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
 from covid_datasets.fetch.cached import require_mirror

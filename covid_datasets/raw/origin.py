@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from covid_datasets.catalog.card import Resource
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.errors import CovidDatasetsError
 from covid_datasets.raw.mounts import Mount
 

@@ -10,8 +10,8 @@ from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from covid_datasets.catalog.card import Copy, Resource
 from covid_datasets.catalog.layout import is_litter
+from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.fetch.hosts import host_of
 from covid_datasets.fetch.places import place

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from covid_datasets.catalog.card import Card, Copy, Resource
+from covid_datasets.catalog.card import Card
+from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.fetch.hosts import host_of
 from covid_datasets.fetch.places import place
 from covid_datasets.fetch.request import login_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from covid_datasets.catalog.card import Resource
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.mounts import Look, Mount
 

@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 
 from covid_datasets.catalog.taxonomy import UnknownFindingError, classify
 from covid_datasets.read.dates import stated_date
-from covid_datasets.schema import CLINICAL, Notice
+from covid_datasets.schema import Notice
+from covid_datasets.vocabulary import CLINICAL
 
 T = TypeVar("T")
 
@@ -103,7 +104,7 @@ class Cells:
         return self.value(column, lambda text: _within(text, low, OLDEST, _YEARS))
 
     def clinical(self, columns: Mapping[str, str], answers: Mapping[str, bool] | None = None) -> dict[str, Any]:
-        """Read the clinical values that are known, by names of `schema.CLINICAL`, whose ranges hold.
+        """Read the clinical values that are known, by names of `vocabulary.CLINICAL`, whose ranges hold.
 
         Args:
             columns: Column -> name.

@@ -13,7 +13,8 @@ from covid_datasets.read import grey
 from covid_datasets.read.bounds import MAX_FILM_PIXELS, border
 from covid_datasets.read.dicom import WHOLE, number, numbers, read_elements, text
 from covid_datasets.read.pixels import TAGS, Layout, damaged, layout, stored_pixels
-from covid_datasets.schema import Notice, Part, RawReader, View
+from covid_datasets.schema import Notice, Part, RawReader
+from covid_datasets.vocabulary import View
 
 FILMS = {
     "1.2.840.10008.5.1.4.1.1.1": "CR",

@@ -15,7 +15,7 @@ from covid_datasets.read.volumes import read_volume, volume_bytes
 from covid_datasets.schema import Notice, Part, RawReader
 
 MaskOf = tuple[str, str] | tuple[str, str, tuple[int, ...]]
-"""A name of `schema.MASKS`, a path and, where the file is a map of labels, those that count."""
+"""A name of `vocabulary.MASKS`, a path and, where the file is a map of labels, those that count."""
 
 
 def axial_slices(raw: RawReader, path: str, masks: tuple[MaskOf, ...] = ()) -> Iterator[Part | Notice]:

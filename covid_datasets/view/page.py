@@ -5,9 +5,10 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from covid_datasets.catalog.card import AccessKind, Card, Copy, Permission, Resource, Version
+from covid_datasets.catalog.card import AccessKind, Card, Permission, Version
 from covid_datasets.catalog.cards import names, split_name
 from covid_datasets.catalog.layout import readable
+from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.catalog.templates import is_template, summary
 from covid_datasets.extras import EXTRAS
 from covid_datasets.fetch.asset import HASHES

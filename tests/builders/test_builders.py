@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from covid_datasets.catalog.cards import catalog_folder, load_card
+from covid_datasets.catalog.cards import load_card
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.manifest import read_manifest
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.errors import ColumnMissingError, IncompleteSourceError

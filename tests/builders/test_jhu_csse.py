@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from covid_datasets import build_dataset, catalogs, load_dataset, make_mirror, verify
-from covid_datasets.catalog.cards import catalog_folder, load_card
+from covid_datasets.catalog.cards import load_card
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.cli import main
 from covid_datasets.errors import (
     ColumnMissingError,

@@ -16,7 +16,7 @@ import pytest
 from covid_datasets.builders import mosmed
 
 from covid_datasets import build_dataset, check, load_dataset, verify
-from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.manifest import read_manifest
 from covid_datasets.errors import ColumnMissingError, DamagedFileError, IncompleteSourceError
 from covid_datasets.load.rows import decode_array

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from covid_datasets.catalog.cards import catalog_folder, load_card
+from covid_datasets.catalog.cards import load_card
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.listing import read_listing
 from covid_datasets.catalog.manifest import read_manifest
 from covid_datasets.catalog.published import read_identities

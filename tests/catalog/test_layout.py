@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covid_datasets.catalog.card import Pattern, Resource
 from covid_datasets.catalog.layout import absent, is_litter, matches, problem_of, readable
+from covid_datasets.catalog.resource import Pattern, Resource
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.raw.local import Local, mount_local
 from covid_datasets.raw.survey import Survey, survey

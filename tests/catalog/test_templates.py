@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog.card import Copy, Resource
 from covid_datasets.catalog.cards import choose, read_card
+from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.catalog.templates import read_members, summary
 from covid_datasets.errors import CatalogError, ChangedUpstreamError
 from covid_datasets.raw.kinds import check_card

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog.card import Resource
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.catalog.templates import Member, expand, read_members
 from covid_datasets.contribute.downloads import main, write_downloads
 from covid_datasets.errors import CatalogError

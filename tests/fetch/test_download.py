@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog.card import Access, Card, Copy, Licence, Patients, Resource, Version
+from covid_datasets.catalog.card import Access, Card, Licence, Patients, Version
+from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.errors import (
     CacheError,
     ChangedUpstreamError,

@@ -17,12 +17,14 @@ from covid_datasets.measure.image import Measured
 from covid_datasets.prepare.columnar import record_batch
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.prepare.rows import stored_row
-from covid_datasets.schema import CLINICAL, COLUMNS, MASKS, VOCABULARIES, File, Record
+from covid_datasets.schema import COLUMNS, File, Record
+from covid_datasets.vocabulary import CLINICAL, MASKS, VOCABULARIES
 from tests.tiny import CARD, installed
 
 OPEN = CARD + "\n[versions.1]\nresources = []\n"
 BUILDER = """
-from covid_datasets.schema import CLINICAL, MASKS, Box, Made, Record
+from covid_datasets.schema import Box, Made, Record
+from covid_datasets.vocabulary import CLINICAL, MASKS
 from covid_datasets.builders.phantom import picture
 
 def made(name, layer="image"):

@@ -102,7 +102,7 @@ def test_a_listed_file_that_is_not_there_is_told(raw: RawTree) -> None:
         ({"sex": "m"}, "sex: expected F, M or None, found 'm'"),
         ({"age": 130.0}, "age: expected 0 to 120 years or None, found 130.0"),
         ({"masks": {"liver": File("x")}}, "masks: expected lung, infection, left_lung, right_lung, ground_glass, "),
-        ({"clinical": {"mood": 1.0}}, "clinical: expected names of schema.CLINICAL, found ['mood']"),
+        ({"clinical": {"mood": 1.0}}, "clinical: expected names of vocabulary.CLINICAL, found ['mood']"),
         ({"clinical": {"temperature_c": 101.3}}, "clinical.temperature_c: expected a number from 30 to 45 or None"),
         ({"clinical": {"in_icu": 1}}, "clinical.in_icu: expected true, false or None, found 1"),
         ({"clinical": {"height_cm": float("nan")}}, "clinical.height_cm: expected a number from 30 to 250 or None"),

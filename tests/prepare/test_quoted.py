@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog.cards import catalog_folder, load_card, read_card
+from covid_datasets.catalog.cards import load_card, read_card
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.errors import CatalogError
 from covid_datasets.load.selection import select
 from covid_datasets.prepare.engine import build_dataset

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from covid_datasets.errors import DamagedFileError, NotThereError, UnsafeArchiveError
 from covid_datasets.raw import guards, handles
-from covid_datasets.raw.archives import Archive, Location, is_archive, open_archive
+from covid_datasets.raw.archive import Archive
+from covid_datasets.raw.archives import Location, is_archive, open_archive
 from tests.tiny import at_most_a_clear_error
 
 FILES = {"a.txt": b"first", "folder/b.bin": bytes(range(256)) * 40, "folder/deep/c%20d.txt": b"", "ü.txt": b"umlaut"}

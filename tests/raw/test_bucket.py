@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from covid_datasets.catalog import listing
-from covid_datasets.catalog.card import Copy, Resource, Version
+from covid_datasets.catalog.card import Version
 from covid_datasets.catalog.cards import load_card
 from covid_datasets.catalog.listing import read_listing
+from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.contribute.listing import write_listing
 from covid_datasets.errors import (
     CatalogError,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import covid_datasets
-from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.cli import main
 from covid_datasets.errors import AccessRequired, DamagedFileError, NotThereError, UnknownVersionError
 from tests.raw.test_archives import tar_of, zip_of

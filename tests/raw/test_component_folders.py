@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog.card import Copy, Pattern, Resource
 from covid_datasets.catalog.cards import choose, read_card
+from covid_datasets.catalog.resource import Copy, Pattern, Resource
 from covid_datasets.errors import CatalogError, IncompleteSourceError
 from covid_datasets.prepare.completeness import check_complete
 from covid_datasets.prepare.components import Share, Tally

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covid_datasets.catalog.card import Copy, Pattern, Resource
 from covid_datasets.catalog.cards import choose
 from covid_datasets.catalog.layout import canonical, matches, problem_of, respelled
+from covid_datasets.catalog.resource import Copy, Pattern, Resource
 from covid_datasets.errors import IncompleteSourceError
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.raw.check import check

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog.card import Copy, Resource
 from covid_datasets.catalog.cards import load_card, names
+from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.errors import CatalogError
 from covid_datasets.raw import kinds
 from covid_datasets.raw.kinds import OF_SOME_KINDS, Kind, by_kind, check_card, kind_of, known

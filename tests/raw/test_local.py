@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog.card import Copy
 from covid_datasets.catalog.cards import choose
+from covid_datasets.catalog.resource import Copy
 from covid_datasets.errors import DamagedFileError, IncompleteSourceError, NotThereError, UnsafeArchiveError
 from covid_datasets.raw.obtain import Obtained, obtain
 from covid_datasets.raw.places import archive_names

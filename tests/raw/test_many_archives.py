@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog.card import Copy, Pattern, Resource
+from covid_datasets.catalog.resource import Copy, Pattern, Resource
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.raw import archives, handles
+from covid_datasets.raw.archive import Archive
 from covid_datasets.raw.archives import open_archive
 from covid_datasets.raw.folders import Folder
 from covid_datasets.raw.local import mount_local
@@ -41,7 +42,7 @@ def listed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     list_ = archives._list
 
-    def counted(source: handles.Source, shown: str) -> archives.Archive:
+    def counted(source: handles.Source, shown: str) -> Archive:
         found.append(shown)
         return list_(source, shown)
 

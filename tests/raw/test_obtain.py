@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog.cards import catalog_folder, choose
+from covid_datasets.catalog.cards import choose
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.errors import (
     AccessRequired,
     ChangedUpstreamError,

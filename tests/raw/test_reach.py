@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets.catalog.cards import catalog_folder, choose
+from covid_datasets.catalog.cards import choose
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.errors import AccessRequired, MissingUpstreamError, OfflineError, RefusedError
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.raw.check import check

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.manifest import Identity, read_manifest
 from covid_datasets.errors import CatalogError, DamagedFileError, NotThereError
 from covid_datasets.raw.kinds.archive import ManifestMount

@@ -13,11 +13,12 @@ from pathlib import Path
 import openpyxl
 
 from covid_datasets.catalog import layout
-from covid_datasets.catalog.card import Pattern
-from covid_datasets.catalog.cards import catalog_folder, read_card
+from covid_datasets.catalog.cards import read_card
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.listing import read_listing
 from covid_datasets.catalog.manifest import read_manifest
 from covid_datasets.catalog.published import published_splits, read_identities
+from covid_datasets.catalog.resource import Pattern
 from covid_datasets.raw.archives import open_archive
 from covid_datasets.raw.bucket import parse_page
 from covid_datasets.raw.kinds import check_card
@@ -27,7 +28,7 @@ from covid_datasets.read.cells import Cells
 from covid_datasets.read.notes import read_note
 from covid_datasets.read.rows import read_splits, rows_by
 from covid_datasets.read.tables import read_csv, read_xlsx
-from covid_datasets.schema import CLINICAL
+from covid_datasets.vocabulary import CLINICAL
 from tests.mutate import Way, raw_errors_of
 from tests.raw.test_archives import tar_of, zip_of
 from tests.raws import Files

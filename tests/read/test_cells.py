@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from covid_datasets.read.cells import Cells, Columns, count, fips, number, time, whole
-from covid_datasets.schema import CLINICAL
+from covid_datasets.vocabulary import CLINICAL
 
 READERS = {
     "text": lambda cells: cells.text("x"),

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covid_datasets import audit, load_dataset, load_splits, propose_splits
-from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.published import SPLITS, SPLITS_VERSION, published_splits
 from covid_datasets.contribute.publish import as_csv, place_groups
 from covid_datasets.errors import UnknownVersionError

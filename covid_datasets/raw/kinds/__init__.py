@@ -12,8 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol, cast
 
-from covid_datasets.catalog.card import Card, Resource
-from covid_datasets.catalog.cards import catalog_folder
+from covid_datasets.catalog.card import Card
+from covid_datasets.catalog.folder import catalog_folder
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.catalog.templates import expand
 from covid_datasets.errors import CatalogError
 from covid_datasets.fetch.hosts import problem_of

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from covid_datasets.catalog.card import Copy, Resource
 from covid_datasets.catalog.layout import absent, readable
 from covid_datasets.catalog.manifest import Identity, read_manifest
+from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.fetch.download import Download
 from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.raw import downloads

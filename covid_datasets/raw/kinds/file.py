@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
-from covid_datasets.catalog.card import Copy, Resource
 from covid_datasets.catalog.manifest import Identity
+from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.fetch.download import Download
 from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.raw import downloads

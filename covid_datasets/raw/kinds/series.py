@@ -14,9 +14,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
-from covid_datasets.catalog.card import Resource
 from covid_datasets.catalog.listing import COLUMNS, Series, by_folder, chosen, difference, is_dicom
 from covid_datasets.catalog.manifest import Identity
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.disk import check_space
 from covid_datasets.errors import ChangedUpstreamError, CovidDatasetsError, DamagedFileError, MissingUpstreamError
 from covid_datasets.extras import need

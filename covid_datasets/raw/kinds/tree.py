@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from covid_datasets.catalog.card import Resource
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.errors import UsageError
 from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.raw.mirror import Mirror, Mirrored
