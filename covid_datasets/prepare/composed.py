@@ -68,7 +68,7 @@ def components_of(card: Card) -> list[Card]:
     """List a source and all that it is composed of, whatever they are composed of in turn.
 
     >>> [card.id for card in components_of(load_card("covidx"))]
-    ['cohen', 'covidx']
+    ['actualmed', 'cohen', 'covidx', 'figure1']
     """
     found: dict[str, Card] = {}
     waiting = [card]
