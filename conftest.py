@@ -22,6 +22,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("KAGGLE_CONFIG_DIR", str(tmp_path / "home"))
     monkeypatch.setenv("COVID_DATASETS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("COVID_DATASETS_BUILDERS", raising=False)
     monkeypatch.delenv("COVID_DATASETS_MIRROR", raising=False)
     monkeypatch.delenv("COVID_DATASETS_OFFLINE", raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "huggingface"))
