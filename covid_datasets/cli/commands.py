@@ -257,7 +257,11 @@ def run_cache(arguments: Namespace) -> int:
         else:
             print(f"{amount(freed)} {'would be freed' if arguments.dry_run else 'freed'}")
         return 0
-    entries = [entry for entry in api.cache_contents(arguments.cache_dir) if arguments.id in (None, entry.name)]
+    entries = [
+        entry
+        for entry in api.cache_contents(arguments.cache_dir)
+        if arguments.id in (None, entry.name, entry.name.partition("@")[0])
+    ]
     if arguments.json:
         print_json(entries)
         return 0

@@ -372,6 +372,7 @@ def test_cache(cache: str, capsys: Capture) -> None:
     assert (entry["kind"], entry["name"]) == ("build", "phantom@1")
     assert entry["bytes"] > 0
     assert answer(capsys, "cache", "covid_ct", "--cache-dir", cache) == []
+    assert answer(capsys, "cache", "phantom", "--cache-dir", cache) == [entry]
     would = answer(capsys, "cache", "--clean", "prepared", "--dry-run", "--cache-dir", cache)
     assert would == {"bytes": entry["bytes"], "removed": False}
 
