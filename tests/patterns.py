@@ -162,7 +162,7 @@ def apply(pattern: re.Pattern[Any], method: str, text: str) -> None:
 
 def bounded() -> Iterator[tuple[str, str, Callable[[str], object]]]:
     """List what meets foreign text with a pattern that a card or a caller gives: a name, the pattern, the function."""
-    from covid_datasets.builders.covidx import _FACTS, _fits
+    from covid_datasets.builders.covidx import _FACTS, LONGEST_NAME
 
     from covid_datasets.catalog import layout
     from covid_datasets.catalog.cards import load_card, names
@@ -181,8 +181,10 @@ def bounded() -> Iterator[tuple[str, str, Callable[[str], object]]]:
             yield f"{name}: {glob}", plain, partial(layout.canonical, glob=glob)
     for glob in ("*-*-*-*-*-*-*-*.png", "{case}_{case}_*_*_*/*_(a|b)_*.jpg"):
         yield f"glob {glob}", layout._compiled(glob).pattern, partial(layout.matches, globs=[glob])
-    for form in [*_FACTS["unsaid"].values(), *_FACTS["names"].values()]:
-        yield f"covidx: {form}", form, partial(_fits, form)
+    for fact in ("unsaid", "names", "flagged", "respelt"):
+        for form in [*_FACTS[fact]] if fact == "respelt" else _FACTS[fact].values():
+            # No longer name comes out of a list: see `read_list`.
+            yield f"covidx: {form}", form, lambda text, form=form: re.fullmatch(form, text[:LONGEST_NAME])  # type: ignore[misc]
     for scheme in hosts.HOSTS:
         module = sys.modules[f"covid_datasets.fetch.hosts.{scheme}"]
         if pattern := getattr(module, "_PATTERN", ""):

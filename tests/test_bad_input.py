@@ -25,6 +25,7 @@ from covid_datasets.errors import (
     InvalidRecordError,
     UnsafeArchiveError,
 )
+from covid_datasets.harmless import code, markdown
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.prepare.result import Built
 from covid_datasets.splits.index import Index
@@ -60,7 +61,7 @@ def told(built: Built, kind: str) -> dict[str, str]:
     """What the manifest says of one kind, by where; the report for people must say the same."""
     found = {notice["where"]: notice["what"] for notice in built.manifest()["notices"] if notice["kind"] == kind}
     report = built.report()
-    assert all(f"- `{where}`: {what}" in report for where, what in found.items())
+    assert all(f"- {code(where)}: {markdown(what)}" in report for where, what in found.items())
     assert not found or f": {kind} (" in report
     return found
 

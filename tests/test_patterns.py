@@ -19,7 +19,9 @@ BOUNDED = {
     "covid_datasets/prepare/quoted.py:patient_of",  # addresses on cards: only URLs of 2,048 characters
     "covid_datasets/fetch/host.py:parsed",  # names of files on hosts: 2,048 characters
     "covid_datasets/read/cases.py:read_cases",  # folders of cases: 1,024 characters
-    "builders/covidx.py:_fits",  # forms of file names on the card: 255 characters
+    "builders/covidx.py:read_list",  # forms of file names on the card: 255 characters
+    "builders/covidx.py:_place",  # the same, of names that `read_list` let through
+    "builders/covidx.py:_record",  # the same
 }
 PLAIN = {
     "covid_datasets/catalog/checks.py:_check_address",  # compiled only, to see whether it is one

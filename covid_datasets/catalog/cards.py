@@ -95,7 +95,7 @@ def id_of(name: Name) -> str:
     >>> id_of("cohen@2020-06-22"), id_of("/data/ward")
     ('cohen', 'own.ward')
     """
-    return _of_path(name).id if is_path(name) else split_name(os.fspath(name))[0]
+    return _of_path(name).id if is_path(name) else split_name(_need_text(name))[0]
 
 
 def info(name: Name) -> Card:
@@ -104,7 +104,7 @@ def info(name: Name) -> Card:
     >>> info("cohen").licence.per_image
     True
     """
-    return load_card(name if is_path(name) else split_name(os.fspath(name))[0])
+    return load_card(name if is_path(name) else split_name(_need_text(name))[0])
 
 
 def readable_cards() -> tuple[list[Card], dict[str, CatalogError]]:
@@ -147,7 +147,7 @@ def canonical(name: Name) -> Name:
     """
     if is_path(name):
         return name
-    name = os.fspath(name)
+    name = _need_text(name)
     identifier, version = split_name(name)
     same_as = load_card(identifier).same_as
     if not same_as:

@@ -11,7 +11,6 @@ import numpy as np
 import xxhash
 from PIL import Image
 
-from covid_datasets.errors import without_addresses
 from covid_datasets.measure.quality import grade, reasons_against
 from covid_datasets.read.bounds import MAX_PIXELS, MAX_WEBP_PIXELS
 from covid_datasets.read.encode import is_hounsfield
@@ -132,7 +131,7 @@ def decode(data: bytes) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise UndecodableError(str(error)) from error
     except Exception as error:  # Pillow lets through whatever its parsers of headers raise
-        why = without_addresses(str(error))
+        why = str(error).partition(" <")[0]  # behind it stands an object, and where in memory it was
         raise UndecodableError(f"not a whole image: {why}; {len(data):,} bytes beginning {data[:8]!r}") from error
     return image
 

@@ -40,7 +40,9 @@ MASK = "masks/study_0255_mask.nii.gz"
 def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Leave the manifest away: phantoms are not the publisher's volumes."""
     text = (catalog_folder() / "mosmed.toml").read_text(encoding="utf-8")
-    with installed(tmp_path / "package", monkeypatch, {"mosmed": text.replace(PINNED, "")}):
+    volume = 'what = "a volume"'
+    unpinned = text.replace(PINNED, "").replace(volume, f"{volume}, required = true")  # what the manifest said
+    with installed(tmp_path / "package", monkeypatch, {"mosmed": unpinned}):
         yield text
 
 
