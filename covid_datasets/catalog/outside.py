@@ -47,7 +47,7 @@ class Outside:
 def of_file(path: str | os.PathLike[str]) -> Outside:
     """Take a builder by its path; its card is the TOML file of the same name beside it.
 
-    >>> of_file("/work/my_ward.py").id
+    >>> of_file("/home/me/my_ward.py").id
     'my_ward'
     """
     return Outside(Path(path).stem, os.path.abspath(Path(path).expanduser()))
