@@ -31,7 +31,7 @@ def python(
     """Run code in a fresh interpreter."""
     command = [sys.executable, *options, "-c", code, *map(str, arguments)]
     return subprocess.run(
-        command, text=True, capture_output=True, env=os.environ | dict(environment), timeout=100, check=False
+        command, text=True, capture_output=True, env=os.environ | dict(environment), timeout=1000, check=False
     )
 
 
@@ -58,7 +58,7 @@ def with_mounts(script: str, **environment: str | Path) -> Finished:
     """Run a shell script that may mount; ``$PYTHON`` is this interpreter."""
     values = os.environ | {name: str(value) for name, value in environment.items()} | {"PYTHON": sys.executable}
     command = [*private_mounts(), "bash", "-euc", script]
-    return subprocess.run(command, text=True, capture_output=True, env=values, timeout=100, check=False)
+    return subprocess.run(command, text=True, capture_output=True, env=values, timeout=1000, check=False)
 
 
 class Serial(Executor):

@@ -83,14 +83,14 @@ def suspend_and_check(cache: Path, whole: Built, step: int, *, after: bool) -> N
         assert stopped is not None
         assert stopped.si_status == signal.SIGSTOP, f"step {step}: the build ended without it"
         second = fork(build, cache, answers[1])
-        second.join(60)
+        second.join(1000)
         assert second.exitcode == 0, f"step {step}: the second build: {second.exitcode}"
         found = find_build("phantom", "small", cache_dir=cache)
         assert digest_of(found) == digest_of(whole)
     finally:
         assert first.pid is not None
         os.kill(first.pid, signal.SIGCONT)
-    first.join(60)
+    first.join(1000)
     assert first.exitcode == 0, f"step {step}: the suspended build: {first.exitcode}"
     assert answers[0].get() == answers[1].get() == (str(found.path), whole.fingerprint)
     assert digest_of(find_build("phantom", "small", cache_dir=cache)) == digest_of(whole)

@@ -81,7 +81,7 @@ def test_a_large_piece_moves_the_bar_while_it_is_written(tmp_path: Path, monkeyp
     watched = Growth((Piece(0, "train", (), 100), Piece(1, "train", (), 50)), tmp_path, screen)
     monkeypatch.setattr(screen, "_show", lambda task: moved.set())
     with watched.watched():
-        assert moved.wait(60)
+        assert moved.wait(1000)
     assert (screen.done, screen.total) == (60, 150)
     written.write_bytes(bytes(400))  # more than planned
     watched.look()
@@ -148,7 +148,7 @@ def test_in_a_real_notebook(tmp_path: Path) -> None:
     pytest.importorskip("ipykernel")
     code = f"import covid_datasets\ncovid_datasets.build_dataset('phantom', 'small', cache_dir={str(tmp_path)!r}).rows"
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
-    nbclient.NotebookClient(notebook, timeout=100, kernel_name="python3").execute()
+    nbclient.NotebookClient(notebook, timeout=1000, kernel_name="python3").execute()
     texts = [output["data"]["text/plain"] for output in notebook.cells[0].outputs if "data" in output]
     assert len(texts) == 2
     assert texts[0].startswith("Building phantom: ")

@@ -110,10 +110,12 @@ class Config:
     A config that is a ``subset`` leaves samples of the source out on purpose, and does not name each of them.
     ``resources`` and ``columns`` are given where they are not those of the version and of the card.
     ``needs`` are the optional modules without which its files cannot be read.
+    ``max_voxels`` is how large a volume may be where the source is known to have larger ones than any file may hold.
     """
 
     summary: str
     needs: tuple[str, ...] = ()
+    max_voxels: int = 0
     subset: bool = False
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
     resources: tuple[str, ...] = ()

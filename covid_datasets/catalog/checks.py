@@ -45,6 +45,10 @@ def check_card(card: Card, path: Path) -> None:
     for name, config in card.configs.items():
         if lost := sorted(set(config.resources) - set(known)):
             raise CatalogError(f"{path}: key 'configs.{name}.resources': expected names of {known}, found {lost}")
+        if config.max_voxels < 0:
+            raise CatalogError(
+                f"{path}: key 'configs.{name}.max_voxels': expected a number of voxels, found {config.max_voxels}"
+            )
         if config.columns and not card.columns:
             raise CatalogError(
                 f"{path}: key 'configs.{name}.columns': expected in a table, whose card has [columns], found "

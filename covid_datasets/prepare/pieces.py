@@ -24,6 +24,7 @@ from covid_datasets.prepare.plan import Piece
 from covid_datasets.prepare.result import Verify
 from covid_datasets.prepare.rows import INDEX_SCHEMA, index_row, stored_row
 from covid_datasets.raw.tree import RawTree
+from covid_datasets.read.bounds import allowing
 from covid_datasets.read.encode import encode, extension
 from covid_datasets.schema import File, Notice, Part, Parts, Record
 
@@ -57,7 +58,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One piece of work, small enough to send to any process or machine; ``columns`` are those of a table."""
+    """One piece of work, small enough to send to any process or machine; ``columns`` are those of a table.
+
+    ``max_voxels`` is what the card allows a volume where that is more than any file may hold.
+    """
 
     dataset: str
     piece: Piece
@@ -65,6 +69,7 @@ class Task:
     verify: Verify
     columns: Mapping[str, str] = field(default_factory=dict)
     place: Place | None = None
+    max_voxels: int = 0
 
 
 def piece_folder(pieces: Path, number: int) -> Path:
@@ -130,6 +135,10 @@ def write_piece(task: Task) -> int:
 
 def piece_rows(task: Task) -> Iterator[Row | Notice]:
     """Yield each row of a piece with its index row; a notice for each that had to be dropped."""
+    return allowing(task.max_voxels, _rows(task))
+
+
+def _rows(task: Task) -> Iterator[Row | Notice]:
     for number, record in task.piece.rows:
         if isinstance(record.image, Parts):
             yield from part_rows(task, number * PARTS, record, record.image)

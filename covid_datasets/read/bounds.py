@@ -2,7 +2,7 @@
 
 No file of less than 10 MB may take more than 500 MB of memory or 10 seconds, whatever its header says. So each reader
 holds what a file claims against these bounds before it trusts a byte, and what a decoder raises becomes a
-`DamagedFileError` that says which file it was.
+`DamagedFileError` that says which file it was. The card of a source whose volumes are really larger raises their bound.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from math import prod
+from typing import TypeVar
 
 from covid_datasets.errors import CovidDatasetsError, DamagedFileError
+
+Item = TypeVar("Item")
 
 MAX_PIXELS = 50_000_000
 """Of a picture: the largest film of this field has 27 million; four bytes each while Pillow decodes it."""
@@ -43,6 +47,28 @@ MAX_TEXT = 256 << 20
 """Bytes of a JSON export of annotations; parsed, it takes several times as much."""
 MAX_TEXT_HEADER = 1 << 16
 """Bytes of a header that is text."""
+
+_raised: ContextVar[int] = ContextVar("raised", default=0)
+
+
+def allowing(voxels: int, items: Iterator[Item]) -> Iterator[Item]:
+    """Yield items, for each of which volumes of up to so many voxels may be read, however small their files are.
+
+    The bound is raised only while an item is made: between two of them the caller reads under its own.
+
+    >>> shape = (3000, 512, 512)
+    >>> next(allowing(10**9, (too_large(shape, 2, 40_000) for _ in range(1))))
+    ''
+    """
+    while True:
+        token = _raised.set(voxels)
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        finally:
+            _raised.reset(token)
+        yield item
 
 
 @contextmanager
@@ -79,11 +105,14 @@ def too_large(shape: Sequence[int], bytes_each: int, given: int, *, held: bool =
     >>> too_large((3000, 512, 512), 2, 40_000)
     '1,572,864,000 bytes of voxels out of 40,000; the limit is 201,326,592, or 24 times the file'
     """
-    total = prod(int(side) for side in shape) * bytes_each
+    voxels = prod(int(side) for side in shape)
+    total = voxels * bytes_each
     first, second = sorted(map(int, shape))[-2:]
     limit = HELD_BYTES if held else STREAMED_BYTES
     if total > MAX_VOLUME_BYTES:
         return f"{total:,} bytes of voxels; the limit is {MAX_VOLUME_BYTES:,}"
+    if voxels <= _raised.get():
+        return ""
     if first * second > MAX_SLICE_PIXELS:
         return f"slices of {first:,} by {second:,}; the limit is {MAX_SLICE_PIXELS:,} pixels"
     if total > max(limit, EXPANSION * given):

@@ -23,6 +23,7 @@ from covid_datasets.load.rows import decode_array
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.result import Built
 from covid_datasets.raw.tree import RawTree
+from covid_datasets.read import bounds
 from covid_datasets.read.nifti import read_volume
 from covid_datasets.schema import Notice, Record
 from tests.nifti import USUAL, nifti
@@ -108,6 +109,24 @@ def test_volumes_are_the_publishers_files(tree: Path) -> None:
     assert [name for name, row in rows.items() if row["volume_masks"]["infection"]] == [
         f"study_{number:04}" for number in source.MASKED
     ]
+
+
+@pytest.mark.parametrize("config", ["volumes", "slices"])
+def test_a_card_may_raise_the_bound_of_its_volumes(tree: Path, config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The volumes of the tree stand for ones that are too large for a file of any source."""
+    whole = len(stored(build(tree, config)))
+    for limit in ("HELD_BYTES", "STREAMED_BYTES", "EXPANSION"):
+        monkeypatch.setattr(bounds, limit, 0)
+    with pytest.raises(DamagedFileError, match="the limit is 0, or 0 times the file"):
+        read_volume((tree / MASKED).read_bytes(), MASKED)
+    with pytest.raises(IncompleteSourceError, match="the limit is 0, or 0 times the file"):
+        build(tree, config, allow_missing=False)
+    path = catalog_folder() / "mosmed.toml"
+    configs = path.read_text(encoding="utf-8").replace('needs = ["nibabel"]', f"max_voxels = {96 * 96 * 12}")
+    path.write_text(configs, encoding="utf-8")
+    assert len(stored(build(tree, config))) == whole
+    with pytest.raises(DamagedFileError, match="the limit is 0, or 0 times the file"):
+        read_volume((tree / MASKED).read_bytes(), MASKED)
 
 
 def test_no_grade_is_called_a_test_result(tree: Path) -> None:

@@ -45,7 +45,7 @@ def catches(pid: int, number: signal.Signals) -> bool:
 def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str]:
     """Signal the whole group, as a terminal does; return the exit code and what was said."""
     os.killpg(process.pid, number)
-    _, told = process.communicate(timeout=100)
+    _, told = process.communicate(timeout=1000)
     return process.returncode, told
 
 
@@ -54,7 +54,7 @@ def test_ten_of_ten_builds_end_with_one_line(number: signal.Signals, tmp_path: P
     """Moments are drawn from the whole length of a build: imports, workers, shards, the last rename, the answer."""
     build = ("build", "phantom", "--config", "small", "--num-proc", "2", "--cache-dir")
     began = time.monotonic()
-    start(*build, str(tmp_path / "whole")).communicate(timeout=100)
+    start(*build, str(tmp_path / "whole")).communicate(timeout=1000)
     length = time.monotonic() - began
     code, word = ENDS[number]
     moments, stopped = random.Random(number), 0
@@ -70,7 +70,7 @@ def test_ten_of_ten_builds_end_with_one_line(number: signal.Signals, tmp_path: P
         assert (found, told) == (code, f"{word}; the same command goes on where this one stopped\n")
         stopped += 1
     for each in (tmp_path / "stopped").iterdir():
-        assert start(*build, str(each)).wait(timeout=100) == 0
+        assert start(*build, str(each)).wait(timeout=1000) == 0
         assert find_build("phantom", "small", cache_dir=each).rows == 42
         # Who ends between its last two steps leaves its lock, which holds nobody up, and nothing else.
         assert [left for left in leftovers(each) if not left.endswith(".lock")] == []
