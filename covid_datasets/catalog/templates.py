@@ -41,7 +41,7 @@ def is_template(resource: Resource) -> bool:
 def expand(resource: Resource, folder: Path | None = None) -> tuple[Resource, ...]:
     """List the plain resources that a template stands for; ``folder`` is that of the listings.
 
-    >>> from covid_datasets.catalog.card import Copy, Resource
+    >>> from covid_datasets.catalog.resource import Copy, Resource
     >>> copies = (Copy(url="https://example.org/CT-{number:02}.zip"),)
     >>> numbered = Resource(name="ct", kind="archive", copies=copies, numbers=(9, 10))
     >>> [(each.name, each.copies[0].url) for each in expand(numbered)]
