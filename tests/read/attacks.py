@@ -7,6 +7,7 @@ import io
 import json
 import os
 import struct
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -178,13 +179,14 @@ def measured(read: Reader, data: bytes) -> dict[str, object]:
             outcome = f"raw {type(error).__name__}: {error}"
         with open("/proc/self/status", encoding="utf-8") as status:
             peak = int(status.read().partition("VmHWM:")[2].split()[0]) // 1024
-        os.write(send, json.dumps({"outcome": outcome[:300], "megabytes": peak}).encode())
+        told_of = {"outcome": outcome[:300], "megabytes": peak, "seconds": round(time.process_time(), 2)}
+        os.write(send, json.dumps(told_of).encode())
         os._exit(0)
     os.close(send)
     with os.fdopen(receive, "rb") as pipe:
         told = pipe.read()
     os.waitpid(child, 0)
-    return dict(json.loads(told)) if told else {"outcome": "died", "megabytes": 0}
+    return dict(json.loads(told)) if told else {"outcome": "died", "megabytes": 0, "seconds": 0.0}
 
 
 def main() -> None:
