@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,8 @@ def examples(folder: str) -> set[str]:
 
 def test_every_example_is_run(collected: set[str]) -> None:
     """A folder called ``build`` or ``dist`` would be skipped by pytest and by many other tools, without a word."""
-    assert examples("covid_datasets") - collected == set()
+    without = set() if find_spec("torch") else {"covid_datasets/load/collate.py"}
+    assert examples("covid_datasets") - collected == without
     assert len(examples("covid_datasets")) > 30
 
 
