@@ -72,7 +72,7 @@ class RawFiles(RawReader, Protocol):
         """The options of the config, from the card."""
         ...
 
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> Mapping[str, int]:
         """List every file that is here, with its size."""
         ...
 

@@ -9,6 +9,7 @@ import hashlib
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -125,7 +126,7 @@ def full_patient_id(dataset: str, record: Record) -> str | None:
 def planned_splits(dataset: str, records: Sequence[Record]) -> list[str]:
     """Assign splits by what the metadata alone says; pixels may later join groups."""
     patients = [full_patient_id(dataset, record) for record in records]
-    links = [*links_by_key("patient", patients), *links_by_ties([record.ties for record in records])]
+    links = chain(links_by_key("patient", patients), links_by_ties(record.ties for record in records))
     units = [patient or f"{dataset}/{record.sample_id}" for patient, record in zip(patients, records, strict=True)]
     return assign(components(len(records), links), units, published_splits(dataset))
 

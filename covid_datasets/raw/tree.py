@@ -7,9 +7,10 @@ import fnmatch
 import os
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO
 
 from covid_datasets.catalog.manifest import Identity
@@ -19,9 +20,12 @@ from covid_datasets.raw.mounts import Look, Mount, TreeMount
 
 FEW = 8
 """Mounts that are asked in turn where a file is; of more than these there is an index."""
-INDEXES = 4
-_indexes: OrderedDict[str, dict[str, int]] = OrderedDict()
-"""Path -> number of its mount, by the token of the tree: built once in a process, and inherited by those it forks."""
+KEPT = 4
+"""Trees of which a process remembers what it found in them; those that it forks inherit that."""
+_listings: OrderedDict[str, Mapping[str, int]] = OrderedDict()
+"""Path -> size, by the token of the tree."""
+_indexes: OrderedDict[str, Mapping[str, int]] = OrderedDict()
+"""Path -> number of its mount, by the token of the tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +50,12 @@ class RawTree:
         """Take a plain folder as the source's tree, with no questions asked."""
         return cls((TreeMount((str(Path(folder).absolute()),)),), version, config, dict(options or {}))
 
-    def sizes(self) -> dict[str, int]:
-        """List every file with its size; where two mounts hold one path, the first counts."""
-        found: dict[str, int] = {}
-        look = Look()
-        for mount in reversed(self.mounts):
-            found |= look.sizes(mount)
-        return found
+    def sizes(self) -> Mapping[str, int]:
+        """List every file with its size; where two mounts hold one path, the first counts.
+
+        Half a million files take seconds, so they are listed once: a file that comes later is not in this tree.
+        """
+        return _remembered(_listings, self.token, self._listing)
 
     def paths(self, pattern: str = "*") -> list[str]:
         """List the files whose path matches, sorted; ``*`` crosses folders."""
@@ -133,12 +136,14 @@ class RawTree:
         """Give the mounts that may hold a path: a few are asked in turn, of many an index knows which."""
         if len(self.mounts) <= FEW:
             return self.mounts
-        if self.token not in _indexes:
-            while len(_indexes) >= INDEXES:
-                _indexes.popitem(last=False)
-            _indexes[self.token] = self._index()
-        found = _indexes[self.token].get(path)
+        found = _remembered(_indexes, self.token, self._index).get(path)
         return () if found is None else (self.mounts[found],)
+
+    def _listing(self) -> dict[str, int]:
+        look, found = Look(), dict[str, int]()
+        for mount in reversed(self.mounts):
+            found |= look.sizes(mount)
+        return found
 
     def _index(self) -> dict[str, int]:
         """Tell which mount has each path that is here or expected; of several the first one that holds it."""
@@ -153,3 +158,13 @@ class RawTree:
     def _absent(self, path: str) -> NotThereError:
         places = ", ".join(" -> ".join(mount.location) for mount in self.mounts) or "nowhere"
         return NotThereError(f"{path}: expected in the raw files, found nothing; looked in {places}")
+
+
+def _remembered(
+    kept: OrderedDict[str, Mapping[str, int]], token: str, find: Callable[[], dict[str, int]]
+) -> Mapping[str, int]:
+    if token not in kept:
+        while len(kept) >= KEPT:
+            kept.popitem(last=False)
+        kept[token] = MappingProxyType(find())
+    return kept[token]

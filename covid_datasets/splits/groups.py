@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,25 +63,21 @@ def group_names(groups: Sequence[Hashable], units: Sequence[str]) -> list[str]:
     return [names[group] for group in groups]
 
 
-def links_by_key(kind: Kind, keys: Sequence[str | None]) -> list[Link]:
+def links_by_key(kind: Kind, keys: Iterable[str | None]) -> Iterator[Link]:
     """Link each row to the first row with the same key; ``None`` and empty keys link nothing."""
     first: dict[str, int] = {}
-    found = []
     for row, key in enumerate(keys):
         if key and first.setdefault(key, row) != row:
-            found.append(Link(kind, first[key], row, key))
-    return found
+            yield Link(kind, first[key], row, key)
 
 
-def links_by_ties(ties: Sequence[Sequence[str]]) -> list[Link]:
+def links_by_ties(ties: Iterable[Sequence[str]]) -> Iterator[Link]:
     """Link rows that share any tie."""
     first: dict[str, int] = {}
-    found = []
     for row, keys in enumerate(ties):
         for key in keys:
             if first.setdefault(key, row) != row:
-                found.append(Link("tie", first[key], row, key))
-    return found
+                yield Link("tie", first[key], row, key)
 
 
 def near_duplicates(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 from pathlib import Path
 
@@ -35,6 +36,22 @@ def test_a_folder_as_it_is(tmp_path: Path) -> None:
     assert raw.paths("images/*") == ["images/a", "images/deep/b"]
     assert (raw.has("list"), raw.has("images"), raw.has("../list")) == (True, False, False)
     assert (raw.read("images/a"), raw.size("images/a"), raw.options) == (b"22", 2, {"seed": 1})
+
+
+def test_a_tree_lists_its_files_once_however_often_it_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[str] = []
+    scan = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: looks.append(os.fspath(path)) or scan(path))
+    raw = RawTree.of_folder(tree(tmp_path, a__x=b"1", b__y=b"22"))
+    assert raw.paths("a/*") == ["a/x"]
+    assert dict(raw.sizes()) == {"a/x": 1, "b/y": 2}
+    assert len(looks) == 3
+    tree(tmp_path, a__later=b"")
+    assert raw.paths("a/*") == ["a/x"]
+    assert raw.has("a/later"), "a file that is asked for by name is looked for on the disk"
+    assert RawTree.of_folder(tmp_path).paths("a/*") == ["a/later", "a/x"]
+    with pytest.raises(TypeError):
+        raw.sizes()["a/x"] = 2  # type: ignore[index]
 
 
 def test_what_is_absent_says_where_it_was_looked_for(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Whatever is in a file, a reader reads it or says what is wrong with it: never anything else.
 
-``python -m benchmarks.fuzz_readers`` goes on where this ends.
+``python -m benchmarks.fuzz`` goes on where this ends.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Whatever is in a table, a text, a catalog file or an archive, it is read or refused with an error of ours.
 
-``python -m benchmarks.fuzz_tables`` goes on where this ends.
+``python -m benchmarks.fuzz`` goes on where this ends.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ published = st.dictionaries(st.sampled_from([f"d/{number}" for number in range(1
 
 def grouped(patients: list[str], tie_every: int = 0) -> list[int]:
     """Group rows by patient, and patients by a key that some share."""
-    links = links_by_key("patient", patients)
+    links = [*links_by_key("patient", patients)]
     if tie_every:
         links += links_by_key("tie", [str(int(patient[2:]) % tie_every) for patient in patients])
     return components(len(patients), links)
