@@ -74,6 +74,18 @@ def test_builders_import_what_is_made_for_them() -> None:
         assert rooms <= BUILDERS_IMPORT, f"{path} imports {sorted(rooms - BUILDERS_IMPORT)}"
 
 
+def test_functions_take_few_parameters() -> None:
+    """Eight at most; what is handed on by more belongs into one value, as `Transfer` and `Choice` are."""
+    many = {
+        f"{module_of(path)}.{node.name}"
+        for path in (*MODULES, *(ROOT / "builders").glob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if len([*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]) > 8
+    }
+    assert many == {"covid_datasets.load.dataset.load_dataset", "covid_datasets.prepare.engine.build_dataset"}
+
+
 @pytest.fixture(scope="module")
 def collected() -> set[str]:
     """Collect as `make test` does, in a process of its own."""
