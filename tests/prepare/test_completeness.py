@@ -46,3 +46,27 @@ def test_no_code_compares_the_words_of_a_notice() -> None:
         if isinstance(side.value, ast.Name) and side.value.id in ("notice", "note", "told", "lost")
     ]
     assert {place.partition(":")[0] for place in found} <= {"prepare/report.py"}
+
+
+GONE = ("missing file", "damaged file", "undecodable (poor)")
+
+
+def test_a_sample_that_is_gone_or_damaged_is_lost_wherever_that_is_told() -> None:
+    wrong, seen = [], 0
+    for path in (*HOUSE.rglob("*.py"), *(HOUSE.parent / "builders").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) != "Notice" or len(node.args) < 3:
+                continue
+            if ast.unparse(node.args[0]) in map(repr, GONE):
+                seen += 1
+                if "lost" not in {keyword.arg for keyword in node.keywords}:
+                    wrong.append(f"{path.name}:{node.lineno}")
+    assert wrong == []
+    assert seen > 8, "the kinds have other names now"
+
+
+def test_the_skeletons_that_contributors_begin_with_say_so_too() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in HOUSE.rglob("*.py.txt")]
+    told = [line for text in texts for line in text.splitlines() if any(f'Notice("{kind}"' in line for kind in GONE)]
+    assert told
+    assert [line for line in told if "lost=True" not in line] == []
