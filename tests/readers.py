@@ -14,33 +14,50 @@ import hashlib
 import io
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from PIL import Image
+from pydicom.dataset import Dataset
 
 from covid_datasets.measure.image import measure
 from covid_datasets.measure.video import measure_video
 from covid_datasets.measure.volume import measure_volume
+from covid_datasets.phantoms.chest import draw, picture
 from covid_datasets.prepare.inputs import FORMAT
-from covid_datasets.read.cells import count, day, number, time, whole
+from covid_datasets.raw.tree import RawTree
+from covid_datasets.read.bounds import allowing
+from covid_datasets.read.cases import read_cases
+from covid_datasets.read.cells import Cells, Columns, count, day, fips, number, time, whole
+from covid_datasets.read.coco import read_coco
+from covid_datasets.read.darwin import read_darwin
 from covid_datasets.read.dicom import read_header, read_hounsfield
-from covid_datasets.read.encode import decode_deep, encode
-from covid_datasets.read.masks import read_mask
+from covid_datasets.read.encode import decode_deep, encode, extension
+from covid_datasets.read.film import FilmForm, film
+from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
+from covid_datasets.read.masks import check_mask, read_mask
 from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.nifti import read_header as read_nifti_header
 from covid_datasets.read.notes import read_note
+from covid_datasets.read.parts import records_of_part
 from covid_datasets.read.polygons import Polygon, fill
+from covid_datasets.read.rows import contradictions, count_by_folder, ids_of_one, not_in, read_splits, rows_by
+from covid_datasets.read.scores import read_scores
 from covid_datasets.read.series import Wanted, series_parts
 from covid_datasets.read.slices import axial_slices
 from covid_datasets.read.tables import read_csv, read_xlsx
 from covid_datasets.read.video import frames, pixels, sample
-from covid_datasets.schema import Notice
-from tests.dicom import ct, jpeg_lossless
+from covid_datasets.read.volumes import read_header as read_volume_header
+from covid_datasets.read.wide import falls, read_places
+from covid_datasets.schema import File, Notice, RawFiles, Record
+from tests.dicom import ct, jpeg_lossless, radiograph
 from tests.nifti import nifti
 from tests.raws import Files
+from tests.read.test_metaimage import mha
 
 FILES = Path(__file__).parent / "prepare" / "read"
 STORED = Path(__file__).parent / "prepare" / "readers.digest"
@@ -48,6 +65,8 @@ STORED = Path(__file__).parent / "prepare" / "readers.digest"
 
 def plain(value: Any) -> Any:
     """Turn a value into what has one text on every machine."""
+    if isinstance(value, Notice):  # told in words, which may be put better; what it is about may not change
+        return [value.where, value.dropped, value.lost, value.count]
     if isinstance(value, np.ndarray):
         return [str(value.dtype), value.shape, hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()]
     if is_dataclass(value) and not isinstance(value, type):
@@ -118,12 +137,11 @@ def volumes() -> Any:
     }
     raw = Files(files)
     names = [name for name in files if name != "mask.nii.gz"]
-    found = [plain(part) for name in names for part in axial_slices(raw, name, (("lung", "mask.nii.gz"),))]
-    # A notice is told in words, which may be put better; what it is about may not change.
-    told = [item for item in found if "dropped" not in item]
+    found = [part for name in names for part in axial_slices(raw, name, (("lung", "mask.nii.gz"),))]
+    parts = [part for part in found if not isinstance(part, Notice)]
     measured = [measure_volume(files[name], "0", name) for name in ("plain.nii", "packed.nii.gz")]
     return [
-        told,
+        parts,
         read_mask(files["mask.nii.gz"], "mask").voxels,
         read_nifti_header(files["oblique.nii"], "x"),
         measured,
@@ -143,6 +161,57 @@ def dicom() -> Any:
         {name: read_hounsfield(data, name) for name, data in files.items()},
         header,
     ]
+
+
+def films() -> Any:
+    values = np.arange(70 * 90, dtype=np.uint16).reshape(70, 90) % 4096
+    twelve: dict[str, Any] = {"BitsStored": 12, "HighBit": 11}
+    window = {"WindowCenter": 2000, "WindowWidth": 1500, "RescaleSlope": 2, "RescaleIntercept": -100}
+    table = Dataset()
+    table.add_new("LUTDescriptor", "US", [3, 10, 10])
+    table.add_new("LUTData", "US", [0, 100, 1023])
+    files = Files(
+        {
+            "plain.dcm": radiograph(values, **twelve),
+            "window.dcm": radiograph(values, **twelve, **window, PatientAge="006M"),
+            "table.dcm": radiograph(values, **twelve, VOILUTSequence=[table]),
+            "white.dcm": radiograph(values, **twelve, PhotometricInterpretation="MONOCHROME1", ViewPosition="LL"),
+            "signed.dcm": radiograph(values, **twelve, PixelRepresentation=1),
+            "flat.dcm": radiograph(values.astype(np.uint8), BurnedInAnnotation="YES"),
+        }
+    )
+    return [list(film(files, path, FilmForm(shown=shown))) for path in files for shown in (False, True)]
+
+
+def metaimages() -> Any:
+    values = (np.arange(3 * 6 * 5, dtype=np.int16).reshape(3, 6, 5) * 20 - 1000).astype(np.int16)
+    data = mha(values, packed=False)
+    header, voxels = data[: -values.nbytes].replace(b"= LOCAL", b"= a.raw"), data[-values.nbytes :]
+    mask = mha((values > 0).astype(np.uint8) * 2)
+    files = Files({"a.mha": mha(values), "a.mhd": header, "a.raw": voxels, "m.mha": mask, "m.nii": nifti(values % 3)})
+    made = (volume_as_nifti("a.mha"), volume_mask("m.mha", (2,)), volume_mask("m.nii", (1,)))
+    return [
+        [list(allowing(10**6, axial_slices(files, path, (("lung", "m.mha", (2,)),)))) for path in ("a.mha", "a.mhd")],
+        [each.read(files) for each in made],
+        read_volume_header(data, "a.mha"),
+        list(check_mask(files["a.mha"], "a.mha", mask, "m.mha")),
+    ]
+
+
+def masks() -> Any:
+    labels = np.array([[0, 1, 2, 127], [3, 1, 0, 255]], np.uint8)
+    colours = np.zeros((2, 3, 3), np.uint8)
+    colours[0, 1], colours[1, 2] = (187, 73, 73), (0, 0, 9)
+    files = Files({"labels.png": encode(labels), "colours.png": encode(colours)})
+    found = [
+        picture_mask(MaskFile("labels.png")),
+        picture_mask(MaskFile("labels.png", (1, 2), (127,)), empty="unknown"),
+        picture_mask(MaskFile("labels.png", (3,)), size=(4, 8), fit="nearest"),
+        picture_mask(MaskFile("colours.png")),
+        picture_mask(MaskFile("colours.png", ((187, 73, 73),), corner=(2, 1)), size=(4, 8)),
+    ]
+    shown = [np.asarray(Image.open(io.BytesIO(made.read(files)))) for made in found]
+    return [shown, other_size((3, 3), files["labels.png"], "labels.png"), [extension(each) for each in shown]]
 
 
 def outlines() -> Any:
@@ -165,6 +234,103 @@ def exports() -> Any:
     table = {"labelGroups": [{"name": "readers", "labels": [label]}], "datasets": [{"annotations": found}]}
     read = read_annotations(json.dumps(table), "a.json", ["Infection"])
     return [read.outlines, read.images, read.studies]
+
+
+def drawings() -> Any:
+    ring, hole = [(1, 2), (4, 2), (4, 5), (1, 5)], [(2, 3), (3, 3), (3, 4), (2, 4)]
+    as_tables = [[{"x": x, "y": y} for x, y in each] for each in (ring, hole)]
+    darwin = {
+        "image": {"width": 9, "height": 8, "filename": "1.jpg", "original_filename": "a.jpg"},
+        "annotations": [
+            {"name": "Lung", "polygon": {"path": as_tables[0]}},
+            {"name": "Lung", "complex_polygon": {"path": as_tables}},
+            {"name": "Mark", "bounding_box": {"x": 1, "y": 2, "w": 3, "h": 4}},
+            {"name": "View/PA", "tag": {}},
+            {"name": "Line", "line": {}},
+        ],
+    }
+    flat = [number for point in ring for number in point]
+    coco = {
+        "images": [{"id": 1, "file_name": "a.png", "height": 8, "width": 9}],
+        "categories": [{"id": 0, "name": "Lung"}],
+        "annotations": [
+            {"image_id": 1, "category_id": 0, "bbox": [1, 2, 3, 3], "segmentation": [flat]},
+            {"image_id": 1, "category_id": 7},
+        ],
+    }
+    one, several = read_darwin(json.dumps(darwin), "a.json"), read_coco(json.dumps(coco), "c.json")
+    return [one, several, fill(one.outlines[1:], (8, 9))[0]]
+
+
+def rows() -> Any:
+    cells = (
+        {"id": "1", "sex": "f", "age": "60", "t": "37.5", "days": "-3", "finding": "COVID-19", "place": "Wuhan, China"},
+        {"id": "1", "sex": "m", "age": "230", "t": "375", "days": "1.5", "finding": "no such", "place": "Italy"},
+        {"id": "2", "sex": "?", "age": "1e1", "t": "", "days": "", "finding": "", "place": ""},
+        {"id": "", "sex": "f"},
+    )
+    ages = ("120", "120.5", "-1", "7.5")
+    dates = ("2020-03-31", "March 2020", "3/7/20", "2031", "31 Feb 2020", "10.1186/x", "https://doi.org/10.1186/cc5668")
+    found: list[Any] = []
+    for row in (*cells, *({"age": text} for text in ages), *({"date": text} for text in dates)):
+        read = Cells(row, "a.png", unknown=("?",))
+        read.doubt("odd", "told")
+        found += [
+            [read.text("place"), read.one_of("sex", {"f": "F", "m": "M"}), read.number("days", -2, 2)],
+            [read.days("days"), read.age("age"), read.clinical({"t": "temperature_c"}), read.finding("finding")],
+            [read.country("place"), read.doi("date"), read.date("date", month_first=True, latest="2020-12-31")],
+            [read.flags, read.notices],
+        ]
+    columns = Columns()
+    found.append([columns.counts(texts, "deaths") for texts in (["1", "2"], ["3", "", "3.0", "-1"])])
+    found.append([list(columns.notices("a.csv")), [fips(text) for text in ("60.0", "1001")]])
+    found.append(rows_by(cells, lambda row: row["id"], "a.csv", known={"1"}))
+    found.append(list(contradictions(cells, "id", "sex", "several sexes")))
+    found.append([list(not_in("a.csv", ["a", "b"], ["a"])), list(count_by_folder("odd", ["a/1", "b/2"], "are"))])
+    found.append(ids_of_one([{"285", "339"}, {"7"}, {"339", "340"}]))
+    return found
+
+
+def tables() -> Any:
+    wide = "Province,Country,1/22/20,1/23/2020\n,Italy,1,2\nHubei,China,5,\n"
+    text = {
+        "deaths.csv": wide,
+        "cases.csv": wide.replace("Hubei", "Anhui"),
+        "scores.csv": "file,Extent\n1.png,2.5\n2.png,9\n3.png,\n",
+        "train.txt": "a\nb\n",
+        "test.txt": "b\n\nc\n",
+        "case 007/case.txt": "Age: 78\nCough.\n",
+        "case 007/1.png": "x",
+        "case 8/case.txt": "nothing",
+        "part/list.csv": "x",
+        "part/films/1.png": "x",
+    }
+
+    def part(raw: RawFiles) -> Iterator[Record | Notice]:
+        for path in raw.paths("films/*"):
+            yield Record(sample_id="1", image=File(path), modality="CXR", patient="7", ties=("patient:8",))
+
+    with TemporaryDirectory() as folder:
+        for path, content in text.items():
+            (Path(folder) / path).parent.mkdir(exist_ok=True)
+            (Path(folder) / path).write_text(content, encoding="utf-8")
+        raw = RawTree.of_folder(Path(folder))
+        key, counts = ("Country", "Province"), {"deaths": "deaths.csv", "cases": "cases.csv"}
+        places, *other = read_places(raw, counts, key, told=key, required=key[:1], rename={})
+        return [
+            [list(places.items()), other, list(falls([1, 3, None, 2, 2]))],
+            read_scores(raw, "scores.csv", {"extent": ("Extent", 8.0)}, ("file",)),
+            read_splits(raw, {"train.txt": "train", "test.txt": "test"}, lambda _, name: f"{name}.png"),
+            list(read_cases(raw, "case ([0-9]+)", ("age",))),
+            list(records_of_part(part, raw, "part", "list.csv")),
+        ]
+
+
+def phantoms() -> Any:
+    layers = ("image", "lung", "infection")
+    made = [(modality, shifted, layer) for modality in ("CT", "CXR") for shifted in (False, True) for layer in layers]
+    pictures = [picture(Files(), 0, 1, 1, modality, 0, shifted, layer) for modality, shifted, layer in made]
+    return [pictures, [draw(0, patient, "age", 18, 92) for patient in range(9)]]
 
 
 def videos() -> Any:
@@ -195,8 +361,15 @@ CASES: dict[str, Callable[[], Any]] = {
     "notes": notes,
     "volumes": volumes,
     "dicom": dicom,
+    "films": films,
+    "metaimages": metaimages,
+    "masks": masks,
     "outlines": outlines,
     "exports": exports,
+    "drawings": drawings,
+    "rows": rows,
+    "tables": tables,
+    "phantoms": phantoms,
     "videos": videos,
     "pictures": pictures,
     "encoded": encoded,

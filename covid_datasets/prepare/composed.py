@@ -18,6 +18,8 @@ from covid_datasets.errors import BuildError, CatalogError, CovidDatasetsError
 _BUILDERS = "covid_datasets.builders"
 ANY = "*"
 """Stands for a name that is only known when the builder runs."""
+_BY_NAME = ("importlib", "importlib.util", "pkgutil", "runpy", "sys", "__import__", "exec", "eval")
+"""What reaches a module by a name that is made when it runs."""
 
 
 @lru_cache(maxsize=128)
@@ -105,14 +107,14 @@ def imported_builders(text: str) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            found.update(_named(name.name) for name in node.names)
+            found.update(_named(_whole(name.name)) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             found |= _imported_from(node)
         elif isinstance(node, ast.Attribute):
-            found.add(_named(ast.unparse(node)))
+            found.add(ANY if node.attr == "builders" else _named(ast.unparse(node)))
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             found.add(_named(node.value))
-        elif isinstance(node, ast.Name) and node.id == "__import__":
+        elif isinstance(node, ast.Name) and node.id in _BY_NAME:
             found.add(ANY)
     return found - {""}
 
@@ -123,17 +125,20 @@ def _imported_from(node: ast.ImportFrom) -> set[str]:
         module = f"{_BUILDERS}.{module}".rstrip(".")
     elif node.level == 2:  # from .. import builders; from ..builders.x import y
         module = f"covid_datasets.{module}".rstrip(".")
-    if module == _BUILDERS:
+    if (module := _whole(module)) == _BUILDERS:
         return names
-    if module.split(".")[0] in ("importlib", "pkgutil", "runpy") or (
-        module == "covid_datasets" and "builders" in names
-    ):
+    if module.split(".")[0] in _BY_NAME or (module == "covid_datasets" and "builders" in names):
         return {ANY}  # what it imports is seen only when it runs
     return {_named(module)}
 
 
 def _named(dotted: str) -> str:
     """Name the builder of a dotted name; none where it is of another module."""
-    if dotted in ("importlib", "importlib.util", "pkgutil", "runpy", _BUILDERS):
+    if dotted in (*_BY_NAME, _BUILDERS):
         return ANY
     return dotted.removeprefix(f"{_BUILDERS}.").partition(".")[0] if dotted.startswith(f"{_BUILDERS}.") else ""
+
+
+def _whole(module: str) -> str:
+    """Say what a module is called where this is installed; in a checkout `builders` can be imported on its own."""
+    return f"covid_datasets.{module}" if module.partition(".")[0] == "builders" else module

@@ -68,5 +68,6 @@ def find_folder(
             )
     if not fitting:
         why = "; ".join(reasons) or f"nothing in {folder}"
-        raise NotBuiltError(f"{name} has no finished build that fits ({why}). Make one: covid-datasets build {name}")
+        command = f"covid-datasets build {name}" + (f" --config {config}" if config else "")
+        raise NotBuiltError(f"{name} has no finished build that fits ({why}). Make one: {command}")
     return max(fitting)[-1].parent

@@ -197,6 +197,20 @@ def test_an_untouched_archive_is_the_folder_that_it_holds(ward: Path, tmp_path: 
     assert build(archive).fingerprint == build(ward).fingerprint
 
 
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+def test_an_archive_that_holds_the_folder_itself_is_that_folder(ward: Path, tmp_path: Path, kind: str) -> None:
+    """`zip -r "Ward 7.zip" "Ward 7"`: the name of the folder is packaging, and no finding."""
+    archive = shutil.make_archive(str(tmp_path / "packed" / "Ward 7"), kind, ward.parent, ward.name)
+    assert build(archive).fingerprint == build(ward).fingerprint
+
+
+def test_the_one_folder_of_another_name_in_an_archive_is_kept(ward: Path, tmp_path: Path) -> None:
+    """It may be a class: all of one archive are COVID-19."""
+    pytest.importorskip("pandas")
+    archive = shutil.make_archive(str(tmp_path / "packed" / "all of it"), "zip", ward.parent, ward.name)
+    assert set(rows(archive)) == {f"Ward 7/{path}" for path in PICTURES}
+
+
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [

@@ -178,6 +178,11 @@ def test_a_circle_that_a_card_is_not_part_of_is_no_endless_search(tmp_path: Path
         ("from importlib import import_module", {ANY}),
         ("__import__(name)", {ANY}),
         ("import covid_datasets\ncovid_datasets.builders.x.records", {ANY, "x"}),
+        ("import covid_datasets as c\nc.builders.x.records", {ANY}),
+        ("from builders import x", {"x"}),
+        ("import builders.x as y", {"x"}),
+        ("import sys\nsys.modules[name]", {ANY}),
+        ("exec(text)", {ANY}),
         ("from covid_datasets.read.tables import read_csv\nx = 'builders.y'", set()),
     ],
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 
 from covid_datasets.catalog.resource import Resource
 from covid_datasets.errors import UsageError
 from covid_datasets.fetch.transfer import Transfer
+from covid_datasets.raw.archives import SUFFIXES
 from covid_datasets.raw.mirror import Mirror, Mirrored
 from covid_datasets.raw.mounts import Look, Mount, Place, TreeMount
 from covid_datasets.raw.origin import Brought, Lost
@@ -23,8 +25,14 @@ def problem(resource: Resource) -> str:
 
 
 def find(places: Places, resource: Resource) -> Mount | None:
-    """Take everything in the folder or archive that was named."""
-    return TreeMount(places.top, folder=resource.folder)
+    """Take everything in the folder or archive that was named.
+
+    A folder that was packed as a whole lies in its archive below its own name, which says nothing about the files.
+    """
+    members, name = places.members[places.top], PurePath(places.top[0]).name
+    root = next(iter(members), "").partition("/")[0] + "/"
+    packed = name in {root[:-1] + suffix for suffix in SUFFIXES} and all(each.startswith(root) for each in members)
+    return TreeMount(places.top, root if packed else "", resource.folder)
 
 
 def bytes_to_come(resources: Sequence[Resource], settings: Settings) -> int:
