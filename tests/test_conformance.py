@@ -64,6 +64,7 @@ from tests.demands import (
     every_image_build,
     every_source,
     every_table,
+    made_of,
     records_of,
 )
 from tests.small import SmallSources, forms_of, source_module
@@ -431,6 +432,8 @@ def test_nothing_is_lost_silently(name: str, built: Built, found: list[Record | 
     rows = table(built).select([*CONTENT, "masks", "volume_masks"]).to_pylist()
     told = {row[kind]["path"] for row in rows for kind in CONTENT if row[kind]}
     told |= {mask["path"] for row in rows for kind in ("masks", "volume_masks") for mask in row[kind].values() if mask}
+    made = made_of(found, small.tree(name))
+    told |= {file for path in told & made.keys() for file in made[path]}
     told |= {notice["where"] for notice in notices}
     given = Counter(sample.rpartition("/")[0] for sample in samples)
     for name_, parts in ((key, item.image) for key, item in records.items() if isinstance(item.image, Parts)):
