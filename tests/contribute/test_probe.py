@@ -182,7 +182,12 @@ def test_a_manifest_reads_an_archive_in_its_own_order(tmp_path: Path, monkeypatc
             packed.add(tmp_path / name, name)
     seen: list[str] = []
     read = Tar.read
-    monkeypatch.setattr(Tar, "read", lambda tar, name: seen.append(name) or read(tar, name))
+
+    def reading(tar: Tar, name: str) -> bytes:
+        seen.append(name)
+        return read(tar, name)
+
+    monkeypatch.setattr(Tar, "read", reading)
     assert [file.path for file in content_manifest(tmp_path / "set.tar.gz")] == sorted(order)
     assert seen == order
 
