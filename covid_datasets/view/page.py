@@ -270,7 +270,7 @@ def _overlaps(card: Card) -> Iterator[str]:
 
 
 def _columns(card: Card) -> Iterator[str]:
-    tables = {name: columns for name in card.configs if (columns := card.choice(config=name).columns)}
+    tables = {name: of for name, config in card.configs.items() if (of := config.columns or card.columns)}
     if not tables:
         return
     what = "A table without images" if card.columns else "Tables beside the images"
