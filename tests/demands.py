@@ -7,22 +7,24 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
 from covid_datasets.catalog.cards import load_card, readable_cards
+from covid_datasets.errors import CovidDatasetsError
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.result import Built
 from covid_datasets.raw.tree import RawTree
-from covid_datasets.schema import CONTENT, Notice, Record
+from covid_datasets.schema import CONTENT, Made, Notice, Record
 from tests.small import small_configs
 
 ROOT = Path(__file__).resolve().parent.parent
-IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".dcm", ".nii", ".nii.gz")
+IMAGES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".dcm", ".nii", ".nii.gz", ".mha", ".mhd")
 PICTURES = (*IMAGES, ".gif", ".mp4", ".mov", ".avi", ".mpeg")
 SHOWN = 10
 
@@ -33,8 +35,9 @@ BUILDS = [(name, config) for name, card in SOURCES.items() for config in small_c
 every_card = pytest.mark.parametrize("name", list(CARDS))
 every_source = pytest.mark.parametrize("name", list(SOURCES))
 every_build = pytest.mark.parametrize(("name", "config"), BUILDS)
-every_image_build = pytest.mark.parametrize(("name", "config"), [each for each in BUILDS if each[0] not in TABLES])
-every_table = pytest.mark.parametrize(("name", "config"), [each for each in BUILDS if each[0] in TABLES])
+OF_TABLES = [(name, config) for name, config in BUILDS if SOURCES[name].choice(config=config).columns]
+every_image_build = pytest.mark.parametrize(("name", "config"), [each for each in BUILDS if each not in OF_TABLES])
+every_table = pytest.mark.parametrize(("name", "config"), OF_TABLES)
 
 
 def records_of(name: str, config: str, folder: Path) -> list[Record | Notice]:
@@ -42,6 +45,42 @@ def records_of(name: str, config: str, folder: Path) -> list[Record | Notice]:
     choice = load_card(name).choice(config=config)
     raw = RawTree.of_folder(folder, version=choice.version, config=config, options=choice.form.options)
     return list(importlib.import_module(f"covid_datasets.builders.{name}").records(raw))
+
+
+def made_of(found: Iterable[Record | Notice], folder: Path) -> dict[str, set[str]]:
+    """List what references make of raw files: the path that is stored -> the raw files that are read for it."""
+    references = {
+        item.path: item
+        for record in found
+        if isinstance(record, Record)
+        for item in (record.content, *record.masks.values(), *record.volume_masks.values())
+        if isinstance(item, Made)
+    }
+    seen: dict[str, set[str]] = {}
+    for path, reference in references.items():
+        files = _Seen(folder)
+        with suppress(CovidDatasetsError):  # what cannot be made is told by the build, and names no file here
+            reference.read(files)
+            seen[path] = files.seen
+    return seen
+
+
+class _Seen:
+    """Raw files, and which of them were asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._raw, self.seen = RawTree.of_folder(folder), set[str]()
+
+    def has(self, path: str) -> bool:
+        return self._raw.has(path)
+
+    def read(self, path: str) -> bytes:
+        self.seen.add(path)
+        return self._raw.read(path)
+
+    def open(self, path: str) -> IO[bytes]:
+        self.seen.add(path)
+        return self._raw.open(path)
 
 
 def differences(first: Built, second: Built) -> str:

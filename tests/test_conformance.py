@@ -64,6 +64,7 @@ from tests.demands import (
     every_image_build,
     every_source,
     every_table,
+    made_of,
     records_of,
 )
 from tests.small import SmallSources, forms_of, source_module
@@ -232,9 +233,9 @@ def test_what_the_card_expects_fits_together(card: Card) -> None:
         assert version.images is None or version.patients is None or version.patients <= version.images
         assert 0 <= version.tolerance < 0.5
     assert all(config.summary.strip() for config in card.configs.values())
-    assert set(card.features) <= (
-        {column for name in card.configs for column in card.choice(config=name).columns} or set(COLUMNS)
-    )
+    assert set(card.features) <= {
+        column for name in card.configs for column in card.choice(config=name).columns or COLUMNS
+    }
     assert len({defect.id for defect in card.defects}) == len(card.defects)
     assert all(defect.what.strip() and defect.evidence.strip() for defect in card.defects)
 
@@ -355,12 +356,13 @@ def test_ids_are_unique(found: list[Record | Notice]) -> None:
 
 
 @every_build
-def test_flags_and_official_splits_are_on_the_card(card: Card, found: list[Record | Notice]) -> None:
+def test_flags_and_official_splits_are_on_the_card(config: str, card: Card, found: list[Record | Notice]) -> None:
     records = [item for item in found if isinstance(item, Record)]
     flags = {flag for record in records for flag in record.flags}
     assert flags <= {defect.flag for defect in card.defects} | ENGINE_FLAGS
     official = {record.official_split for record in records} - {None}
-    assert official == set(card.official_split.names if card.official_split else ())
+    images = not card.choice(config=config).columns
+    assert official == set(card.official_split.names if card.official_split and images else ())
     assert {record.modality for record in records} <= {*card.modalities, None}
 
 
@@ -430,6 +432,8 @@ def test_nothing_is_lost_silently(name: str, built: Built, found: list[Record | 
     rows = table(built).select([*CONTENT, "masks", "volume_masks"]).to_pylist()
     told = {row[kind]["path"] for row in rows for kind in CONTENT if row[kind]}
     told |= {mask["path"] for row in rows for kind in ("masks", "volume_masks") for mask in row[kind].values() if mask}
+    made = made_of(found, small.tree(name))
+    told |= {file for path in told & made.keys() for file in made[path]}
     told |= {notice["where"] for notice in notices}
     given = Counter(sample.rpartition("/")[0] for sample in samples)
     for name_, parts in ((key, item.image) for key, item in records.items() if isinstance(item.image, Parts)):

@@ -117,6 +117,36 @@ def write_archives(folder: Path) -> None:
         write_unpacked(Path(place) / "tree")
         pack(Path(place) / "tree", folder / "example.org" / "tiny.zip", root="")
 '''
+BESIDE: tuple[Mapping[str, str], Mapping[str, str]] = (
+    {
+        "File, Notice": "File, Notice, RawReader, Record, Rows",
+        "RawFiles, Record\n": "RawFiles\n",
+        '    table = read_csv(raw, "list.csv", required=("file", "patient", "finding"))\n    yield from': (
+            '    if raw.config == "people":\n'
+            '        yield Record(sample_id="list.csv", rows=Rows("list.csv", people, (), ("list.csv",)))\n'
+            "        return\n"
+            '    table = read_csv(raw, "list.csv", required=("file", "patient", "finding"))\n    yield from'
+        ),
+        "def records": (
+            "def people(raw: RawReader) -> Iterator[Mapping[str, list[str | None]] | Notice]:\n"
+            '    """Yield who is on the list."""\n'
+            '    table = read_csv(raw, "list.csv", required=("file", "patient", "finding"))\n'
+            "    yield from table.notices\n"
+            "    if len({tuple(row.values()) for row in table.rows}) < len(table.rows):\n"
+            '        yield Notice("row listed twice", "list.csv", "kept")\n'
+            '    yield {name: [row[name] or None for row in table.rows] for name in ("file", "patient", "finding")}\n'
+            "\n\ndef records"
+        ),
+        "import Iterator": "import Iterator, Mapping",
+    },
+    {
+        "[versions.1]": (
+            '[configs.films]\nsummary = "The films."\n\n[configs.people]\nsummary = "The list, as a table."\n\n'
+            '[configs.people.columns]\nfile = "string"\npatient = "string"\nfinding = "string"\n\n[versions.1]'
+        )
+    },
+)
+"""What makes of the sound source one with a table beside its films: changes of the builder and of the card."""
 
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -199,11 +229,12 @@ WRONG = {
 def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     checkout = make_checkout(tmp_path_factory.mktemp("checkout") / "covid_datasets")
     add(checkout, "sound")
+    add(checkout, "tables_beside", *BESIDE)
     for name, wrong in WRONG.items():
         add(checkout, name, wrong.builder, wrong.card)
     write_pages(checkout)
     (checkout / "catalogs/broken.toml").write_text(CARD.replace("homepage", "home_page"), encoding="utf-8")
-    return run_suite(checkout, ["sound", *WRONG, "broken"])
+    return run_suite(checkout, ["sound", "tables_beside", *WRONG, "broken"])
 
 
 def add(checkout: Path, name: str, builder: Mapping[str, str] = {}, card: Mapping[str, str] = {}) -> None:
@@ -222,6 +253,7 @@ def add(checkout: Path, name: str, builder: Mapping[str, str] = {}, card: Mappin
 @pytest.mark.slow
 def test_a_sound_source_passes(outcome: Outcome) -> None:
     assert outcome.of("sound") == {}
+    assert outcome.of("tables_beside") == {}
     assert outcome.passed > 30 * len(WRONG)
 
 

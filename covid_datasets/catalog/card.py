@@ -188,6 +188,8 @@ class KnownOverlap:
 class Card:
     """Everything known about one source; one with ``columns`` is a table without images, and has only these.
 
+    A source of images may have tables beside them: these are configs with columns of their own.
+
     ``composed_of`` names the sources whose builders its own uses: a build is made anew when one of them changes.
     ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``. ``same_as`` names the
     source that holds the same samples, and is loaded in its place.

@@ -49,10 +49,10 @@ def check_card(card: Card, path: Path) -> None:
             raise CatalogError(
                 f"{path}: key 'configs.{name}.max_voxels': expected a number of voxels, found {config.max_voxels}"
             )
-        if config.columns and not card.columns:
+        if config.columns and not card.columns and name == next(iter(card.configs)):
             raise CatalogError(
-                f"{path}: key 'configs.{name}.columns': expected in a table, whose card has [columns], found "
-                f"{', '.join(config.columns)}"
+                f"{path}: key 'configs.{name}.columns': expected in a table, whose card has [columns], or beside a "
+                f"first config of images, which counts are of, found {', '.join(config.columns)}"
             )
     if card.access.kind != "open" and not card.access.steps:
         raise CatalogError(f"{path}: key 'access.steps': expected the exact steps of {card.access.kind!r}, found none")

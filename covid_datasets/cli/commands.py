@@ -292,7 +292,7 @@ def run_manifest(arguments: Namespace) -> int:
     """Write the content manifest of a folder or an archive."""
     from covid_datasets.contribute.manifest import content_manifest, manifest_text
 
-    files = list(content_manifest(arguments.place, arguments.root))
+    files = content_manifest(arguments.place, arguments.root)
     if arguments.out:
         with whole(Path(arguments.out)) as part:
             part.write_text(manifest_text(files), encoding="utf-8", newline="\n")

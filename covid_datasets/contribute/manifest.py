@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from covid_datasets.catalog.layout import is_litter
@@ -12,7 +12,7 @@ from covid_datasets.errors import UsageError
 from covid_datasets.raw.archives import open_archive
 
 
-def content_manifest(place: str | Path, root: str = "") -> Iterator[Identity]:
+def content_manifest(place: str | Path, root: str = "") -> list[Identity]:
     """Identify every file below ``root``, sorted by path; what systems leave behind is left out.
 
     >>> folder = getfixture("tmp_path")
@@ -21,13 +21,15 @@ def content_manifest(place: str | Path, root: str = "") -> Iterator[Identity]:
     [('list.csv', 3, '58ee403')]
     """
     tree = open_archive((str(place),))
-    for name in sorted(tree.names()):
+    found: list[Identity] = []
+    for name in sorted(tree.names(), key=tree.position):  # a compressed tar is then inflated about once
         if not name.startswith(root) or is_litter(name):
             continue
         data = tree.read(name)
         git = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
         git.update(data)
-        yield Identity(name.removeprefix(root), len(data), hashlib.sha256(data).hexdigest(), git.hexdigest())
+        found.append(Identity(name.removeprefix(root), len(data), hashlib.sha256(data).hexdigest(), git.hexdigest()))
+    return sorted(found, key=lambda file: file.path)
 
 
 def manifest_text(files: Iterable[Identity]) -> str:

@@ -26,10 +26,11 @@ from covid_datasets.raw.kinds.file import FileMount
 from covid_datasets.raw.mounts import TreeMount
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.tables import read_csv, read_xlsx
+from covid_datasets.read.volumes import META, read_header
 from covid_datasets.settings import Settings
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-VOLUMES = (".nii", ".nii.gz")
+VOLUMES = (".nii", ".nii.gz", *META)
 DICOM = (".dcm",)
 TABLES = (".csv", ".tsv", ".xlsx")
 LOOKED_AT = 200
@@ -79,7 +80,7 @@ class Probe:
         root: The folder inside that is the source's tree.
         files: Path below the root -> size.
         tables: What is in its tables.
-        looks: Counts of properties, by what was looked at: pictures, DICOM headers, NIfTI headers.
+        looks: Counts of properties, by what was looked at: pictures, DICOM headers, headers of volumes.
         problems: Files that could not be read, and why.
     """
 
@@ -140,7 +141,7 @@ def probe(what: str, root: str | None = None, settings: Settings | None = None) 
         for what, endings, look in (
             ("pictures", PICTURES, _picture),
             ("DICOM files", DICOM, _dicom),
-            ("NIfTI volumes", VOLUMES, _nifti),
+            ("volumes", VOLUMES, _volume),
         )
     }
     return Probe(
@@ -254,13 +255,12 @@ def _dicom(data: bytes, path: str) -> Iterator[tuple[str, str]]:
         yield tag, str(header.get(tag, ""))
 
 
-def _nifti(data: bytes, path: str) -> Iterator[tuple[str, str]]:
-    from covid_datasets.read.nifti import read_header
-
+def _volume(data: bytes, path: str) -> Iterator[tuple[str, str]]:
     header = read_header(data, path)
     yield "slices, rows, columns", "x".join(map(str, header.shape))
     yield "type", str(header.dtype)
     yield "spacing (mm)", "x".join(f"{size:.3g}" for size in header.spacing)
+    yield "format", "MetaImage" if path.lower().endswith(META) else "NIfTI"
     yield "slope, intercept", f"{header.slope:g}, {header.intercept:g}"
     yield "says where it lies", "no" if header.affine is None else "yes"
 

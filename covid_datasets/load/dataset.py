@@ -166,10 +166,11 @@ def _check_tables(
 ) -> None:
     """Refuse what only images can do, or only they can not, before anything is built."""
     choices = [choose(name, config if len(names) == 1 else None) for name in names]
-    tables = [choice.card for choice in choices if choice.columns]
+    tables = [choice for choice in choices if choice.columns]
     if not tables:
         return
-    table = f"{tables[0].id} is a table without images"
+    card = tables[0].card
+    table = f"{card.id}{'' if card.columns else f', config {tables[0].config!r},'} is a table without images"
     if len(choices) > 1:
         raise UsageError(
             f"{table}, with columns of its own: expected it alone, found a list: {', '.join(map(str, names))}"
@@ -185,7 +186,7 @@ def _check_tables(
         raise UsageError(f"{table} and patients: expected no scheme, found {scheme!r}; split it by date or place")
     if license is not None:
         raise UsageError(
-            f"{table}: one licence is for all its rows ({tables[0].licence.spdx or 'see its card'}); expected none to "
+            f"{table}: one licence is for all its rows ({card.licence.spdx or 'see its card'}); expected none to "
             f"filter by, found {license!r}"
         )
 

@@ -61,8 +61,8 @@ def with_patients(built: Built) -> Built:
     """Refuse a table, of which nobody is a patient."""
     if built.columns:
         raise UsageError(
-            f"{built.id} is a table without images and patients: all its rows are in the split {TABLE_SPLIT!r}, so "
-            "there is nothing to audit; split it by date or place"
+            f"{built.id}, config {built.config!r}, is a table without images and patients: all its rows are in the "
+            f"split {TABLE_SPLIT!r}, so there is nothing to audit; split it by date or place"
         )
     return built
 

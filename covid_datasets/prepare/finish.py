@@ -76,7 +76,7 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
     }
     write_huggingface(card, build, files, final)
     audits = [] if columns else [_audit(card.id, "patient", splits, index)]
-    if card.official_split or (card.own_copy and any(index.strings("official_split"))):
+    if (card.official_split and not columns) or (card.own_copy and any(index.strings("official_split"))):
         audits.append(_audit(card.id, "official", index.strings("official_split"), index))
     quality = Counter(grade for grade in index.strings("quality") if grade)
     report = write_report(card, build, obtained.origins, plan.shares, notices, quality, audits, compare(choice, build))

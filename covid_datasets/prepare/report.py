@@ -48,7 +48,8 @@ def write_report(
     parts.append(_notices(notices))
     if audits:
         parts.append("## Splits, audited\n\n" + "\n".join(block(str(audit)) for audit in audits) + "\n")
-    if told := [text for text in (card.patients.consequence, card.patients.warning) if text]:
+    consequence = "" if build["columns"] else card.patients.consequence  # rows of a table are nobody's
+    if told := [text for text in (consequence, card.patients.warning) if text]:
         parts.append(f"## Patients\n\n{card.patients.how}\n\n" + "\n\n".join(f"**{text}**" for text in told) + "\n")
     return visible("\n".join(parts))
 

@@ -270,12 +270,13 @@ def _overlaps(card: Card) -> Iterator[str]:
 
 
 def _columns(card: Card) -> Iterator[str]:
-    if not card.columns:
+    tables = {name: of for name, config in card.configs.items() if (of := config.columns or card.columns)}
+    if not tables:
         return
-    yield from ("## Columns", "", "A table without images: these columns are all it has, in one split, `train`.")
-    for name in card.configs:
+    what = "A table without images" if card.columns else "Tables beside the images"
+    yield from ("## Columns", "", f"{what}: these columns are all that is stored, in one split, `train`.")
+    for name, columns in tables.items():
         yield from ("", f"Config `{name}`:", "")
-        columns = card.choice(config=name).columns
         yield from table(("column", "type"), [(f"`{column}`", kind) for column, kind in columns.items()])
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
@@ -24,9 +24,9 @@ from covid_datasets.raw.folders import Folder
 from covid_datasets.raw.local import mount_local
 from covid_datasets.raw.survey import survey
 from covid_datasets.raw.tree import RawTree
-from covid_datasets.schema import CONTENT, File, Notice, Parts, Record
+from covid_datasets.schema import CONTENT, File, Made, Notice, Parts, Record
 from tests.damage import PICTURE_DAMAGE, SHEETS, Damage, damages
-from tests.demands import PICTURES, every_build, every_image_build, records_of
+from tests.demands import PICTURES, every_build, every_image_build, made_of, records_of
 from tests.small import SmallSources, source_module
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is INCOMPLETE")
@@ -155,7 +155,8 @@ def said_reading(name: str, config: str, tree: Path, monkeypatch: pytest.MonkeyP
 @every_image_build
 def test_damaged_pictures_are_told(name: str, config: str, tree: Path, small: SmallSources, tmp_path: Path) -> None:
     found = records_of(name, config, tree)
-    shown = [path for item in found if isinstance(item, Record) for path in files_of(item)]
+    made = made_of(found, tree)
+    shown = [path for item in found if isinstance(item, Record) for path in files_of(item, made)]
     alone = [path for path, count in Counter(shown).items() if count == 1]
     done = dict(zip(alone[: len(alone) - 1], PICTURE_DAMAGE.items(), strict=False))
     for path, (_, damage) in done.items():
@@ -176,6 +177,7 @@ def test_damaged_pictures_are_told(name: str, config: str, tree: Path, small: Sm
     told = [f"{notice['where']} {notice['what']}" for notice in built.manifest()["notices"]]
     rows = open_table(built).select(list(CONTENT)).to_pylist()
     have = {row[kind]["path"] for row in rows for kind in CONTENT if row[kind]}
+    have |= {file for path in have & made.keys() for file in made[path]}
     untold = getattr(source_module(name), "UNTOLD", {})
     for path, (kind, _) in done.items():
         assert path not in have, f"{kind} {path}: it is a row all the same"
@@ -192,8 +194,12 @@ def tells(told: Sequence[str], path: str) -> bool:
     )
 
 
-def files_of(record: Record) -> tuple[str, ...]:
+def files_of(record: Record, made: Mapping[str, set[str]]) -> tuple[str, ...]:
     """List the files that a record shows."""
     content = record.content
-    paths = (content.path,) if isinstance(content, File) else content.files if isinstance(content, Parts) else ()
+    paths: Iterable[str] = content.files if isinstance(content, Parts) else ()
+    if isinstance(content, File):
+        paths = (content.path,)
+    elif isinstance(content, Made):
+        paths = sorted(made.get(content.path, ()))
     return tuple(path for path in paths if path.lower().endswith(PICTURES))

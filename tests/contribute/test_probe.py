@@ -20,7 +20,9 @@ from covid_datasets.contribute.manifest import content_manifest, manifest_text
 from covid_datasets.contribute.new import write_skeleton
 from covid_datasets.contribute.probe import probe, report
 from covid_datasets.errors import NotThereError, UsageError
+from covid_datasets.raw.tars import Tar
 from tests.dicom import ct
+from tests.metaimage import write_metaimage
 from tests.nifti import nifti
 from tests.server import serve
 from tests.sources import chest
@@ -124,10 +126,21 @@ def test_headers_are_summed_up(tmp_path: Path) -> None:
     assert found.kind == "dicom"
     assert found.looks["DICOM files"]["Manufacturer"] == {"ACME": 2}
     assert found.looks["DICOM files"]["size"] == {"4x8": 2}
-    assert found.looks["NIfTI volumes"]["slices, rows, columns"] == {"3x4x5": 1}
+    assert found.looks["volumes"]["slices, rows, columns"] == {"3x4x5": 1}
     text = report(found)
     assert "- PatientID: 2 different" in text
     assert "P0" not in text, "ids are counted, not shown"
+
+
+@pytest.mark.parametrize("ending", [".mha", ".mhd", ".MHA"])
+def test_a_metaimage_is_a_volume(ending: str, tmp_path: Path) -> None:
+    for number in range(2):
+        write_metaimage(tmp_path / f"{number}{ending}", np.zeros((3, 4, 5), np.int16))
+    found = probe(str(tmp_path))
+    assert found.kind == "volumes"
+    assert found.looks["volumes"]["slices, rows, columns"] == {"3x4x5": 2}
+    assert found.looks["volumes"]["format"] == {"MetaImage": 2}
+    assert not found.problems
 
 
 def test_what_is_not_there_is_told(tmp_path: Path) -> None:
@@ -160,13 +173,32 @@ def test_manifest_is_written_and_read_back(films: Path, tmp_path: Path, capsys: 
     assert main(["manifest", str(tmp_path / "nothing")]) == 1
 
 
+def test_a_manifest_reads_an_archive_in_its_own_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compressed tar that is read by name is inflated again and again."""
+    order = ["c.png", "a.png", "b.png"]
+    with tarfile.open(tmp_path / "set.tar.gz", "w:gz") as packed:
+        for name in order:
+            (tmp_path / name).write_bytes(name.encode())
+            packed.add(tmp_path / name, name)
+    seen: list[str] = []
+    read = Tar.read
+
+    def reading(tar: Tar, name: str) -> bytes:
+        seen.append(name)
+        return read(tar, name)
+
+    monkeypatch.setattr(Tar, "read", reading)
+    assert [file.path for file in content_manifest(tmp_path / "set.tar.gz")] == sorted(order)
+    assert seen == order
+
+
 @given(st.dictionaries(st.from_regex(r"[a-z]{1,3}\.(png|csv)", fullmatch=True), st.binary(max_size=20), max_size=5))
 def test_manifest_of_any_files(tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes]) -> None:
     folder = tmp_path_factory.mktemp("files")
     for name, data in files.items():
         (folder / name).write_bytes(data)
     (folder / "manifest").mkdir()
-    found = list(content_manifest(folder))
+    found = content_manifest(folder)
     assert {file.path: file.size for file in found} == {name: len(data) for name, data in files.items()}
     for file in found:
         assert file.mismatch(files[file.path], "") is not None or not file.sha256

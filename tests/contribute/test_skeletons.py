@@ -14,6 +14,7 @@ from covid_datasets.contribute.probe import probe
 from covid_datasets.settings import Settings
 from tests.checkout import Outcome, make_checkout, run_suite, write_pages
 from tests.dicom import ct
+from tests.metaimage import write_metaimage
 from tests.nifti import nifti
 from tests.sources import chest
 
@@ -40,6 +41,10 @@ def write_trees(folder: Path) -> Mapping[str, tuple[str | None, str | None]]:
     with zipfile.ZipFile(folder / "volumes.zip", "w") as archive:
         for number in range(3):
             archive.writestr(f"set/images/case_{number}.nii.gz", nifti(np.full((4, 8, 8), number, np.int16)))
+    (folder / "meta").mkdir()
+    for number in range(2):
+        for ending in (".mha", ".mhd"):
+            write_metaimage(folder / "meta" / f"{number}{ending}", np.full((4, 8, 8), number, np.int16))
     (folder / "films").mkdir()
     for number in range(5):
         (folder / "films" / f"{number}.jpg").write_bytes(chest(number, kind="JPEG"))
@@ -55,6 +60,7 @@ def write_trees(folder: Path) -> Mapping[str, tuple[str | None, str | None]]:
         "card_only": ("card-only", None),
         "dicom_tree": (None, str(folder / "dicom")),
         "volumes_zip": (None, str(folder / "volumes.zip")),
+        "metaimages": (None, str(folder / "meta")),
         "films": (None, str(folder)),
         "films_account": ("account", str(folder / "films")),
     }
@@ -90,7 +96,7 @@ def outcome(checkout: Path, real: Path | None, tmp_path_factory: pytest.TempPath
 
 
 KINDS = ("unseen", "unseen_table", "unseen_dicom", "unseen_volumes", "by_hand", "by_account", "card_only")
-PROBED = ("dicom_tree", "volumes_zip", "films", "films_account")
+PROBED = ("dicom_tree", "volumes_zip", "metaimages", "films", "films_account")
 REAL = ("figure1", "actualmed", "real_table", "real_workbook")
 
 

@@ -23,11 +23,11 @@ from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.polygons import fill
 from covid_datasets.read.slices import axial_slices
 from tests.dicom import compressed, ct, radiograph
+from tests.metaimage import mha
 from tests.mutate import raw_errors_of
 from tests.nifti import nifti
 from tests.raws import Files
 from tests.read.test_exports import SQUARE, coco, darwin
-from tests.read.test_metaimage import mha
 from tests.sources.pocus import clip
 
 VOXELS = np.random.default_rng(0).integers(-1024, 900, (4, 9, 8)).astype(np.int16)

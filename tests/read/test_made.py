@@ -13,9 +13,10 @@ from covid_datasets.errors import DamagedFileError
 from covid_datasets.load.rows import decode_array
 from covid_datasets.read.made import IGNORED, MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
 from covid_datasets.read.nifti import read_volume
+from tests.metaimage import mha
 from tests.nifti import USUAL, nifti
 from tests.raws import Files
-from tests.read.test_metaimage import HU, mha
+from tests.read.test_metaimage import HU
 
 
 def png(pixels: np.ndarray, mode: str | None = None) -> bytes:
