@@ -98,7 +98,7 @@ class OwnData:
             "untied": self.group == "near-duplicates",
             **({} if table is None else {"table": table}),
         }
-        slices = "Axial slices of volumes, in Hounsfield units; everything else as in default."
+        slices = "Axial slices of volumes, in the values of the header's scale; everything else as in default."
         return Card(
             id=self.id,
             title=f"Own data: {path.name}",

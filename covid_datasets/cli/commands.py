@@ -214,8 +214,10 @@ def run_verify(arguments: Namespace) -> int:
     report = api.verify(arguments.id, pixels=arguments.pixels, config=arguments.config, cache_dir=arguments.cache_dir)
     found = Built.read(report.path).fingerprint if report.ok else None  # of a damaged build it would prove nothing
     differs = found is not None and not found.startswith(arguments.fingerprint or "")
+    other = [f"fingerprint: expected {arguments.fingerprint}, found {found}: other data"] if differs else []
     if arguments.json:
-        print_json(report.to_json() | {"fingerprint": found, "ok": report.ok and not differs})
+        problems = [*report.problems, *other]
+        print_json(report.to_json() | {"fingerprint": found, "ok": not problems, "problems": problems})
     else:
         what = "bytes and pixels" if arguments.pixels else "bytes"
         state = f"{what} are as built" if report.ok else f"{len(report.problems):,} problem(s)"
@@ -226,8 +228,8 @@ def run_verify(arguments: Namespace) -> int:
             print(f"fingerprint {found}")
         if found and arguments.fingerprint and not differs:
             print("the same data as the fingerprint that was given")
-    if differs:
-        print(f"fingerprint: expected {arguments.fingerprint}, found {found}: other data", file=sys.stderr)
+    for problem in other:
+        print(problem, file=sys.stderr)
     return 0 if report.ok and not differs else IntegrityError.exit_code
 
 

@@ -14,7 +14,8 @@ from typing import Any
 from covid_datasets.cli.own import with_own_data
 from covid_datasets.cli.parser import make_parser
 from covid_datasets.cli.show import error_json, print_error, print_json
-from covid_datasets.errors import CovidDatasetsError, UsageError
+from covid_datasets.disk import is_full
+from covid_datasets.errors import CovidDatasetsError, NoSpaceError, UsageError
 from covid_datasets.harmless import visible
 
 INTERRUPTED = 130
@@ -40,6 +41,12 @@ def run(argv: Sequence[str] | None) -> int:
         # The reader (`| head`) has seen enough. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
+    except OSError as error:  # of the place where the answer goes: every other one is an error of ours by now
+        if not is_full(error):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("NoSpaceError: the disk is full, and the output is cut; make room and repeat", file=sys.stderr)
+        return NoSpaceError.exit_code
     return code
 
 

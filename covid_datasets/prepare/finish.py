@@ -79,7 +79,9 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
     if (card.official_split and not columns) or (card.own_copy and any(index.strings("official_split"))):
         audits.append(_audit(card.id, "official", index.strings("official_split"), index))
     quality = Counter(grade for grade in index.strings("quality") if grade)
-    report = write_report(card, build, obtained.origins, plan.shares, notices, quality, audits, compare(choice, build))
+    unknown = 0 if columns else index.known_patients.count(None)
+    compared = compare(choice, build)
+    report = write_report(card, build, obtained.origins, plan.shares, notices, quality, audits, compared, unknown)
     with whole(final / REPORT_FILE) as private:
         private.write_text(report, encoding="utf-8")
     manifest = {
@@ -87,7 +89,7 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
         "inputs": inputs,
         "origins": [asdict(origin) for origin in obtained.origins],
         "shares": [asdict(share) for share in plan.shares],
-        "comparison": compare(choice, build),
+        "comparison": compared,
         "audits": [audit.to_json() for audit in audits],
         "notices": [asdict(notice) for notice in notices],
     }

@@ -26,8 +26,9 @@ def write_report(
     quality: Counter[str],
     audits: Sequence[AuditReport],
     comparison: Sequence[str],
+    unknown: int,
 ) -> str:
-    """Render the report as Markdown."""
+    """Render the report as Markdown; ``unknown`` counts the rows whose patient nobody knows."""
     parts = [f"# {markdown(card.title)} (`{card.id}@{build['version']}`, config `{build['config']}`)\n"]
     if build["incomplete"]:
         parts.append("**INCOMPLETE: built from less than the whole source, because that was asked for.**\n")
@@ -48,8 +49,8 @@ def write_report(
     parts.append(_notices(notices))
     if audits:
         parts.append("## Splits, audited\n\n" + "\n".join(block(str(audit)) for audit in audits) + "\n")
-    consequence = "" if build["columns"] else card.patients.consequence  # rows of a table are nobody's
-    if told := [text for text in (consequence, card.patients.warning) if text]:
+    said = (card.patients.consequence if unknown else "", card.patients.warning if unknown or not card.own_copy else "")
+    if told := [text for text in said if text]:
         parts.append(f"## Patients\n\n{card.patients.how}\n\n" + "\n\n".join(f"**{text}**" for text in told) + "\n")
     return visible("\n".join(parts))
 

@@ -33,8 +33,8 @@ def worker_pool(executor: Executor | None, num_proc: int | None) -> Iterator[Exe
     this process is a daemon, which may have no children, threads: decoding and hashing release the interpreter lock,
     so they scale nearly as well. ``None`` means this process.
     """
-    if num_proc is not None and num_proc < 1:
-        raise UsageError(f"num_proc: expected 1 or more, found {num_proc}")
+    if num_proc is not None and (not isinstance(num_proc, int) or num_proc < 1):
+        raise UsageError(f"num_proc: expected 1 or more, found {num_proc!r}")
     workers = num_proc or usable_cores()
     if executor is not None:
         yield executor

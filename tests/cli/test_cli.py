@@ -330,7 +330,9 @@ def test_verify_holds_a_build_against_a_paper(digits: int, cache: str, capsys: C
     other = fingerprint[: digits - 1] + ("0" if fingerprint[digits - 1] != "0" else "1")
     assert main([*verify, other]) == 5
     assert f"fingerprint: expected {other}, found {fingerprint}: other data" in capsys.readouterr().err
-    assert answer(capsys, *verify, other, code=5)["ok"] is False
+    told = answer(capsys, *verify, other, code=5)
+    problems = [f"fingerprint: expected {other}, found {fingerprint}: other data"]
+    assert (told["ok"], told["problems"]) == (False, problems)
 
 
 @pytest.mark.parametrize("digits", ["abc1234", "0123456x", "a" * 65, ""])
@@ -416,6 +418,18 @@ def test_a_reader_that_leaves_early_is_no_error(cache: str) -> None:
     assert done.returncode == 141
     assert "Traceback" not in done.stderr
     assert "BrokenPipe" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full is of Linux")
+@pytest.mark.parametrize("form", ["--csv", "--json"])
+def test_an_answer_that_finds_no_room_is_told(form: str, cache: str) -> None:
+    command = [sys.executable, "-m", "covid_datasets", "splits", *SMALL, "--cache-dir", cache, form]
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(
+            command, env=child_environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 7
+    assert done.stderr == "NoSpaceError: the disk is full, and the output is cut; make room and repeat\n"
 
 
 def test_rich_in_a_terminal(cache: str, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,6 +69,7 @@ def test_unknown_names_suggest_the_nearest(name: str, config: str | None, messag
         ({"name": "phantom", "framework": "numpy", "streaming": True}, "streaming: expected with framework='hf'"),
         ({"name": "phantom", "verify": "none"}, "verify: expected 'full' or 'bytes'"),
         ({"name": "phantom", "config": "small", "num_proc": 0}, "num_proc: expected 1 or more"),
+        ({"name": "phantom", "config": "small", "num_proc": "2"}, "num_proc: expected 1 or more, found '2'"),
     ],
 )
 def test_wrong_arguments_build_nothing(options: dict[str, Any], message: str, tmp_path: Path) -> None:

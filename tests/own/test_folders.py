@@ -79,6 +79,8 @@ def test_without_patients_a_folder_is_one_group_and_a_warning_says_how_to_tell_t
 def test_patients_come_from_a_level_of_folders(ward: Path) -> None:
     built = build(OwnData(ward, patient_level=1))
     assert (built.patients, built.groups) == (5, 5)
+    assert "Nobody knows" not in built.report()
+    assert "Nobody knows" in build(ward).report()
     splits = cd.load_splits(OwnData(ward, patient_level=1))
     assert "own.ward_7/P1" in splits.column("patient_id").to_pylist()
 
@@ -301,3 +303,9 @@ def test_own_data_loads_beside_public_sources(ward: Path) -> None:
     assert cd.check(name).ok
     with pytest.raises(UsageError, match=r"each dataset once, found .* which is own\.ward_7, own\.ward_7"):
         cd.load_dataset([name, str(ward)])
+
+
+def test_a_folder_without_files_is_not_ready(tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    found = cd.check(tmp_path / "none")
+    assert (found.ok, found.damaged) == (False, ("expected pictures, volumes or videos, found no file",))
