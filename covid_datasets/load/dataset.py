@@ -14,16 +14,17 @@ from covid_datasets.catalog.cards import Name, canonical, choose, id_of, names_i
 from covid_datasets.catalog.own import is_path
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import is_installed, need
-from covid_datasets.load.filters import ELSEWHERE, check_filters
+from covid_datasets.load.filters import ELSEWHERE, Condition, check_filters
 from covid_datasets.load.form import REST, Form, Labels, check_columns, check_task, classes_of, columns_of
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
+from covid_datasets.load.licences import check_licence
 from covid_datasets.load.selection import narrow, select
 from covid_datasets.load.splitspec import parse_split, split_text
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import REPORT_FILE, Built, Verify
 from covid_datasets.settings import Settings
-from covid_datasets.splits.schemes import is_given, split_names
+from covid_datasets.splits.schemes import check_scheme, is_given, split_names
 
 _NEEDS = {"hf": ("datasets",), "numpy": (), "torch": ("torch",), "pandas": ("pandas",)}
 """Framework -> the modules that it needs."""
@@ -115,15 +116,21 @@ def load_dataset(
     _check_tables(names, config, framework=framework, scheme=scheme, license=license, classes=task or labels != "all")
     known = split_names(scheme)
     wanted = [split_text(each) for each in (split if isinstance(split, list | tuple) else [split]) if each is not None]
+    if isinstance(split, list | tuple) and not split:
+        raise UsageError("split: expected at least one, found an empty list")
+    check_scheme(scheme, [choose(each).card for each in names])
     for each in wanted if known else ():
         parse_split(each, dict.fromkeys(known, 0))
     two_classes = check_task(labels, task)
     of_table = choose(names[0], config).columns if len(names) == 1 else {}
-    conditions = check_filters(filters, of_table, inspect.signature(load_dataset).parameters)
+    conditions: list[Condition] = []
+    conditions += check_filters(filters, of_table, inspect.signature(load_dataset).parameters)
     if two_classes and REST not in two_classes:
         conditions += check_filters({"label": list(two_classes)}, of_table)
+    if license is not None:
+        conditions.append(check_licence(license))
     form = Form(check_columns(columns, columns_of(of_table)))
-    plain = not conditions and license is None and scheme == "patient" and len(names) == 1
+    plain = not conditions and scheme == "patient" and len(names) == 1
     whole = plain and columns is None and labels == "all" and task is None
     options: dict[str, Any] = {"data_dir": data_dir, "verify": verify, "allow_missing": allow_missing}
     if streaming and whole and not _is_built(names[0], config, cache_dir, options):
@@ -152,12 +159,13 @@ def load_dataset(
     form = replace(form, classes=classes_of(builds, labels, two_classes))
     if framework == "hf" and plain and split is None and not streaming:
         return stored_dataset(builds[0], form)
-    selection = narrow(select(builds, scheme), conditions, license)
+    selection = narrow(select(builds, scheme), conditions)
     make = FRAMEWORKS["stream" if streaming else framework]
     if split is None:
         by_name = {name: make(selection.whole(name), form) for name in selection.splits}
         return as_dict(framework, streaming, by_name)
-    ranges = [make(selection.range(each), form) for each in wanted]
+    picked = list(map(selection.range, wanted))  # no comprehension, so that its warnings name the caller's line
+    ranges = [make(parts, form) for parts in picked]
     return ranges if isinstance(split, list | tuple) else ranges[0]
 
 

@@ -8,13 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.errors import UsageError
+from covid_datasets.read.dates import stated_date
 from covid_datasets.schema import COLUMNS, CONTENT
 from covid_datasets.vocabulary import VOCABULARIES
 
@@ -38,6 +39,7 @@ ELSEWHERE = {
     "save_infos": "a finished build always holds them",
     "storage_options": "how to reach a store is set by mirror= and the settings of docs/offline.md",
     "transform": "a function for every row is given to what was loaded: ds.with_transform(function)",
+    "group_id": "groups are joined when rows are loaded: ds.filter(lambda group: ..., input_columns='group_id')",
     "batch_size": "batches are made of what was loaded: torch.utils.data.DataLoader(ds, batch_size=...)",
 }
 """Arguments that other libraries know, and what they are called here or why there are none."""
@@ -45,6 +47,17 @@ _CLOSED = {**VOCABULARIES, "quality": ("good", "questionable", "poor"), "label":
 """Columns whose values are known beforehand, so that a slip is an error and not an empty dataset."""
 _SHOWN = 12
 """Values of a column that are named where a filter matches none of them."""
+
+
+class Condition(Protocol):
+    """What keeps some rows, by one column; as text it is written as its user did."""
+
+    @property
+    def name(self) -> str:
+        """The column that it looks at."""
+
+    def mask(self, table: pa.Table) -> np.ndarray:
+        """Tell of each row whether it fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,15 @@ class Filter:
             fits = [
                 None in self.choices if null else any(choice in row for choice in self.choices)
                 for row, null in zip(rows, nulls, strict=True)
+            ]
+            return np.asarray(fits, dtype=bool)
+        if self.bounds is not None and pa.types.is_string(column.type):
+            low, high = self.bounds
+            fits = [
+                text is not None
+                and (low is None or _first_day(text) >= low)
+                and (high is None or _last_day(text) <= high)
+                for text in column.to_pylist()
             ]
             return np.asarray(fits, dtype=bool)
         if self.bounds is None:
@@ -124,7 +146,9 @@ def _filter(name: str, kind: Any, wanted: Any, *, closed: bool) -> Filter:
     if isinstance(wanted, Mapping | slice):
         raise UsageError(f"{name}={wanted!r}: expected a value, a list of values, or a range such as (20, 40)")
     words = _CLOSED.get(name, ()) if closed else ()
-    if isinstance(wanted, tuple) and kind not in ("string", "label", "bool", ["string"]):
+    if isinstance(wanted, tuple) and (
+        kind not in ("string", "label", "bool", ["string"]) or (closed and name == "date")
+    ):
         return Filter(name, wanted, bounds=_bounds(name, kind, wanted))
     wanted = wanted.tolist() if hasattr(wanted, "tolist") else wanted  # what NumPy and pandas hold
     choices = list(wanted) if isinstance(wanted, list | tuple | set | frozenset | range) else [wanted]
@@ -136,10 +160,46 @@ def _filter(name: str, kind: Any, wanted: Any, *, closed: bool) -> Filter:
 def _bounds(name: str, kind: str, wanted: tuple[Any, ...]) -> tuple[Any, Any]:
     if len(wanted) != 2:
         raise UsageError(f"{name}={wanted!r}: expected two ends of a range, or a list of values in square brackets")
-    low, high = (_value(name, kind, end, wanted) for end in wanted)
+    low: Any
+    high: Any
+    if kind == "string":
+        first, last = ("" if end is None else _stated(name, end, wanted) for end in wanted)
+        low, high = _first_day(first) if first else None, _last_day(last) if last else None
+    else:
+        low, high = (_value(name, kind, end, wanted) for end in wanted)
     if None not in (low, high) and low > high:
         raise UsageError(f"{name}={wanted!r}: expected a range from low to high, found {low} after {high}")
     return low, high
+
+
+def _stated(name: str, value: Any, wanted: Any) -> str:
+    """Return one end of a range of dates that are as exact as their source states them."""
+    text = value.isoformat() if type(value) is date else value
+    if not isinstance(text, str) or not (text[:4].isdigit() and _is_stated(text)):
+        raise UsageError(
+            f"{name}={wanted!r}: expected dates such as '2020-03-31', '2020-03' or '2020', found {value!r}"
+        )
+    return text
+
+
+def _is_stated(text: str) -> bool:
+    try:
+        return stated_date(text) == text
+    except ValueError:
+        return False
+
+
+def _first_day(text: str) -> str:
+    """Return the first day of a date that may be only a month or a year; a row fits where all its days do.
+
+    >>> _first_day("2020"), _last_day("2020-03")
+    ('2020-01-01', '2020-03-31')
+    """
+    return text + "0000-01-01"[len(text) :]
+
+
+def _last_day(text: str) -> str:
+    return text + "9999-12-31"[len(text) :]
 
 
 def _value(name: str, kind: Any, value: Any, wanted: Any, words: Sequence[str] = ()) -> Any:
@@ -149,7 +209,8 @@ def _value(name: str, kind: Any, value: Any, wanted: Any, words: Sequence[str] =
         return None
     if words and isinstance(value, str):
         if value not in words:
-            near = difflib.get_close_matches(value, words, n=1)
+            near = [word for word in words if word.lower() == value.lower()]
+            near = near or difflib.get_close_matches(value, words, n=1)
             hint = f". Did you mean {near[0]!r}?" if near else ""
             raise UsageError(f"{name} {value!r}: expected one of {', '.join(words)}{hint}")
         return words.index(value) if kind == "label" else value
@@ -181,7 +242,7 @@ def _typed(kind: Any, value: Any, classes: int) -> Any:
     return typed
 
 
-def tell_if_empty(filters: Sequence[Filter], tables: Sequence[pa.Table], counts: Sequence[int], kept: int) -> None:
+def tell_if_empty(filters: Sequence[Condition], tables: Sequence[pa.Table], counts: Sequence[int], kept: int) -> None:
     """Warn where no row is left: of the filter that none fits with the values that exist, or of all together."""
     if kept:
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,7 +66,16 @@ def in_form(whole: Dataset, groups: pa.Array | None, form: Form) -> Dataset:
 
 def as_stream(parts: Sequence[Picked], form: Form) -> IterableDataset:
     """Return an iterable dataset over the stored rows."""
-    return as_huggingface(parts, form).to_iterable_dataset()
+    rows = as_huggingface(parts, form)
+    if len(rows):
+        return rows.to_iterable_dataset()
+    from datasets import IterableDataset
+
+    return IterableDataset.from_generator(_no_rows, features=rows.features)  # no rows make no shard
+
+
+def _no_rows() -> Iterator[dict[str, Any]]:
+    yield from ()
 
 
 def as_dict(framework: str, streaming: bool, parts: dict[str, Any]) -> Any:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Collection
-from typing import Literal, get_args
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+
+from covid_datasets.errors import UsageError
 
 Permission = Literal["stated", "redistribution", "derivatives", "commercial"]
 PERMISSIONS: tuple[str, ...] = get_args(Permission)
@@ -40,3 +47,50 @@ def permitted(text: str | None, wanted: str | Collection[str]) -> bool:
     """
     choices = [wanted] if isinstance(wanted, str) else list(wanted)
     return any(choice in permissions(text) if choice in PERMISSIONS else text == choice for choice in choices)
+
+
+@dataclass(frozen=True, slots=True)
+class LicenceFilter:
+    """Keep the rows whose licence is one of these permissions or texts."""
+
+    wanted: Any
+    choices: tuple[str, ...]
+    name: str = "license"
+
+    def __str__(self) -> str:
+        """Write it as its user did."""
+        return f"license={self.wanted!r}"
+
+    def mask(self, table: pa.Table) -> np.ndarray:
+        """Tell of each row whether it fits."""
+        texts = table.column("license").to_pylist()
+        return np.asarray([permitted(text, self.choices) for text in texts], dtype=bool)
+
+    def check(self, tables: Sequence[pa.Table]) -> None:
+        """Refuse what is no permission and no text of these datasets: a slip would give no rows at all."""
+        known = {text for table in tables for text in table.column("license").unique().to_pylist() if text}
+        for choice in self.choices:
+            if choice not in PERMISSIONS and choice not in known:
+                texts = ", ".join(map(repr, sorted(known))) or "none"
+                raise UsageError(f"license {choice!r}: expected {', '.join(PERMISSIONS)} or a text found here: {texts}")
+
+
+def check_licence(wanted: Any) -> LicenceFilter:
+    """Check what can be known before the rows are: permissions have names, and all else is a text.
+
+    >>> check_licence("comercial")
+    Traceback (most recent call last):
+        ...
+    covid_datasets.errors.UsageError: license 'comercial': expected stated, ... Did you mean 'commercial'?
+    """
+    choices = tuple(wanted) if isinstance(wanted, list | tuple | set | frozenset) else (wanted,)
+    if not choices or not all(isinstance(choice, str) for choice in choices):
+        raise UsageError(f"license: expected {', '.join(PERMISSIONS)} or the text of a licence, found {wanted!r}")
+    for choice in choices:
+        near = difflib.get_close_matches(choice, PERMISSIONS, n=1, cutoff=0.8)
+        if near and choice not in PERMISSIONS:
+            raise UsageError(
+                f"license {choice!r}: expected {', '.join(PERMISSIONS)} or the text of a licence. "
+                f"Did you mean {near[0]!r}?"
+            )
+    return LicenceFilter(wanted, choices)

@@ -6,15 +6,14 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from covid_datasets.catalog.published import SPLITS
-from covid_datasets.errors import UsageError
-from covid_datasets.load.filters import Filter, tell_if_empty
-from covid_datasets.load.licences import PERMISSIONS, permitted
+from covid_datasets.load.filters import Condition, tell_if_empty
+from covid_datasets.load.licences import LicenceFilter
 from covid_datasets.load.splitspec import Range, parse_split
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.columnar import arrow_array
@@ -53,8 +52,12 @@ class Selection:
     def range(self, spec: str) -> list[Picked]:
         """Pick rows by a split specification, in its order. A share of a split, in per cents, tears no group apart."""
         sizes = {name: sum(map(len, rows)) for name, rows in self.splits.items()}
+        ranges = parse_split(spec, sizes)
+        if any(sizes.values()) and not any(sizes[wanted.split] for wanted in ranges):
+            left = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+            warnings.warn(f"split {spec!r} is empty; rows that are left: {left}", stacklevel=3)
         picked = []
-        for wanted in parse_split(spec, sizes):
+        for wanted in ranges:
             parts = self.whole(wanted.split)
             if wanted.share and all(of_build is not None for of_build in self.groups):
                 shares = _share(parts, wanted)
@@ -126,38 +129,20 @@ def select(builds: Sequence[Built], scheme: str) -> Selection:
     return Selection(tuple(builds), chosen, groups)
 
 
-def narrow(selection: Selection, filters: Sequence[Filter], licence: Any) -> Selection:
+def narrow(selection: Selection, conditions: Sequence[Condition]) -> Selection:
     """Keep the rows whose columns have the wanted values: ``modality="CT"``, ``quality=["good", "questionable"]``."""
-    if not filters and licence is None:
+    if not conditions:
         return selection
     tables = [open_table(build) for build in selection.builds]
-    if licence is not None:
-        _check_licence(tables, licence)
-    found = [[each.mask(table) for each in filters] for table in tables]
-    masks = []
-    for table, of_table in zip(tables, found, strict=True):
-        mask = np.logical_and.reduce(of_table) if of_table else np.ones(table.num_rows, dtype=bool)
-        if licence is not None:
-            mask &= np.asarray([permitted(text, licence) for text in table.column("license").to_pylist()], dtype=bool)
-        masks.append(mask)
-    if filters:
-        counts = [sum(int(of_table[number].sum()) for of_table in found) for number in range(len(filters))]
-        tell_if_empty(filters, tables, counts, kept=sum(int(mask.sum()) for mask in masks) or licence is not None)
+    for each in conditions:
+        if isinstance(each, LicenceFilter):
+            each.check(tables)
+    found = [[each.mask(table) for each in conditions] for table in tables]
+    masks = [np.logical_and.reduce(of_table) for of_table in found]
+    counts = [sum(int(of_table[number].sum()) for of_table in found) for number in range(len(conditions))]
+    tell_if_empty(conditions, tables, counts, kept=sum(int(mask.sum()) for mask in masks))
     kept = {
         name: tuple(rows[mask[rows]] for rows, mask in zip(parts, masks, strict=True))
         for name, parts in selection.splits.items()
     }
     return replace(selection, splits=kept)
-
-
-def _choices(wanted: Any) -> list[Any]:
-    return list(wanted) if isinstance(wanted, list | tuple | set | frozenset) else [wanted]
-
-
-def _check_licence(tables: Sequence[pa.Table], licence: Any) -> None:
-    """Refuse a licence that is no permission and no text of these datasets: a slip would give no rows at all."""
-    known = {text for table in tables for text in table.column("license").unique().to_pylist() if text}
-    for choice in _choices(licence):
-        if choice not in PERMISSIONS and choice not in known:
-            texts = ", ".join(map(repr, sorted(known))) or "none"
-            raise UsageError(f"license {choice!r}: expected {', '.join(PERMISSIONS)} or a text found here: {texts}")

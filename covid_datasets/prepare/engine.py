@@ -29,7 +29,7 @@ from covid_datasets.prepare.pieces import Place
 from covid_datasets.prepare.plan import Plan
 from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
 from covid_datasets.prepare.source import Source, open_source
-from covid_datasets.prepare.workers import run_tasks, telling, worker_pool
+from covid_datasets.prepare.workers import check_workers, run_tasks, telling, worker_pool
 from covid_datasets.progress import progress, tell
 from covid_datasets.settings import Settings
 
@@ -78,6 +78,7 @@ def build_dataset(
     started = time.perf_counter()
     if verify not in ("full", "bytes"):
         raise UsageError(f"verify: expected 'full' or 'bytes', found {verify!r}")
+    check_workers(executor, num_proc)
     choice = choose(name, config)
     if verify == "bytes" and choice.card.patients.group == "near-duplicates":
         raise UsageError(

@@ -24,6 +24,14 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def check_workers(executor: Executor | None, num_proc: int | None) -> None:
+    """Refuse workers that there cannot be; said before a download, and not after it."""
+    if num_proc is not None and (not isinstance(num_proc, int) or num_proc < 1):
+        raise UsageError(f"num_proc: expected 1 or more, found {num_proc!r}")
+    if executor is not None and not hasattr(executor, "submit"):
+        raise UsageError(f"executor: expected a concurrent.futures.Executor, found {executor!r}")
+
+
 @contextmanager
 def worker_pool(executor: Executor | None, num_proc: int | None) -> Iterator[Executor | None]:
     """Open the executor that a build runs on: the caller's, which stays open, or one of its own.
@@ -33,8 +41,6 @@ def worker_pool(executor: Executor | None, num_proc: int | None) -> Iterator[Exe
     this process is a daemon, which may have no children, threads: decoding and hashing release the interpreter lock,
     so they scale nearly as well. ``None`` means this process.
     """
-    if num_proc is not None and (not isinstance(num_proc, int) or num_proc < 1):
-        raise UsageError(f"num_proc: expected 1 or more, found {num_proc!r}")
     workers = num_proc or usable_cores()
     if executor is not None:
         yield executor

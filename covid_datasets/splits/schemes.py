@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from covid_datasets.catalog.card import Card
 from covid_datasets.catalog.published import SPLITS, SPLITS_VERSION, published_splits
 from covid_datasets.errors import UnknownVersionError, UsageError
 from covid_datasets.splits.assign import assign
@@ -33,6 +34,17 @@ def split_names(scheme: str) -> tuple[str, ...]:
     return SPLITS if _fold_of(scheme)[1] >= _LEAST else ("train", "test")
 
 
+def check_scheme(scheme: str, cards: Sequence[Card]) -> None:
+    """Refuse a scheme that the catalog knows no source to have; what is in data of one's own, only that tells."""
+    datasets = [card.id for card in cards]
+    if scheme == "official":
+        if not any(card.official_split or card.own_copy for card in cards):
+            raise _no_official(datasets)
+    elif is_given(scheme):
+        for dataset in datasets:
+            _of_version(dataset, _version_of(scheme) or SPLITS_VERSION)
+
+
 def is_given(scheme: str) -> bool:
     """Tell whether a scheme hands on what somebody published, leaks included: what later evidence joins may straddle.
 
@@ -47,7 +59,7 @@ def scheme_splits(index: Index, datasets: Sequence[str], scheme: str) -> list[st
     if scheme == "official":
         found = index.strings("official_split")
         if not any(found):
-            raise UnknownVersionError(f"{', '.join(datasets)}: the source ships no split; use scheme='patient'")
+            raise _no_official(datasets)
         return found
     if version := _version_of(scheme):
         return list(_published(index, datasets, version))
@@ -58,16 +70,22 @@ def _published(index: Index, datasets: Sequence[str], version: int) -> list[str]
     """Give every row its published split; in an older version each patient's own, whatever was found since."""
     published: dict[str, str] = {}
     for dataset in datasets:
-        of_version = published_splits(dataset, version=version)
-        if not of_version and published_splits(dataset):
-            raise UnknownVersionError(
-                f"{dataset}: no split of it was published in version {version}; use scheme='patient'"
-            )
-        published |= of_version
+        published |= _of_version(dataset, version)
     whole = assign(index.groups, index.units, published)
     if version == SPLITS_VERSION:
         return whole
     return [published.get(unit, split) for unit, split in zip(index.units, whole, strict=True)]
+
+
+def _of_version(dataset: str, version: int) -> dict[str, str]:
+    found = published_splits(dataset, version=version)
+    if not found and published_splits(dataset):
+        raise UnknownVersionError(f"{dataset}: no split of it was published in version {version}; use scheme='patient'")
+    return found
+
+
+def _no_official(datasets: Sequence[str]) -> UnknownVersionError:
+    return UnknownVersionError(f"{', '.join(datasets)}: the source ships no split; use scheme='patient'")
 
 
 def _version_of(scheme: str) -> int | None:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from covid_datasets.catalog.cards import load_card, names
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UnknownVersionError, UsageError
 from covid_datasets.load.dataset import DERIVED, load_dataset
 from covid_datasets.load.filters import ELSEWHERE, check_filters
 from covid_datasets.schema import COLUMNS
@@ -43,6 +44,7 @@ SLIPS: list[tuple[dict[str, Any], str]] = [
     ({"frame_work": "torch"}, "Did you mean 'framework'?"),
     ({"masks": "lung"}, "found one that holds more than a value"),
     ({"modality": "ct"}, "modality 'ct': expected one of CT, CXR"),
+    ({"modality": "cxr"}, "Did you mean 'CXR'?"),
     ({"label": "covid_19"}, "Did you mean 'covid19'?"),
     ({"label": 99}, "label=99: expected values of type string, found 99, a int"),
     ({"label": []}, "label=[]: expected at least one value"),
@@ -56,6 +58,12 @@ SLIPS: list[tuple[dict[str, Any], str]] = [
     ({"survival": "yes"}, "survival='yes': expected values of type bool, found 'yes', a str"),
     ({"country": 39}, "country=39: expected values of type string, found 39, a int"),
     ({"symptoms": "couhg"}, "Did you mean 'cough'?"),
+    ({"date": (2019, 2020)}, "expected dates such as '2020-03-31', '2020-03' or '2020', found 2019"),
+    ({"date": ("2020-04", "2020-03-31")}, "expected a range from low to high"),
+    ({"date": ("01.03.2020", None)}, "expected dates such as '2020-03-31'"),
+    ({"license": "comercial"}, "Did you mean 'commercial'?"),
+    ({"license": []}, "license: expected stated, redistribution"),
+    ({"license": 4}, "license: expected stated, redistribution"),
     ({"columns": ["image", "lable"]}, "found 'lable'. Did you mean 'label'?"),
     ({"columns": "image"}, "columns: expected a list such as ['image', 'label'], found 'image'"),
     ({"columns": ["image", "image"]}, "columns: expected each once"),
@@ -68,6 +76,10 @@ SLIPS: list[tuple[dict[str, Any], str]] = [
     ({"split": "Test"}, "found 'Test'. Did you mean 'test'?"),
     ({"split": ["train", "tset"]}, "found 'tset'. Did you mean 'test'?"),
     ({"split": 5}, "split: expected forms like 'train', 'train+test', 'train[:20%]' or a list of them, found 5"),
+    ({"num_proc": 0}, "num_proc: expected 1 or more, found 0"),
+    ({"num_proc": "4"}, "num_proc: expected 1 or more, found '4'"),
+    ({"executor": 3}, "executor: expected a concurrent.futures.Executor, found 3"),
+    ({"split": []}, "split: expected at least one, found an empty list"),
     *[({name: "x"}, f"{name}: expected no such argument, because {reason}") for name, reason in ELSEWHERE.items()],
 ]
 
@@ -79,6 +91,22 @@ def test_what_the_schema_can_tell_is_told_before_anything_is_built(
     with pytest.raises(UsageError) as error:
         load_dataset("phantom", "small", framework="numpy", cache_dir=tmp_path, **options)
     assert message in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "message"),
+    [
+        ("hannover", "official", "hannover: the source ships no split; use scheme='patient'"),
+        (["hannover", "cohen"], "official", "hannover, cohen: the source ships no split"),
+        ("figure1", "patient@1", "figure1: no split of it was published in version 1"),
+    ],
+)
+def test_a_scheme_that_a_source_lacks_is_told_before_anything_is_downloaded(
+    name: Any, scheme: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UnknownVersionError, match=message):
+        load_dataset(name, scheme=scheme, framework="numpy", cache_dir=tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -118,6 +146,7 @@ def test_dates_of_a_table_have_ranges_too() -> None:
         ({"age": (200, 300)}, r"age=\(200, 300\) fits none of 42 rows; they hold \d+\.0 to \d+\.0"),
         ({"country": "Atlantis"}, r"country='Atlantis' fits none of 42 rows; found: "),
         ({"label": "sars"}, r"label='sars' fits none of 42 rows; found: .*'covid19' \(14\)"),
+        ({"date": ("1900", None)}, r"date=\('1900', None\) fits none of 42 rows; found: None \(42\)"),
         (
             {"modality": "CT", "view": "PA"},
             r"no row fits all filters together; of 42 rows fit alone: modality='CT' \d+, view='PA' \d+",
@@ -128,3 +157,42 @@ def test_filters_that_match_nothing_say_what_there_is(phantom: Any, options: dic
     with pytest.warns(UserWarning, match=message) as caught:
         assert len(phantom(**options)) == 0
     assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_an_empty_split_says_that_the_rows_which_fit_are_in_others(phantom: Any) -> None:
+    patient = phantom("train")[0]["patient_id"]
+    with pytest.warns(UserWarning, match=r"split 'test' is empty; rows that are left: train \d+, .*test 0") as caught:
+        assert len(phantom("test", patient_id=patient)) == 0
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_a_licence_that_no_row_has_is_told_like_any_filter(small: SmallSources) -> None:
+    small.build("covid_ct")
+    copy: dict[str, Any] = {"data_dir": small.tree("covid_ct"), "allow_missing": True, "license": "commercial"}
+    with small.in_use(), pytest.warns(UserWarning, match="license='commercial' fits none of .* rows; found: "):
+        rows = load_dataset("covid_ct", split="all", framework="numpy", cache_dir=small.cache, **copy)
+    assert len(rows) == 0
+
+
+def test_a_range_of_dates_takes_the_rows_that_surely_lie_in_it() -> None:
+    texts = ["2019", "2019-12-31", "2020", "2020-02", "2020-03", "2020-03-01", "2020-03-15", "2020-12", None]
+
+    def kept(*ends: Any) -> list[str]:
+        (found,) = check_filters({"date": ends}, {})
+        mask = found.mask(pa.table({"date": pa.array(texts, pa.string())}))
+        return [text for text, fits in zip(texts, mask, strict=True) if text and fits]
+
+    assert kept("2020", "2020") == ["2020", "2020-02", "2020-03", "2020-03-01", "2020-03-15", "2020-12"]
+    assert kept("2020-03", date(2020, 3, 31)) == ["2020-03", "2020-03-01", "2020-03-15"]
+    assert kept("2020-03-02", "2020-11") == ["2020-03-15"]
+    assert kept(None, "2020-02-29") == ["2019", "2019-12-31"]
+    assert kept("2020-12", None) == ["2020-12"]
+
+
+def test_a_stream_of_no_rows_ends_at_once(small: SmallSources) -> None:
+    pytest.importorskip("datasets")
+    small.build("phantom")
+    with pytest.warns(UserWarning, match="fits none"):
+        rows = load_dataset("phantom", "small", "test", cache_dir=small.cache, streaming=True, label="sars")
+    assert list(rows) == []
+    assert "image" in rows.features

