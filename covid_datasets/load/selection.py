@@ -158,6 +158,6 @@ def _check_licence(tables: Sequence[pa.Table], licence: Any) -> None:
     """Refuse a licence that is no permission and no text of these datasets: a slip would give no rows at all."""
     known = {text for table in tables for text in table.column("license").unique().to_pylist() if text}
     for choice in _choices(licence):
-        if choice not in PERMISSIONS and choice not in known:
+        if choice not in (*PERMISSIONS, *known):
             texts = ", ".join(map(repr, sorted(known))) or "none"
             raise UsageError(f"license {choice!r}: expected {', '.join(PERMISSIONS)} or a text found here: {texts}")

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from covid_datasets.disk import is_full, refused
-from covid_datasets.errors import BuildError, CovidDatasetsError, UsageError
+from covid_datasets.errors import BuildError, CovidDatasetsError
 from covid_datasets.prepare.growth import Growth
 from covid_datasets.prepare.pieces import Task, is_finished, write_piece
 from covid_datasets.prepare.tabular import write_tables
+from covid_datasets.settings import given_count
 
 
 def usable_cores() -> int:
@@ -33,9 +34,7 @@ def worker_pool(executor: Executor | None, num_proc: int | None) -> Iterator[Exe
     this process is a daemon, which may have no children, threads: decoding and hashing release the interpreter lock,
     so they scale nearly as well. ``None`` means this process.
     """
-    if num_proc is not None and num_proc < 1:
-        raise UsageError(f"num_proc: expected 1 or more, found {num_proc}")
-    workers = num_proc or usable_cores()
+    workers = given_count(num_proc, "num_proc") or usable_cores()
     if executor is not None:
         yield executor
     elif workers == 1:
