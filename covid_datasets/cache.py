@@ -72,7 +72,7 @@ def clean_cache(
         what: Unfinished downloads and builds, whole downloads, finished builds, or all of them.
         dry_run: Remove nothing.
     """
-    if what not in KINDS:
+    if what not in tuple(KINDS):
         raise UsageError(f"what={what!r}: expected one of {', '.join(KINDS)}")
     settings = Settings.resolve(cache_dir)
     chosen = [

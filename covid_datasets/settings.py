@@ -42,7 +42,7 @@ class Settings:
         cache = cache_dir or environment.get("COVID_DATASETS_CACHE") or _platform_cache()
         return cls(
             cache=given_path(cache, "cache_dir"),
-            mirror=mirror or environment.get("COVID_DATASETS_MIRROR") or None,
+            mirror=_given_mirror(mirror or environment.get("COVID_DATASETS_MIRROR")),
             offline=offline,
         )
 
@@ -78,6 +78,24 @@ def given_path(value: object, key: str) -> Path:
         if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
             raise UsageError(f"{key}: expected a path, found {text[:SHOWN]!r}…: {error.strerror}") from error
     return path
+
+
+def _given_mirror(value: str | None) -> str | None:
+    """Take a mirror, a folder or a URL; nothing where none was given."""
+    if value and not (isinstance(value, str) and "://" in value):
+        given_path(value, "mirror")
+    return os.fspath(value) if value else None
+
+
+def given_count(value: object, key: str) -> int | None:
+    """Take a number of things, 1 or more; nothing where none was given.
+
+    >>> given_count(2, "num_proc")
+    2
+    """
+    if value is None or (isinstance(value, int) and value >= 1):
+        return value
+    raise UsageError(f"{key}: expected a whole number, 1 or more, found {value!r}")
 
 
 def given_data(data_dir: object) -> Path:

@@ -55,9 +55,9 @@ from covid_datasets.read.volumes import read_header as read_volume_header
 from covid_datasets.read.wide import falls, read_places
 from covid_datasets.schema import File, Notice, RawFiles, Record
 from tests.dicom import ct, jpeg_lossless, radiograph
+from tests.metaimage import mha
 from tests.nifti import nifti
 from tests.raws import Files
-from tests.read.test_metaimage import mha
 
 FILES = Path(__file__).parent / "prepare" / "read"
 STORED = Path(__file__).parent / "prepare" / "readers.digest"

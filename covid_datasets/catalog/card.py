@@ -242,7 +242,7 @@ class Card:
     def config(self, name: str | None = None) -> tuple[str, Config]:
         """Look up a config by name; the first one without a name."""
         chosen = name or next(iter(self.configs))
-        if chosen not in self.configs:
+        if not isinstance(chosen, str) or chosen not in self.configs:
             known = ", ".join(self.configs)
             raise UnknownVersionError(f"{self.id} has no config {chosen!r}; it has: {known}")
         return chosen, self.configs[chosen]

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from covid_datasets.catalog.cards import names_in
 from covid_datasets.catalog.published import SPLITS, published_splits
 from covid_datasets.errors import NotThereError
 from covid_datasets.load.splits import with_patients
@@ -39,7 +40,7 @@ def propose_splits(
     one source for training and another one for testing keep people apart. Every order of the names gives the same.
     """
     builds = [with_patients(find_build(name, config, cache_dir=cache_dir))]
-    builds += [with_patients(find_build(each, cache_dir=cache_dir)) for each in beside]
+    builds += [with_patients(find_build(each, cache_dir=cache_dir)) for each in names_in(beside)]
     published = {each.id: published_splits(each.id) for each in builds}
     everyone = {patient: split for splits in published.values() for patient, split in splits.items()}
     index = Index.join([each.path for each in builds])

@@ -96,7 +96,7 @@ def load_dataset(
         name = filters.pop("name")
     if elsewhere := sorted(set(filters) & set(ELSEWHERE)):
         raise UsageError(f"{elsewhere[0]}: expected no such argument, because {ELSEWHERE[elsewhere[0]]}")
-    if framework not in _NEEDS:
+    if framework not in tuple(_NEEDS):
         raise UsageError(f"framework: expected one of {', '.join(_NEEDS)}, found {framework!r}")
     names = [canonical(each) for each in names_in(name)]
     if not names:

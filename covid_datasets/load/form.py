@@ -64,7 +64,7 @@ def check_columns(columns: Sequence[str] | None, known: Sequence[str]) -> tuple[
     """
     if columns is None:
         return tuple(known)
-    if isinstance(columns, str) or not columns:
+    if not isinstance(columns, Sequence) or isinstance(columns, str) or not columns:
         raise UsageError(f"columns: expected a list such as ['image', 'label'], found {columns!r}")
     for name in columns:
         if name not in known:

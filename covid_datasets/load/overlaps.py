@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 from PIL import Image
 
-from covid_datasets.catalog.cards import Name, id_of
+from covid_datasets.catalog.cards import Name, id_of, names_in
 from covid_datasets.errors import UsageError
 from covid_datasets.load.stored import open_table
 from covid_datasets.measure.image import UndecodableError, decode, to_grey
@@ -38,7 +38,8 @@ def overlaps(names: Sequence[Name], *, cache_dir: str | os.PathLike[str] | None 
         ...
     covid_datasets.errors.UsageError: names: expected two or more different datasets, found ['phantom']
     """
-    if isinstance(names, str) or len({id_of(name) for name in names}) < max(len(names), 2):
+    names = names_in(names)
+    if len({id_of(name) for name in names}) < max(len(names), 2):
         raise UsageError(f"names: expected two or more different datasets, found {names!r}")
     builds = [find_build(name, cache_dir=cache_dir) for name in names]
     index = Index.join([built.path for built in builds])

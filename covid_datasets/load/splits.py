@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from covid_datasets.catalog.cards import Name
+from covid_datasets.catalog.cards import Name, names_in
 from covid_datasets.errors import UsageError
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
@@ -47,8 +47,9 @@ def audit(
 
     Of a list of names, the joint split is checked that ``load_dataset`` gives for the same list.
     """
-    names: list[Name] = list(name) if isinstance(name, Sequence) and not isinstance(name, str) else [name]
-    builds = [find_build(each, config, cache_dir=cache_dir) for each in names]
+    builds = [find_build(each, config, cache_dir=cache_dir) for each in names_in(name)]
+    if not builds:
+        raise UsageError("name: expected a dataset or a list of them, found an empty list")
     if len(builds) == 1:
         return audit_build(builds[0], scheme)
     index, datasets = Index.join([built.path for built in builds]), [built.id for built in builds]

@@ -31,7 +31,7 @@ from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
 from covid_datasets.prepare.source import Source, open_source
 from covid_datasets.prepare.workers import check_workers, run_tasks, telling, worker_pool
 from covid_datasets.progress import progress, tell
-from covid_datasets.settings import Settings
+from covid_datasets.settings import Settings, given_count
 
 SPARE_BYTES = 64 << 20
 """Room that is left on a disk for everything else."""
@@ -86,11 +86,11 @@ def build_dataset(
             "one person together"
         )
     settings = Settings.resolve(cache_dir, mirror, offline)
-    how: dict[str, Any] = {"verify": verify, "allow_missing": allow_missing, "accept_licence": accept_licence}
+    how: dict[str, Any] = {"verify": verify, "allow_missing": bool(allow_missing), "accept_licence": accept_licence}
     if data_dir is None:
         tell(before_download(choice, settings))
     source = open_source(choice, settings, data_dir=data_dir, **how)
-    job = _Job(source, source.inputs(), settings.prepared, shard_bytes, started)
+    job = _Job(source, source.inputs(), settings.prepared, given_count(shard_bytes, "shard_bytes"), started)
     while not _is_built(job.final) or job.work.exists():
         with Lock(job.work.with_name(f"{job.work.name}.lock"), expire=LEASE, on_wait=_say) as lock:
             if not _is_built(job.final):

@@ -17,6 +17,7 @@ from covid_datasets.errors import BuildError, CovidDatasetsError, UsageError
 from covid_datasets.prepare.growth import Growth
 from covid_datasets.prepare.pieces import Task, is_finished, write_piece
 from covid_datasets.prepare.tabular import write_tables
+from covid_datasets.settings import given_count
 
 
 def usable_cores() -> int:
@@ -26,8 +27,7 @@ def usable_cores() -> int:
 
 def check_workers(executor: Executor | None, num_proc: int | None) -> None:
     """Refuse workers that there cannot be; said before a download, and not after it."""
-    if num_proc is not None and (not isinstance(num_proc, int) or num_proc < 1):
-        raise UsageError(f"num_proc: expected 1 or more, found {num_proc!r}")
+    given_count(num_proc, "num_proc")
     if executor is not None and not hasattr(executor, "submit"):
         raise UsageError(f"executor: expected a concurrent.futures.Executor, found {executor!r}")
 

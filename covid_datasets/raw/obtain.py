@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from covid_datasets.catalog.card import Choice
-from covid_datasets.catalog.cards import choose
+from covid_datasets.catalog.cards import choose, names_in
 from covid_datasets.catalog.resource import Resource
 from covid_datasets.disk import check_space
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
@@ -24,7 +24,7 @@ from covid_datasets.raw.reach import is_open, within_reach
 from covid_datasets.raw.survey import survey
 from covid_datasets.raw.terms import require_terms
 from covid_datasets.raw.tree import RawTree
-from covid_datasets.settings import Settings
+from covid_datasets.settings import Settings, given_path
 
 GIVEN = "given by the user"
 
@@ -120,7 +120,7 @@ def make_mirror(
     accept_licence: bool = False,
 ) -> list[Mirrored]:
     """Copy the raw files of sources ("cohen", "cohen@2020-06-22") into a folder that works as a mirror elsewhere."""
-    choices = [choose(name) for name in names]
+    choices = [choose(name) for name in names_in(names)]
     for choice in choices:
         check_card(choice.card)
     settings = Settings.resolve(cache_dir, mirror)
@@ -139,7 +139,9 @@ def write_mirror(choices: Sequence[Choice], destination: str | os.PathLike[str],
     Each file is stored under the URL that it came from; whoever uses the mirror tries the copies in the same order and
     so arrives there. What is in the mirror and right is not fetched again.
     """
-    folder = open_folder(os.fspath(destination))
+    folder = open_folder(
+        os.fspath(destination) if "://" in str(destination) else given_path(destination, "destination")
+    )
     sums, results = read_sums(folder), list[Mirrored]()
     for choice in choices:
         into = Mirror(folder, sums, choice.card.id)

@@ -45,6 +45,17 @@ MAX_INFLATED = 64 << 20
 """Bytes that a DICOM file whose elements are deflated may have inflated."""
 MAX_TEXT = 256 << 20
 """Bytes of a JSON export of annotations; parsed, it takes several times as much."""
+MAX_SHEET_ROWS = 200_000
+MAX_SHEET_CELLS = 1_000_000
+"""Of a sheet, blank cells included: in a workbook of 5 kB one cell in the far corner makes 17 billion of them."""
+MAX_WORKBOOK_BYTES = 64 << 20
+"""Unpacked: the largest workbook of this field has 20 MB. What is larger is read as CSV."""
+MAX_WORKBOOK_PART = 4 << 20
+"""Of those parts of a workbook that hold no cells, and become objects that take twenty times as much."""
+MAX_COLUMNS = 16_384
+"""Of a table: as many as a spreadsheet can have. A column a day makes 1,200."""
+MAX_BROKEN_ROWS = 10_000
+"""Of a table; each is told. A file with more is no table of this form."""
 MAX_TEXT_HEADER = 1 << 16
 """Bytes of a header that is text."""
 
@@ -118,6 +129,28 @@ def too_large(shape: Sequence[int], bytes_each: int, given: int, *, held: bool =
     if total > max(limit, EXPANSION * given):
         return f"{total:,} bytes of voxels out of {given:,}; the limit is {limit:,}, or {EXPANSION} times the file"
     return ""
+
+
+class Held:
+    """Rows of a table that are in memory: far more than its text is large, they are refused.
+
+    >>> held = Held("a.csv")
+    >>> held.add(["a", "b"])
+    >>> held.add([""] * 4_000_000)
+    Traceback (most recent call last):
+    covid_datasets.errors.DamagedFileError: a.csv: expected a table, found 2 rows of nearly empty cells
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path, self._rows, self._taken, self._given = path, 0, 0, 0
+
+    def add(self, cells: Sequence[str]) -> None:
+        """Count a row: what it takes as a dictionary, and what its text had."""
+        self._rows += 1
+        self._taken += 150 + 60 * len(cells)
+        self._given += sum(map(len, cells)) + len(cells)
+        if self._taken > max(HELD_BYTES, EXPANSION * self._given):
+            raise DamagedFileError(f"{self._path}: expected a table, found {self._rows:,} rows of nearly empty cells")
 
 
 class Counted(io.BytesIO):

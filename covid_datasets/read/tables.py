@@ -17,16 +17,20 @@ from types import MappingProxyType
 from typing import Any
 
 from covid_datasets.errors import ColumnMissingError, DamagedFileError, IncompleteSourceError
+from covid_datasets.read.bounds import (
+    MAX_BROKEN_ROWS,
+    MAX_COLUMNS,
+    MAX_SHEET_CELLS,
+    MAX_SHEET_ROWS,
+    MAX_WORKBOOK_BYTES,
+    MAX_WORKBOOK_PART,
+    Held,
+)
 from covid_datasets.read.lines import Lines, encoding_of
 from covid_datasets.schema import Notice, RawReader
 
-MAX_WORKBOOK_BYTES = 512 * 2**20
-"""An unpacked workbook beyond this is a bomb: the largest of this field has 20 MB."""
-
 LONGEST_ROW = 1 << 22
 """Characters of one row over several lines; the longest of this field has 30,000."""
-LARGEST_SHEET = (1_000_000, 20_000_000)
-"""Rows and cells of a sheet: in a workbook of 5 kB one cell in the far corner makes 17 billion of them."""
 
 _NO_RENAME: Mapping[str, str] = MappingProxyType({})
 
@@ -71,7 +75,11 @@ def read_csv(
     the cause is a quotation mark that never closes. Cells under nameless columns are kept as ``"unnamed <n>"``.
     """
     scan = scan_csv(raw, path, required=required, rename=rename, comment=comment, delimiter=delimiter)
-    rows = [dict(zip(scan.names, cells, strict=True)) for _, cells in scan.rows]
+    held = Held(path)
+    rows: list[dict[str, str]] = []
+    for _, cells in scan.rows:
+        held.add(cells)
+        rows.append(dict(zip(scan.names, cells, strict=True)))
     notices = [
         Notice("column missing", path, f"{name}: unknown in all rows") for name in wanted if name not in scan.names
     ]
@@ -102,7 +110,7 @@ def scan_csv(
     _, header = next(cells, (0, None))
     if header is None:
         raise DamagedFileError(f"{path}: expected a table, found no header line")
-    names = _names(header, rename)
+    names = _names(path, header, rename)
     _require(path, names, required)
     count = len(names)
     rows = ((number, [*row[:count], *[""] * (count - len(row))]) for number, row in cells)
@@ -123,9 +131,11 @@ def read_xlsx(
     data = _bytes(raw, path)
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as parts:
-            unpacked = sum(part.file_size for part in parts.infolist())
-        if unpacked > MAX_WORKBOOK_BYTES:
-            raise DamagedFileError(f"{path}: expected at most {MAX_WORKBOOK_BYTES} bytes unpacked, found {unpacked}")
+            sizes = {part.filename: part.file_size for part in parts.infolist()}
+        _need_at_most(MAX_WORKBOOK_BYTES, sum(sizes.values()), path)
+        for name in sizes:
+            if name.endswith((".rels", "styles.xml", "workbook.xml", "[Content_Types].xml")):
+                _need_at_most(MAX_WORKBOOK_PART, sizes[name], f"{path}: {name}")
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
         if sheet is not None and sheet not in book.sheetnames:
             raise ColumnMissingError(f"{path}: expected a sheet {sheet!r}, found {', '.join(book.sheetnames)}")
@@ -142,6 +152,11 @@ def read_xlsx(
     return _table(path, cells[0], iter(cells[1:]), required, rename, [])
 
 
+def _need_at_most(limit: int, unpacked: int, what: str) -> None:
+    if unpacked > limit:
+        raise DamagedFileError(f"{what}: expected at most {limit} bytes unpacked, found {unpacked}")
+
+
 def _bounded(sheet: Any, path: str) -> list[list[str]]:
     """Read the cells of a sheet as text, as long as it is no larger than any that people fill in."""
     sheet.reset_dimensions()  # what a sheet says of its size is not to be trusted
@@ -149,9 +164,12 @@ def _bounded(sheet: Any, path: str) -> list[list[str]]:
     count = 0
     for number, row in enumerate(sheet.iter_rows(values_only=True)):
         count += len(row)
-        if number >= LARGEST_SHEET[0] or count > LARGEST_SHEET[1]:
-            most = f"{LARGEST_SHEET[0]:,} rows and {LARGEST_SHEET[1]:,} cells"
-            raise DamagedFileError(f"{path}: expected a sheet of at most {most}, found more; is one cell far away?")
+        if number >= MAX_SHEET_ROWS or count > MAX_SHEET_CELLS:
+            most = f"{MAX_SHEET_ROWS:,} rows and {MAX_SHEET_CELLS:,} cells"
+            raise DamagedFileError(
+                f"{path}: expected a sheet of at most {most}, found more; is one cell far away? "
+                "A table that is really larger can be saved as CSV"
+            )
         texts = [_as_text(value) for value in row]
         if not found or any(map(str.strip, texts)):
             found.append(texts)
@@ -190,6 +208,8 @@ def _parse(
             if not broken and not _fits(cells, header):
                 broken = f"expected {len(header)} cells, found {len(cells)} in {cells[:3]}"
             if broken:
+                if len(notices) > MAX_BROKEN_ROWS:
+                    raise DamagedFileError(f"{path}: {broken} in line {number}, after {MAX_BROKEN_ROWS:,} broken rows")
                 notices.append(Notice("broken row", f"{path} line {number}", broken, dropped=True))
                 text.drop()
                 continue
@@ -249,14 +269,16 @@ def _table(
     rename: Mapping[str, str],
     notices: list[Notice],
 ) -> Table:
-    names = _names(header, rename)
+    names = _names(path, header, rename)
     _require(path, names, required)
     blank = dict.fromkeys(names, "")
     rows = [blank | dict(zip(names, row, strict=False)) for row in cells if any(cell.strip() for cell in row)]
     return Table(rows, notices)
 
 
-def _names(header: Sequence[str], rename: Mapping[str, str]) -> list[str]:
+def _names(path: str, header: Sequence[str], rename: Mapping[str, str]) -> list[str]:
+    if len(header) > MAX_COLUMNS:
+        raise DamagedFileError(f"{path}: expected at most {MAX_COLUMNS:,} columns, found {len(header):,}")
     names: list[str] = []
     seen: set[str] = set()  # quick to look up: some tables have a column a day
     for index, cell in enumerate(header):

@@ -90,7 +90,7 @@ def _no_official(datasets: Sequence[str]) -> UnknownVersionError:
 
 def _version_of(scheme: str) -> int | None:
     """Return the version of the published splits that a scheme means, if it means them."""
-    match = _PATIENT.fullmatch(scheme)
+    match = _PATIENT.fullmatch(scheme) if isinstance(scheme, str) else None
     if match is None:
         return None
     version = int(match[1] or SPLITS_VERSION)
@@ -101,7 +101,7 @@ def _version_of(scheme: str) -> int | None:
 
 
 def _fold_of(scheme: str) -> tuple[int, int]:
-    match = _FOLD.fullmatch(scheme)
+    match = _FOLD.fullmatch(scheme) if isinstance(scheme, str) else None
     if match is None:
         raise UnknownVersionError(
             f"scheme {scheme!r}: expected patient, official or fold-k-of-n (fold-1-of-5), or an older patient@1"

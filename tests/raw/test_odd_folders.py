@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import covid_datasets
 from covid_datasets import build_dataset, check, find_build, info, load_dataset, verify
 from covid_datasets.disk import read_json
 from covid_datasets.errors import CovidDatasetsError, UnreadableError, UsageError
@@ -68,6 +71,55 @@ def test_whatever_is_given_as_a_path(path: object) -> None:
     for call in calls:
         with pytest.raises(UsageError, match="cache_dir: expected|data_dir: expected"):
             call()
+
+
+CALLS: dict[str, dict[str, Any]] = {
+    "audit": {"name": "phantom", "config": "small"},
+    "build_dataset": {"name": "phantom", "config": "small"},
+    "check": {"name": "covid_ct", "data_dir": "."},
+    "clean_cache": {},
+    "find_build": {"name": "phantom", "config": "small"},
+    "info": {"name": "phantom"},
+    "load_dataset": {"name": "phantom", "config": "small"},
+    "load_splits": {"name": "phantom", "config": "small"},
+    "make_mirror": {"names": ["phantom"], "destination": "mirror"},
+    "overlaps": {"names": ["phantom", "cohen"]},
+    "propose_splits": {"name": "phantom", "config": "small"},
+    "verify": {"name": "phantom", "config": "small"},
+}
+"""Calls that are right; each argument in turn is not."""
+PARAMETERS = {name: tuple(inspect.signature(getattr(covid_datasets, name)).parameters) for name in CALLS}
+PUBLIC = [(name, argument) for name in CALLS for argument in PARAMETERS[name]]
+
+
+@pytest.fixture(scope="module")
+def one_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.mark.parametrize(("name", "argument"), PUBLIC)
+def test_whatever_is_given_as_an_argument(
+    name: str, argument: str, tmp_path: Path, one_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Among what is wrong, some is right for one or the other argument. Nothing may end in an error that is not ours.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COVID_DATASETS_CACHE", str(one_cache))
+    function = getattr(covid_datasets, name)
+    if argument in ("executor", "filters"):
+        return
+    for number, odd in enumerate(
+        (5, -1, 1.5, "a\0b", "\udcff", b"x", [5], {}, {"a": 5}, object(), ("a", 5), "x" * 5000)
+    ):
+        chosen = {"cache_dir": tmp_path / str(number)} if argument in ("num_proc", "shard_bytes", "mirror") else {}
+        arguments = CALLS[name] | {key: at for key, at in chosen.items() if key in PARAMETERS[name]} | {argument: odd}
+        with suppress(CovidDatasetsError):
+            function(**arguments)
+
+
+def test_one_name_is_a_list_of_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"names: expected two or more different datasets, found \['phantom'\]"):
+        covid_datasets.overlaps("phantom", cache_dir=tmp_path)
+    assert covid_datasets.make_mirror("phantom", tmp_path / "mirror", cache_dir=tmp_path) == []
 
 
 def test_pipes_sockets_and_devices_do_not_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -41,7 +42,12 @@ def test_a_folder_as_it_is(tmp_path: Path) -> None:
 def test_a_tree_lists_its_files_once_however_often_it_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looks: list[str] = []
     scan = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda path: looks.append(os.fspath(path)) or scan(path))
+
+    def look(path: str) -> Any:
+        looks.append(path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", look)
     raw = RawTree.of_folder(tree(tmp_path, a__x=b"1", b__y=b"22"))
     assert raw.paths("a/*") == ["a/x"]
     assert dict(raw.sizes()) == {"a/x": 1, "b/y": 2}

@@ -8,6 +8,7 @@ import json
 import os
 import struct
 import time
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -28,6 +29,7 @@ def readers() -> dict[str, Reader]:
     from covid_datasets.read.masks import read_mask
     from covid_datasets.read.mdai import read_annotations
     from covid_datasets.read.slices import axial_slices
+    from covid_datasets.read.tables import read_csv, read_xlsx
     from tests.raws import Files
 
     return {
@@ -41,6 +43,8 @@ def readers() -> dict[str, Reader]:
         "header": lambda data: read_header(data, "a.dcm"),
         "slice": lambda data: read_hounsfield(data, "a.dcm"),
         "film": lambda data: read_film(data, "a.dcm", FilmForm(shown=True)),
+        "workbook": lambda data: read_xlsx(Files({"t.xlsx": data}), "t.xlsx", required=("path",)),
+        "csv": lambda data: read_csv(Files({"t.csv": data}), "t.csv", required=("path",)),
         "json": lambda data: read_annotations(data.decode(), "a.json", ()),
     }
 
@@ -134,6 +138,47 @@ def saved(mode: str, side: int, kind: str, **options: object) -> bytes:
     return out.getvalue()
 
 
+def workbook(name: str, start: str, again: str, count: int, end: str) -> bytes:
+    """Write a workbook of one part in which something stands so many times."""
+    import openpyxl
+
+    plain, out = io.BytesIO(), io.BytesIO()
+    book = openpyxl.Workbook()
+    book.create_sheet("of strings").append(["path"])
+    book.save(plain)
+    with zipfile.ZipFile(plain) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
+        for part in {*old.namelist(), name}:
+            new.writestr(part, old.read(part) if part != name else start + again * count + end)
+    return out.getvalue()
+
+
+SHEET, STYLES = "xl/worksheets/sheet1.xml", "xl/styles.xml"
+_SPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+_CELL = '<c t="inlineStr"><is><t>path</t></is></c>'
+_ROWS = f"<worksheet {_SPACE}><sheetData><row>{_CELL}</row><row>"
+_END = "</row></sheetData></worksheet>"
+
+
+def workbooks() -> Iterator[tuple[str, Callable[[], bytes]]]:
+    far = '<c r="XFD1"><v>1</v></c></row><row>'
+    yield "rows with one far cell", lambda: workbook(SHEET, _ROWS, far, 1_200, _END)
+    yield "a million rows", lambda: workbook(SHEET, _ROWS, f"{_CELL}</row><row>", 900_000, _END)
+    form = '<numFmt numFmtId="200" formatCode="0"/>'
+    last = "</numFmts></styleSheet>"
+    yield "formats", lambda: workbook(STYLES, f"<styleSheet {_SPACE}><numFmts>", form, 1_600_000, last)
+    text = _ROWS + '<c t="inlineStr"><is><t>'
+    yield "one long text", lambda: workbook(SHEET, text, "a" * 1000, 60_000, f"</t></is></c>{_END}")
+
+
+def csvs() -> Iterator[tuple[str, Callable[[], bytes]]]:
+    yield "nine million columns", lambda: b"path" + b"," * 9_000_000
+    yield "short rows", lambda: b"path\n" + b"a\n" * 4_500_000
+    yield "broken rows", lambda: b"path,b\n" + b"a\n" * 4_500_000
+    yield "open quotation marks", lambda: b"path,b\n" + b'a,"b\n' * 1_900_000
+    yield "blank cells", lambda: b"path" + b"," * 9 + (b"\na" + b"," * 9) * 800_000
+    yield "blank lines", lambda: b"path,b\n" + b"\n" * 9_000_000
+
+
 def attacks() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
     for way in ("volume", "slices", "mask"):
         yield way, "one large slice of a volume", lambda: nifti((4000, 4000, 1), 256, 8)
@@ -158,6 +203,10 @@ def attacks() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
     yield "image", "WebP", lambda: saved("RGB", 7_000, "WEBP", lossless=True, quality=0, method=0)
     yield "image", "GIF", lambda: saved("P", 7_000, "GIF")
     yield "video", "a GIF of 65535", lambda: b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\2\2D\1\0;"
+    for name, make in workbooks():
+        yield "workbook", name, make
+    for name, make in csvs():
+        yield "csv", name, make
     yield "json", "lists in lists", lambda: b"[" * 5_000_000
     yield "json", "many lists", lambda: b'{"datasets":[' + b"{}," * 3_000_000 + b'{}],"labelGroups":[]}'
 
