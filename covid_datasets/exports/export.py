@@ -20,6 +20,7 @@ from covid_datasets.exports.rights import check_redistribution
 from covid_datasets.prepare.seal import file_digest
 
 FORMATS = {
+    "hf": "covid_datasets.exports.hf",
     "parquet": "covid_datasets.exports.parquet",
 }
 """Format -> its module, which has ``write(data, folder, *, shard_bytes)`` and ``HOW``: how its files are opened."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,19 +20,25 @@ rows = datasets.load_dataset("parquet", data_files={{"{split}": "{split}-*.parqu
 ```
 
 An image is a struct of its encoded `bytes` and the `path` of its file."""
-GROUP_ROWS = 1024
-GROUP_BYTES = 32 << 20
-"""A row group, the least that a reader of Parquet fetches, is at most so large where it has more than one row."""
+GROUP_ROWS = 1 << 14
+"""Rows of a row group, the least that a reader fetches, where they are small; else it is a batch of the split."""
 
 
 def write(data: Exportable, folder: Path, *, shard_bytes: int) -> None:
     """Write the splits as Parquet files, with the features of Hugging Face in their schema."""
+    write_splits(data, folder, shard_bytes, {name: name for name in data.splits})
+
+
+def write_splits(data: Exportable, folder: Path, shard_bytes: int, names: Mapping[str, str]) -> None:
+    """Write each split that is named, under the name that it is given."""
     options = _options(data.features)
-    for name, split in data.splits.items():
-        shards = Shards(
-            folder, name, ".parquet", lambda path: pq.ParquetWriter(path, data.features, **options), shard_bytes
-        )
-        for batch in split.batches(GROUP_ROWS):
+
+    def open_file(path: Path) -> pq.ParquetWriter:
+        return pq.ParquetWriter(path, data.features, **options)
+
+    for name, renamed in names.items():
+        shards = Shards(folder, renamed, ".parquet", open_file, shard_bytes)
+        for batch in data.splits[name].batches(GROUP_ROWS):
             shards.writer().write_batch(batch, row_group_size=batch.num_rows)
         shards.finish()
 
