@@ -109,6 +109,34 @@ class NumpyRows(Sequence[dict[str, Any]]):
             self._form,
         )
 
+    @property
+    def parts(self) -> tuple[Picked, ...]:
+        """The builds that the rows are taken from, and which rows of each."""
+        return tuple(self._parts)
+
+    @property
+    def form(self) -> Form:
+        """The columns that are handed out, and what the numbers of the label column mean."""
+        return self._form
+
+    def stored(self, start: int, stop: int, columns: Sequence[str]) -> pa.Table:
+        """Return a range of rows as an Arrow table with encoded images, of which no byte is copied."""
+        starts = [0, *self._ends.tolist()]
+        runs = []
+        for number, part in enumerate(self._parts):
+            rows = part.rows[max(start - starts[number], 0) : max(stop - starts[number], 0)]
+            held = [name for name in columns if name != GROUP or part.groups is None]
+            table = open_table(part.build).select(held)
+            if part.groups is not None and GROUP in columns:
+                table = table.append_column(GROUP, part.groups)
+            for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1) if len(rows) else ():
+                runs.append(table.slice(int(run[0]), len(run)).select(list(columns)))
+        found = pa.concat_tables(runs)
+        if self._form.classes and "label" in columns:
+            codes = self._form.classes.encode(found.column("label"))
+            found = found.set_column(list(columns).index("label"), "label", codes)
+        return found
+
     def table(self) -> pa.Table:
         """Return the rows as an Arrow table with encoded images."""
         names = self._form.columns

@@ -1,0 +1,87 @@
+"""One split in whatever form `load_dataset` returned it -> a `Split` of stored columns, and its sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from covid_datasets.errors import UsageError
+from covid_datasets.exports.features import feature_types, with_features
+from covid_datasets.exports.source import Source, source_of, sources_of
+from covid_datasets.exports.split import Split
+from covid_datasets.features import arrow_schema
+from covid_datasets.load.rows import NumpyRows
+
+Opened = tuple[Split, tuple[Source, ...]]
+
+
+def opened(rows: Any) -> Opened:
+    """Open one split: rows of Hugging Face, NumPy, torch or pandas, or an Arrow table."""
+    library = type(rows).__module__.partition(".")[0]
+    if isinstance(rows, NumpyRows):
+        return _of_numpy(rows)
+    if isinstance(inner := getattr(rows, "rows", None), NumpyRows):
+        return _of_numpy(inner)  # as tensors of torch
+    if library == "datasets" and hasattr(rows, "with_format") and hasattr(rows, "__len__"):
+        return _of_huggingface(rows)
+    if library == "pandas" and hasattr(rows, "columns"):
+        return _of_table(_from_pandas(rows))
+    if isinstance(rows, pa.Table):
+        return _of_table(rows)
+    if library == "datasets":
+        raise UsageError(
+            f"export: expected rows that can be counted, found {type(rows).__name__}. Load without streaming=True"
+        )
+    raise UsageError(
+        f"export: expected what load_dataset returns, or the name of a dataset, found {type(rows).__name__}"
+    )
+
+
+def _of_numpy(rows: NumpyRows) -> Opened:
+    build_columns = next((part.build.columns for part in rows.parts), {})
+    stored = arrow_schema(build_columns or None)
+    types = feature_types(stored)
+    if rows.form.classes and "label" in types:
+        types["label"] = {"_type": "ClassLabel", "names": list(rows.form.label_names)}
+    fields = [stored.field(name) if name in types else pa.field(name, pa.string()) for name in rows.form.columns]
+    named = {field.name: types.get(field.name, {"_type": "Value", "dtype": "string"}) for field in fields}
+    split = Split(len(rows), with_features(fields, named), rows.stored)
+    return split, tuple(source_of(part.build) for part in rows.parts)
+
+
+def _of_huggingface(dataset: Any) -> Opened:
+    schema = dataset.features.arrow_schema
+
+    def read(start: int, stop: int, names: Sequence[str]) -> pa.Table:
+        table: pa.Table = dataset.select_columns(list(names)).with_format("arrow")[start:stop]
+        return table
+
+    split = Split(len(dataset), with_features(list(schema), feature_types(schema)), read)
+    return split, sources_of(dataset.info.description or "", split)
+
+
+def _of_table(table: pa.Table) -> Opened:
+    def read(start: int, stop: int, names: Sequence[str]) -> pa.Table:
+        return table.select(list(names)).slice(start, stop - start)
+
+    split = Split(len(table), with_features(list(table.schema), feature_types(table.schema)), read)
+    return split, sources_of("", split)
+
+
+def _from_pandas(frame: Any) -> pa.Table:
+    """Give a data frame its stored types back: categories become numbers again."""
+    stored = arrow_schema()
+    types = feature_types(stored)
+    if "label" in frame.columns and hasattr(frame["label"], "cat"):
+        types["label"] = {"_type": "ClassLabel", "names": list(frame["label"].cat.categories)}
+        codes = frame["label"].cat.codes.astype("Int64")
+        frame = frame.assign(label=codes.mask(codes < 0))
+    names = [str(name) for name in frame.columns]
+    known = [name for name in names if name in types]
+    others = pa.Table.from_pandas(frame.drop(columns=known), preserve_index=False)
+    columns = {name: pa.array(frame[name].to_list(), stored.field(name).type, from_pandas=True) for name in known}
+    table = pa.table({name: columns[name] if name in known else others.column(name) for name in names})
+    types |= feature_types(others.schema)
+    return table.replace_schema_metadata(with_features(list(table.schema), types).metadata)
