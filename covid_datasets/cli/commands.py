@@ -61,6 +61,37 @@ def run_info(arguments: Namespace) -> int:
     return 0
 
 
+def run_croissant(arguments: Namespace) -> int:
+    """Describe a source as Croissant; or say what is wrong with a description."""
+    if arguments.check is not None:
+        return _check_croissant(arguments)
+    from covid_datasets.exports.croissant.describe import as_text, save
+
+    description = api.croissant(arguments.id, arguments.config, cache_dir=arguments.cache_dir)
+    if arguments.output:
+        save(description, arguments.output)
+    if arguments.json:
+        print_json({"output": arguments.output} if arguments.output else description)
+    elif arguments.output:
+        print_text(arguments.output)
+    else:
+        print_file(as_text(description))
+    return 0
+
+
+def _check_croissant(arguments: Namespace) -> int:
+    if arguments.output:
+        raise UsageError(f"--output: expected with the ID of a source, found --check {arguments.check}")
+    problems = api.check_croissant(arguments.check)
+    if arguments.json:
+        print_json({"file": arguments.check, "ok": not problems, "problems": problems})
+    else:
+        for problem in problems:
+            print_text(problem)
+        print_text(f"{arguments.check}: {f'{len(problems):,} problem(s)' if problems else 'valid Croissant'}")
+    return IntegrityError.exit_code if problems else 0
+
+
 def run_check(arguments: Namespace) -> int:
     """Hold a folder against what a source should hold."""
     found = api.check(arguments.id, arguments.data_dir, arguments.config)

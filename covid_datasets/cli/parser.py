@@ -75,6 +75,18 @@ def _add_looking(add: Adder) -> None:
     command = add("info", "show everything known about a source", "covid-datasets info covid_ct")
     command.add_argument("id", metavar="ID", help="a source, as `covid-datasets list` names it")
 
+    command = add(
+        "croissant",
+        "describe a source as MLCommons Croissant, or check such a description",
+        "covid-datasets croissant covid_ct -o croissant.json",
+    )
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("id", metavar="ID", nargs="?", help="a source, with @VERSION for another than the default")
+    what.add_argument("--check", metavar="FILE", help="list all that is wrong with a Croissant file, whoever made it")
+    command.add_argument("-o", "--output", metavar="FILE", help="write it here (default: print it)")
+    _add_config(command)
+    _add_cache_dir(command)
+
     command = add("path", "print the folder of a finished build", "covid-datasets path phantom")
     _add_build_name(command)
     _add_data_dir(command)

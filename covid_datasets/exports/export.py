@@ -13,6 +13,8 @@ from typing import Any
 
 from covid_datasets import disk
 from covid_datasets.errors import UsageError
+from covid_datasets.exports.croissant.describe import save
+from covid_datasets.exports.croissant.exported import describe_export
 from covid_datasets.exports.exportable import Exportable
 from covid_datasets.exports.place import place_of
 from covid_datasets.exports.readme import readme
@@ -24,6 +26,8 @@ FORMATS = {
     "parquet": "covid_datasets.exports.parquet",
 }
 """Format -> its module, which has ``write(data, folder, *, shard_bytes)`` and ``HOW``: how its files are opened."""
+CROISSANT_FILE = "croissant.json"
+"""Describes every export for machines, as `covid_datasets.exports.croissant` has it."""
 SHARD_BYTES = 400 << 20
 _HASHERS = 4
 
@@ -93,7 +97,9 @@ def export(
     with place.workspace(taken.bytes) as private:
         module.write(taken, private, shard_bytes=shard_bytes)
         (private / "README.md").write_text(readme(taken, format, module, private), encoding="utf-8", newline="\n")
-        manifest = {"export": header, "files": _files(private)}
+        files = _files(private)
+        save(describe_export(taken, format, files), private / CROISSANT_FILE)
+        manifest = {"export": header, "files": {**files, CROISSANT_FILE: _sealed(private / CROISSANT_FILE)}}
         if old is not None and old != manifest and not overwrite:
             raise UsageError(
                 f"{url}: found an export of this data whose files differ from those that were written now. Next: name "
@@ -147,9 +153,10 @@ def _files(folder: Path) -> dict[str, dict[str, Any]]:
     """Hash all files and force them to the disk."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
 
-    def sealed(path: Path) -> dict[str, Any]:
-        disk.sync(path)
-        return {"size": path.stat().st_size, "sha256": file_digest(path)}
-
     with ThreadPoolExecutor(_HASHERS) as pool:
-        return dict(zip((path.relative_to(folder).as_posix() for path in paths), pool.map(sealed, paths), strict=True))
+        return dict(zip((path.relative_to(folder).as_posix() for path in paths), pool.map(_sealed, paths), strict=True))
+
+
+def _sealed(path: Path) -> dict[str, Any]:
+    disk.sync(path)
+    return {"size": path.stat().st_size, "sha256": file_digest(path)}
