@@ -100,7 +100,7 @@ def export(
         module.write(taken, private, shard_bytes=shard_bytes)
         (private / "README.md").write_text(readme(taken, format, module, private), encoding="utf-8", newline="\n")
         files = _files(private)
-        save(describe_export(taken, format, files), private / CROISSANT_FILE)
+        save(describe_export(taken, format, private, files), private / CROISSANT_FILE)
         manifest = {"export": header, "files": {**files, CROISSANT_FILE: _sealed(private / CROISSANT_FILE)}}
         if old is not None and old != manifest and not overwrite:
             raise UsageError(

@@ -63,12 +63,23 @@ class Checker(Nodes):
             self._license(inner, value)
         for inner, value in self.values(path, node, "usageInfo"):
             self._usage(inner, value)
+        self._others(path, node)
         self._responsible(path, node)
         self._foreign(path, {key: value for key, value in node.items() if key.startswith(("prov:", "odrl:"))})
         for inner, value in self.values(path, node, "distribution"):
             self._file(inner, value)
         for inner, value in self.values(path, node, "recordSet"):
             self._record_set(inner, value)
+
+    def _others(self, path: str, node: Node) -> None:
+        """Check what else of schema.org has a type whose words are known: an identifier, a defined keyword, a funder."""
+        told = {"creator", "publisher", "license", "usageInfo", "distribution", "recordSet"}
+        for name, value in node.items():
+            if bare(name) not in told and not name.startswith(("@", "prov:", "odrl:")):
+                for inner, each in paths(f"{path}.{name}", value):
+                    kinds = [kind for kind in types(each) if kind in RULES] if isinstance(each, Mapping) else []
+                    if kinds:
+                        self.node(inner, each, kinds[0])
 
     def _is_version(self, value: Any) -> bool:
         return isinstance(value, str) and SEMVER.fullmatch(value) is not None
@@ -193,9 +204,9 @@ class Checker(Nodes):
         fields = [*self.values(path, node, "field")]
         for inner, value in fields:
             self._field(inner, value, inline=self.get(node, "data") is not None)
-        own = {each.get("@id") for _, each in fields if isinstance(each, Mapping)}
+        own = {str(each.get("@id")) for _, each in fields if isinstance(each, Mapping)}
         for inner, value in self.values(path, node, "key"):
-            if (key := self.reference(inner, value, "Field")) is not None and key.get("@id") not in own:
+            if (key := self.reference(inner, value, "Field")) is not None and str(key.get("@id")) not in own:
                 self.say(inner, f"a field of {node.get('@id')!r}", key.get("@id"))
         for inner, value in self.values(path, node, "dataType"):
             self._data_type(inner, value)
@@ -206,10 +217,10 @@ class Checker(Nodes):
         if kinds & {"Enumeration", "Split"}:
             if self.get(node, "key") is None:
                 self.say(f"{path}.key", "the field that tells its members apart", "nothing")
-            if not any(str(each).endswith("/name") for each in own):
-                self.say(f"{path}.field", "a field called name", shown(sorted(map(str, own))))
+            if not any(each.endswith("/name") for each in own):
+                self.say(f"{path}.field", "a field called name", shown(sorted(own)))
 
-    def _data(self, path: str, data: Any, own: set[Any]) -> None:
+    def _data(self, path: str, data: Any, own: set[str]) -> None:
         if not isinstance(data, list) or not data:
             self.say(path, "a list of records", data)
             return
@@ -244,9 +255,15 @@ class Checker(Nodes):
         for inner, each in self.values(path, node, "dataType"):
             self._data_type(inner, each)
         for inner, each in self.values(path, node, "references"):
-            target = self.get(each, "field") if isinstance(each, Mapping) and not is_reference(each) else each
-            self.reference(inner, target, "Field")
+            self._references(inner, each)
         self._foreign(path, node)
+
+    def _references(self, path: str, value: Any) -> None:
+        """Check what a field refers to: another field, in the spelling of the specification or of `mlcroissant`."""
+        if is_reference(value) or not isinstance(value, Mapping):
+            self.reference(path, value, "Field")
+        elif self.node(path, value, "DataSource"):
+            self.reference(f"{path}.field", self.get(value, "field"), "Field")
 
     def _data_type(self, path: str, value: Any) -> None:
         name = value.get("@id") if isinstance(value, Mapping) else value

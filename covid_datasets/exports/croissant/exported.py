@@ -2,38 +2,48 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
 
 from covid_datasets.catalog.card import Access, Card, Licence, Patients
 from covid_datasets.exports.croissant.dataset import Described, document
 from covid_datasets.exports.croissant.files import file_set, files_of
-from covid_datasets.exports.croissant.records import JOINED_BYTES, PARQUET, labels_set, samples_set, splits_set
+from covid_datasets.exports.croissant.records import JOINED_BYTES, Rows, labels_set, samples_set, splits_set
 from covid_datasets.exports.croissant.responsible import Source
 from covid_datasets.exports.exportable import Exportable
 
-_SHARD = re.compile(r"(.*/)?([^/]+)-[0-9]{5}-of-[0-9]{5}\.parquet")
+_SHARD = re.compile(r"(?P<folder>.*/)?(?P<split>[^/]+)-[0-9]{5}-of-[0-9]{5}\.parquet")
+_TABLE = re.compile(r"(?P<folder>)(?P<split>[^/]+)\.csv")
 
 
-def describe_export(data: Exportable, format: str, files: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Describe an export from what was exported, and from the size and SHA-256 of each of its files.
+def describe_export(
+    data: Exportable, format: str, folder: Path, files: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Describe an export from what was exported, and from the size and SHA-256 of each file that lies in its folder.
 
-    Records load from Parquet alone: `mlcroissant` reads no Arrow, TFRecord or tar, and would decode pictures as if all
-    were photographs. Of other formats the files are described, each as what it is.
+    Records load from Parquet and from tables (CSV). `mlcroissant` reads no Arrow, TFRecord or tar, and would decode
+    pictures as if all were photographs: of other formats the files are described, each as what it is.
     """
-    shards = {name: found for name in files if (found := _SHARD.fullmatch(name))}
-    rows = {name: split.rows for name, split in data.splits.items()}
     distribution, sets = files_of(files), []
-    if shards:
-        folder = next(iter(shards.values()))[1] or ""
+    rows = {name: split.rows for name, split in data.splits.items()}
+    for pattern, ending, split in ((_SHARD, ".parquet", "(.+)-.+-of-.+"), (_TABLE, ".csv", "(.+)")):
+        found = {name: match for name in files if (match := pattern.fullmatch(name))}
+        spelled = {match["split"].replace("-", "_"): match["split"] for match in found.values()}
+        if not set(spelled) & {name.replace("-", "_") for name in rows}:
+            continue
         # A format may spell the names of splits in its own way: those in the names of the files are what readers see.
-        spelled = {found[2].replace("-", "_"): found[2] for found in shards.values()}
         rows = {spelled[key]: rows[name] for name in rows if (key := name.replace("-", "_")) in spelled}
-        distribution.append(_shards(folder, len(shards)))
-        size = sum(files[name]["size"] for name in shards)
-        labels = [name for name, kind in data.feature_types.items() if kind.get("_type") == "ClassLabel"]
-        sets.append(samples_set(data.features, labels, folder, _notes(data), joined=size <= JOINED_BYTES))
+        place = next(iter(found.values()))["folder"] or ""
+        where = Rows(files=ending[1:], split=rf"^{place}{split}\{ending}$")
+        distribution.append(_tables(where.files, place, len(found)))
+        schema = data.features if ending == ".parquet" else _columns_of(folder / next(iter(found)), data.features)
+        joined = sum(files[name]["size"] for name in found) <= JOINED_BYTES
+        sets.append(samples_set(schema, _labels(data), where, _notes(data), joined=joined))
     if data.label_names:
         sets.insert(0, labels_set(data.label_names))
     return document(
@@ -49,9 +59,21 @@ def describe_export(data: Exportable, format: str, files: Mapping[str, Mapping[s
     )
 
 
-def _shards(folder: str, count: int) -> dict[str, Any]:
-    told = f"The {count:,} shards, in which the rows of a split are in order; each has its hash as a file of its own."
-    return file_set(PARQUET, [f"{folder}*.parquet"], told) | {"@id": PARQUET, "encodingFormat": "application/x-parquet"}
+def _tables(id: str, folder: str, count: int) -> dict[str, Any]:
+    told = f"{count:,} files, in which the rows of a split are in order; each has its hash as a file of its own."
+    return file_set(id, [f"{folder}*.{id}"], told)
+
+
+def _labels(data: Exportable) -> list[str]:
+    return [name for name, kind in data.feature_types.items() if kind.get("_type") == "ClassLabel"]
+
+
+def _columns_of(table: Path, stored: pa.Schema) -> pa.Schema:
+    """Read the columns of a CSV off its first line; a column has the stored type where that is a single value."""
+    with table.open(encoding="utf-8", newline="") as lines:
+        names = next(csv.reader(lines))
+    kinds = {column.name: column.type for column in stored if not pa.types.is_nested(column.type)}
+    return pa.schema([(name, kinds.get(name, pa.string())) for name in names])
 
 
 def _sources(data: Exportable) -> tuple[Source, ...]:

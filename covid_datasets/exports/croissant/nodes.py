@@ -231,7 +231,10 @@ class Nodes:
 
     def _claim(self, path: str, node: Any) -> None:
         identifier = node.get("@id") if isinstance(node, Mapping) else None
+        if identifier is None:
+            return
         if not isinstance(identifier, str):
+            self.say(f"{path}.@id", "an id as text", identifier)
             return
         if re.search(r"\s", identifier) or not identifier:
             self.say(f"{path}.@id", "an id without blanks", identifier)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from covid_datasets.catalog.taxonomy import load_taxonomy
+from covid_datasets.exports.croissant.files import identifier
 from covid_datasets.exports.croissant.vocabulary import SPLITS
 
 if TYPE_CHECKING:
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
 Node = dict[str, Any]
 
 SAMPLES = "samples"
-PARQUET = "parquet"
-"""The ids of the record set of the rows, and of the set of files that holds them."""
 JOINED_BYTES = 256 << 20
 """Up to this size the field `split` refers to the record set of the splits, as the specification has it.
 
@@ -82,22 +82,34 @@ def labels_set(names: Sequence[str], counts: Mapping[str, int] | None = None) ->
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Where the rows are: the id of a file set, and the expression that finds the split in the path of a file of it.
+
+    The expression is one that `mlcroissant` can make a glob of: with the filter ``{"samples/split": "test"}`` it opens
+    the files of one split.
+    """
+
+    files: str
+    split: str
+
+
 def samples_set(
-    schema: pa.Schema, labels: Collection[str], folder: str, notes: Mapping[str, str], *, joined: bool
+    schema: pa.Schema, labels: Collection[str], rows: Rows, notes: Mapping[str, str], *, joined: bool
 ) -> Node:
-    """Describe a record for each row of the Parquet files of the file set `PARQUET`.
+    """Describe a record for each row.
 
     Args:
         schema: The columns.
         labels: Those of them that hold numbers of classes.
-        folder: Where the shards are, with a slash; empty where they lie beside the description.
+        rows: Where the rows are.
         notes: What is to be known of single columns.
         joined: Whether the split refers to the record set of splits.
     """
-    fields = [_split_field(folder, joined)]
+    fields = [_split_field(rows, "file_split" if "split" in schema.names else "split", joined)]
     for column in schema:
-        source = {"fileSet": {"@id": PARQUET}, "extract": {"column": column.name}}
-        field = _field(f"{SAMPLES}/{column.name}", column.type, source, "")
+        source = {"fileSet": {"@id": rows.files}, "extract": {"column": column.name}}
+        field = _field(f"{SAMPLES}/{identifier(column.name)}", column.type, source, "")
         if column.name in labels:
             field["dataType"] = ["sc:Integer", "cr:Label"]
             field["description"] = OF_LABELS
@@ -113,45 +125,40 @@ def samples_set(
         "@id": SAMPLES,
         "name": SAMPLES,
         "description": (
-            "A record for each row. Pictures, volumes and masks are the untouched bytes of their files: whoever reads "
-            "them decodes them, because 16-bit and Hounsfield values do not survive a decoder for photographs."
+            "A record for each row. Pictures, volumes and masks are not decoded: their 16-bit and Hounsfield values "
+            "would not survive a decoder for photographs."
         ),
         **key,
         "field": fields,
     }
 
 
-def _split_field(folder: str, joined: bool) -> Node:
-    """Read the split off the path of a shard.
-
-    The expression is one that `mlcroissant` can make a glob of: with the filter ``{"samples/split": "test"}`` it opens
-    the shards of one split.
-    """
-    source = {
-        "fileSet": {"@id": PARQUET},
-        "extract": {"fileProperty": "fullpath"},
-        "transform": {"regex": rf"^{folder}(.+)-.+-of-.+\.parquet$"},
-    }
+def _split_field(rows: Rows, name: str, joined: bool) -> Node:
     return {
         "@type": "cr:Field",
-        "@id": f"{SAMPLES}/split",
-        "name": "split",
+        "@id": f"{SAMPLES}/{name}",
+        "name": name,
         "description": "The split, as the name of the file says it: one of the record set splits.",
         "dataType": "sc:Text",
-        "source": source,
+        "source": {
+            "fileSet": {"@id": rows.files},
+            "extract": {"fileProperty": "fullpath"},
+            "transform": {"regex": rows.split},
+        },
         **({"references": {"field": {"@id": "splits/name"}}} if joined else {}),
     }
 
 
-def _field(identifier: str, kind: pa.DataType, source: Node, path: str) -> Node:
+def _field(id: str, kind: pa.DataType, source: Node, path: str) -> Node:
     """Describe a column, or what is inside of one, all the way down to single values."""
     import pyarrow as pa
 
-    name = identifier.rpartition("/")[2]
-    node: Node = {"@type": "cr:Field", "@id": identifier, "name": name}
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        node |= {"isArray": True, "arrayShape": "-1"}
-        kind = kind.value_type
+    node: Node = {"@type": "cr:Field", "@id": id, "name": id.rpartition("/")[2]}
+    depth = 0
+    while pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        kind, depth = kind.value_type, depth + 1
+    if depth:
+        node |= {"isArray": True, "arrayShape": ",".join(["-1"] * depth)}
     if _is_file(kind):
         return node | {
             "description": "The untouched bytes of the file.",
@@ -161,7 +168,9 @@ def _field(identifier: str, kind: pa.DataType, source: Node, path: str) -> Node:
     if pa.types.is_struct(kind):
         inner = [kind.field(at) for at in range(kind.num_fields)]
         above = f"{path}." if path else ""
-        return node | {"subField": [_field(f"{identifier}/{f.name}", f.type, source, above + f.name) for f in inner]}
+        return node | {
+            "subField": [_field(f"{id}/{identifier(f.name)}", f.type, source, above + f.name) for f in inner]
+        }
     return node | {"dataType": data_type(kind), "source": _at(source, path)}
 
 
@@ -195,17 +204,6 @@ def data_type(kind: pa.DataType) -> str:
     return next((name for is_kind, name in tests if is_kind(kind)), "sc:Text")
 
 
-def _inline(identifier: str, kind: str | list[str], what: str) -> Node:
-    name = identifier.rpartition("/")[2]
-    return {"@type": "cr:Field", "@id": identifier, "name": name, "description": what, "dataType": kind}
-
-
-def flat(fields: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield fields, each before those inside of it.
-
-    >>> [each["@id"] for each in flat([{"@id": "a", "subField": [{"@id": "a/b"}]}])]
-    ['a', 'a/b']
-    """
-    for each in fields:
-        yield each
-        yield from flat(each.get("subField", ()))
+def _inline(id: str, kind: str | list[str], what: str) -> Node:
+    name = id.rpartition("/")[2]
+    return {"@type": "cr:Field", "@id": id, "name": name, "description": what, "dataType": kind}
