@@ -293,7 +293,7 @@ def test_joined_sources_are_told_apart(small: SmallSources, tmp_path: Path) -> N
         small.build(name)
     rows = {}
     for name in ("cohen", "hannover"):
-        given = {"cache_dir": small.cache, "data_dir": small.tree(name), "allow_missing": True}
+        given: dict[str, Any] = {"cache_dir": small.cache, "data_dir": small.tree(name), "allow_missing": True}
         rows[name] = covid_datasets.load_dataset(name, split="train", **given)
     export(rows, "parquet", tmp_path / "out", name="both")
     found = json.loads((tmp_path / "out" / "croissant.json").read_text(encoding="utf-8"))

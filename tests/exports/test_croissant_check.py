@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,17 @@ Document = dict[str, Any]
 ABC = "abcdefghijklmnopqrstuvwxyz"
 
 
+def read_back(description: Document) -> Document:
+    """Give a description as whoever reads the file has it."""
+    found: Document = json.loads(json.dumps(description))
+    return found
+
+
+@lru_cache(maxsize=1)
+def prohibiting() -> Document:
+    return read_back(croissant("mosmed"))
+
+
 @pytest.fixture(scope="module")
 def parquet(tmp_path_factory: pytest.TempPathFactory) -> Document:
     """The description of an export with files, splits, labels and a record set of many kinds of fields."""
@@ -33,13 +45,13 @@ def parquet(tmp_path_factory: pytest.TempPathFactory) -> Document:
     files = {f"{split}-00000-of-00001.parquet": {"size": 10, "sha256": "ab" * 32} for split in data.splits}
     description = describe_export(data, "parquet", folder, files)
     assert check_croissant(description) == []
-    return json.loads(json.dumps(description))  # as whoever reads the file has it
+    return read_back(description)
 
 
 @pytest.fixture(scope="module")
 def card() -> Document:
     """The description of a source with everything that a card may say: files by hash, provenance, prohibitions."""
-    description = json.loads(json.dumps(croissant("covid_ct")))
+    description = read_back(croissant("covid_ct"))
     assert check_croissant(description) == []
     return description
 
@@ -283,7 +295,7 @@ def test_a_file_as_others_write_it_is_valid(parquet: Document) -> None:
     assert [str(problem) for problem in check_croissant(document)] == []
 
 
-ODD = st.sampled_from(
+ODD: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, -1.5, "", "x", [], [[]], {}, [None], {"@id": 5}, {"@type": 7}, {"@id": "x"}, [{}], "a:b"]
 )
 
@@ -292,16 +304,12 @@ ODD = st.sampled_from(
 @given(data=st.data())
 def test_no_value_stops_the_check(data: st.DataObject) -> None:
     """Whatever stands wherever, the check ends with a list."""
-    original = _PLAIN[0] if _PLAIN else _PLAIN.append(json.loads(json.dumps(croissant("mosmed")))) or _PLAIN[0]
-    document = copy.deepcopy(original)
+    document = copy.deepcopy(prohibiting())
     for _ in range(data.draw(st.integers(1, 3))):
         path, key = data.draw(st.sampled_from([(p, k) for p, node in objects(document) for k in node]))
         at(document, path)[key] = data.draw(ODD)
     for problem in check_croissant(document):
         assert problem.path.startswith("$")
-
-
-_PLAIN: list[Document] = []
 
 
 @pytest.mark.parametrize(

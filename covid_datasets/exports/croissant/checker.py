@@ -72,7 +72,7 @@ class Checker(Nodes):
             self._record_set(inner, value)
 
     def _others(self, path: str, node: Node) -> None:
-        """Check what else of schema.org has a type whose words are known: an identifier, a defined keyword, a funder."""
+        """Check what else has a type whose words are known: an identifier, a defined keyword, a funder."""
         told = {"creator", "publisher", "license", "usageInfo", "distribution", "recordSet"}
         for name, value in node.items():
             if bare(name) not in told and not name.startswith(("@", "prov:", "odrl:")):
