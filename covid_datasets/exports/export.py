@@ -14,18 +14,12 @@ from typing import Any
 from covid_datasets import disk
 from covid_datasets.errors import UsageError
 from covid_datasets.exports.exportable import Exportable
-from covid_datasets.exports.place import place_of
+from covid_datasets.exports.formats import FORMATS as FORMATS
+from covid_datasets.exports.place import Place, place_of
 from covid_datasets.exports.readme import readme
 from covid_datasets.exports.rights import check_redistribution
 from covid_datasets.prepare.seal import file_digest
 
-FORMATS = {
-    "folder": "covid_datasets.exports.folder",
-    "hf": "covid_datasets.exports.hf",
-    "parquet": "covid_datasets.exports.parquet",
-    "webdataset": "covid_datasets.exports.webdataset",
-}
-"""Format -> its module, which has ``write(data, folder, *, shard_bytes)`` and ``HOW``: how its files are opened."""
 SHARD_BYTES = 400 << 20
 _HASHERS = 4
 
@@ -78,11 +72,9 @@ def export(
     >>> done.rows, sorted(done.files)[:2]
     (42, ['README.md', 'test-00000-of-00001.parquet'])
     """
-    module = _module(format)
     if not isinstance(shard_bytes, int) or shard_bytes < 1:
         raise UsageError(f"shard_bytes: expected a number of bytes, found {shard_bytes!r}")
-    place = place_of(url, cache_dir)
-    old = place.held()
+    module, place, old = check_place(format, url, cache_dir)
     taken = _exportable(data, name, cache_dir)
     if place.remote and not i_have_the_rights:
         check_redistribution(taken, str(url))
@@ -104,6 +96,18 @@ def export(
         if old != manifest:
             place.publish(private, manifest, old)
     return Exported(format, str(url), taken.rows, manifest["files"])
+
+
+def check_place(
+    format: str, url: str | os.PathLike[str], cache_dir: str | os.PathLike[str] | None = None
+) -> tuple[Any, Place, dict[str, Any] | None]:
+    """Refuse a format that is not known and a place that is not free, before anything is loaded.
+
+    Returns:
+        The module of the format, the place, and the manifest of an older export that is there.
+    """
+    module, place = _module(format), place_of(url, cache_dir)
+    return module, place, place.held()
 
 
 def _module(format: str) -> Any:
