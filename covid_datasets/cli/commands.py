@@ -258,6 +258,7 @@ def run_export(arguments: Namespace) -> int:
         i_have_the_rights=arguments.i_have_the_rights,
         overwrite=arguments.overwrite,
         cache_dir=arguments.cache_dir,
+        data_dir=arguments.data_dir,
         **({"shard_bytes": arguments.shard_bytes} if arguments.shard_bytes else {}),
     )
     if arguments.json:

@@ -6,7 +6,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -46,9 +46,9 @@ def export(
     *,
     i_have_the_rights: bool = False,
     overwrite: bool = False,
-    name: str = "",
     shard_bytes: int = SHARD_BYTES,
     cache_dir: str | os.PathLike[str] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
 ) -> Exported:
     """Write a dataset as files that open without this library.
 
@@ -58,9 +58,9 @@ def export(
         url: A folder that is empty or not there; or a URL of fsspec, such as ``s3://bucket/folder``.
         i_have_the_rights: Carry to a URL also what no licence is known to let one redistribute.
         overwrite: Replace an older export. Never replaces anything else.
-        name: What the dataset is called, in place of the id of its source.
         shard_bytes: The size of a file after which the next one begins.
         cache_dir: Where downloads and builds live.
+        data_dir: Your own copy of the source, where ``data`` is a name, or its files are wanted as they came.
 
     Raises:
         UsageError: The format is unknown, the place holds something else, or the licence forbids to carry it there.
@@ -75,7 +75,7 @@ def export(
     if not isinstance(shard_bytes, int) or shard_bytes < 1:
         raise UsageError(f"shard_bytes: expected a number of bytes, found {shard_bytes!r}")
     module, place, old = check_place(format, url, cache_dir)
-    taken = _exportable(data, name, cache_dir)
+    taken = replace(_exportable(data, cache_dir, data_dir), cache_dir=cache_dir, data_dir=data_dir)
     if place.remote and not i_have_the_rights:
         check_redistribution(taken, str(url))
     header = _header(taken, format, shard_bytes)
@@ -118,14 +118,18 @@ def _module(format: str) -> Any:
     return import_module(FORMATS[format])
 
 
-def _exportable(data: Any, name: str, cache_dir: str | os.PathLike[str] | None) -> Exportable:
+def _exportable(
+    data: Any,
+    cache_dir: str | os.PathLike[str] | None,
+    data_dir: str | os.PathLike[str] | None,
+) -> Exportable:
     if isinstance(data, Exportable):
         return data
     if isinstance(data, str | os.PathLike):
         from covid_datasets.load.dataset import load_dataset
 
-        data = load_dataset(data, framework="numpy", cache_dir=cache_dir)
-    return Exportable.of(data, name)
+        data = load_dataset(data, framework="numpy", cache_dir=cache_dir, data_dir=data_dir)
+    return Exportable.of(data)
 
 
 def _header(data: Exportable, format: str, shard_bytes: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 FORMATS = {
     "folder": "covid_datasets.exports.folder",
     "hf": "covid_datasets.exports.hf",
+    "originals": "covid_datasets.exports.originals",
     "parquet": "covid_datasets.exports.parquet",
     "webdataset": "covid_datasets.exports.webdataset",
 }
