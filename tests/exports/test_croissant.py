@@ -19,6 +19,7 @@ from covid_datasets.exports.croissant.describe import croissant
 from covid_datasets.exports.croissant.vocabulary import CROISSANT, RAI
 from covid_datasets.exports.export import export
 from covid_datasets.exports.exportable import Exportable
+from covid_datasets.exports.formats import FORMATS
 from tests.exports.outside import needs_outside, outside
 from tests.small import SmallSources
 
@@ -216,7 +217,7 @@ def exported(small: SmallSources, tmp_path: Path) -> dict[Path, dict[str, list[s
             name, built.config, cache_dir=small.cache, data_dir=small.tree(name), allow_missing=True, framework="numpy"
         )
         ids = {split: [row.get("sample_id", "") for row in stored_rows(rows, split)] for split in rows}
-        for form in ("parquet", "hf", "folder") if name == "phantom" else ("parquet",):
+        for form in ("parquet", "hf", "folder", "originals") if name == "phantom" else ("parquet",):
             folder = tmp_path / f"{name}-{config}-{form}"
             export(rows, form, folder)
             found[folder] = ids
@@ -258,7 +259,7 @@ def test_values_are_those_that_are_stored(small: SmallSources, tmp_path: Path) -
     assert repr(stored["masks"]["lung"] and stored["masks"]["lung"]["bytes"]) in first["samples"]["samples/masks"]
 
 
-@pytest.mark.parametrize("form", ["parquet", "hf", "folder", "webdataset"])
+@pytest.mark.parametrize("form", FORMATS)
 def test_every_export_has_a_description_of_its_files(form: str, tmp_path: Path) -> None:
     rows = covid_datasets.load_dataset("phantom", "small", framework="numpy")
     done = export(rows, form, tmp_path / "out")
@@ -295,10 +296,10 @@ def test_joined_sources_are_told_apart(small: SmallSources, tmp_path: Path) -> N
     for name in ("cohen", "hannover"):
         given: dict[str, Any] = {"cache_dir": small.cache, "data_dir": small.tree(name), "allow_missing": True}
         rows[name] = covid_datasets.load_dataset(name, split="train", **given)
-    export(rows, "parquet", tmp_path / "out", name="both")
+    export(rows, "parquet", tmp_path / "out")
     found = json.loads((tmp_path / "out" / "croissant.json").read_text(encoding="utf-8"))
     assert check_croissant(tmp_path / "out" / "croissant.json") == []
-    assert found["name"] == "both"
+    assert found["name"] == "cohen-hannover"
     assert [entity["name"] for entity in found["prov:wasDerivedFrom"]][:2] == ["cohen", "hannover"]
     assert any(text.startswith("hannover: ") for text in found["rai:dataLimitations"] + found["rai:dataBiases"])
     assert {creator["name"] for creator in found["creator"]} >= {"Joseph Paul Cohen"}

@@ -31,16 +31,19 @@ def describe_export(
     """
     distribution, sets = files_of(files), []
     rows = {name: split.rows for name, split in data.splits.items()}
+    wanted = {_spelled(name) for name in rows}
     for pattern, ending, split in ((_SHARD, ".parquet", "(.+)-.+-of-.+"), (_TABLE, ".csv", "(.+)")):
-        found = {name: match for name in files if (match := pattern.fullmatch(name))}
-        spelled = {match["split"].replace("-", "_"): match["split"] for match in found.values()}
-        if not set(spelled) & {name.replace("-", "_") for name in rows}:
+        matches = {name: match for name in files if (match := pattern.fullmatch(name))}
+        found = {name: match for name, match in matches.items() if _spelled(match["split"]) in wanted}
+        if not found:
             continue
         # A format may spell the names of splits in its own way: those in the names of the files are what readers see.
-        rows = {spelled[key]: rows[name] for name in rows if (key := name.replace("-", "_")) in spelled}
+        spelled = {_spelled(match["split"]): match["split"] for match in found.values()}
+        rows = {spelled[key]: rows[name] for name in rows if (key := _spelled(name)) in spelled}
         place = next(iter(found.values()))["folder"] or ""
         where = Rows(files=ending[1:], split=rf"^{place}{split}\{ending}$")
-        distribution.append(_tables(where.files, place, len(found)))
+        globs = [f"{place}*{ending}"] if ending == ".parquet" else sorted(found)
+        distribution.append(_tables(where.files, globs, len(found)))
         schema = data.features if ending == ".parquet" else _columns_of(folder / next(iter(found)), data.features)
         joined = sum(files[name]["size"] for name in found) <= JOINED_BYTES
         sets.append(samples_set(schema, _labels(data), where, _notes(data), joined=joined))
@@ -59,9 +62,13 @@ def describe_export(
     )
 
 
-def _tables(id: str, folder: str, count: int) -> dict[str, Any]:
+def _spelled(split: str) -> str:
+    return split.replace("-", "_")
+
+
+def _tables(id: str, globs: list[str], count: int) -> dict[str, Any]:
     told = f"{count:,} files, in which the rows of a split are in order; each has its hash as a file of its own."
-    return file_set(id, [f"{folder}*.{id}"], told)
+    return file_set(id, globs, told)
 
 
 def _labels(data: Exportable) -> list[str]:
