@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from importlib import import_module
 from typing import get_args
@@ -21,13 +21,21 @@ CODES = """exit codes:
 """
 
 
+class _Commands(RawDescriptionHelpFormatter):
+    """Shows a command and its text on one line: argparse forgets that commands are indented."""
+
+    def add_argument(self, action: Action) -> None:
+        super().add_argument(action)
+        self._action_max_length += self._indent_increment * bool(action.choices)
+
+
 def make_parser() -> ArgumentParser:
     """Return the parser; after parsing, ``arguments.run`` is the function of the command."""
     parser = ArgumentParser(
         prog="covid-datasets",
         description="Public COVID-19 imaging sources: verified, harmonised, split by patient.",
         epilog=f"example:\n  covid-datasets build phantom\n\n{CODES}",
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=_Commands,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     add = _adder(parser)

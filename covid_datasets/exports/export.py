@@ -74,7 +74,7 @@ def export(
     >>> rows = load_dataset("phantom", "small", framework="numpy", cache_dir=folder / "cache")
     >>> done = export(rows, "parquet", folder / "out")
     >>> done.rows, sorted(done.files)[:2]
-    (42, ['README.md', 'test-00000-of-00001.parquet'])
+    (42, ['README.md', 'croissant.json'])
     """
     if not isinstance(shard_bytes, int) or shard_bytes < 1:
         raise UsageError(f"shard_bytes: expected a number of bytes, found {shard_bytes!r}")

@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from covid_datasets.catalog.card import Card, Citation
@@ -42,7 +41,11 @@ class Described:
 
 
 def document(of: Described) -> dict[str, Any]:
-    """Write the whole description."""
+    """Write the whole description.
+
+    Data of one's own has no creator and no day of publication that anybody here knows: these are left out, and the
+    check tells its owner what to fill in.
+    """
     cards = of.cards
     identifier = {
         "@type": "sc:PropertyValue",
@@ -59,8 +62,8 @@ def document(of: Described) -> dict[str, Any]:
         "license": licences(cards),
         "url": _address(of),
         "version": semver(of.version),
-        "datePublished": _date(of),
-        "creator": [*_creators(cards)],
+        **({"datePublished": day} if (day := _date(of)) else {}),
+        **({"creator": creators} if (creators := [*_creators(cards)]) else {}),
         **({"citeAs": cited} if (cited := _cited(cards)) else {}),
         "keywords": _keywords(cards),
         **({"identifier": identifier} if of.fingerprint else {}),
@@ -106,15 +109,11 @@ def _address(of: Described) -> str:
 
 
 def _date(of: Described) -> str:
-    """Give the newest day of its versions; the year of the first citation where a version has none.
-
-    Data of one's own was never published: the day on which it is described is as near as anybody knows.
-    """
-    dates = [
+    """Give the newest day of its versions; the year of the first citation where a version has none."""
+    return max(
         version.date if version and version.date else str(card.citations[0].year) if card.citations else ""
         for card, version in of.sources
-    ]
-    return max(dates) or datetime.now(UTC).date().isoformat()
+    )
 
 
 def _creators(cards: Sequence[Card]) -> Iterator[dict[str, str]]:
@@ -128,8 +127,6 @@ def _creators(cards: Sequence[Card]) -> Iterator[dict[str, str]]:
             continue
         family, _, given = author.partition(", ")
         yield {"@type": "sc:Person", "name": f"{given} {family}".strip()}
-    if not authors:
-        yield {"@type": "sc:Organization", "name": "the owner of the data"}
 
 
 def _cited(cards: Sequence[Card]) -> str:
