@@ -22,6 +22,7 @@ from covid_datasets.prepare.seal import file_digest
 
 SHARD_BYTES = 400 << 20
 _HASHERS = 4
+_MANY_FILES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +155,15 @@ def _told(header: Any) -> str:
 
 
 def _files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Hash all files and force them to the disk."""
+    """Force all files to the disk and hash them; of very many small ones each would wait for the disk alone."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    together = len(paths) > _MANY_FILES and hasattr(os, "sync")
+    if together:
+        os.sync()
 
     def sealed(path: Path) -> dict[str, Any]:
-        disk.sync(path)
+        if not together:
+            disk.sync(path)
         return {"size": path.stat().st_size, "sha256": file_digest(path)}
 
     with ThreadPoolExecutor(_HASHERS) as pool:
