@@ -26,6 +26,7 @@ CROISSANT_FILE = "croissant.json"
 """Describes every export for machines, as `covid_datasets.exports.croissant` has it."""
 SHARD_BYTES = 400 << 20
 _HASHERS = 4
+_MANY_FILES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +161,20 @@ def _told(header: Any) -> str:
 
 
 def _files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Hash all files and force them to the disk."""
+    """Force all files to the disk and hash them; of very many small ones each would wait for the disk alone."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    together = len(paths) > _MANY_FILES and hasattr(os, "sync")
+    if together:
+        os.sync()
+
+    def sealed(path: Path) -> dict[str, Any]:
+        return _sealed(path, synced=together)
 
     with ThreadPoolExecutor(_HASHERS) as pool:
-        return dict(zip((path.relative_to(folder).as_posix() for path in paths), pool.map(_sealed, paths), strict=True))
+        return dict(zip((path.relative_to(folder).as_posix() for path in paths), pool.map(sealed, paths), strict=True))
 
 
-def _sealed(path: Path) -> dict[str, Any]:
-    disk.sync(path)
+def _sealed(path: Path, *, synced: bool = False) -> dict[str, Any]:
+    if not synced:
+        disk.sync(path)
     return {"size": path.stat().st_size, "sha256": file_digest(path)}
