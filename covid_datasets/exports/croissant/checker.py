@@ -156,10 +156,10 @@ class Checker(Nodes):
             self.each(path, node, key, is_text, "text")
         self.each(path, node, "contentSize", self._is_size, "a size as text, such as '120 B' or '2.5 MB'")
         self.each(path, node, "sameAs", is_address, "an address")
-        for key, digits in HASHES.items():
+        for key, form in HASHES.items():
             for inner, value in self.values(path, node, key):
-                if not isinstance(value, str) or not re.fullmatch(f"[0-9a-fA-F]{{{digits}}}", value):
-                    self.say(inner, f"{digits} hexadecimal digits", value)
+                if not isinstance(value, str) or not re.fullmatch(form, value):
+                    self.say(inner, f"a {key} in hexadecimal digits", value)
         inside = self.get(node, "containedIn")
         for inner, value in self.values(path, node, "containedIn"):
             if isinstance(value, Mapping) and not is_reference(value):
@@ -203,7 +203,7 @@ class Checker(Nodes):
             return
         fields = [*self.values(path, node, "field")]
         for inner, value in fields:
-            self._field(inner, value, inline=self.get(node, "data") is not None)
+            self._field(inner, value, inline=any(self.get(node, key) is not None for key in ("data", "examples")))
         own = {str(each.get("@id")) for _, each in fields if isinstance(each, Mapping)}
         for inner, value in self.values(path, node, "key"):
             if (key := self.reference(inner, value, "Field")) is not None and str(key.get("@id")) not in own:
@@ -214,14 +214,21 @@ class Checker(Nodes):
         if data is not None:
             self._data(f"{path}.data", data, own)
         kinds = {bare(each) for each in many(self.get(node, "dataType")) if isinstance(each, str)}
-        if kinds & {"Enumeration", "Split"}:
-            if self.get(node, "key") is None:
-                self.say(f"{path}.key", "the field that tells its members apart", "nothing")
-            if not any(each.endswith("/name") for each in own):
-                self.say(f"{path}.field", "a field called name", shown(sorted(own)))
+        if kinds & {"Enumeration", "Split"} and self.get(node, "key") is None:
+            self.say(f"{path}.key", "the field that tells its members apart", "nothing")
+        if "Enumeration" in kinds and not any(self._is_name(each) for _, each in fields):
+            self.say(
+                f"{path}.field", "a field that is a name: /name, or equivalentProperty sc:name", shown(sorted(own))
+            )
+
+    def _is_name(self, node: Any) -> bool:
+        if not isinstance(node, Mapping):
+            return False
+        same = [bare(each) for each in many(self.get(node, "equivalentProperty")) if isinstance(each, str)]
+        return str(node.get("@id")).endswith("/name") or "name" in same
 
     def _data(self, path: str, data: Any, own: set[str]) -> None:
-        if not isinstance(data, list) or not data:
+        if not isinstance(data, list | Mapping) or not data:
             self.say(path, "a list of records", data)
             return
         for inner, record in paths(path, data):
@@ -250,35 +257,45 @@ class Checker(Nodes):
             self.say(f"{path}.source", "where its values come from", "nothing")
         if source is not None and value is not None:
             self.say(f"{path}.value", "a source or a value", "both")
-        if self.get(node, "dataType") is None and not nested and not is_reference(source):
+        inherited = is_reference(source) or (isinstance(source, Mapping) and self.get(source, "field") is not None)
+        kinds = [*self.values(path, node, "dataType")]
+        if not kinds and not nested and not inherited:
             self.say(f"{path}.dataType", "a value", "nothing")
-        for inner, each in self.values(path, node, "dataType"):
-            self._data_type(inner, each)
+        readable = [self._data_type(inner, each) for inner, each in kinds]
+        if kinds and not any(readable) and not nested and not inherited:
+            self.say(f"{path}.dataType", "one type that says how values are read, such as sc:Text", kinds[0][1])
         for inner, each in self.values(path, node, "references"):
             self._references(inner, each)
         self._foreign(path, node)
 
     def _references(self, path: str, value: Any) -> None:
-        """Check what a field refers to: another field, in the spelling of the specification or of `mlcroissant`."""
+        """Check what a field refers to: another field, or the column of a file that would be one."""
         if is_reference(value) or not isinstance(value, Mapping):
             self.reference(path, value, "Field")
-        elif self.node(path, value, "DataSource"):
-            self.reference(f"{path}.field", self.get(value, "field"), "Field")
+        else:
+            self._source(path, value)
 
-    def _data_type(self, path: str, value: Any) -> None:
+    def _data_type(self, path: str, value: Any) -> bool:
+        """Check the name of a type, and tell whether it says how values are read; classes of others do not."""
         name = value.get("@id") if isinstance(value, Mapping) else value
         if not isinstance(name, str):
             self.say(path, "the name of a type, such as 'sc:Text'", value)
-            return
-        prefix = name.partition(":")[0]
+            return True
         short = next((f"sc:{name.removeprefix(iri)}" for iri in SCHEMA_ORG if name.startswith(iri)), name)
-        if "://" in name and short == name:
-            return  # a class of somebody else's
-        if "://" not in name and prefix not in self.context:
+        if short in DATA_TYPES:
+            if "://" not in name and name.partition(":")[0] not in self.context:
+                self.say(path, "a type with a prefix that @context declares", repr(name))
+            return True
+        if "://" in short:
+            return False
+        if short.partition(":")[0] not in self.context:
             self.say(path, "a type with a prefix that @context declares, such as 'sc:Text'", repr(name))
-        elif short.startswith(("sc:", "cr:")) and short not in DATA_TYPES:
-            near = difflib.get_close_matches(short, sorted(DATA_TYPES), n=1)
+            return True
+        near = difflib.get_close_matches(short, sorted(DATA_TYPES), n=1, cutoff=0.8)
+        if near or short.startswith("cr:"):
             self.say(path, f"a known type{f' (did you mean {near[0]!r}?)' if near else ''}", repr(name))
+            return True
+        return False
 
     def _source(self, path: str, source: Any) -> None:
         """Check where values come from: a file or a set of them, and what is taken out of it."""

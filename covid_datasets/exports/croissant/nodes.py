@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from covid_datasets.exports.croissant.rules import DATE, RULES
-from covid_datasets.exports.croissant.vocabulary import ALIASES, PREFIXES, SCHEMA_ORG, VOCABULARIES
+from covid_datasets.exports.croissant.vocabulary import (
+    ALIASES,
+    CROISSANT,
+    NEW,
+    PREFIXES,
+    SCHEMA_ORG,
+    VOCABULARIES,
+)
 
 _SHOWN = 80
 _ADDRESS = re.compile(r"https?://[^\s/]+\S*|ni:///\S+|urn:[\w-]+:\S+|doi:10\.\S+")
@@ -112,6 +119,11 @@ class Nodes:
 
     # What every node has
 
+    @property
+    def is_old(self) -> bool:
+        """Whether the description says that it is of Croissant 1.0."""
+        return CROISSANT not in many(self.get(self.document, "conformsTo"))
+
     def get(self, node: Node, key: str) -> Any:
         """Return a value by its bare key, however the key is written; ``None`` where it has none."""
         return next((value for name, value in node.items() if bare(name) == key), None)
@@ -153,7 +165,7 @@ class Nodes:
             if prefixed:
                 self.check_prefixed(f"{path}.{key}", prefixed[1], prefixed[2], known)
             elif "://" not in key:
-                if key in ALIASES and key not in self.context:
+                if key in ALIASES and key not in self.context and not (key in NEW and self.is_old):
                     self._missing_alias(key)
                 if key not in known:
                     self._misspelt(f"{path}.{key}", key, known)

@@ -93,7 +93,7 @@ RULES: Mapping[str, Rule] = {
         once=_words("name description source value isArray arrayShape"),
     ),
     "DataSource": Rule(
-        _words("fileObject fileSet recordSet field extract transform format"),
+        _words("fileObject fileSet recordSet field extract transform format samplingRate"),
         once=_words("fileObject fileSet recordSet field extract format"),
     ),
     "Extract": Rule(_words("fileProperty column jsonPath")),
@@ -132,4 +132,8 @@ DATE = re.compile(
     r"([0-9]{4})(-[0-9]{2}(-[0-9]{2})?)?(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?",
     re.ASCII,
 )
-HASHES: Mapping[str, int] = {"sha256": 64, "md5": 32}
+HASHES: Mapping[str, str] = {
+    "sha256": r"[0-9a-fA-F]{64}|[0-9A-Za-z+/]{43}=",
+    "md5": r"[0-9a-fA-F]{32}|[0-9A-Za-z+/]{22}==",
+}
+"""Hexadecimal digits, or the base64 that loaders take as well."""

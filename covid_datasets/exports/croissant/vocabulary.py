@@ -23,7 +23,6 @@ PREFIXES: Mapping[str, str] = {
     "prov": "http://www.w3.org/ns/prov#",
     "odrl": "http://www.w3.org/ns/odrl/2/",
     "duo": "http://purl.obolibrary.org/obo/DUO_",
-    "wd": "http://www.wikidata.org/entity/",
 }
 _JSON = {"data": "cr:data", "examples": "cr:examples"}
 _OF_CROISSANT = """
@@ -35,6 +34,13 @@ repeated replace samplingRate sdVersion separator source subField transform unAr
 
 ``path``, ``repeated``, ``replace`` and ``samplingRate`` are not in the specification, and `mlcroissant` wants them.
 """
+NEW = frozenset(
+    """
+    annotation arrayShape containedIn equivalentProperty excludes isArray readLines samplingRate sdVersion unArchive
+    value
+    """.split()
+)
+"""Those that the context of Croissant 1.0 does not have."""
 ALIASES: Mapping[str, Any] = {
     **{name: f"cr:{name}" for name in _OF_CROISSANT},
     **{name: {"@id": iri, "@type": "@json"} for name, iri in _JSON.items()},
@@ -81,6 +87,7 @@ VOCABULARIES: Mapping[str, frozenset[str]] = {
 }
 """Prefix -> the words that may follow it as a key; those of other vocabularies are their readers' to check."""
 
+# Whatever class a value belongs to, one of these has to say how it is read.
 DATA_TYPES = frozenset(
     [f"sc:{name}" for name in "Boolean Date DateTime Time Float Integer Number Text URL".split()]
     + [f"sc:{name}" for name in "ImageObject AudioObject VideoObject GeoCoordinates GeoShape Enumeration".split()]
