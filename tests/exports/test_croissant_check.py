@@ -305,7 +305,7 @@ def test_a_file_as_others_write_it_is_valid(parquet: Document) -> None:
 
 
 def test_a_file_of_the_version_before_is_valid(parquet: Document) -> None:
-    """Its context lacks the words that came later; hashes may be base64; an enumeration says which field is its name."""
+    """Its context lacks later words; hashes may be base64; an enumeration says which field is its name."""
     document = copy.deepcopy(parquet)
     document["conformsTo"][0] = "http://mlcommons.org/croissant/1.0"
     for name in ("containedIn", "isArray", "arrayShape"):
