@@ -23,6 +23,8 @@ JOINED_BYTES = 256 << 20
 it reads one shard after the other, which is the only way that works where they do not fit into memory. It joins no more
 than two record sets in one, and then filters by neither: so the label is said to be an index, and refers to nothing.
 """
+SAME_AS = {"license": "sc:license", "source_url": "prov:hadPrimarySource", "doi": "prov:hadPrimarySource"}
+"""Columns that say of each row what a description says of the whole."""
 OF_LABELS = "An index of the record set labels; null where nobody stated a label."
 
 
@@ -113,8 +115,8 @@ def samples_set(
         if column.name in labels:
             field["dataType"] = ["sc:Integer", "cr:Label"]
             field["description"] = OF_LABELS
-        if column.name in ("source_url", "doi"):
-            field["equivalentProperty"] = "prov:hadPrimarySource"
+        if column.name in SAME_AS:
+            field["equivalentProperty"] = SAME_AS[column.name]
         if note := notes.get(column.name, ""):
             whole = note if note.endswith(".") else f"{note}."
             field["description"] = " ".join(filter(None, (field.get("description"), whole)))

@@ -72,8 +72,8 @@ def _biases(card: Card, version: Version | None) -> Iterator[str]:
     yield from card.responsible.biases
     if version and version.labels:
         counts = ", ".join(f"{label} {count:,}" for label, count in version.labels.items())
-        of = f" of {version.images:,}" if version.images else ""
-        yield f"Labels as published are not balanced as in any population: {counts}{of}; the rest is unlabelled."
+        none = (version.images or 0) - sum(version.labels.values())
+        yield f"Labels as published: {counts}{f'; {none:,} images have none' if none > 0 else ''}."
     yield from (
         f"{overlap.source}: {overlap.what} A model that was trained there has seen them."
         for overlap in card.overlaps
