@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -130,10 +129,11 @@ def test_a_killed_export_is_not_there_and_is_made_again(loaded: Any, tmp_path: P
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".out")]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no device that is always full")
 def test_a_full_disk_leaves_nothing(loaded: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def write(data: Any, folder: Path, *, shard_bytes: int) -> None:
-        with open("/dev/full", "wb") as file:
+        device = os.open("/dev/full", os.O_WRONLY)  # unlike `open`, this makes no file where the device is gone
+        with os.fdopen(device, "wb") as file:
             file.write(bytes(1 << 20))
 
     monkeypatch.setattr(exporting, "_module", lambda _: SimpleNamespace(write=write, HOW=""))
@@ -157,17 +157,6 @@ def test_a_place_without_rights_is_told(loaded: Any, tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o500)
     with pytest.raises(covid_datasets.CovidDatasetsError, match="cannot be written"):
         export(loaded, "parquet", tmp_path / "closed" / "out")
-
-
-@pytest.fixture
-def bucket() -> Iterator[Any]:
-    """A place of fsspec that others could read."""
-    import fsspec
-
-    fs = fsspec.filesystem("memory")
-    fs.rm("/", recursive=True) if fs.find("/") else None
-    yield fs
-    fs.rm("/", recursive=True) if fs.find("/") else None
 
 
 def test_a_url_gets_the_manifest_last(
