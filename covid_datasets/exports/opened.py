@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import mmap
+import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from covid_datasets.disk import is_full, refused
 from covid_datasets.errors import UsageError
 from covid_datasets.exports.features import feature_types, is_file, with_features
 from covid_datasets.exports.source import Source, source_of, sources_of
@@ -19,7 +23,7 @@ Opened = tuple[Split, tuple[Source, ...]]
 
 
 def opened(rows: Any) -> Opened:
-    """Open one split: rows of Hugging Face, NumPy, torch or pandas, or an Arrow table."""
+    """Open one split: rows of Hugging Face, streams too, of NumPy, torch or pandas, or an Arrow table."""
     library = type(rows).__module__.partition(".")[0]
     if isinstance(rows, NumpyRows):
         return _of_numpy(rows)
@@ -31,10 +35,8 @@ def opened(rows: Any) -> Opened:
         return _of_table(_from_pandas(rows))
     if isinstance(rows, pa.Table):
         return _of_table(rows)
-    if library == "datasets":
-        raise UsageError(
-            f"export: expected rows that can be counted, found {type(rows).__name__}. Load without streaming=True"
-        )
+    if library == "datasets" and hasattr(rows, "with_format"):
+        return _of_stream(rows)
     raise UsageError(
         f"export: expected what load_dataset returns, or the name of a dataset, found {type(rows).__name__}"
     )
@@ -60,6 +62,29 @@ def _of_huggingface(dataset: Any) -> Opened:
         return _with_bytes(dataset.select_columns(list(names)).with_format("arrow")[start:stop], types)
 
     split = Split(len(dataset), with_features(list(schema), types), read)
+    return split, sources_of(dataset.info.description or "", split)
+
+
+def _of_stream(dataset: Any) -> Opened:
+    """Write the rows of a stream down first: a format has to know how many they are, and goes through them again.
+
+    The file has no name, so it is gone with this process, whatever ends it.
+    """
+    if dataset.features is None:
+        raise UsageError("export: expected a stream with features, found none. Cast it, or load without streaming=True")
+    schema = dataset.features.arrow_schema
+    try:
+        file = tempfile.TemporaryFile()  # noqa: SIM115 - the map below needs it open
+        with pa.ipc.new_stream(pa.PythonFile(file, "w"), schema) as writer:
+            for row in dataset.with_format(None).decode(False):
+                writer.write_batch(pa.RecordBatch.from_pylist([row], schema))
+        file.flush()
+        held = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise refused(Path(tempfile.gettempdir()), error, "A stream is written there first.") from error
+    split, _ = _of_table(pa.ipc.open_stream(pa.py_buffer(held)).read_all())
     return split, sources_of(dataset.info.description or "", split)
 
 

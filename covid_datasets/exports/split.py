@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 BATCH_ROWS = 1024
 BATCH_BYTES = 32 << 20
 """What a batch may hold at most, where it has more than one row: memory is bounded by it, and by the largest row."""
+_ROW_BYTES = 1024
+"""About what a row takes beside its files."""
 _OF_ANY_LENGTH = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_string, pa.types.is_large_string)
 
 
@@ -38,10 +40,16 @@ class Split:
                 done = stop
 
     def bytes(self) -> int:
-        """About how many bytes the rows take; no file is read for it."""
+        """About how many bytes the rows take, from the lengths of their files; no file is read for it."""
+        files = [column.name for column in self.schema if _holds_bytes(column.type)]
+        names, rest = (files, _ROW_BYTES) if files else (self.schema.names, 0)
         starts = range(0, self.rows, BATCH_ROWS)
-        blocks = (self.read(start, min(start + BATCH_ROWS, self.rows), self.schema.names) for start in starts)
-        return sum(int(_row_bytes(block).sum()) for block in blocks)
+        blocks = (self.read(start, min(start + BATCH_ROWS, self.rows), names) for start in starts)
+        return sum(int(_row_bytes(block).sum()) for block in blocks) + rest * self.rows
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind) or (pa.types.is_struct(kind) and any(_holds_bytes(each.type) for each in kind))
 
 
 def _row_bytes(table: pa.Table) -> np.ndarray:

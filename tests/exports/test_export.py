@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from types import SimpleNamespace
@@ -130,10 +129,12 @@ def test_a_killed_export_is_not_there_and_is_made_again(loaded: Any, tmp_path: P
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".out")]
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no device that is always full")
 def test_a_full_disk_leaves_nothing(loaded: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def write(data: Any, folder: Path, *, shard_bytes: int) -> None:
-        pq.write_table(data.splits["train"].read(0, 10, data.features.names), "/dev/full")
+        device = os.open("/dev/full", os.O_WRONLY)  # unlike `open`, this makes no file where the device is gone
+        with os.fdopen(device, "wb") as file:
+            file.write(bytes(1 << 20))
 
     monkeypatch.setattr(exporting, "_module", lambda _: SimpleNamespace(write=write, HOW=""))
     with pytest.raises(NoSpaceError, match="disk is full"):
@@ -156,17 +157,6 @@ def test_a_place_without_rights_is_told(loaded: Any, tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0o500)
     with pytest.raises(covid_datasets.CovidDatasetsError, match="cannot be written"):
         export(loaded, "parquet", tmp_path / "closed" / "out")
-
-
-@pytest.fixture
-def bucket() -> Iterator[Any]:
-    """A place of fsspec that others could read."""
-    import fsspec
-
-    fs = fsspec.filesystem("memory")
-    fs.rm("/", recursive=True) if fs.find("/") else None
-    yield fs
-    fs.rm("/", recursive=True) if fs.find("/") else None
 
 
 def test_a_url_gets_the_manifest_last(
@@ -249,6 +239,17 @@ def test_every_framework_can_be_exported(tmp_path: Path) -> None:
     assert tables[0].column("label").to_pylist() == tables[1].column("label").to_pylist()
     assert tables[0].column("image").to_pylist() == tables[1].column("image").to_pylist()
     assert tables[0].schema.metadata == tables[1].schema.metadata
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_a_stream_is_written_down(built: bool, tmp_path: Path) -> None:
+    if built:
+        covid_datasets.build_dataset("phantom", "small")
+    export(covid_datasets.load_dataset("phantom", "small", streaming=True), "parquet", tmp_path / "out")
+    # Of what is not built, pixels have not yet told which rows belong into one split.
+    stored = covid_datasets.load_dataset("phantom", "small", "all", framework="numpy").table()
+    found = pa.concat_tables([pq.read_table(path) for path in (tmp_path / "out").glob("*.parquet")])
+    assert found.sort_by("sample_id").column("image").equals(stored.sort_by("sample_id").column("image"))
 
 
 @pytest.mark.parametrize("given", [[], {}, 7, {"a b": None}, None])

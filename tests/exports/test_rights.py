@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,6 @@ from tests.small import SmallSources
 
 OUT = "memory://bucket/out"
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
-
-
-@pytest.fixture(autouse=True)
-def bucket() -> Iterator[Any]:
-    import fsspec
-
-    fs = fsspec.filesystem("memory")
-    yield fs
-    fs.rm("/", recursive=True) if fs.find("/") else None
 
 
 @pytest.fixture
