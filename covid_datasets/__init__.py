@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from covid_datasets.contribute.publish import propose_splits as propose_splits
     from covid_datasets.errors import AccessRequired as AccessRequired
     from covid_datasets.errors import CovidDatasetsError as CovidDatasetsError
+    from covid_datasets.exports.croissant.check import check_croissant as check_croissant
+    from covid_datasets.exports.croissant.describe import croissant as croissant
+    from covid_datasets.exports.export import Exported as Exported
+    from covid_datasets.exports.export import export as export
     from covid_datasets.load.collate import collate as collate
     from covid_datasets.load.dataset import load_dataset as load_dataset
     from covid_datasets.load.overlaps import overlaps as overlaps
@@ -43,13 +47,17 @@ _HOMES = {
     "Card": "covid_datasets.catalog.card",
     "Check": "covid_datasets.raw.check",
     "CovidDatasetsError": "covid_datasets.errors",
+    "Exported": "covid_datasets.exports.export",
     "OwnData": "covid_datasets.catalog.own",
     "audit": "covid_datasets.load.splits",
     "build_dataset": "covid_datasets.prepare.engine",
     "collate": "covid_datasets.load.collate",
     "cache_contents": "covid_datasets.cache",
     "check": "covid_datasets.raw.check",
+    "check_croissant": "covid_datasets.exports.croissant.check",
     "clean_cache": "covid_datasets.cache",
+    "croissant": "covid_datasets.exports.croissant.describe",
+    "export": "covid_datasets.exports.export",
     "find_build": "covid_datasets.prepare.find",
     "group_folds": "covid_datasets.splits.subset",
     "info": "covid_datasets.catalog.cards",
