@@ -1,0 +1,184 @@
+"""Everything built in a cache as tables of metadata: shards mapped where they lie, pictures left where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from covid_datasets.catalog.cards import choose, names
+from covid_datasets.catalog.taxonomy import finding_names, label_names
+from covid_datasets.disk import read_json
+from covid_datasets.errors import CovidDatasetsError, words_of
+from covid_datasets.features import arrow_schema
+from covid_datasets.load.filters import Condition, tell_if_empty
+from covid_datasets.load.licences import LicenceFilter
+from covid_datasets.load.stored import open_table
+from covid_datasets.prepare.find import find_build
+from covid_datasets.prepare.inputs import outdated
+from covid_datasets.prepare.result import MANIFEST_FILE, Built
+from covid_datasets.schema import CONTENT
+
+FINDING = "finding"
+OF_BUILD = ("version", "config", "split")
+"""Columns that say where a row is stored. They stand behind ``dataset`` and are the same in all rows of a file."""
+_FILES = (*CONTENT, "masks", "volume_masks")
+"""Columns that hold bytes; of each only the name of the file is metadata."""
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The builds that can be searched, by id, version and config, and why each other one is left out, by its folder."""
+
+    builds: tuple[Built, ...]
+    left_out: Mapping[Path, str]
+
+
+def find_library(prepared: Path) -> Library:
+    """Find of each source, version and config the build that `load_dataset` would open; nothing is built."""
+    folders: dict[Path, list[Path]] = {}
+    for manifest in sorted(prepared.glob(f"[!.]*/*/*/*/{MANIFEST_FILE}")):
+        folders.setdefault(manifest.parent.parent, []).append(manifest.parent)
+    known = frozenset(names())
+    builds: list[Built] = []
+    left_out: dict[Path, str] = {}
+    for place, candidates in folders.items():
+        name, version, config = place.relative_to(prepared).parts
+        try:
+            if name in known:
+                choose(f"{name}@{version}", config)  # a version that the catalog has no more
+                built = find_build(f"{name}@{version}", config, cache_dir=prepared.parent)
+            else:
+                built = _newest(candidates)
+            _open(built)
+        except CovidDatasetsError as error:
+            left_out[place] = str(error)
+        except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:  # whatever damage does
+            left_out[place] = f"{place} cannot be read: {words_of(error)}. Check it: covid-datasets verify {name}"
+        else:
+            builds.append(built)
+    return Library(tuple(builds), left_out)
+
+
+def _newest(folders: Iterable[Path]) -> Built:
+    """Read the newest build of data that no card describes any more: of one's own, or of another package."""
+    path = max(folders, key=lambda folder: (folder / MANIFEST_FILE).stat().st_mtime_ns)
+    if reason := outdated(read_json(path / MANIFEST_FILE).get("inputs", {})):
+        raise ValueError(reason)
+    return Built.read(path)
+
+
+def plain(table: pa.Table) -> pa.Table:
+    """Write out what is stored as numbers of words: the table that the database gives for all of its rows."""
+    columns = [
+        column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+        for column in table.columns
+    ]
+    return pa.table(columns, names=table.column_names)
+
+
+def _open(built: Built) -> pa.Table:
+    table = open_table(built)
+    missing = [name for name in arrow_schema(built.columns or None).names if name not in table.column_names]
+    if missing or table.num_rows != built.rows:
+        raise ValueError(f"expected {built.rows:,} rows and no column lost, found {table.num_rows:,}, {missing}")
+    return table
+
+
+def samples(builds: Iterable[Built], conditions: Sequence[Condition] = ()) -> pa.Table:
+    """Join the rows of all builds of images that meet some conditions, in the order of their ids and as stored.
+
+    No byte of a picture is read. The table has the stored columns and four more: `OF_BUILD`, and ``finding``, the label
+    as text. ``label`` is the id of the class. Of columns that hold files there are their names.
+    """
+    chosen = [built for built in builds if not built.columns]
+    names = arrow_schema().names
+    stored = [_open(built).select(names).replace_schema_metadata(None) for built in chosen]
+    table = pa.concat_tables(stored) if stored else arrow_schema().empty_table()
+    places = _of_builds(chosen)
+    if not conditions:
+        return _as_metadata(table, places)
+    stored_and_placed = plain(pa.table({**dict(zip(table.column_names, table.columns, strict=True)), **places}))
+    return _as_metadata(table, places).filter(pa.array(_fitting(stored_and_placed, conditions)))
+
+
+def _fitting(table: pa.Table, conditions: Sequence[Condition]) -> np.ndarray:
+    """Tell of each row whether it meets all conditions; warn where none does."""
+    for each in conditions:
+        if isinstance(each, LicenceFilter):
+            each.check([table])
+    masks = [each.mask(table) for each in conditions]
+    fits: np.ndarray = np.logical_and.reduce(masks)
+    tell_if_empty(conditions, [table], [int(mask.sum()) for mask in masks], int(fits.sum()))
+    return fits
+
+
+def _as_metadata(table: pa.Table, places: Mapping[str, pa.ChunkedArray]) -> pa.Table:
+    columns: dict[str, pa.ChunkedArray] = {}
+    for name in table.column_names:
+        column = table.column(name)
+        if name in _FILES:
+            columns[name] = _names_of_files(column)
+        elif name == "label":
+            columns[name] = _worded(column, label_names())
+            columns[FINDING] = _worded(column, finding_names())
+        else:
+            columns[name] = column
+        if name == "dataset":
+            columns |= places
+    return pa.table(columns)
+
+
+def library_table(library: Library) -> pa.Table:
+    """List the builds, one row each, as the table ``builds`` of a search."""
+    kinds = {
+        **dict.fromkeys(("id", "version", "config"), pa.string()),
+        **dict.fromkeys(("rows", "patients", "groups", "dropped", "lost"), pa.int64()),
+        **dict.fromkeys(("incomplete",), pa.bool_()),
+        **dict.fromkeys(("verify", "fingerprint", "path"), pa.string()),
+    }
+    rows = [{**{name: getattr(built, name) for name in kinds}, "path": str(built.path)} for built in library.builds]
+    return pa.Table.from_pylist(rows, schema=pa.schema(list(kinds.items())))
+
+
+def tables_of_own(builds: Iterable[Built]) -> dict[str, Built]:
+    """Name the builds that are tables without images: by their id, and where an id has several, by all three names."""
+    tables = [built for built in builds if built.columns]
+    ids = [built.id for built in tables]
+    return {
+        built.id if ids.count(built.id) == 1 else f"{built.id}@{built.version}/{built.config}": built
+        for built in tables
+    }
+
+
+def _of_builds(builds: Iterable[Built]) -> dict[str, pa.ChunkedArray]:
+    """Say of each row which version, config and split it is of; a number for each row, and the words once."""
+    runs = [((built.version, built.config, split), rows) for built in builds for split, rows in built.splits.items()]
+    numbers = np.repeat(np.arange(len(runs), dtype=np.int32), [rows for _, rows in runs])
+    indices = pa.array(numbers)
+    return {
+        name: pa.chunked_array(
+            [pa.DictionaryArray.from_arrays(indices, pa.array([words[i] for words, _ in runs], pa.string()))]
+        )
+        for i, name in enumerate(OF_BUILD)
+    }
+
+
+def _worded(codes: pa.ChunkedArray, words: tuple[str, ...]) -> pa.ChunkedArray:
+    """Give the numbers of classes their words."""
+    indices = codes.combine_chunks()
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, pa.array(words))])
+
+
+def _names_of_files(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Take the names out of a column of files, or of masks, and nothing else; null where there is no file."""
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if kind.get_field_index("path") >= 0:
+        return pc.struct_field(column, "path")
+    masks = {field.name: pc.struct_field(column, [field.name, "path"]).combine_chunks() for field in kind}
+    return pa.chunked_array([pa.StructArray.from_arrays(list(masks.values()), names=list(masks))])
