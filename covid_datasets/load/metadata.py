@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,34 +16,43 @@ from covid_datasets.errors import CovidDatasetsError, words_of
 from covid_datasets.features import arrow_schema
 from covid_datasets.load.filters import Condition, tell_if_empty
 from covid_datasets.load.licences import LicenceFilter
-from covid_datasets.load.stored import open_table
+from covid_datasets.load.stored import split_files
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.inputs import outdated
 from covid_datasets.prepare.result import MANIFEST_FILE, Built
-from covid_datasets.schema import CONTENT
+from covid_datasets.schema import COLUMNS, CONTENT
 
 FINDING = "finding"
 OF_BUILD = ("version", "config", "split")
 """Columns that say where a row is stored. They stand behind ``dataset`` and are the same in all rows of a file."""
+SEARCHABLE = (*COLUMNS, FINDING, *OF_BUILD)
+"""The columns of `samples`."""
 _FILES = (*CONTENT, "masks", "volume_masks")
 """Columns that hold bytes; of each only the name of the file is metadata."""
 
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """The builds that can be searched, by id, version and config, and why each other one is left out, by its folder."""
+    """The builds that can be searched, by id, version and config, and why each other one is left out, by its folder.
+
+    ``tables`` has the stored rows of each build; of pictures, only in the columns that were asked for.
+    """
 
     builds: tuple[Built, ...]
+    tables: tuple[pa.Table, ...]
     left_out: Mapping[Path, str]
 
 
-def find_library(prepared: Path) -> Library:
-    """Find of each source, version and config the build that `load_dataset` would open; nothing is built."""
+def find_library(prepared: Path, columns: Collection[str] = SEARCHABLE) -> Library:
+    """Find of each source, version and config the build that `load_dataset` would open, and map it; nothing is built.
+
+    ``columns`` are those of `samples` that are needed. No other one is looked at.
+    """
     folders: dict[Path, list[Path]] = {}
     for manifest in sorted(prepared.glob(f"[!.]*/*/*/*/{MANIFEST_FILE}")):
         folders.setdefault(manifest.parent.parent, []).append(manifest.parent)
     known = frozenset(names())
-    builds: list[Built] = []
+    found: list[tuple[Built, pa.Table]] = []
     left_out: dict[Path, str] = {}
     for place, candidates in folders.items():
         name, version, config = place.relative_to(prepared).parts
@@ -53,14 +62,12 @@ def find_library(prepared: Path) -> Library:
                 built = find_build(f"{name}@{version}", config, cache_dir=prepared.parent)
             else:
                 built = _newest(candidates)
-            _open(built)
+            found.append((built, _open(built, columns)))
         except CovidDatasetsError as error:
             left_out[place] = str(error)
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:  # whatever damage does
             left_out[place] = f"{place} cannot be read: {words_of(error)}. Check it: covid-datasets verify {name}"
-        else:
-            builds.append(built)
-    return Library(tuple(builds), left_out)
+    return Library(tuple(built for built, _ in found), tuple(table for _, table in found), left_out)
 
 
 def _newest(folders: Iterable[Path]) -> Built:
@@ -80,29 +87,41 @@ def plain(table: pa.Table) -> pa.Table:
     return pa.table(columns, names=table.column_names)
 
 
-def _open(built: Built) -> pa.Table:
-    table = open_table(built)
-    missing = [name for name in arrow_schema(built.columns or None).names if name not in table.column_names]
-    if missing or table.num_rows != built.rows:
-        raise ValueError(f"expected {built.rows:,} rows and no column lost, found {table.num_rows:,}, {missing}")
-    return table
+def _open(built: Built, columns: Collection[str]) -> pa.Table:
+    """Map the columns of a build that are needed. Of many small batches, each column of each one takes time."""
+    stored = [name for name in COLUMNS if name in columns or (name == "label" and FINDING in columns)]
+    wanted = list(built.columns) or stored or ["dataset"]  # one of them counts the rows
+    files = [file for split in built.splits for file in split_files(built.path, split)]
+    table = pa.concat_tables([_read(file, wanted) for file in files])
+    if table.num_rows != built.rows:
+        raise ValueError(f"expected {built.rows:,} rows, found {table.num_rows:,}")
+    return table.replace_schema_metadata(None)
 
 
-def samples(builds: Iterable[Built], conditions: Sequence[Condition] = ()) -> pa.Table:
+def _read(file: Path, columns: Sequence[str]) -> pa.Table:
+    mapped = pa.memory_map(str(file))
+    schema = pa.ipc.read_schema(mapped)
+    mapped.seek(0)
+    options = pa.ipc.IpcReadOptions(included_fields=[schema.names.index(name) for name in columns])
+    return pa.ipc.open_stream(mapped, options=options).read_all().select(columns)
+
+
+def samples(library: Library, columns: Collection[str] = SEARCHABLE, conditions: Sequence[Condition] = ()) -> pa.Table:
     """Join the rows of all builds of images that meet some conditions, in the order of their ids and as stored.
 
     No byte of a picture is read. The table has the stored columns and four more: `OF_BUILD`, and ``finding``, the label
     as text. ``label`` is the id of the class. Of columns that hold files there are their names.
     """
-    chosen = [built for built in builds if not built.columns]
-    names = arrow_schema().names
-    stored = [_open(built).select(names).replace_schema_metadata(None) for built in chosen]
-    table = pa.concat_tables(stored) if stored else arrow_schema().empty_table()
-    places = _of_builds(chosen)
-    if not conditions:
-        return _as_metadata(table, places)
-    stored_and_placed = plain(pa.table({**dict(zip(table.column_names, table.columns, strict=True)), **places}))
-    return _as_metadata(table, places).filter(pa.array(_fitting(stored_and_placed, conditions)))
+    chosen = [(built, table) for built, table in zip(library.builds, library.tables, strict=True) if not built.columns]
+    if not chosen:
+        table, places = arrow_schema().empty_table().replace_schema_metadata(None), _of_builds([])
+    else:
+        table, places = pa.concat_tables([stored for _, stored in chosen]), _of_builds([built for built, _ in chosen])
+    found = _as_metadata(table, places, columns)
+    if conditions:
+        stored_and_placed = plain(pa.table({**dict(zip(table.column_names, table.columns, strict=True)), **places}))
+        found = found.filter(pa.array(_fitting(stored_and_placed, conditions)))
+    return found
 
 
 def _fitting(table: pa.Table, conditions: Sequence[Condition]) -> np.ndarray:
@@ -116,19 +135,19 @@ def _fitting(table: pa.Table, conditions: Sequence[Condition]) -> np.ndarray:
     return fits
 
 
-def _as_metadata(table: pa.Table, places: Mapping[str, pa.ChunkedArray]) -> pa.Table:
+def _as_metadata(table: pa.Table, places: Mapping[str, pa.ChunkedArray], wanted: Collection[str]) -> pa.Table:
     columns: dict[str, pa.ChunkedArray] = {}
     for name in table.column_names:
         column = table.column(name)
         if name in _FILES:
-            columns[name] = _names_of_files(column)
+            columns[name] = names_of_files(column)
         elif name == "label":
             columns[name] = _worded(column, label_names())
             columns[FINDING] = _worded(column, finding_names())
         else:
             columns[name] = column
-        if name == "dataset":
-            columns |= places
+        if name == table.column_names[0]:
+            columns |= {place: words for place, words in places.items() if place in wanted}
     return pa.table(columns)
 
 
@@ -144,13 +163,13 @@ def library_table(library: Library) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=pa.schema(list(kinds.items())))
 
 
-def tables_of_own(builds: Iterable[Built]) -> dict[str, Built]:
+def tables_of_own(library: Library) -> dict[str, pa.Table]:
     """Name the builds that are tables without images: by their id, and where an id has several, by all three names."""
-    tables = [built for built in builds if built.columns]
-    ids = [built.id for built in tables]
+    found = [(built, table) for built, table in zip(library.builds, library.tables, strict=True) if built.columns]
+    ids = [built.id for built, _ in found]
     return {
-        built.id if ids.count(built.id) == 1 else f"{built.id}@{built.version}/{built.config}": built
-        for built in tables
+        built.id if ids.count(built.id) == 1 else f"{built.id}@{built.version}/{built.config}": table
+        for built, table in found
     }
 
 
@@ -173,7 +192,7 @@ def _worded(codes: pa.ChunkedArray, words: tuple[str, ...]) -> pa.ChunkedArray:
     return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, pa.array(words))])
 
 
-def _names_of_files(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def names_of_files(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Take the names out of a column of files, or of masks, and nothing else; null where there is no file."""
     import pyarrow.compute as pc
 

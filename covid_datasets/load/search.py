@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -18,8 +18,17 @@ from covid_datasets.extras import need
 from covid_datasets.load.filters import CLOSED, Condition, check_filters
 from covid_datasets.load.found import Found
 from covid_datasets.load.licences import check_licence
-from covid_datasets.load.metadata import FINDING, OF_BUILD, find_library, library_table, plain, samples, tables_of_own
-from covid_datasets.load.stored import open_table
+from covid_datasets.load.metadata import (
+    FINDING,
+    OF_BUILD,
+    SEARCHABLE,
+    Library,
+    find_library,
+    library_table,
+    plain,
+    samples,
+    tables_of_own,
+)
 from covid_datasets.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,6 +46,8 @@ _SAFE: Mapping[str, Any] = {
 _WHOLE = re.compile(r"\s*\(*\s*(select|with|from|values|describe|summarize|show|table|pivot|unpivot)\b", re.IGNORECASE)
 _NO_COLUMN = re.compile(r'Referenced column "([^"]*)" not found|does not have a column named "([^"]*)"')
 _NO_TABLE = re.compile(r"Table with name (\S+) does not exist")
+_ABOUT_SCHEMA = {"describe", "summarize", "show", "duckdb_columns", "pragma_table_info", "information_schema"}
+"""Words of statements that ask which columns there are, so that none may be left out."""
 _COMPARED = re.compile(r"\b(\w+)\s*(?:=|==|<>|!=)\s*'([^']*)'")
 
 
@@ -82,7 +93,7 @@ def search(
     if not query.strip():
         library = find_library(Settings.resolve(cache_dir).prepared)
         _tell(library.left_out)
-        return Found(plain(samples(library.builds, conditions)), library.left_out)
+        return Found(plain(samples(library, conditions=conditions)), library.left_out)
     need("duckdb")
     import duckdb
 
@@ -95,13 +106,14 @@ def search(
         tables: dict[str, pa.Table] = {CARDS: _cards(conditions if cards else [])} if CARDS in wanted else {}
         left_out: Mapping[Any, str] = {}
         if wanted - {CARDS}:
-            library = find_library(Settings.resolve(cache_dir).prepared)
+            columns = _columns_in(database, statement, tables) if SAMPLES in wanted else ()
+            filtered = [] if cards else conditions
+            library = find_library(Settings.resolve(cache_dir).prepared, {*columns, *(each.name for each in filtered)})
             left_out = library.left_out
             _tell(left_out)
             if SAMPLES in wanted:
-                tables[SAMPLES] = samples(library.builds, [] if cards else conditions)
-            tables[BUILDS] = library_table(library)
-            tables |= {name: open_table(built) for name, built in tables_of_own(library.builds).items()}
+                tables[SAMPLES] = samples(library, columns, filtered)
+            tables |= {BUILDS: library_table(library), **tables_of_own(library)}
         for name, table in tables.items():
             database.register(name, table)
         try:
@@ -141,6 +153,28 @@ def _tables_in(database: DuckDBPyConnection, statement: str) -> set[str]:
         return {name.strip('"').lower() for name in database.get_table_names(statement)}
     except duckdb.Error:  # it cannot always tell before the tables are there; what is wrong is said when it runs
         return {SAMPLES, CARDS, BUILDS}
+
+
+def _columns_in(database: DuckDBPyConnection, statement: str, tables: Mapping[str, pa.Table]) -> Collection[str]:
+    """Name the columns of ``samples`` that a statement needs, and perhaps more: all that its plan or its text names.
+
+    The plan is made for a table without rows, so nothing is opened for it. Where it cannot be made, all are needed.
+    """
+    import duckdb
+
+    blank = Library((), (), {})
+    with database.cursor() as trial:
+        for name, table in {**tables, SAMPLES: samples(blank), BUILDS: library_table(blank)}.items():
+            trial.register(name, table)
+        try:
+            plan = trial.execute(f"EXPLAIN (FORMAT json) {statement}").fetchall()
+        except duckdb.Error:
+            return SEARCHABLE
+        finally:
+            for name in (*tables, SAMPLES, BUILDS):
+                trial.unregister(name)
+    words = set(re.findall(r"\w+", f"{plan} {statement}".lower()))
+    return SEARCHABLE if words & _ABOUT_SCHEMA else [name for name in SEARCHABLE if name in words]
 
 
 def _of_samples(filters: Mapping[str, Any]) -> list[Condition]:

@@ -23,8 +23,8 @@ from covid_datasets.catalog.taxonomy import classify, finding_names, label_names
 from covid_datasets.cli import main
 from covid_datasets.errors import MissingExtraError, UsageError
 from covid_datasets.load.found import Found
-from covid_datasets.load.metadata import find_library, samples
-from covid_datasets.load.stored import open_table, split_files
+from covid_datasets.load.metadata import SEARCHABLE, find_library, samples
+from covid_datasets.load.stored import split_files
 from covid_datasets.prepare.seal import seal
 from covid_datasets.schema import COLUMNS
 from tests.small import SmallSources
@@ -377,8 +377,8 @@ def test_the_same_every_time(cache: Path, duckdb: Any) -> None:
 
 
 def test_pictures_stay_where_they_are(cache: Path, duckdb: Any) -> None:
-    table = samples(find_library(cache / "prepared").builds)
-    stored = open_table(find_library(cache / "prepared").builds[0])
+    library = find_library(cache / "prepared")
+    table, stored = samples(library), library.tables[0]
     assert not [field for field in table.schema if "binary" in str(field.type)]
     age = table.column("age").chunks[0].buffers()[1]
     assert age.address == stored.column("age").chunks[0].buffers()[1].address, "mapped, not copied"
@@ -387,6 +387,39 @@ def test_pictures_stay_where_they_are(cache: Path, duckdb: Any) -> None:
     pictures = stored.column("image").nbytes
     assert pa.total_allocated_bytes() - before < pictures / 10
     assert len(found)
+
+
+@pytest.mark.parametrize(
+    ("query", "columns"),
+    [
+        ("SELECT count(*) FROM samples", set()),
+        ("SELECT finding, count(*) FROM samples WHERE age > 3 GROUP BY ALL", {"finding", "age"}),
+        ("SELECT max(s.part_index) FROM samples s WHERE split = 'train'", {"part_index", "split"}),
+        ("SELECT count(DISTINCT s) FROM samples s", set(SEARCHABLE)),
+        ("SELECT a.age FROM samples a NATURAL JOIN samples b", set(SEARCHABLE)),
+        ("FROM samples", set(SEARCHABLE)),
+        ("SUMMARIZE samples", set(SEARCHABLE)),
+        ("age > 3", set(SEARCHABLE)),
+        ("SELECT COLUMNS('^a') FROM samples", {"age"}),
+        ("SELECT * EXCLUDE (age) FROM samples", set(SEARCHABLE)),
+    ],
+)
+def test_only_the_columns_that_are_needed_are_opened(
+    query: str, columns: set[str], cache: Path, duckdb: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[set[str]] = []
+
+    def find(prepared: Path, wanted: Any) -> Any:
+        asked.append(set(wanted))
+        return find_library(prepared, wanted)
+
+    expected = search(query, cache_dir=cache)
+    monkeypatch.setattr("covid_datasets.load.search.find_library", find)
+    assert search(query, cache_dir=cache) == expected
+    assert columns <= asked[0]
+    assert len(asked[0]) <= len(columns) + 1, "few more than what is needed"
+    monkeypatch.setattr("covid_datasets.load.search._columns_in", lambda *_: SEARCHABLE)
+    assert search(query, cache_dir=cache) == expected
 
 
 # The result, and the command line
@@ -458,13 +491,13 @@ def test_bits_that_flip_end_no_process(copied: Path, duckdb: Any) -> None:
     code = (
         "import random, sys, warnings; from pathlib import Path; from covid_datasets import search\n"
         "from covid_datasets.errors import CovidDatasetsError\n"
-        "from covid_datasets.load.stored import _open, split_files\n"
+        "from covid_datasets.load.stored import split_files\n"
         "warnings.simplefilter('ignore')\n"
         "file = split_files(Path(sys.argv[1]), 'train')[0]; whole = file.read_bytes(); told = 0\n"
         "for seed in range(60):\n"
         "    data = bytearray(whole); chance = random.Random(seed)\n"
         "    for _ in range(20): data[chance.randrange(len(data))] ^= 1 << chance.randrange(8)\n"
-        "    file.write_bytes(data); _open.cache_clear()\n"
+        "    file.write_bytes(data)\n"
         "    try: search(\"age > 0 AND sample_id <> ''\", cache_dir=sys.argv[2])\n"
         "    except CovidDatasetsError: told += 1\n"
     )
