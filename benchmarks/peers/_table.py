@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-ROWS_OF_A_BATCH = 500
-"""As few as a batch of a large build of pictures has: 2,000 batches for 1,000,000 rows."""
+ROWS_OF_A_BATCH = 5_000
+"""What a batch of 4 MB holds of rows without pictures. With 500, as few as in a large build of pictures, where there are
+2,000 batches for 1,000,000 rows, opening them takes 0.1 s more."""
 STORED = {
     "image_id": "sample_id",
     "source": "dataset",

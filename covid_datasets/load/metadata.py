@@ -9,24 +9,31 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from covid_datasets.catalog.cards import choose, names
+from covid_datasets.catalog.cards import choose
+from covid_datasets.catalog.own import PREFIX
 from covid_datasets.catalog.taxonomy import finding_names, label_names
 from covid_datasets.disk import read_json
-from covid_datasets.errors import CovidDatasetsError, words_of
+from covid_datasets.errors import CovidDatasetsError, UnknownDatasetError, words_of
 from covid_datasets.features import arrow_schema
 from covid_datasets.load.filters import Condition, tell_if_empty
 from covid_datasets.load.licences import LicenceFilter
 from covid_datasets.load.stored import split_files
+from covid_datasets.prepare.columnar import arrow_array, record_batch
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.inputs import outdated
 from covid_datasets.prepare.result import MANIFEST_FILE, Built
 from covid_datasets.schema import COLUMNS, CONTENT
+from covid_datasets.vocabulary import MASKS
 
 FINDING = "finding"
 OF_BUILD = ("version", "config", "split")
 """Columns that say where a row is stored. They stand behind ``dataset`` and are the same in all rows of a file."""
-SEARCHABLE = (*COLUMNS, FINDING, *OF_BUILD)
-"""The columns of `samples`."""
+SEARCHABLE = tuple(
+    each
+    for name in COLUMNS
+    for each in ((name, *OF_BUILD) if name == "dataset" else (name, FINDING) if name == "label" else (name,))
+)
+"""The columns of `samples`, in order."""
 _FILES = (*CONTENT, "masks", "volume_masks")
 """Columns that hold bytes; of each only the name of the file is metadata."""
 
@@ -51,23 +58,29 @@ def find_library(prepared: Path, columns: Collection[str] = SEARCHABLE) -> Libra
     folders: dict[Path, list[Path]] = {}
     for manifest in sorted(prepared.glob(f"[!.]*/*/*/*/{MANIFEST_FILE}")):
         folders.setdefault(manifest.parent.parent, []).append(manifest.parent)
-    known = frozenset(names())
     found: list[tuple[Built, pa.Table]] = []
     left_out: dict[Path, str] = {}
     for place, candidates in folders.items():
         name, version, config = place.relative_to(prepared).parts
         try:
-            if name in known:
-                choose(f"{name}@{version}", config)  # a version that the catalog has no more
-                built = find_build(f"{name}@{version}", config, cache_dir=prepared.parent)
-            else:
-                built = _newest(candidates)
+            built = _find(f"{name}@{version}", config, prepared.parent) or _newest(candidates)
             found.append((built, _open(built, columns)))
         except CovidDatasetsError as error:
             left_out[place] = str(error)
         except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:  # whatever damage does
             left_out[place] = f"{place} cannot be read: {words_of(error)}. Check it: covid-datasets verify {name}"
     return Library(tuple(built for built, _ in found), tuple(table for _, table in found), left_out)
+
+
+def _find(name: str, config: str, cache: Path) -> Built | None:
+    """Find what `load_dataset` would open; nothing where no card describes the source."""
+    if name.startswith(PREFIX):
+        return None
+    try:
+        choose(name, config)
+    except UnknownDatasetError:
+        return None
+    return find_build(name, config, cache_dir=cache)
 
 
 def _newest(folders: Iterable[Path]) -> Built:
@@ -103,7 +116,9 @@ def _read(file: Path, columns: Sequence[str]) -> pa.Table:
     schema = pa.ipc.read_schema(mapped)
     mapped.seek(0)
     options = pa.ipc.IpcReadOptions(included_fields=[schema.names.index(name) for name in columns])
-    return pa.ipc.open_stream(mapped, options=options).read_all().select(columns)
+    table = pa.ipc.open_stream(mapped, options=options).read_all().select(columns)
+    table.validate(full=True)  # places that point out of the file would end this process
+    return table
 
 
 def samples(library: Library, columns: Collection[str] = SEARCHABLE, conditions: Sequence[Condition] = ()) -> pa.Table:
@@ -114,14 +129,23 @@ def samples(library: Library, columns: Collection[str] = SEARCHABLE, conditions:
     """
     chosen = [(built, table) for built, table in zip(library.builds, library.tables, strict=True) if not built.columns]
     if not chosen:
-        table, places = arrow_schema().empty_table().replace_schema_metadata(None), _of_builds([])
-    else:
-        table, places = pa.concat_tables([stored for _, stored in chosen]), _of_builds([built for built, _ in chosen])
+        return no_samples()
+    table, places = pa.concat_tables([stored for _, stored in chosen]), _of_builds([built for built, _ in chosen])
     found = _as_metadata(table, places, columns)
     if conditions:
         stored_and_placed = plain(pa.table({**dict(zip(table.column_names, table.columns, strict=True)), **places}))
         found = found.filter(pa.array(_fitting(stored_and_placed, conditions)))
     return found
+
+
+def no_samples() -> pa.Table:
+    """Return `samples` of no build at all: their columns."""
+    text = pa.string()
+    masks = pa.struct([(name, text) for name in MASKS])
+    changed = {**dict.fromkeys((*CONTENT, "label"), text), **dict.fromkeys(("masks", "volume_masks"), masks)}
+    kinds = {field.name: changed.get(field.name, field.type) for field in arrow_schema()}
+    schema = pa.schema([(name, kinds.get(name, text)) for name in SEARCHABLE])
+    return pa.Table.from_batches([record_batch([], schema)])
 
 
 def _fitting(table: pa.Table, conditions: Sequence[Condition]) -> np.ndarray:
@@ -160,7 +184,7 @@ def library_table(library: Library) -> pa.Table:
         **dict.fromkeys(("verify", "fingerprint", "path"), pa.string()),
     }
     rows = [{**{name: getattr(built, name) for name in kinds}, "path": str(built.path)} for built in library.builds]
-    return pa.Table.from_pylist(rows, schema=pa.schema(list(kinds.items())))
+    return pa.Table.from_batches([record_batch(rows, pa.schema(list(kinds.items())))])
 
 
 def tables_of_own(library: Library) -> dict[str, pa.Table]:
@@ -177,10 +201,10 @@ def _of_builds(builds: Iterable[Built]) -> dict[str, pa.ChunkedArray]:
     """Say of each row which version, config and split it is of; a number for each row, and the words once."""
     runs = [((built.version, built.config, split), rows) for built in builds for split, rows in built.splits.items()]
     numbers = np.repeat(np.arange(len(runs), dtype=np.int32), [rows for _, rows in runs])
-    indices = pa.array(numbers)
+    indices = pa.Array.from_buffers(pa.int32(), len(numbers), [None, pa.py_buffer(numbers)])
     return {
         name: pa.chunked_array(
-            [pa.DictionaryArray.from_arrays(indices, pa.array([words[i] for words, _ in runs], pa.string()))]
+            [pa.DictionaryArray.from_arrays(indices, arrow_array([words[i] for words, _ in runs], pa.string()))]
         )
         for i, name in enumerate(OF_BUILD)
     }
@@ -189,7 +213,7 @@ def _of_builds(builds: Iterable[Built]) -> dict[str, pa.ChunkedArray]:
 def _worded(codes: pa.ChunkedArray, words: tuple[str, ...]) -> pa.ChunkedArray:
     """Give the numbers of classes their words."""
     indices = codes.combine_chunks()
-    return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, pa.array(words))])
+    return pa.chunked_array([pa.DictionaryArray.from_arrays(indices, arrow_array(words, pa.string()))])
 
 
 def names_of_files(column: pa.ChunkedArray) -> pa.ChunkedArray:

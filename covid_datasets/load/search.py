@@ -25,6 +25,7 @@ from covid_datasets.load.metadata import (
     Library,
     find_library,
     library_table,
+    no_samples,
     plain,
     samples,
     tables_of_own,
@@ -162,9 +163,8 @@ def _columns_in(database: DuckDBPyConnection, statement: str, tables: Mapping[st
     """
     import duckdb
 
-    blank = Library((), (), {})
     with database.cursor() as trial:
-        for name, table in {**tables, SAMPLES: samples(blank), BUILDS: library_table(blank)}.items():
+        for name, table in {**tables, SAMPLES: no_samples(), BUILDS: library_table(Library((), (), {}))}.items():
             trial.register(name, table)
         try:
             plan = trial.execute(f"EXPLAIN (FORMAT json) {statement}").fetchall()

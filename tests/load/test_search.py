@@ -23,7 +23,7 @@ from covid_datasets.catalog.taxonomy import classify, finding_names, label_names
 from covid_datasets.cli import main
 from covid_datasets.errors import MissingExtraError, UsageError
 from covid_datasets.load.found import Found
-from covid_datasets.load.metadata import SEARCHABLE, find_library, samples
+from covid_datasets.load.metadata import SEARCHABLE, find_library, no_samples, plain, samples
 from covid_datasets.load.stored import split_files
 from covid_datasets.prepare.seal import seal
 from covid_datasets.schema import COLUMNS
@@ -65,6 +65,12 @@ def test_every_stored_column_is_there(cache: Path, duckdb: Any) -> None:
         assert row["image"].endswith(".png")
         assert (row["masks"]["lung"] is None) == (wanted["masks"]["lung"] is None)
         assert row["volume"] is None
+
+
+def test_no_build_has_the_columns_of_any(cache: Path) -> None:
+    found = plain(samples(find_library(cache / "prepared")))
+    assert no_samples().schema == found.schema
+    assert found.column_names == list(SEARCHABLE)
 
 
 def test_findings_have_text_that_means_their_class() -> None:
