@@ -177,7 +177,7 @@ def _volume(voxels: np.ndarray, stored: pa.StructScalar) -> Located:
 def affine_of_slice(row: Mapping[str, Any]) -> np.ndarray:
     """Return the affine of a picture from the columns that tell its place, in RAS.
 
-    >>> affine_of_slice({"spacing": [0.5, 0.7]}).diagonal()
+    >>> affine_of_slice({"spacing": [0.5, 0.7], "position": None, "orientation": None}).diagonal()
     array([-0.5, -0.7,  1. ,  1. ])
     """
     spacing = [*(row["spacing"] or (1.0, 1.0)), 1.0][:3]

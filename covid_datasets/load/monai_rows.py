@@ -96,7 +96,7 @@ def _of_volume(located: Located) -> np.ndarray:
     """Return the affine of a volume; where its header tells no place, what nibabel and so MONAI take for it.
 
     >>> _of_volume(Located(np.zeros((1, 3, 3, 1)), np.diag([-2.0, -2.0, 5.0, 1.0]), False))[:3, 3]
-    array([ 2., -2., -0.])
+    array([ 2., -2.,  0.])
     """
     if located.oriented:
         return located.affine
