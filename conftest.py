@@ -10,8 +10,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent
 
-# Their docstring examples need the extra that `make test` does without; one cannot even be imported.
+# Their docstring examples need the extras that `make test` does without; most cannot even be imported.
 collect_ignore = [] if find_spec("torch") else ["covid_datasets/load/torch_rows.py", "covid_datasets/load/collate.py"]
+collect_ignore += [f"covid_datasets/load/{name}_rows.py" for name in ("monai", "torchio") if not find_spec(name)]
 
 
 @pytest.fixture(autouse=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from covid_datasets.load.collate import collate as collate
     from covid_datasets.load.dataset import load_dataset as load_dataset
     from covid_datasets.load.overlaps import overlaps as overlaps
+    from covid_datasets.load.search import search as search
     from covid_datasets.load.splits import audit as audit
     from covid_datasets.load.splits import load_splits as load_splits
     from covid_datasets.load.verify import verify as verify
@@ -68,6 +69,7 @@ _HOMES = {
     "overlaps": "covid_datasets.load.overlaps",
     "patient_subset": "covid_datasets.splits.subset",
     "propose_splits": "covid_datasets.contribute.publish",
+    "search": "covid_datasets.load.search",
     "verify": "covid_datasets.load.verify",
 }
 

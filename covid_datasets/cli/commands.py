@@ -31,6 +31,8 @@ from covid_datasets.settings import Settings
 OVERLAP = ("first", "second", "kind", "proven", "first_label", "second_label", "evidence")
 SEED_TEXTS = ("note", "metadata", "organisation")
 """Columns of a published table that are sentences, which only ``--json`` shows."""
+SEARCHED = 50
+"""Rows of a search that are shown."""
 LISTED = ("id", "title", "modalities", "images", "patients", "access", "versions")
 
 
@@ -209,6 +211,26 @@ def run_path(arguments: Namespace) -> int:
         print_json({"path": built.path, "fingerprint": built.fingerprint})
     else:
         print(built.path)
+    return 0
+
+
+def run_search(arguments: Namespace) -> int:
+    """Search the metadata of what is built; show the first rows, or write all of them."""
+    found = api.search(arguments.query, cards=arguments.cards, cache_dir=arguments.cache_dir)
+    rows = f"{len(found):,} row{'' if len(found) == 1 else 's'}"
+    file = arguments.csv or arguments.parquet
+    if arguments.csv == "-":
+        found.print_csv(sys.stdout)
+    elif file:
+        (found.to_csv if arguments.csv else found.to_parquet)(file)
+    if arguments.json:
+        print_json({"rows": len(found), "file": file} if file and file != "-" else list(found))
+    elif file and file != "-":
+        print_text(f"{file}: {rows}")
+    elif not file:
+        print_table(found[:SEARCHED], found.shown_columns)
+        more = f", of which {SEARCHED:,} are shown; --csv FILE writes all" if len(found) > SEARCHED else ""
+        print(f"\n{rows}{more}")
     return 0
 
 

@@ -102,6 +102,18 @@ def _add_looking(add: Adder) -> None:
     _add_config(command)
     _add_cache_dir(command)
 
+    command = add(
+        "search",
+        "ask the metadata of everything that is built, in SQL",
+        "covid-datasets search \"finding = 'COVID-19' AND age > 60\" --csv found.csv",
+    )
+    command.add_argument("query", metavar="SQL", nargs="?", default="", help="condition of a WHERE, or a whole SELECT")
+    command.add_argument("--cards", action="store_true", help="search the cards of all sources, built or not")
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--csv", metavar="FILE", help="write all that is found to a CSV file; - prints it")
+    form.add_argument("--parquet", metavar="FILE", help="write all that is found to a Parquet file")
+    _add_cache_dir(command)
+
     command = add("path", "print the folder of a finished build", "covid-datasets path phantom")
     _add_build_name(command)
     _add_data_dir(command)

@@ -25,6 +25,7 @@ COMMANDS = (
     "info",
     "croissant",
     "check",
+    "search",
     "build",
     "path",
     "splits",
