@@ -23,6 +23,7 @@ from covid_datasets.catalog.card import (
     Patients,
     Permission,
     Responsible,
+    Seed,
     Version,
 )
 from covid_datasets.catalog.cards import load_card
@@ -104,6 +105,7 @@ def test_the_catalogs_readme_explains_every_key() -> None:
         Defect,
         KnownOverlap,
         Responsible,
+        Seed,
         Citation,
     )
     for kind in kinds:
