@@ -10,8 +10,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent
 
-# Their docstring examples need the extra that `make test` does without; one cannot even be imported.
-collect_ignore = [] if find_spec("torch") else ["covid_datasets/load/torch_rows.py", "covid_datasets/load/collate.py"]
+# Their docstring examples need the extra that `make test` does without; some cannot even be imported.
+NEED_TORCH = [
+    "covid_datasets/load/collate.py",
+    "covid_datasets/load/fixed/to_torch.py",
+    "covid_datasets/load/fixed/torch_batches.py",
+    "covid_datasets/load/torch_rows.py",
+]
+collect_ignore = [] if find_spec("torch") else NEED_TORCH
 
 
 @pytest.fixture(autouse=True)

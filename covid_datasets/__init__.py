@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from covid_datasets.errors import CovidDatasetsError as CovidDatasetsError
     from covid_datasets.load.collate import collate as collate
     from covid_datasets.load.dataset import load_dataset as load_dataset
+    from covid_datasets.load.fixed.augment import Augment as Augment
+    from covid_datasets.load.fixed.make import to_numpy as to_numpy
+    from covid_datasets.load.fixed.to_torch import to_torch as to_torch
     from covid_datasets.load.overlaps import overlaps as overlaps
     from covid_datasets.load.splits import audit as audit
     from covid_datasets.load.splits import load_splits as load_splits
@@ -39,6 +42,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AccessRequired": "covid_datasets.errors",
+    "Augment": "covid_datasets.load.fixed.augment",
     "Built": "covid_datasets.prepare.result",
     "Card": "covid_datasets.catalog.card",
     "Check": "covid_datasets.raw.check",
@@ -60,6 +64,8 @@ _HOMES = {
     "overlaps": "covid_datasets.load.overlaps",
     "patient_subset": "covid_datasets.splits.subset",
     "propose_splits": "covid_datasets.contribute.publish",
+    "to_numpy": "covid_datasets.load.fixed.make",
+    "to_torch": "covid_datasets.load.fixed.to_torch",
     "verify": "covid_datasets.load.verify",
 }
 

@@ -74,6 +74,11 @@ class NumpyRows(Sequence[dict[str, Any]]):
         return f"NumpyRows({len(self):,} rows)"
 
     @property
+    def parts(self) -> tuple[Picked, ...]:
+        """Which rows of which builds these are, in order."""
+        return tuple(self._parts)
+
+    @property
     def column_names(self) -> list[str]:
         """The names of the columns."""
         return list(self._form.columns)
