@@ -88,24 +88,23 @@ class Default(CovidDatasets):
     """The default, and volumes, for which threads, hashes and frameworks change nothing."""
 
     def build_volumes(self, files: Sequence[Path], out: Path) -> None:
-        """W6: the slices of the volumes, laid out as a source whose builder we have."""
+        """W6: the slices of volumes of one's own, and the view of them that batches are gathered from."""
         import covid_datasets
 
-        folder = out / "raw" / "CT-0"
-        folder.mkdir(parents=True)
-        for number, file in enumerate(files, start=1):
-            (folder / f"study_{number:04}.nii.gz").symlink_to(file.resolve())
-        covid_datasets.build_dataset(
-            "mosmed", "slices", data_dir=out / "raw", cache_dir=out, verify=self.verify_mode, allow_missing=True
-        )
+        for file in files:
+            folder = out / "raw" / file.name.partition(".")[0]
+            folder.mkdir(parents=True)
+            (folder / file.name).symlink_to(file.resolve())
+        source = covid_datasets.OwnData(out / "raw", patient_level=1, modality="CT")
+        covid_datasets.build_dataset(source, "slices", cache_dir=out, verify=self.verify_mode)
+        next(iter(self.slice_loader(out)))
 
     def slice_loader(self, prepared: Path) -> Iterable[torch.Tensor]:
-        """W6: shuffled batches of float32 slices."""
+        """W6: shuffled batches of float32 slices, in Hounsfield units."""
         import covid_datasets
 
-        rows = covid_datasets.load_dataset(
-            "mosmed", "slices", split="all", framework="numpy", cache_dir=prepared, allow_missing=True
-        )
+        source = covid_datasets.OwnData(prepared / "raw", patient_level=1, modality="CT")
+        rows = covid_datasets.load_dataset(source, "slices", split="all", framework="numpy", cache_dir=prepared)
         side = rows[0]["image"].shape
         return Images(covid_datasets.to_torch(rows, image_size=side, batch_size=SLICE_BATCH, stored="int16"))
 

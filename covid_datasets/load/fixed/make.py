@@ -9,6 +9,7 @@ from typing import Any, TypeVar, Unpack
 import numpy as np
 
 from covid_datasets.errors import UsageError
+from covid_datasets.load.fixed.ahead import Blocks
 from covid_datasets.load.fixed.batches import Batches, Pixels
 from covid_datasets.load.fixed.chosen import Chosen, chosen_of
 from covid_datasets.load.fixed.layer import Layer, masks_in
@@ -68,7 +69,8 @@ def make_batches(ds: Any, want: Wanted, kind: type[Kind], types: tuple[str, ...]
     chosen = _with_images(chosen, layers)
     order = _order(chosen, layers, want)
     threads = want.threads or usable_cores()
-    source = open_source(layers, chosen, want.materialise, threads)
+    blocks = None if order.places is None else Blocks(order.block, order.places)
+    source = open_source(layers, chosen, want.materialise, threads, blocks)
     masks = {
         name: open_source(
             [Layer(each, view.of_mask(name)) for each in chosen.builds], chosen, want.materialise, threads

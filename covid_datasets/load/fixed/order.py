@@ -72,7 +72,7 @@ class Order:
         groups: Of each row; with ``per_group``, no more than so many rows of each come in an epoch, in turns.
         per_group: See there.
         block: Rows of a block.
-        places: Where each row lies on the disk; neighbours in a block are those there.
+        places: Where each row lies on the disk among all; neighbours in a block are those there.
     """
 
     count: int

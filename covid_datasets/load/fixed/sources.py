@@ -14,10 +14,11 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from covid_datasets.errors import CacheError, NoSpaceError
+from covid_datasets.load.fixed.ahead import Ahead, Blocks
 from covid_datasets.load.fixed.chosen import Chosen
 from covid_datasets.load.fixed.layer import Layer
 from covid_datasets.load.fixed.lot import Lot
-from covid_datasets.load.fixed.store import folder_of, stored
+from covid_datasets.load.fixed.store import folder_of, place_of, stored
 from covid_datasets.load.fixed.view import UNKNOWN
 
 Materialise = bool | Literal["auto"]
@@ -39,10 +40,11 @@ class Mapped:
 
     layers: Sequence[Layer]
     chosen: Chosen
+    blocks: Blocks | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Send a worker where the arrays are, and not what is in them."""
-        return Mapped, (self.layers, self.chosen)
+        return Mapped, (self.layers, self.chosen, self.blocks)
 
     @cached_property
     def arrays(self) -> list[np.ndarray]:
@@ -56,9 +58,12 @@ class Mapped:
         return places_of(self.layers, self.chosen)
 
     def lots(self, batches: Iterable[np.ndarray]) -> Iterator[Lot]:
-        """Say where the samples of each batch are."""
-        for rows in batches:
-            yield Lot(self.arrays, self.chosen.build_of[rows], self.places[rows])
+        """Say where the samples of each batch are; where they come in blocks, have these read ahead."""
+        which = self.chosen.build_of
+        if self.blocks is None:
+            return (Lot(self.arrays, which[rows], self.places[rows]) for rows in batches)
+        placed = ((rows, Lot(self.arrays, which[rows], self.places[rows])) for rows in batches)
+        return Ahead([place_of(layer) for layer in self.layers], self.blocks, which, self.places).lots(placed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +127,9 @@ def places_of(layers: Sequence[Layer], chosen: Chosen) -> np.ndarray:
     return found
 
 
-def open_source(layers: Sequence[Layer], chosen: Chosen, materialise: Materialise, threads: int) -> Source:
+def open_source(
+    layers: Sequence[Layer], chosen: Chosen, materialise: Materialise, threads: int, blocks: Blocks | None = None
+) -> Source:
     """Open the arrays of all layers, made where they are missing; decode where there is no room for them.
 
     Args:
@@ -130,6 +137,7 @@ def open_source(layers: Sequence[Layer], chosen: Chosen, materialise: Materialis
         chosen: The rows.
         materialise: True raises where the disk refuses, "auto" then decodes, False always does.
         threads: How many decode.
+        blocks: Which rows lie together, where they are wanted in this way.
     """
     if materialise is not False:
         try:
@@ -143,5 +151,5 @@ def open_source(layers: Sequence[Layer], chosen: Chosen, materialise: Materialis
                 stacklevel=6,
             )
         else:
-            return Mapped(tuple(layers), chosen)
+            return Mapped(tuple(layers), chosen, blocks)
     return Decoded(tuple(layers), chosen, threads)

@@ -30,6 +30,7 @@ from covid_datasets.disk import (
     write_json,
 )
 from covid_datasets.errors import CacheError, NoSpaceError
+from covid_datasets.load.fixed.ahead import Array
 from covid_datasets.load.fixed.layer import Layer
 from covid_datasets.load.fixed.view import FORMAT, View
 from covid_datasets.lock import Lock
@@ -73,9 +74,9 @@ def stored(layer: Layer, workers: int | None = None) -> np.ndarray:
     return array
 
 
-def is_stored(layer: Layer) -> bool:
-    """Tell whether `stored` has nothing to make."""
-    return _whole(layer, folder_of(layer.built, layer.view)) is not None
+def place_of(layer: Layer) -> Array:
+    """Say where the samples of a stored layer are in its file."""
+    return Array(folder_of(layer.built, layer.view) / ARRAY_FILE, len(_header(layer)), layer.view.bytes)
 
 
 def _whole(layer: Layer, folder: Path) -> np.ndarray | None:
