@@ -14,6 +14,9 @@ from typing import Any
 
 from covid_datasets import build_dataset, load_dataset, to_torch
 
+OPTIONS: dict[str, Any] = {"image_size": 64, "batch_size": 32, "dtype": "uint8"}
+"""Small batches: how many of them are under way when one looks is chance, and must not hide a growth."""
+
 
 def own_mb() -> float:
     """Sum what this process and its children have in memory that nobody else has."""
@@ -52,7 +55,7 @@ def main() -> None:
         rows = load_dataset("phantom", options.config, split="all", framework="numpy", cache_dir=cache)
         for materialise in (True, False):
             for workers in (0, 2, 4):
-                batches = to_torch(rows, image_size=128, batch_size=32, materialise=materialise, threads=2)
+                batches = to_torch(rows, **OPTIONS, materialise=materialise, threads=2)
                 memory = epochs(batches, workers, options.epochs)
                 # Medians: how many batches of a worker are under way when one looks differs by chance.
                 quarter = len(memory) // 4

@@ -118,6 +118,8 @@ def load_dataset(
     # What can be wrong with the call is said now, and not after a build that may take hours.
     need(*_NEEDS[framework])
     _check_tables(names, config, framework=framework, scheme=scheme, license=license, classes=task or labels != "all")
+    if batching is not None and any(choose(each, config if len(names) == 1 else None).columns for each in names):
+        raise UsageError(f"image_size: expected images, found {names[0]}, a table without any")
     known = split_names(scheme)
     wanted = [split_text(each) for each in (split if isinstance(split, list | tuple) else [split]) if each is not None]
     if isinstance(split, list | tuple) and not split:

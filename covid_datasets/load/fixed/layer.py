@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from covid_datasets.load.fixed.pixels import Encoded, render
+from covid_datasets.load.fixed.pixels import Encoded, UnfitError, render
 from covid_datasets.load.fixed.view import View
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.result import Built
@@ -47,9 +47,13 @@ class Layer:
         return found
 
     def render(self, place: int, out: np.ndarray) -> None:
-        """Decode the sample at a place into an array."""
+        """Decode the sample at a place into an array; an error of ours says in ``row`` which one it was."""
         row = int(self.rows[place])
-        render(Encoded(self._data(row), self._name(row), self._hounsfield(row)), self.view, out)
+        try:
+            render(Encoded(self._data(row), self._name(row), self._hounsfield(row)), self.view, out)
+        except UnfitError as error:
+            error.row = row
+            raise
 
     @cached_property
     def _column(self) -> pa.ChunkedArray:

@@ -8,10 +8,17 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from covid_datasets.errors import DamagedFileError, UsageError, words_of
+from covid_datasets.errors import UsageError, words_of
 from covid_datasets.load.fixed.view import Range, View
 from covid_datasets.measure.image import DEEP
 from covid_datasets.read.encode import decode_deep, is_hounsfield
+
+
+class UnfitError(UsageError):
+    """A sample has no place in a view: it is no image, or its values need a window that nobody gave."""
+
+    row = -1
+    """Which row of its build it is."""
 
 
 class Encoded(NamedTuple):
@@ -26,15 +33,14 @@ def render(sample: Encoded, view: View, out: np.ndarray) -> None:
     """Decode a sample into an array of the shape and type of a view.
 
     Raises:
-        DamagedFileError: The bytes are no image.
-        UsageError: The values need a window that nobody gave.
+        UnfitError: The bytes are no image, or the values need a window that nobody gave.
     """
     try:
         _render(sample, view, out)
-    except (UsageError, MemoryError):
+    except (UnfitError, MemoryError):
         raise
     except Exception as error:  # Pillow lets through whatever its parsers raise
-        raise DamagedFileError(f"{sample.name}: expected an image, found {words_of(error)}") from error
+        raise UnfitError(f"{sample.name}: expected an image, found {words_of(error)}") from error
 
 
 def _render(sample: Encoded, view: View, out: np.ndarray) -> None:
@@ -70,7 +76,7 @@ def _shallow(image: Image.Image, view: View, out: np.ndarray) -> None:
 def _deep(values: np.ndarray, unit: bool, sample: Encoded, view: View, out: np.ndarray) -> None:
     """Window values of more than 8 bits; Hounsfield units as such, all others as what a detector counted."""
     if values.ndim != 2:
-        raise UsageError(f"{sample.name}: expected one value a pixel, found an array of shape {values.shape}")
+        raise UnfitError(f"{sample.name}: expected one value a pixel, found an array of shape {values.shape}")
     if view.mask is not None:
         inside = Image.fromarray((values > 0).astype(np.uint8))
         out[0] = np.asarray(_resized(inside, view, Image.Resampling.NEAREST))
@@ -79,14 +85,14 @@ def _deep(values: np.ndarray, unit: bool, sample: Encoded, view: View, out: np.n
         values = values.astype(np.float64) * sample.hounsfield[0] + sample.hounsfield[1]
     if view.dtype == "int16":
         if not unit:
-            raise UsageError(f"{sample.name}: expected Hounsfield units, because stored='int16'; found none")
+            raise UnfitError(f"{sample.name}: expected Hounsfield units, because stored='int16'; found none")
         if values.shape != view.image_size:
             values = np.asarray(_resized(Image.fromarray(values.astype(np.float32)), view))
         out[0] = values if values.dtype == np.int16 else np.clip(np.rint(values), -(1 << 15), (1 << 15) - 1)
         return
     if not unit and view.counts is None:
         low, high = values.min().item(), values.max().item()
-        raise UsageError(
+        raise UnfitError(
             f"{sample.name}: its values have more than 8 bits and no unit (this one has {low:g} to {high:g}), and are "
             f"not squeezed into 8 without a word. Say which become black and white: counts=({low:g}, {high:g})"
         )

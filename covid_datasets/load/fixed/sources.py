@@ -18,6 +18,7 @@ from covid_datasets.load.fixed.ahead import Ahead, Blocks
 from covid_datasets.load.fixed.chosen import Chosen
 from covid_datasets.load.fixed.layer import Layer
 from covid_datasets.load.fixed.lot import Lot
+from covid_datasets.load.fixed.pixels import UnfitError
 from covid_datasets.load.fixed.store import folder_of, place_of, stored
 from covid_datasets.load.fixed.view import UNKNOWN
 
@@ -135,7 +136,8 @@ def open_source(
     Args:
         layers: Of each build.
         chosen: The rows.
-        materialise: True raises where the disk refuses, "auto" then decodes, False always does.
+        materialise: True raises where the disk refuses, or a row of the build that nobody chose has no place in the
+            view; "auto" then decodes, False always does.
         threads: How many decode.
         blocks: Which rows lie together, where they are wanted in this way.
     """
@@ -143,8 +145,10 @@ def open_source(
         try:
             for layer in layers:
                 stored(layer, threads)
-        except (NoSpaceError, CacheError) as error:
-            if materialise is True:
+        except (NoSpaceError, CacheError, UnfitError) as error:
+            here = chosen.build_of == layers.index(layer)
+            wanted = isinstance(error, UnfitError) and error.row in chosen.rows[here]
+            if materialise is True or wanted:
                 raise
             warnings.warn(
                 f"{folder_of(layer.built, layer.view)}: this view cannot be kept, so every epoch decodes anew: {error}",

@@ -60,7 +60,7 @@ def stored(layer: Layer, workers: int | None = None) -> np.ndarray:
     Raises:
         NoSpaceError: The disk has no room for it.
         CacheError: The folder cannot be written.
-        DamagedFileError: A sample cannot be decoded.
+        UnfitError: A sample has no place in the view.
     """
     folder = folder_of(layer.built, layer.view)
     if (array := _whole(layer, folder)) is not None:

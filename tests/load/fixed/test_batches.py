@@ -167,6 +167,25 @@ def test_counts_are_not_squeezed_without_a_word(deep: Path) -> None:
         assert np.array_equal(found["image"][number, 0], wanted)
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_what_nobody_chose_stops_nobody(deep: Path) -> None:
+    """A deep picture and a broken one beside good ones: they are met by who wants them, and by nobody else."""
+    Image.fromarray(np.full((30, 30), 7, np.uint8)).save(deep / "good.png")
+    (deep / "broken.png").write_bytes((deep / "good.png").read_bytes()[:50])
+    rows = load_dataset(str(deep), split="all", framework="numpy", verify="bytes", allow_missing=True)
+    ids = rows.column("sample_id").to_pylist()
+    good, broken = (next(n for n, name in enumerate(ids) if word in name) for word in ("good", "broken"))
+    options: dict[str, Any] = {"image_size": 16, "dtype": "uint8"}
+    (batch,) = to_numpy(rows.select([good]), **options)
+    assert (batch["image"] == 7).all()
+    with pytest.raises(UsageError, match="broken.png: expected an image"):
+        list(to_numpy(rows.select([broken, good]), counts=(0, 4095), **options))
+    with pytest.raises(UsageError, match="expected an image|no unit"):
+        to_numpy(rows.select([good]), materialise=True, **options)
+    with pytest.raises(UsageError, match="broken.png: expected an image"):
+        list(to_numpy(rows, counts=(0, 4095), materialise=False, **options))
+
+
 def test_floats_are_normalised(small: SmallSources) -> None:
     rows = load(small, "covid_ct")
     options: dict[str, Any] = {"image_size": 16, "batch_size": 4, "shuffle": False, "channels": 3}
@@ -262,6 +281,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 def test_wrong_options(small: SmallSources, options: dict[str, Any], match: str) -> None:
     with pytest.raises(UsageError, match=match):
         to_numpy(load(small, "phantom", "train"), **options)
+
+
+def test_tables_are_refused_before_they_are_built(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="image_size: expected images, found jhu_csse, a table"):
+        load_dataset("jhu_csse", framework="numpy", image_size=16, cache_dir=tmp_path, offline=True)
 
 
 def test_wrong_rows(small: SmallSources, tmp_path: Path) -> None:
