@@ -273,7 +273,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"per_group": 0}, "per_group: expected a whole number"),
     ({"materialise": "maybe"}, "materialise: expected True, False or 'auto'"),
     ({"augment": None}, "expected with torch"),
-    ({"threads": 0}, "threads: expected a whole number"),
+    ({"threads": 0}, "threads: expected 1 or more"),
 ]
 
 
