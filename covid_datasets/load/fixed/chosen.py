@@ -15,6 +15,7 @@ from covid_datasets.errors import UsageError
 from covid_datasets.load.rows import NumpyRows
 from covid_datasets.load.selection import stored_groups
 from covid_datasets.load.stored import open_table
+from covid_datasets.prepare.columnar import whole_numbers
 from covid_datasets.prepare.result import Built
 from covid_datasets.prepare.seal import MANIFEST_FILE
 from covid_datasets.splits.subset import GROUP
@@ -103,8 +104,9 @@ def _of_huggingface(ds: Any) -> Chosen:
     build_of, rows = np.full(len(ids), -1), np.full(len(ids), -1, np.int64)
     for number, built in enumerate(builds):
         found = pc.index_in(ids, value_set=open_table(built).column("sample_id").combine_chunks())
-        there = np.asarray(found.is_valid())
-        build_of[there], rows[there] = number, np.asarray(found.fill_null(-1))[there]
+        place = np.array([-1 if value is None else value for value in found.to_pylist()], np.int64)
+        there = place >= 0
+        build_of[there], rows[there] = number, place[there]
     if len(ids) and rows.min() < 0:
         where = ", ".join(f"{built.id}@{built.version}" for built in builds)
         raise UsageError(f"{ids[int(rows.argmin())]}: expected a row of a build, found none of this name in {where}")
@@ -145,11 +147,11 @@ def _groups(builds: Sequence[Built], build_of: np.ndarray, rows: np.ndarray) -> 
     """Take the groups of one build; those across several are known only to the column of a joint dataset."""
     if len(builds) != 1 or (groups := stored_groups(builds[0])) is None:
         return None
-    return groups.take(pa.array(rows))
+    return groups.take(whole_numbers(rows))
 
 
 def _labels(column: pa.ChunkedArray) -> np.ndarray:
-    return np.asarray(pc.fill_null(column, UNLABELLED), np.int64)
+    return np.array([UNLABELLED if value is None else value for value in column.to_pylist()], np.int64)
 
 
 def _texts(column: pa.ChunkedArray) -> np.ndarray:
@@ -158,4 +160,4 @@ def _texts(column: pa.ChunkedArray) -> np.ndarray:
 
 def _codes(column: Any) -> np.ndarray:
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    return np.asarray(array.dictionary_encode().indices, np.int64)
+    return np.array(array.dictionary_encode().indices.to_pylist(), np.int64)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from covid_datasets.load.fixed.pixels import Encoded, UnfitError, render
 from covid_datasets.load.fixed.view import View
 from covid_datasets.load.stored import open_table
+from covid_datasets.prepare.columnar import is_known
 from covid_datasets.prepare.result import Built
 from covid_datasets.vocabulary import MASKS
 
@@ -37,7 +38,7 @@ class Layer:
     @cached_property
     def rows(self) -> np.ndarray:
         """The rows of the build that have this, by place."""
-        return np.flatnonzero(np.asarray(self._column.is_valid()))
+        return np.flatnonzero(is_known(self._column))
 
     @cached_property
     def places(self) -> np.ndarray:

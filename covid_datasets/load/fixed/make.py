@@ -19,7 +19,6 @@ from covid_datasets.load.fixed.order import Order, check_order
 from covid_datasets.load.fixed.sources import open_source, places_of
 from covid_datasets.load.fixed.store import PIECE_BYTES
 from covid_datasets.load.fixed.view import View, mask_names
-from covid_datasets.prepare.workers import usable_cores
 
 Kind = TypeVar("Kind", bound=Batches)
 TYPES = ("float32", "uint8", "int16")
@@ -68,12 +67,11 @@ def make_batches(ds: Any, want: Wanted, kind: type[Kind], types: tuple[str, ...]
     layers = [Layer(built, view) for built in chosen.builds]
     chosen = _with_images(chosen, layers)
     order = _order(chosen, layers, want)
-    threads = want.threads or usable_cores()
     blocks = None if order.places is None else Blocks(order.block, order.places)
-    source = open_source(layers, chosen, want.materialise, threads, blocks)
+    source = open_source(layers, chosen, want.materialise, want.threads, blocks)
     masks = {
         name: open_source(
-            [Layer(each, view.of_mask(name)) for each in chosen.builds], chosen, want.materialise, threads
+            [Layer(each, view.of_mask(name)) for each in chosen.builds], chosen, want.materialise, want.threads
         )
         for name in names
     }

@@ -19,7 +19,7 @@ from covid_datasets.load.fixed.chosen import Chosen
 from covid_datasets.load.fixed.layer import Layer
 from covid_datasets.load.fixed.lot import Lot
 from covid_datasets.load.fixed.pixels import UnfitError
-from covid_datasets.load.fixed.store import folder_of, place_of, stored
+from covid_datasets.load.fixed.store import cores, folder_of, place_of, stored
 from covid_datasets.load.fixed.view import UNKNOWN
 
 Materialise = bool | Literal["auto"]
@@ -73,7 +73,7 @@ class Decoded:
 
     layers: Sequence[Layer]
     chosen: Chosen
-    threads: int
+    threads: int | None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Send a worker what to decode, and nothing that was opened."""
@@ -87,7 +87,7 @@ class Decoded:
     def lots(self, batches: Iterable[np.ndarray]) -> Iterator[Lot]:
         """Decode the batches in order, while the caller uses the one before."""
         left, waiting, free = iter(batches), deque[tuple[np.ndarray, list[Future[None]]]](), list[np.ndarray]()
-        pool = ThreadPoolExecutor(self.threads)
+        pool = ThreadPoolExecutor(self.threads or cores())
         try:
             for rows in islice(left, AHEAD):
                 waiting.append(self._begin(rows, pool, free))
@@ -129,7 +129,7 @@ def places_of(layers: Sequence[Layer], chosen: Chosen) -> np.ndarray:
 
 
 def open_source(
-    layers: Sequence[Layer], chosen: Chosen, materialise: Materialise, threads: int, blocks: Blocks | None = None
+    layers: Sequence[Layer], chosen: Chosen, materialise: Materialise, threads: int | None, blocks: Blocks | None = None
 ) -> Source:
     """Open the arrays of all layers, made where they are missing; decode where there is no room for them.
 
@@ -138,7 +138,7 @@ def open_source(
         chosen: The rows.
         materialise: True raises where the disk refuses, or a row of the build that nobody chose has no place in the
             view; "auto" then decodes, False always does.
-        threads: How many decode.
+        threads: How many decode; one a core by default.
         blocks: Which rows lie together, where they are wanted in this way.
     """
     if materialise is not False:

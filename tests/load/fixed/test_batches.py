@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Literal
 
@@ -311,3 +313,20 @@ def test_labels_are_those_that_were_asked_for(small: SmallSources) -> None:
     batches = to_numpy(rows, image_size=8, batch_size=100, shuffle=False)
     assert batches.label_names == ("rest", "covid19")
     assert next(iter(batches))["label"].tolist() == rows.column("label").to_pylist()
+
+
+def test_numpy_alone_is_enough(small: SmallSources) -> None:
+    """Neither pandas nor torch is imported, nor what builds: a stored view opens as fast as NumPy does."""
+    small.build("phantom")
+    code = f"""
+import sys
+import covid_datasets
+options = dict(cache_dir={str(small.cache)!r}, allow_missing=True, offline=True, framework="numpy")
+for batch in covid_datasets.load_dataset("phantom", "small", "train", image_size=16, batch_size=4, **options):
+    pass
+heavy = {{"pandas", "torch", "datasets", "covid_datasets.prepare.engine", "covid_datasets.prepare.workers"}}
+print(sorted(heavy & set(sys.modules)) if {{again}} else "made")
+"""
+    for again, wanted in ((False, "made"), (True, "[]")):
+        command = [sys.executable, "-c", code.replace("{again}", str(again))]
+        assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == wanted
