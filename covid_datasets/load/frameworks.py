@@ -100,7 +100,7 @@ def as_pandas(parts: Sequence[Picked], form: Form) -> pd.DataFrame:
     frame: pd.DataFrame = as_numpy(parts, form).table().to_pandas(date_as_object=False)
     if "label" in form.columns and not parts[0].build.columns:
         codes = frame["label"].fillna(-1).astype(int)
-        frame["label"] = pd.Categorical.from_codes(codes.to_numpy(), categories=list(form.label_names))
+        frame["label"] = pd.Categorical.from_codes(codes.to_numpy(), categories=pd.Index(form.label_names))
     return frame
 
 
