@@ -11,7 +11,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent
 
 # Their docstring examples need the extras that `make test` does without; most cannot even be imported.
-collect_ignore = [] if find_spec("torch") else ["covid_datasets/load/torch_rows.py", "covid_datasets/load/collate.py"]
+NEED_TORCH = [
+    "covid_datasets/load/collate.py",
+    "covid_datasets/load/fixed/to_torch.py",
+    "covid_datasets/load/fixed/torch_batches.py",
+    "covid_datasets/load/torch_rows.py",
+]
+collect_ignore = [] if find_spec("torch") else NEED_TORCH
 collect_ignore += [f"covid_datasets/load/{name}_rows.py" for name in ("monai", "torchio") if not find_spec(name)]
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from covid_datasets.exports.export import export as export
     from covid_datasets.load.collate import collate as collate
     from covid_datasets.load.dataset import load_dataset as load_dataset
+    from covid_datasets.load.fixed.augment import Augment as Augment
+    from covid_datasets.load.fixed.make import to_numpy as to_numpy
+    from covid_datasets.load.fixed.to_torch import to_torch as to_torch
     from covid_datasets.load.overlaps import overlaps as overlaps
     from covid_datasets.load.search import search as search
     from covid_datasets.load.splits import audit as audit
@@ -44,6 +47,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "AccessRequired": "covid_datasets.errors",
+    "Augment": "covid_datasets.load.fixed.augment",
     "Built": "covid_datasets.prepare.result",
     "Card": "covid_datasets.catalog.card",
     "Check": "covid_datasets.raw.check",
@@ -70,6 +74,8 @@ _HOMES = {
     "patient_subset": "covid_datasets.splits.subset",
     "propose_splits": "covid_datasets.contribute.publish",
     "search": "covid_datasets.load.search",
+    "to_numpy": "covid_datasets.load.fixed.make",
+    "to_torch": "covid_datasets.load.fixed.to_torch",
     "verify": "covid_datasets.load.verify",
 }
 

@@ -19,16 +19,17 @@ from covid_datasets.holder import read_holder
 from covid_datasets.lock import Lock
 from covid_datasets.prepare.inputs import outdated
 from covid_datasets.prepare.result import MANIFEST_FILE
-from covid_datasets.settings import Settings
+from covid_datasets.settings import VIEW_FILE, VIEWS, Settings
 
-Kind = Literal["download", "build", "unfinished"]
-What = Literal["unfinished", "downloads", "prepared", "all"]
+Kind = Literal["download", "build", "view", "unfinished"]
+What = Literal["unfinished", "downloads", "prepared", "views", "all"]
 
 KINDS: dict[What, tuple[Kind, ...]] = {
     "unfinished": ("unfinished",),
     "downloads": ("download",),
-    "prepared": ("build",),
-    "all": ("download", "build", "unfinished"),
+    "prepared": ("build", "view"),
+    "views": ("view",),
+    "all": ("download", "build", "view", "unfinished"),
 }
 
 GONE_AFTER = 3600.0
@@ -37,9 +38,10 @@ GONE_AFTER = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """One thing in the cache: a downloaded file, a finished build, or what an unfinished one left.
+    """One thing in the cache: a downloaded file, a finished build, a view of one, or what an unfinished one left.
 
-    ``name`` is the source, with its version for a build; empty where no source of this catalog has such a file.
+    A view holds the images of a build in one size; the next call that wants it makes it again. ``name`` is the source,
+    with its version for a build; empty where no source of this catalog has such a file.
     """
 
     kind: Kind
@@ -50,9 +52,10 @@ class CacheEntry:
 
 
 def cache_contents(cache_dir: str | os.PathLike[str] | None = None) -> list[CacheEntry]:
-    """List everything in the cache: downloads, finished builds, unfinished ones; each sorted by path."""
+    """List everything in the cache: downloads, finished builds, their views, unfinished ones; each sorted by path."""
     settings = Settings.resolve(cache_dir)
-    return [*_downloads(settings.downloads), *_builds(settings.prepared), *_unfinished_builds(settings.prepared)]
+    prepared = settings.prepared
+    return [*_downloads(settings.downloads), *_builds(prepared), *_views(prepared), *_unfinished_builds(prepared)]
 
 
 def clean_cache(
@@ -69,7 +72,7 @@ def clean_cache(
     Args:
         cache_dir: The cache folder, as everywhere.
         name: Only this source; ``"cohen@2020-06-22"`` means only the builds of that version.
-        what: Unfinished downloads and builds, whole downloads, finished builds, or all of them.
+        what: Unfinished downloads and builds, whole downloads, finished builds with their views, views alone, or all.
         dry_run: Remove nothing.
     """
     if what not in tuple(KINDS):
@@ -124,6 +127,22 @@ def _outdated(manifest: Mapping[str, Any]) -> str:
     return f"outdated: {reason}" if reason else ""
 
 
+def _views(prepared: Path) -> Iterator[CacheEntry]:
+    for path in sorted(path for path in prepared.glob(f"[!.]*/*/*/*{VIEWS}/*") if path.is_dir()):
+        name, version, config, folder = path.relative_to(prepared).parts[:4]
+        kind: Kind = "view" if (path / VIEW_FILE).exists() and not path.name.startswith(".") else "unfinished"
+        notes = [
+            f"config {config}" if kind == "view" else _note(_view_lock(path), "unfinished view; the next resumes it")
+        ]
+        if not (prepared / name / version / config / folder.removesuffix(VIEWS) / MANIFEST_FILE).exists():
+            notes.append("its build is gone")
+        yield CacheEntry(kind, f"{name}@{version}", path, _size(path), ", ".join(notes))
+
+
+def _view_lock(path: Path) -> Path:
+    return path.with_name(f"{path.name.removeprefix('.')}.lock")
+
+
 def _unfinished_builds(prepared: Path) -> Iterator[CacheEntry]:
     for path in sorted(path for path in (prepared / ".work").glob("*") if path.is_dir()):
         source = path.name.partition("-")[0]  # an id has no "-"; "removed-…" is what a killed clean-up left
@@ -137,6 +156,8 @@ def _locks(entry: CacheEntry, settings: Settings) -> list[Path]:
     work = settings.prepared / ".work"
     if entry.kind == "build":
         return [work / f"{'-'.join(entry.path.relative_to(settings.prepared).parts)}.lock"]
+    if entry.path.parent.name.endswith(VIEWS):
+        return [_view_lock(entry.path)]
     if entry.path.is_dir():
         return [entry.path.with_name(f"{entry.path.name}.lock")]
     readers = sorted(work.glob(f"{entry.name}-*.lock")) if entry.name else []

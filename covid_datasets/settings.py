@@ -13,6 +13,8 @@ from covid_datasets.errors import NotThereError, UnreadableError, UsageError
 
 SHOWN = 80
 """Characters of an impossible path that a message repeats."""
+VIEWS, VIEW_FILE = ".views", "view.json"
+"""What stands behind the name of a build in that of the folder of its views; and the file that says what a view is."""
 _FALSE = {"", "0", "false", "no", "off"}
 
 

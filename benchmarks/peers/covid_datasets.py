@@ -1,4 +1,4 @@
-"""This library as a contender of the peer benchmark: W1, W2, W5, W6 and W7."""
+"""This library as a contender of the peer benchmark: W1 to W7."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from peerbench.api import SEED, SLICE_BATCH, Contender, NotApplicable, Record
+from peerbench.api import BATCH, SEED, SIZE, SLICE_BATCH, Contender, NotApplicable, Record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,12 +20,14 @@ class CovidDatasets(Contender):
     imports = "import covid_datasets"
     warm = (
         "import covid_datasets.prepare.engine, covid_datasets.load.verify, openpyxl, pyarrow.compute\n"
+        "from covid_datasets.load.fixed import make\n"
         "try: import duckdb, covid_datasets.load.search, peerbench.contenders._table\n"
         "except ImportError: pass"
     )
     verify_mode: Literal["full", "bytes"] = "full"
     framework = "numpy"
     threads = False
+    draft = False
 
     def build(self, records: Sequence[Record], out: Path) -> None:
         """W1: build the source that the records are of, from its own folder."""
@@ -54,47 +56,84 @@ class CovidDatasets(Contender):
         image: np.ndarray = rows[0]["image"]
         return image
 
+    def decode_loader(self, prepared: Path, workers: int) -> Iterable[torch.Tensor]:
+        """W3: decoded by threads, nothing stored."""
+        import covid_datasets
 
-class SliceBatches:
-    """Batches of rows in a fixed shuffled order."""
+        (source,) = (path.name for path in (prepared / "prepared").iterdir() if not path.name.startswith("."))
+        rows = covid_datasets.load_dataset(
+            source, split="all", framework="numpy", cache_dir=prepared, allow_missing=True
+        )
+        return Images(
+            covid_datasets.to_torch(
+                rows,
+                image_size=SIZE,
+                batch_size=BATCH,
+                seed=SEED,
+                dtype="uint8",
+                materialise=False,
+                threads=max(1, workers),
+                draft=self.draft,
+            )
+        )
 
-    def __init__(self, rows: Sequence[dict[str, np.ndarray]]) -> None:
-        import numpy as np
 
-        self._rows = rows
-        self._order = np.random.default_rng(SEED).permutation(len(rows)).tolist()
+class Images:
+    """The images of batches, pass after pass."""
+
+    def __init__(self, batches: Iterable[dict[str, torch.Tensor]]) -> None:
+        self._batches = batches
 
     def __iter__(self) -> Iterator[torch.Tensor]:
-        import torch
-
-        for start in range(0, len(self._order), SLICE_BATCH):
-            batch = [torch.from_numpy(self._rows[row]["image"]) for row in self._order[start : start + SLICE_BATCH]]
-            yield torch.stack(batch).to(torch.float32)
+        return (batch["image"] for batch in self._batches)
 
 
 class Default(CovidDatasets):
     """The default, and volumes, for which threads, hashes and frameworks change nothing."""
 
     def build_volumes(self, files: Sequence[Path], out: Path) -> None:
-        """W6: the slices of the volumes, laid out as a source whose builder we have."""
+        """W6: the slices of volumes of one's own, and the view of them that batches are gathered from."""
         import covid_datasets
 
-        folder = out / "raw" / "CT-0"
-        folder.mkdir(parents=True)
-        for number, file in enumerate(files, start=1):
-            (folder / f"study_{number:04}.nii.gz").symlink_to(file.resolve())
-        covid_datasets.build_dataset(
-            "mosmed", "slices", data_dir=out / "raw", cache_dir=out, verify=self.verify_mode, allow_missing=True
-        )
+        for file in files:
+            folder = out / "raw" / file.name.partition(".")[0]
+            folder.mkdir(parents=True)
+            (folder / file.name).symlink_to(file.resolve())
+        source = covid_datasets.OwnData(out / "raw", patient_level=1, modality="CT")
+        covid_datasets.build_dataset(source, "slices", cache_dir=out, verify=self.verify_mode)
+        next(iter(self.slice_loader(out)))
 
     def slice_loader(self, prepared: Path) -> Iterable[torch.Tensor]:
-        """W6: shuffled batches of float32 slices."""
+        """W6: shuffled batches of float32 slices, in Hounsfield units."""
         import covid_datasets
 
-        rows = covid_datasets.load_dataset(
-            "mosmed", "slices", split="all", framework="numpy", cache_dir=prepared, allow_missing=True
-        )
-        return SliceBatches(rows)
+        source = covid_datasets.OwnData(prepared / "raw", patient_level=1, modality="CT")
+        rows = covid_datasets.load_dataset(source, "slices", split="all", framework="numpy", cache_dir=prepared)
+        side = rows[0]["image"].shape
+        return Images(covid_datasets.to_torch(rows, image_size=side, batch_size=SLICE_BATCH, stored="int16"))
+
+    def build_fixed(self, images: np.ndarray, out: Path) -> None:
+        """W4: the images as files of one's own, a build of these, and the view of it that batches are gathered from."""
+        from PIL import Image
+
+        import covid_datasets
+
+        for number, image in enumerate(images):
+            folder = out / "raw" / f"{number % 100:02}"
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(folder / f"{number:06}.png", compress_level=0)
+        source = covid_datasets.OwnData(out / "raw", patient_level=1)
+        covid_datasets.build_dataset(source, cache_dir=out, verify="bytes")
+        next(iter(self.fixed_loader(out, 0, as_float=False)))
+
+    def fixed_loader(self, prepared: Path, workers: int, as_float: bool) -> Iterable[torch.Tensor]:
+        """W4: one thread, whatever the number of workers: there is nothing to decode."""
+        import covid_datasets
+
+        source = covid_datasets.OwnData(prepared / "raw", patient_level=1)
+        rows = covid_datasets.load_dataset(source, split="all", framework="numpy", cache_dir=prepared, verify="bytes")
+        options = {"dtype": "float32", "mean": 0.5, "std": 0.25} if as_float else {"dtype": "uint8"}
+        return Images(covid_datasets.to_torch(rows, image_size=SIZE, batch_size=BATCH, seed=SEED, **options))
 
     def build_table(self, parquet: Path, out: Path) -> None:
         """W5: write the rows as a build of pictures stores its metadata."""
@@ -146,4 +185,18 @@ class HuggingFaceForm(CovidDatasets):
         return np.asarray(super().first_sample(prepared))
 
 
-CONTENDERS = {"": Default, "threads": Threads, "bytes": Bytes, "hf": HuggingFaceForm}
+class Draft(Contender):
+    """W3 with JPEGs reduced while they are decoded."""
+
+    imports = CovidDatasets.imports
+    warm = CovidDatasets.warm
+    shares = "covid_datasets"
+
+    def decode_loader(self, prepared: Path, workers: int) -> Iterable[torch.Tensor]:
+        """W3: as the default, and pixels differ slightly."""
+        loader = CovidDatasets()
+        loader.draft = True
+        return loader.decode_loader(prepared, workers)
+
+
+CONTENDERS = {"": Default, "threads": Threads, "bytes": Bytes, "hf": HuggingFaceForm, "draft": Draft}

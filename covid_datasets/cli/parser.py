@@ -232,7 +232,9 @@ def _add_housekeeping(add: Adder) -> None:
         "cache", "show what the cache holds, or clean it", "covid-datasets cache --clean unfinished --dry-run"
     )
     command.add_argument("id", metavar="ID", nargs="?", help="only this source")
-    command.add_argument("--clean", choices=("unfinished", "downloads", "prepared", "all"), help="remove these")
+    command.add_argument(
+        "--clean", choices=("unfinished", "downloads", "prepared", "views", "all"), help="remove these"
+    )
     command.add_argument("--dry-run", action="store_true", help="with --clean: remove nothing, tell what would go")
     _add_cache_dir(command)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
@@ -61,6 +61,7 @@ def load_dataset(
     mirror: str | None = None,
     offline: bool | None = None,
     accept_licence: bool = False,
+    image_size: int | Sequence[int] | None = None,
     **filters: Any,
 ) -> Any:
     """Load one dataset, or several as one, building what is not built yet.
@@ -92,6 +93,8 @@ def load_dataset(
         mirror: A folder or URL that answers for every source.
         offline: Never open a socket.
         accept_licence: Accept the terms of a source that wants that before anything is downloaded.
+        image_size: Return batches of images of this size, as `to_numpy` and `to_torch` make them; for framework "numpy"
+            or "torch". Their other options, such as ``batch_size=64``, are then arguments too.
         **filters: Keep rows by column: ``modality="CXR"``, ``quality=["good", "questionable"]``, ``label="covid19"``,
             ``age=(20, 40)`` from 20 to 40, ``age=(65, None)`` from 65 on; of a table by its own: ``country="Italy"``,
             ``date=["2020-03-01", "2020-04-01"]`` on these two days, ``date=("2020-03-01", "2020-04-01")`` between them.
@@ -102,6 +105,7 @@ def load_dataset(
     """
     if "name" in filters and not name:
         name = filters.pop("name")
+    batching = None if image_size is None else _batching(image_size, filters, framework, columns)
     if elsewhere := sorted(set(filters) & set(ELSEWHERE)):
         raise UsageError(f"{elsewhere[0]}: expected no such argument, because {ELSEWHERE[elsewhere[0]]}")
     if framework not in tuple(_NEEDS):
@@ -122,6 +126,8 @@ def load_dataset(
     # What can be wrong with the call is said now, and not after a build that may take hours.
     need(*_NEEDS[framework])
     _check_tables(names, config, framework=framework, scheme=scheme, license=license, classes=task or labels != "all")
+    if batching is not None and any(choose(each, config if len(names) == 1 else None).columns for each in names):
+        raise UsageError(f"image_size: expected images, found {names[0]}, a table without any")
     known = split_names(scheme)
     wanted = [split_text(each) for each in (split if isinstance(split, list | tuple) else [split]) if each is not None]
     if isinstance(split, list | tuple) and not split:
@@ -169,12 +175,36 @@ def load_dataset(
         return stored_dataset(builds[0], form)
     selection = narrow(select(builds, scheme), conditions)
     make = FRAMEWORKS["stream" if streaming else framework]
+    if batching is not None:
+        make = _batched(make, batching, framework)
     if split is None:
         by_name = {name: make(selection.whole(name), form) for name in selection.splits}
         return as_dict(framework, streaming, by_name)
     picked = list(map(selection.range, wanted))  # no comprehension, so that its warnings name the caller's line
     ranges = [make(parts, form) for parts in picked]
     return ranges if isinstance(split, list | tuple) else ranges[0]
+
+
+def _batching(size: Any, filters: dict[str, Any], framework: str, columns: Any) -> dict[str, Any]:
+    """Take the options of batches from among the filters, and refuse those that cannot work."""
+    from covid_datasets.load.fixed.options import NAMES, wanted
+
+    if framework not in ("numpy", "torch"):
+        raise UsageError(f"image_size: expected with framework='numpy' or 'torch', found framework={framework!r}")
+    if columns is not None:
+        raise UsageError("columns: expected none beside image_size=, because batches have columns of their own")
+    options = {"image_size": size} | {name: filters.pop(name) for name in NAMES if name in filters}
+    wanted(options)
+    return options
+
+
+def _batched(make: Callable[..., Any], options: dict[str, Any], framework: str) -> Callable[..., Any]:
+    """Make batches of what a framework's form would be."""
+    from covid_datasets.load.fixed.make import to_numpy
+    from covid_datasets.load.fixed.to_torch import to_torch
+
+    to_batches = to_torch if framework == "torch" else to_numpy
+    return lambda parts, form: to_batches(make(parts, form), **options)
 
 
 def _check_tables(

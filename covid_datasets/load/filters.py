@@ -40,7 +40,7 @@ ELSEWHERE = {
     "storage_options": "how to reach a store is set by mirror= and the settings of docs/offline.md",
     "transform": "a function for every row is given to what was loaded: ds.with_transform(function)",
     "group_id": "groups are joined when rows are loaded: ds.filter(lambda group: ..., input_columns='group_id')",
-    "batch_size": "batches are made of what was loaded: torch.utils.data.DataLoader(ds, batch_size=...)",
+    "batch_size": "batches need images of one size: image_size=224, batch_size=64. A DataLoader makes them of any",
 }
 """Arguments that other libraries know, and what they are called here or why there are none."""
 CLOSED = {**VOCABULARIES, "quality": ("good", "questionable", "poor"), "label": label_names()}

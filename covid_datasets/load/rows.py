@@ -15,6 +15,7 @@ from PIL import Image
 from covid_datasets.load.form import Form
 from covid_datasets.load.selection import Picked
 from covid_datasets.load.stored import open_table
+from covid_datasets.prepare.columnar import whole_numbers
 from covid_datasets.prepare.result import Built
 from covid_datasets.read.encode import decode_deep, is_hounsfield
 from covid_datasets.splits.subset import GROUP
@@ -92,7 +93,7 @@ class NumpyRows(Sequence[dict[str, Any]]):
         return pa.chunked_array([chunk for column in found for chunk in column.chunks], found[0].type)
 
     def _column(self, part: Picked, name: str) -> pa.ChunkedArray:
-        rows = pa.array(part.rows)
+        rows = whole_numbers(part.rows)
         if name == GROUP and part.groups is not None:
             return pa.chunked_array([part.groups.take(rows)])
         column = open_table(part.build).column(name).take(rows)

@@ -61,6 +61,29 @@ def arrow_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(kind, len(values), [valid, pa.py_buffer(numbers)], nulls)
 
 
+def whole_numbers(values: np.ndarray) -> pa.Array:
+    """Make an array of 64-bit numbers, such as those of rows, of one of NumPy; nothing is copied.
+
+    >>> whole_numbers(np.arange(3)).to_pylist()
+    [0, 1, 2]
+    """
+    numbers = np.ascontiguousarray(values, np.int64)
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [None, pa.py_buffer(numbers)])
+
+
+def is_known(column: pa.ChunkedArray) -> np.ndarray:
+    """Tell of each value whether it is not null, without pandas.
+
+    >>> is_known(pa.chunked_array([arrow_array([1, None], pa.int64()), arrow_array([3], pa.int64())])).tolist()
+    [True, False, True]
+    """
+    found = [np.empty(0, bool)]
+    for chunk in column.is_valid().chunks:
+        bits = np.unpackbits(np.frombuffer(chunk.buffers()[1], np.uint8), bitorder="little")
+        found.append(bits[chunk.offset : chunk.offset + len(chunk)].astype(bool))
+    return np.concatenate(found)
+
+
 def _bits(truth: Sequence[bool]) -> pa.Buffer:
     return pa.py_buffer(np.packbits(truth, bitorder="little"))
 
