@@ -241,6 +241,14 @@ def test_every_framework_can_be_exported(tmp_path: Path) -> None:
     assert tables[0].schema.metadata == tables[1].schema.metadata
 
 
+def test_tensors_are_exported_as_they_are_stored(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    for framework in ("torch", "numpy"):
+        rows = covid_datasets.load_dataset("phantom", "small", framework=framework)
+        export(rows, "parquet", tmp_path / framework)
+    assert files_in(tmp_path / "torch") == files_in(tmp_path / "numpy")
+
+
 @pytest.mark.parametrize("built", [True, False])
 def test_a_stream_is_written_down(built: bool, tmp_path: Path) -> None:
     if built:
