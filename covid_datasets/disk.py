@@ -117,6 +117,29 @@ def publish_folder(private: Path, final: Path) -> bool:
     return True
 
 
+def replace_folder(private: Path, final: Path) -> bool:
+    """Give a finished folder the name of an older one, which is removed when the new one is there, and not before.
+
+    >>> old, new = getfixture("tmp_path") / "a", getfixture("tmp_path") / "b"
+    >>> old.mkdir(), new.mkdir(), (new / "x").write_text("new")
+    (None, None, 3)
+    >>> replace_folder(new, old), [path.name for path in old.iterdir()], new.exists()
+    (True, ['x'], False)
+    """
+    aside = private_name(final)
+    try:
+        os.rename(final, aside)
+    except OSError as error:
+        raise refused(final, error) from error
+    try:
+        published = publish_folder(private, final)
+    except CacheError:
+        os.rename(aside, final)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+    return published
+
+
 def remove_folder(folder: Path, aside: Path | None = None) -> None:
     """Remove a folder so that nobody meets half of it: it first gets a private name, in its place or ``aside``."""
     aside = aside or private_name(folder)

@@ -84,12 +84,10 @@ def export(
     if place.remote and not i_have_the_rights:
         check_redistribution(taken, str(url))
     header = _header(taken, format, shard_bytes)
-    if old is not None and old["export"] != header and not overwrite:
-        raise UsageError(
-            f"{url}: expected a place that is free, found an export of other data or in another form "
-            f"({_told(old['export'])}). Next: name another one, or replace it with overwrite=True (--overwrite)"
-        )
+    _refuse_other(old, header, overwrite, url)
     with place.workspace(taken.bytes) as private:
+        old = place.held()  # somebody else may have finished one while this call waited for the place
+        _refuse_other(old, header, overwrite, url)
         module.write(taken, private, shard_bytes=shard_bytes)
         (private / "README.md").write_text(readme(taken, format, module, private), encoding="utf-8", newline="\n")
         files = _files(private)
@@ -103,6 +101,16 @@ def export(
         if old != manifest:
             place.publish(private, manifest, old)
     return Exported(format, str(url), taken.rows, manifest["files"])
+
+
+def _refuse_other(
+    old: Mapping[str, Any] | None, header: Mapping[str, Any], overwrite: bool, url: str | os.PathLike[str]
+) -> None:
+    if old is not None and old["export"] != header and not overwrite:
+        raise UsageError(
+            f"{url}: expected a place that is free, found an export of other data or in another form "
+            f"({_told(old['export'])}). Next: name another one, or replace it with overwrite=True (--overwrite)"
+        )
 
 
 def check_place(

@@ -27,7 +27,7 @@ def opened(rows: Any) -> Opened:
     library = type(rows).__module__.partition(".")[0]
     if isinstance(rows, NumpyRows):
         return _of_numpy(rows)
-    if isinstance(inner := getattr(rows, "rows", None), NumpyRows):
+    if isinstance(inner := getattr(rows, "numpy_rows", None), NumpyRows):
         return _of_numpy(inner)  # as tensors of torch
     if library == "datasets" and hasattr(rows, "with_format") and hasattr(rows, "__len__"):
         return _of_huggingface(rows)

@@ -97,12 +97,11 @@ class LocalPlace:
             yield private
 
     def publish(self, private: Path, manifest: Mapping[str, Any], old: Mapping[str, Any] | None) -> None:
-        """Rename the private folder; an older export is out of the way for the moment between two renames."""
+        """Rename the private folder; an older export is there until the moment between two renames."""
         (private / MANIFEST_FILE).write_bytes(manifest_text(manifest))
         disk.sync(private / MANIFEST_FILE)
-        if old is not None:
-            disk.remove_folder(self.folder)
-        if not disk.publish_folder(private, self.folder):
+        publish = disk.publish_folder if old is None else disk.replace_folder
+        if not publish(private, self.folder):
             raise taken(str(self.folder), "what came there in the meantime")
 
 

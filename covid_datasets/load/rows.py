@@ -125,7 +125,7 @@ class NumpyRows(Sequence[dict[str, Any]]):
 
     def stored(self, start: int, stop: int, columns: Sequence[str]) -> pa.Table:
         """Return a range of rows as an Arrow table with encoded images, of which no byte is copied."""
-        starts = [0, *self._ends.tolist()]
+        starts = [0, *map(int, self._ends)]
         found = []
         for number, part in enumerate(self._parts):
             rows = part.rows[max(start - starts[number], 0) : max(stop - starts[number], 0)]

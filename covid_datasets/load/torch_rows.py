@@ -30,7 +30,7 @@ class TorchRows(Dataset[dict[str, Any]]):
         return {name: _tensors(name, value) for name, value in row.items()}
 
     @property
-    def rows(self) -> NumpyRows:
+    def numpy_rows(self) -> NumpyRows:
         """The same rows as arrays."""
         return self._rows
 

@@ -129,6 +129,15 @@ def test_a_killed_export_is_not_there_and_is_made_again(loaded: Any, tmp_path: P
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".out")]
 
 
+def test_two_at_once_make_one(tmp_path: Path) -> None:
+    covid_datasets.build_dataset("phantom", "small")
+    script = KILLED.replace("os.kill(os.getpid(), signal.SIGKILL)", "open(sys.argv[1] + '.' + str(os.getpid()), 'w')")
+    both = [subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "out")]) for _ in range(2)]
+    assert [each.wait() for each in both] == [0, 0]
+    assert (tmp_path / "out" / MANIFEST_FILE).is_file()
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".out")]
+
+
 @pytest.mark.skipif(not Path("/dev/full").is_char_device(), reason="no device that is always full")
 def test_a_full_disk_leaves_nothing(loaded: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def write(data: Any, folder: Path, *, shard_bytes: int) -> None:
@@ -239,6 +248,14 @@ def test_every_framework_can_be_exported(tmp_path: Path) -> None:
     assert tables[0].column("label").to_pylist() == tables[1].column("label").to_pylist()
     assert tables[0].column("image").to_pylist() == tables[1].column("image").to_pylist()
     assert tables[0].schema.metadata == tables[1].schema.metadata
+
+
+def test_tensors_are_exported_as_they_are_stored(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    for framework in ("torch", "numpy"):
+        rows = covid_datasets.load_dataset("phantom", "small", framework=framework)
+        export(rows, "parquet", tmp_path / framework)
+    assert files_in(tmp_path / "torch") == files_in(tmp_path / "numpy")
 
 
 @pytest.mark.parametrize("built", [True, False])

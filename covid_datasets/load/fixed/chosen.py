@@ -63,7 +63,7 @@ def chosen_of(ds: Any) -> Chosen:
     Raises:
         UsageError: It is something else, or its rows are no longer those of a build.
     """
-    rows = getattr(ds, "rows", ds)
+    rows = getattr(ds, "numpy_rows", ds)
     if isinstance(rows, NumpyRows):
         return _of_rows(rows)
     if type(ds).__module__.partition(".")[0] == "datasets" and hasattr(ds, "cache_files"):
