@@ -10,11 +10,14 @@ EXTRAS = {
     "av": "video",
     "datasets": "hf",
     "gdcm": "dicom",
+    "google_crc32c": "tfrecord",
     "idc_index_data": "idc",
     "isal": "volumes",
     "nibabel": "volumes",
     "pandas": "pandas",
     "pydicom": "dicom",
+    "tensorflow": "tf",
+    "tensorflow_datasets": "tf",
     "torch": "torch",
 }
 """Import name -> extra of this package."""

@@ -22,6 +22,7 @@ from covid_datasets.prepare.seal import file_digest
 FORMATS = {
     "hf": "covid_datasets.exports.hf",
     "parquet": "covid_datasets.exports.parquet",
+    "tfrecord": "covid_datasets.exports.tfrecord",
 }
 """Format -> its module, which has ``write(data, folder, *, shard_bytes)`` and ``HOW``: how its files are opened."""
 SHARD_BYTES = 400 << 20
