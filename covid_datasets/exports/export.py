@@ -20,9 +20,11 @@ from covid_datasets.exports.rights import check_redistribution
 from covid_datasets.prepare.seal import file_digest
 
 FORMATS = {
+    "folder": "covid_datasets.exports.folder",
     "hf": "covid_datasets.exports.hf",
     "parquet": "covid_datasets.exports.parquet",
     "tfrecord": "covid_datasets.exports.tfrecord",
+    "webdataset": "covid_datasets.exports.webdataset",
 }
 """Format -> its module, which has ``write(data, folder, *, shard_bytes)`` and ``HOW``: how its files are opened."""
 SHARD_BYTES = 400 << 20

@@ -16,6 +16,10 @@ WITHOUT = f"{VARIABLE} names no Python that lacks this library; .ci/run makes on
 """Why a test is left out by `make test`."""
 
 
+needs_outside = pytest.mark.skipif(VARIABLE not in os.environ, reason=WITHOUT)
+"""Of a test that has nothing to say without it; `make test` then tells in its summary that it was left out."""
+
+
 def outside(script: str, *arguments: str | Path, timeout: float = 300) -> Any:
     """Run a script there and return what it prints on its last line, which is JSON; skip where there is no such place.
 

@@ -12,7 +12,7 @@ import pytest
 
 import covid_datasets
 from covid_datasets.exports.export import export
-from tests.exports.outside import outside
+from tests.exports.outside import needs_outside, outside
 
 READ = """
 import json, sys
@@ -32,6 +32,7 @@ def loaded() -> Any:
     return covid_datasets.load_dataset("phantom", "small")
 
 
+@needs_outside
 def test_plain_hugging_face_opens_it(loaded: Any, tmp_path: Path) -> None:
     export(loaded, "parquet", tmp_path / "out")
     found, first = outside(READ, tmp_path / "out"), loaded["train"][0]
