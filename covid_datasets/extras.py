@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from covid_datasets.errors import MissingExtraError
 
 EXTRAS = {
+    "array_record": "array_record",
     "av": "video",
     "datasets": "hf",
     "gdcm": "dicom",

@@ -20,6 +20,7 @@ from covid_datasets.exports.rights import check_redistribution
 from covid_datasets.prepare.seal import file_digest
 
 FORMATS = {
+    "array_record": "covid_datasets.exports.array_record",
     "folder": "covid_datasets.exports.folder",
     "hf": "covid_datasets.exports.hf",
     "parquet": "covid_datasets.exports.parquet",

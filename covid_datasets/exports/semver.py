@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from covid_datasets.catalog.card import Card
+
 UNKNOWN = "0.0.0"
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _NUMBERED = re.compile(r"(\d{1,6})(?:\.(\d{1,6}))?(?:\.(\d{1,6}))?([A-Z]?)")
@@ -27,3 +29,14 @@ def semver(version: str, known: Sequence[str] = ()) -> str:
         if len(numbers) <= 3:
             return ".".join(map(str, [*numbers, 0, 0][:3]))
     return f"0.0.{list(known).index(version) + 1}" if version in known else UNKNOWN
+
+
+def semvers(card: Card) -> dict[str, str]:
+    """List the versions of a source as three numbers, with our own spelling; the default one first.
+
+    >>> from covid_datasets import info
+    >>> semvers(info("cohen"))
+    {'2020.6.22': '2020-06-22', '0.0.2': '6a42423'}
+    """
+    ours = sorted(card.versions, key=lambda version: version != card.default_version)
+    return {semver(version, list(card.versions)): version for version in ours}

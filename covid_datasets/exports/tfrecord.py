@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from covid_datasets.errors import DamagedFileError, UsageError
 from covid_datasets.exports.example import LIMIT, example
@@ -19,7 +19,6 @@ from covid_datasets.exports.exportable import Exportable, Split
 from covid_datasets.exports.framing import checksums, record_lengths, write_record
 from covid_datasets.exports.pictures import OFFSET
 from covid_datasets.exports.semver import UNKNOWN, semver
-from covid_datasets.exports.shards import Shards
 from covid_datasets.exports.survey import Pictures, row_name, survey
 from covid_datasets.exports.tfds_features import UNKNOWN_LISTS, Feature, features_json, plan
 
@@ -43,36 +42,89 @@ _RESERVED = frozenset({"all"})
 """What tfds takes for a request and not for the name of a split."""
 
 
-class RecordFile:
-    """An open file of records; ``lengths`` are those of its records."""
+class RecordFile(Protocol):
+    """An open file of records."""
+
+    def write(self, payload: bytes) -> None:
+        """Append a record."""
+        ...
+
+    def close(self) -> None:
+        """Finish the file, and hold what is in it against what was written."""
+        ...
+
+
+class TFRecordFile:
+    """An open file of the format TFRecord."""
 
     def __init__(self, path: Path) -> None:
         """Open a new file."""
-        self.path, self.lengths = path, list[int]()
+        self._path, self._lengths = path, list[int]()
         self._file = path.open("wb", buffering=1 << 20)
 
     def write(self, payload: bytes) -> None:
         """Append a record."""
         write_record(self._file, payload)
-        self.lengths.append(len(payload))
+        self._lengths.append(len(payload))
 
     def close(self) -> None:
         """Finish the file, and hold the lengths of what is in it against what was written."""
         self._file.close()
-        if list(record_lengths(self.path)) != self.lengths:
-            raise DamagedFileError(f"{self.path}: expected {len(self.lengths):,} records as they were written")
+        if list(record_lengths(self._path)) != self._lengths:
+            raise DamagedFileError(f"{self._path}: expected {len(self._lengths):,} records as they were written")
 
 
 def write(data: Exportable, folder: Path, *, shard_bytes: int) -> None:
     """Write the splits as files of records, and what TensorFlow Datasets needs to read them."""
     checksums()  # now, and not when half is written
-    name, pictures = tfds_name(data.name), survey(data)
+    write_records(data, folder, "tfrecord", TFRecordFile, shard_bytes)
+
+
+def write_records(
+    data: Exportable, folder: Path, form: str, open_file: Callable[[Path], RecordFile], shard_bytes: int
+) -> None:
+    """Write the splits in one of the file formats of TensorFlow Datasets."""
+    splits, pictures = _checked(data.splits), survey(data)
     features = plan(data.features, pictures)
-    splits = [
-        _write_split(records(data, split, features), folder, name, split_name, shard_bytes)
-        for split_name, split in _checked(data.splits).items()
-    ]
-    describe(data, folder, features, pictures, {"fileFormat": "tfrecord", "splits": splits})
+    written = []
+    for name, split in splits.items():
+        stem = f"{tfds_name(data.name)}-{name}.{form}"
+        lengths = _write_shards(records(data, split, features), folder / stem, open_file, shard_bytes)
+        written.append(
+            {
+                "name": name,
+                "shardLengths": [str(len(shard)) for shard in lengths],
+                "numBytes": str(sum(map(sum, lengths))),
+                "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
+            }
+        )
+    describe(data, folder, features, pictures, {"fileFormat": form, "splits": written})
+
+
+def _write_shards(
+    payloads: Iterator[bytes], stem: Path, open_file: Callable[[Path], RecordFile], shard_bytes: int
+) -> list[list[int]]:
+    """Write records to numbered files, and return the lengths of each; no record makes one file without any.
+
+    A file has its size when its records say so: what of it is on the disk already may differ from run to run.
+    """
+    lengths, size = [list[int]()], 0
+    parts = [stem.with_name(f"{stem.name}.part")]
+    file = open_file(parts[0])
+    for payload in payloads:
+        if size >= shard_bytes:
+            file.close()
+            lengths.append([])
+            size = 0
+            parts.append(stem.with_name(f"{stem.name}.{len(parts)}.part"))
+            file = open_file(parts[-1])
+        file.write(payload)
+        lengths[-1].append(len(payload))
+        size += len(payload)
+    file.close()
+    for number, part in enumerate(parts):
+        os.rename(part, stem.with_name(f"{stem.name}-{number:05}-of-{len(parts):05}"))
+    return lengths
 
 
 def records(data: Exportable, split: Split, features: Mapping[str, Feature]) -> Iterator[bytes]:
@@ -179,26 +231,6 @@ def _checked(splits: Mapping[str, Split]) -> Mapping[str, Split]:
                 "as a name. Next: export({'another': rows}, ...)"
             )
     return splits
-
-
-def _write_split(payloads: Iterator[bytes], folder: Path, name: str, split: str, shard_bytes: int) -> dict[str, Any]:
-    files: list[RecordFile] = []
-
-    def open_file(path: Path) -> RecordFile:
-        files.append(RecordFile(path))
-        return files[-1]
-
-    shards = Shards(folder, split, ".tfrecord", open_file, shard_bytes)
-    for payload in payloads:
-        shards.writer().write(payload)
-    for number, path in enumerate(shards.finish()):
-        os.rename(path, folder / f"{name}-{split}.tfrecord-{number:05}-of-{len(files):05}")
-    return {
-        "name": split,
-        "shardLengths": [str(len(file.lengths)) for file in files],
-        "numBytes": str(sum(map(sum, (file.lengths for file in files)))),
-        "filepathTemplate": "{DATASET}-{SPLIT}.{FILEFORMAT}-{SHARD_X_OF_Y}",
-    }
 
 
 def _write_text(path: Path, text: str) -> None:
