@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent
 
 # Their docstring examples need the extra that `make test` does without; one cannot even be imported.
 collect_ignore = [] if find_spec("torch") else ["covid_datasets/load/torch_rows.py", "covid_datasets/load/collate.py"]
+collect_ignore += [] if find_spec("tensorflow") else ["covid_datasets/load/to_tf.py"]
 collect_ignore.append("covid_datasets/tfds.py")  # has no example, and importing it takes TensorFlow Datasets
 
 

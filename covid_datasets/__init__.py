@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from covid_datasets.load.overlaps import overlaps as overlaps
     from covid_datasets.load.splits import audit as audit
     from covid_datasets.load.splits import load_splits as load_splits
+    from covid_datasets.load.to_tf import to_tf as to_tf
     from covid_datasets.load.verify import verify as verify
     from covid_datasets.prepare.engine import build_dataset as build_dataset
     from covid_datasets.prepare.find import find_build as find_build
@@ -64,6 +65,7 @@ _HOMES = {
     "overlaps": "covid_datasets.load.overlaps",
     "patient_subset": "covid_datasets.splits.subset",
     "propose_splits": "covid_datasets.contribute.publish",
+    "to_tf": "covid_datasets.load.to_tf",
     "verify": "covid_datasets.load.verify",
 }
 

@@ -21,8 +21,10 @@ from covid_datasets.exports.example import floats, ints, texts
 from covid_datasets.exports.features import feature_types
 from covid_datasets.exports.pictures import OFFSET, UnfitImageError, fit, look
 from covid_datasets.exports.survey import Pictures, unfit_image, values_at
+from covid_datasets.load.missing import UNLABELLED, missing
 
 UNKNOWN_LISTS = "unknown_lists"
+_TEXTS = (pa.types.is_string, pa.types.is_large_string, pa.types.is_date, pa.types.is_timestamp)
 SCALE = ("hu_slope", "hu_intercept")
 _HOME = "tensorflow_datasets.core.features."
 Json = dict[str, Any]
@@ -88,7 +90,7 @@ def _column(name: str, feature: Any, kind: pa.DataType, survey: Mapping[str, Pic
             "pythonClassName": f"{_HOME}class_label_feature.ClassLabel",
             "classLabel": {"numClasses": str(len(names))},
         }
-        return Feature(json, (_Single(name, "", ints, -1),), {"": names})
+        return Feature(json, (_Single(name, "", ints, UNLABELLED),), {"": names})
     json, write, null = _value(name, kind)
     return Feature(json, (_Single(name, "", write, null),), {})
 
@@ -106,23 +108,19 @@ def _list(name: str, feature: Any, kind: pa.DataType) -> Feature:
 
 def _value(name: str, kind: pa.DataType) -> tuple[Json, Callable[[str, list[Any]], bytes], Any]:
     """Give the feature of a single value, the function that writes it, and what stands for null."""
+    null = missing(kind)
     if pa.types.is_boolean(kind):
-        return _scalar("int8"), ints, -1
+        return _scalar("int8"), ints, null
     if pa.types.is_signed_integer(kind):
-        return _scalar(str(kind)), ints, -(1 << (kind.bit_width - 1))
+        return _scalar(str(kind)), ints, null
     if pa.types.is_unsigned_integer(kind) and kind.bit_width < 64:
-        return _scalar("int64"), ints, -(1 << 63)
+        return _scalar("int64"), ints, null
     if pa.types.is_floating(kind):
-        return _scalar("float32"), floats, float("nan")
-    if (
-        pa.types.is_string(kind)
-        or pa.types.is_large_string(kind)
-        or pa.types.is_date(kind)
-        or pa.types.is_timestamp(kind)
-    ):
-        return _text(), _write_texts, ""
+        return _scalar("float32"), floats, null
+    if any(is_text(kind) for is_text in _TEXTS):
+        return _text(), _write_texts, null
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return _text(), texts, b""
+        return _text(), texts, null
     raise _unfit(name, str(kind))
 
 

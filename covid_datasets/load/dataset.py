@@ -26,7 +26,7 @@ from covid_datasets.prepare.result import REPORT_FILE, Built, Verify
 from covid_datasets.settings import Settings
 from covid_datasets.splits.schemes import check_scheme, is_given, split_names
 
-_NEEDS = {"hf": ("datasets",), "numpy": (), "torch": ("torch",), "pandas": ("pandas",)}
+_NEEDS = {"hf": ("datasets",), "numpy": (), "torch": ("torch",), "pandas": ("pandas",), "tf": ("tensorflow",)}
 """Framework -> the modules that it needs."""
 DERIVED = ("derive", "window", "image_size", "to_spacing", "to_orientation", "lungs_only")
 """Arguments that choose and shape a derived form. A name is one of these or a filter, so no column may have it."""
@@ -65,7 +65,7 @@ def load_dataset(
         config: One of the dataset's configs.
         split: In the syntax of Hugging Face: "train", "train+test", "train[:20%]", "all"; a list of these gives a list.
             A share in per cents tears no patient apart. Without it, all splits.
-        framework: "hf" (``datasets.Dataset``), "numpy", "torch" or "pandas".
+        framework: "hf" (``datasets.Dataset``), "numpy", "torch", "pandas" or "tf" (``tf.data.Dataset``).
         columns: The columns that you want, such as ``["image", "label"]``; nothing else is read.
         labels: "all" classes of the taxonomy, numbered alike in every source, or those that are "present" here.
         task: Two classes in place of all: "covid19_vs_rest", or "covid19_vs_no_finding", which keeps no other rows.
