@@ -233,6 +233,42 @@ def run_verify(arguments: Namespace) -> int:
     return 0 if report.ok and not differs else IntegrityError.exit_code
 
 
+def run_export(arguments: Namespace) -> int:
+    """Write a source as files that open without this library."""
+    from covid_datasets.exports.export import check_place
+
+    check_place(arguments.format, arguments.destination, arguments.cache_dir)
+    rows = api.load_dataset(
+        arguments.id,
+        arguments.config,
+        arguments.split,
+        framework="numpy",
+        scheme=arguments.scheme,
+        columns=arguments.columns,
+        license=arguments.license,
+        allow_missing=arguments.allow_missing,
+        data_dir=arguments.data_dir,
+        cache_dir=arguments.cache_dir,
+        accept_licence=accepts(arguments, arguments.id),
+    )
+    done = api.export(
+        rows,
+        arguments.format,
+        arguments.destination,
+        i_have_the_rights=arguments.i_have_the_rights,
+        overwrite=arguments.overwrite,
+        cache_dir=arguments.cache_dir,
+        data_dir=arguments.data_dir,
+        **({"shard_bytes": arguments.shard_bytes} if arguments.shard_bytes else {}),
+    )
+    if arguments.json:
+        print_json({"format": done.format, "url": done.url, "rows": done.rows, "files": done.files})
+    else:
+        files = f"{len(done.files):,} files, {amount(done.bytes)}"
+        print_text(f"{done.url}: {done.rows:,} rows as {done.format}, {files}; README.md says how to open them")
+    return 0
+
+
 def run_mirror(arguments: Namespace) -> int:
     """Copy the raw files of sources into a mirror."""
     accepted = all(accepts(arguments, each) for each in arguments.ids)

@@ -10,6 +10,7 @@ from typing import get_args
 from covid_datasets import __version__
 from covid_datasets.catalog.card import AccessKind
 from covid_datasets.cli.own import add_own_data
+from covid_datasets.exports.formats import FORMATS
 from covid_datasets.vocabulary import Modality
 
 CODES = """exit codes:
@@ -32,6 +33,7 @@ def make_parser() -> ArgumentParser:
     add = _adder(parser)
     _add_looking(add)
     _add_building(add)
+    _add_export(add)
     _add_housekeeping(add)
     return parser
 
@@ -150,6 +152,34 @@ def _add_building(add: Adder) -> None:
         metavar="HEX",
         help="exit with code 5 unless it is this one, as a paper gives it; its first 8 digits or more will do",
     )
+
+
+def _add_export(add: Adder) -> None:
+    command = add(
+        "export",
+        "write a source as files that open without this library",
+        "covid-datasets export covid_ct hf ~/exports/covid_ct",
+    )
+    command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default; or a folder")
+    command.add_argument("format", metavar="FORMAT", choices=tuple(FORMATS), help=", ".join(FORMATS))
+    command.add_argument(
+        "destination", metavar="DEST", help="an empty or new folder, or a URL such as s3://bucket/folder"
+    )
+    _add_config(command)
+    command.add_argument("--scheme", default="patient", help="split scheme, as in `splits` (default: patient)")
+    command.add_argument("--split", metavar="SPLIT", help="only this split, as in train[:20%%] (default: all)")
+    command.add_argument("--columns", metavar="NAME", nargs="+", help="only these columns")
+    command.add_argument("--license", metavar="PERMISSION", help="only rows that permit it, as in redistribution")
+    command.add_argument(
+        "--i-have-the-rights", action="store_true", help="carry to a URL what no licence is known to let you pass on"
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace an older export, and nothing else")
+    command.add_argument("--allow-missing", action="store_true", help="accept a source that is marked incomplete")
+    command.add_argument("--shard-bytes", type=_positive, metavar="N", help="size of a file that begins the next")
+    _add_cache_dir(command)
+    _add_data_dir(command)
+    _add_accept(command)
+    add_own_data(command)
 
 
 def _add_housekeeping(add: Adder) -> None:

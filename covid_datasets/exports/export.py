@@ -6,7 +6,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,22 +14,15 @@ from typing import Any
 from covid_datasets import disk
 from covid_datasets.errors import UsageError
 from covid_datasets.exports.exportable import Exportable
-from covid_datasets.exports.place import place_of
+from covid_datasets.exports.formats import FORMATS as FORMATS
+from covid_datasets.exports.place import Place, place_of
 from covid_datasets.exports.readme import readme
 from covid_datasets.exports.rights import check_redistribution
 from covid_datasets.prepare.seal import file_digest
 
-FORMATS = {
-    "array_record": "covid_datasets.exports.array_record",
-    "folder": "covid_datasets.exports.folder",
-    "hf": "covid_datasets.exports.hf",
-    "parquet": "covid_datasets.exports.parquet",
-    "tfrecord": "covid_datasets.exports.tfrecord",
-    "webdataset": "covid_datasets.exports.webdataset",
-}
-"""Format -> its module, which has ``write(data, folder, *, shard_bytes)`` and ``HOW``: how its files are opened."""
 SHARD_BYTES = 400 << 20
 _HASHERS = 4
+_MANY_FILES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +47,9 @@ def export(
     *,
     i_have_the_rights: bool = False,
     overwrite: bool = False,
-    name: str = "",
     shard_bytes: int = SHARD_BYTES,
     cache_dir: str | os.PathLike[str] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
 ) -> Exported:
     """Write a dataset as files that open without this library.
 
@@ -66,9 +59,9 @@ def export(
         url: A folder that is empty or not there; or a URL of fsspec, such as ``s3://bucket/folder``.
         i_have_the_rights: Carry to a URL also what no licence is known to let one redistribute.
         overwrite: Replace an older export. Never replaces anything else.
-        name: What the dataset is called, in place of the id of its source.
         shard_bytes: The size of a file after which the next one begins.
         cache_dir: Where downloads and builds live.
+        data_dir: Your own copy of the source, where ``data`` is a name, or its files are wanted as they came.
 
     Raises:
         UsageError: The format is unknown, the place holds something else, or the licence forbids to carry it there.
@@ -80,12 +73,10 @@ def export(
     >>> done.rows, sorted(done.files)[:2]
     (42, ['README.md', 'test-00000-of-00001.parquet'])
     """
-    module = _module(format)
     if not isinstance(shard_bytes, int) or shard_bytes < 1:
         raise UsageError(f"shard_bytes: expected a number of bytes, found {shard_bytes!r}")
-    place = place_of(url, cache_dir)
-    old = place.held()
-    taken = _exportable(data, name, cache_dir)
+    module, place, old = check_place(format, url, cache_dir)
+    taken = replace(_exportable(data, cache_dir, data_dir), cache_dir=cache_dir, data_dir=data_dir)
     if place.remote and not i_have_the_rights:
         check_redistribution(taken, str(url))
     header = _header(taken, format, shard_bytes)
@@ -108,6 +99,18 @@ def export(
     return Exported(format, str(url), taken.rows, manifest["files"])
 
 
+def check_place(
+    format: str, url: str | os.PathLike[str], cache_dir: str | os.PathLike[str] | None = None
+) -> tuple[Any, Place, dict[str, Any] | None]:
+    """Refuse a format that is not known and a place that is not free, before anything is loaded.
+
+    Returns:
+        The module of the format, the place, and the manifest of an older export that is there.
+    """
+    module, place = _module(format), place_of(url, cache_dir)
+    return module, place, place.held()
+
+
 def _module(format: str) -> Any:
     if format not in tuple(FORMATS):
         near = difflib.get_close_matches(str(format), FORMATS, n=1)
@@ -116,14 +119,18 @@ def _module(format: str) -> Any:
     return import_module(FORMATS[format])
 
 
-def _exportable(data: Any, name: str, cache_dir: str | os.PathLike[str] | None) -> Exportable:
+def _exportable(
+    data: Any,
+    cache_dir: str | os.PathLike[str] | None,
+    data_dir: str | os.PathLike[str] | None,
+) -> Exportable:
     if isinstance(data, Exportable):
         return data
     if isinstance(data, str | os.PathLike):
         from covid_datasets.load.dataset import load_dataset
 
-        data = load_dataset(data, framework="numpy", cache_dir=cache_dir)
-    return Exportable.of(data, name)
+        data = load_dataset(data, framework="numpy", cache_dir=cache_dir, data_dir=data_dir)
+    return Exportable.of(data)
 
 
 def _header(data: Exportable, format: str, shard_bytes: int) -> dict[str, Any]:
@@ -148,11 +155,15 @@ def _told(header: Any) -> str:
 
 
 def _files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Hash all files and force them to the disk."""
+    """Force all files to the disk and hash them; of very many small ones each would wait for the disk alone."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    together = len(paths) > _MANY_FILES and hasattr(os, "sync")
+    if together:
+        os.sync()
 
     def sealed(path: Path) -> dict[str, Any]:
-        disk.sync(path)
+        if not together:
+            disk.sync(path)
         return {"size": path.stat().st_size, "sha256": file_digest(path)}
 
     with ThreadPoolExecutor(_HASHERS) as pool:

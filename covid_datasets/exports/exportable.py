@@ -5,6 +5,7 @@ Nothing is decoded on the way: an image is a struct of its bytes and the name of
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ class Exportable:
         features: The stored schema, with the features of Hugging Face in its metadata.
         label_names: The classes of the column ``label``, by number; empty where there is none.
         splits: By name, in order.
+        cache_dir: Where downloads are, for a format that wants the publisher's files.
+        data_dir: The user's own copy of these.
 
     >>> import covid_datasets
     >>> rows = covid_datasets.load_dataset("phantom", "small", framework="numpy", cache_dir=getfixture("tmp_path"))
@@ -52,6 +55,8 @@ class Exportable:
     features: pa.Schema
     label_names: tuple[str, ...] = ()
     splits: Mapping[str, Split] = field(default_factory=dict)
+    cache_dir: str | os.PathLike[str] | None = None
+    data_dir: str | os.PathLike[str] | None = None
 
     @property
     def cards(self) -> tuple[Card, ...]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from covid_datasets.exports.exportable import Exportable
 from covid_datasets.exports.features import is_file
-from covid_datasets.exports.sample import held_files, key, plain_values
-from covid_datasets.harmless import csv_cell
+from covid_datasets.exports.sample import cell, held_files, key, plain_values
 
 HOW = """```python
 import pandas
@@ -53,7 +51,7 @@ def write(data: Exportable, folder: Path, *, shard_bytes: int) -> None:
                         (folder / place).mkdir(parents=True, exist_ok=True)
                         (folder / path).write_bytes(held.content)
                         cells[_column(held.name)] = path
-                    table.writerow([_cell(cells.get(column)) for column in columns])
+                    table.writerow([cell(cells.get(column)) for column in columns])
                     number += 1
 
 
@@ -75,10 +73,3 @@ def _files_in(name: tuple[str, ...], feature: Any) -> Iterator[tuple[str, ...]]:
     elif isinstance(feature, Mapping) and not isinstance(feature.get("_type"), str):
         for inner, kind in feature.items():
             yield from _files_in((*name, inner), kind)
-
-
-def _cell(value: Any) -> object:
-    """Write a list or a struct as JSON, and keep a spreadsheet from running any text."""
-    if isinstance(value, Mapping | list):
-        value = json.dumps(value, ensure_ascii=False)
-    return csv_cell(value)

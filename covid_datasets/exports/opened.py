@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from covid_datasets.errors import UsageError
-from covid_datasets.exports.features import feature_types, with_features
+from covid_datasets.exports.features import feature_types, is_file, with_features
 from covid_datasets.exports.source import Source, source_of, sources_of
 from covid_datasets.exports.split import Split
 from covid_datasets.features import arrow_schema
@@ -53,13 +54,31 @@ def _of_numpy(rows: NumpyRows) -> Opened:
 
 def _of_huggingface(dataset: Any) -> Opened:
     schema = dataset.features.arrow_schema
+    types = feature_types(schema)
 
     def read(start: int, stop: int, names: Sequence[str]) -> pa.Table:
-        table: pa.Table = dataset.select_columns(list(names)).with_format("arrow")[start:stop]
-        return table
+        return _with_bytes(dataset.select_columns(list(names)).with_format("arrow")[start:stop], types)
 
-    split = Split(len(dataset), with_features(list(schema), feature_types(schema)), read)
+    split = Split(len(dataset), with_features(list(schema), types), read)
     return split, sources_of(dataset.info.description or "", split)
+
+
+def _with_bytes(table: pa.Table, types: Mapping[str, Any]) -> pa.Table:
+    """Read files that rows name and do not hold: what a user adds to a dataset may lie anywhere on this machine."""
+    if not any(_is_named_only(table.column(name), types[name]) for name in table.column_names):
+        return table
+    from datasets.table import embed_table_storage
+
+    return embed_table_storage(table)
+
+
+def _is_named_only(column: pa.ChunkedArray, feature: Any) -> bool:
+    if is_file(feature):
+        held, path = pc.struct_field(column, ["bytes"]), pc.struct_field(column, ["path"])
+        return bool(pc.any(pc.and_(pc.is_null(held), pc.is_valid(path))).as_py())
+    if isinstance(feature, Mapping) and not isinstance(feature.get("_type"), str):
+        return any(_is_named_only(pc.struct_field(column, [name]), kind) for name, kind in feature.items())
+    return False
 
 
 def _of_table(table: pa.Table) -> Opened:
@@ -81,6 +100,9 @@ def _from_pandas(frame: Any) -> pa.Table:
     names = [str(name) for name in frame.columns]
     known = [name for name in names if name in types]
     others = pa.Table.from_pandas(frame.drop(columns=known), preserve_index=False)
+    texts = pa.large_string()
+    fields = [column.with_type(pa.string() if column.type == texts else column.type) for column in others.schema]
+    others = others.cast(pa.schema(fields))
     columns = {name: pa.array(frame[name].to_list(), stored.field(name).type, from_pandas=True) for name in known}
     table = pa.table({name: columns[name] if name in known else others.column(name) for name in names})
     types |= feature_types(others.schema)

@@ -63,8 +63,11 @@ def place_of(url: str | os.PathLike[str], cache_dir: str | os.PathLike[str] | No
         raise UsageError(f"url: expected a folder or a URL to export to, found {url!r}")
     protocol, found, rest = text.partition("://")
     if found and protocol not in ("file", "local"):
-        return RemotePlace(text.rstrip("/"), Settings.resolve(cache_dir).prepared / ".work")
-    return LocalPlace(given_path(rest if found else text, "url"))
+        from covid_datasets.exports.hub import HubPlace
+
+        work = Settings.resolve(cache_dir).prepared / ".work"
+        return HubPlace.of(text.rstrip("/"), work) or RemotePlace(text.rstrip("/"), work)
+    return LocalPlace(given_path(rest if found else text, "url").resolve())
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +82,11 @@ class LocalPlace:
         if not self.folder.exists():
             return None
         if not self.folder.is_dir():
-            raise _taken(str(self.folder), "a file")
+            raise taken(str(self.folder), "a file")
         if manifest := disk.read_json(self.folder / MANIFEST_FILE):
-            return _ours(str(self.folder), manifest)
+            return ours(str(self.folder), manifest)
         if names := sorted(path.name for path in self.folder.iterdir()):
-            raise _taken(str(self.folder), _some(names))
+            raise taken(str(self.folder), some(names))
         return None
 
     @contextmanager
@@ -100,7 +103,7 @@ class LocalPlace:
         if old is not None:
             disk.remove_folder(self.folder)
         if not disk.publish_folder(private, self.folder):
-            raise _taken(str(self.folder), "what came there in the meantime")
+            raise taken(str(self.folder), "what came there in the meantime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +120,15 @@ class RemotePlace:
         with self._told():
             names = sorted(name.rpartition("/")[2] for name in (fs.find(root) if fs.exists(root) else []))
             if MANIFEST_FILE in names and fs.exists(f"{root}/{MANIFEST_FILE}"):
-                return _ours(self.url, json.loads(fs.cat_file(f"{root}/{MANIFEST_FILE}")))
+                return ours(self.url, json.loads(fs.cat_file(f"{root}/{MANIFEST_FILE}")))
             if names and BEGUN_FILE not in names:
-                raise _taken(self.url, _some(names))
+                raise taken(self.url, some(names))
         return None
 
     @contextmanager
     def workspace(self, needed: int) -> Iterator[Path]:
         """Give a folder of the cache."""
-        name = f"export-{hashlib.sha256(self.url.encode()).hexdigest()[:16]}"
-        with _workspace(self.work / name, needed) as private:
+        with working_in(self.work, self.url, needed) as private:
             yield private
 
     def publish(self, private: Path, manifest: Mapping[str, Any], old: Mapping[str, Any] | None) -> None:
@@ -180,6 +182,11 @@ def manifest_text(manifest: Mapping[str, Any]) -> bytes:
     return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode()
 
 
+def working_in(work: Path, url: str, needed: int) -> AbstractContextManager[Path]:
+    """Give a private folder of the cache for what goes to a URL."""
+    return _workspace(work / f"export-{hashlib.sha256(url.encode()).hexdigest()[:16]}", needed)
+
+
 @contextmanager
 def _workspace(private: Path, needed: int) -> Iterator[Path]:
     disk.make_folder(private.parent)
@@ -198,18 +205,21 @@ def _workspace(private: Path, needed: int) -> Iterator[Path]:
             shutil.rmtree(private, ignore_errors=True)
 
 
-def _ours(place: str, manifest: Any) -> dict[str, Any]:
+def ours(place: str, manifest: Any) -> dict[str, Any]:
+    """Return a manifest that an export wrote, and refuse any other."""
     if isinstance(manifest, dict) and isinstance(manifest.get("files"), dict) and "export" in manifest:
         return manifest
-    raise _taken(place, f"a {MANIFEST_FILE} that no export wrote")
+    raise taken(place, f"a {MANIFEST_FILE} that no export wrote")
 
 
-def _taken(place: str, found: str) -> UsageError:
+def taken(place: str, found: str) -> UsageError:
+    """Make the error for a place that holds something else."""
     return UsageError(
         f"{place}: expected a place that is free, found {found}. Next: name another one, or empty it first"
     )
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """Name the first of some files."""
     shown = ", ".join(names[:3])
     return f"{len(names):,} files there ({shown}{', …' if len(names) > 3 else ''})"

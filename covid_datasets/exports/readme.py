@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from covid_datasets.exports.exportable import Exportable, Source
-from covid_datasets.harmless import markdown, visible
+from covid_datasets.harmless import code, markdown, visible
 
 
 def readme(data: Exportable, format: str, module: Any, folder: Path) -> str:
@@ -41,7 +41,7 @@ def _how(module: Any, data: Exportable) -> Iterator[str]:
 
 
 def _columns(data: Exportable) -> Iterator[str]:
-    yield from ("", "## Columns", "", ", ".join(f"`{name}`" for name in data.features.names) + ".")
+    yield from ("", "## Columns", "", ", ".join(map(code, data.features.names)) + ".")
     if data.label_names:
         yield from ("", "Classes of `label`, by number; a row without one has no label that is known:", "")
         yield from (f"- {number}: {markdown(label)}" for number, label in enumerate(data.label_names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -9,6 +10,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from covid_datasets.exports.features import is_file
+from covid_datasets.harmless import csv_cell
 
 _BEGINNINGS = (
     (b"\x89PNG\r\n\x1a\n", "png"),
@@ -48,6 +50,11 @@ def plain_values(row: Mapping[str, Any], types: Mapping[str, Any]) -> dict[str, 
             code = row[column]
             found[f"{column}_name"] = None if code is None else feature["names"][code]
     return found
+
+
+def cell(value: Any) -> object:
+    """Write a plain value into a CSV: a list or struct as JSON, and no text that a spreadsheet would run."""
+    return csv_cell(json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping | list) else value)
 
 
 def key(number: int, row: Mapping[str, Any]) -> str:
