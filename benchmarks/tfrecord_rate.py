@@ -42,7 +42,7 @@ OURS = (
     + """
 from covid_datasets import export
 started = time.perf_counter()
-export({"train": table}, "tfrecord", out / "ours", shard_bytes=200 << 20, name="ours")
+export({"train": table}, "tfrecord", out / "ours", shard_bytes=200 << 20)
 end(time.perf_counter() - started)
 """
 )

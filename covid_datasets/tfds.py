@@ -56,7 +56,7 @@ class Builder(_tfds.core.dataset_builder.FileReaderBuilder, skip_registration=Tr
         if not again and self._is_current(folder, form, raw):
             return
         rows = load_dataset(self._source, self.builder_config.name, framework="numpy", data_dir=raw)
-        export(rows, form, folder, name=self.name, overwrite=True)
+        export(rows, form, folder, overwrite=True)
         self.info._features = None  # else what an older export had would stay
         self.info.read_from_directory(self.data_dir)
 

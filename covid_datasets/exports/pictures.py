@@ -84,7 +84,7 @@ def fit(data: bytes, *, deep_channels: int = 0) -> bytes:
     Args:
         data: An encoded image.
         deep_channels: How many values of 16 bits a pixel has in the feature. All of its images then have so many, with
-            their values unchanged, and grey in colour. 0 where the feature has 8 bits.
+            their values unchanged: grey in colour, and opaque where others are transparent. 0 where it has 8 bits.
     """
     found = look(data)
     deep = deep_channels > 0
@@ -95,15 +95,23 @@ def fit(data: bytes, *, deep_channels: int = 0) -> bytes:
         if values.dtype == np.uint8 and (values.ndim == 2 or values.shape[2] == 3):
             return encode(values)
         raise UnfitImageError(f"{found.form} of {values.dtype} and shape {values.shape}")
+    whole_bytes = values.dtype == np.uint8
     if values.dtype == np.int16:
         values = values.astype(np.int32) + OFFSET
     if not np.issubdtype(values.dtype, np.integer) or values.min(initial=0) < 0 or values.max(initial=0) >= 1 << 16:
         raise UnfitImageError(f"{found.form} with values of {values.dtype} that 16 bits do not hold")
-    if values.ndim == 2 and deep_channels > 1:
-        values = np.stack([values] * deep_channels, axis=-1)
-    if values.shape[2:] != (() if deep_channels == 1 else (deep_channels,)):
-        raise UnfitImageError(f"{found.form} of shape {values.shape} among those of {deep_channels} channels")
-    return png16(values.astype(np.uint16))
+    return png16(_spread(values.astype(np.uint16), deep_channels, opaque=255 if whole_bytes else 65535))
+
+
+def _spread(values: np.ndarray, channels: int, opaque: int) -> np.ndarray:
+    """Give an image as many channels as all have: grey in colour, and opaque where others have transparency."""
+    planes = [values] if values.ndim == 2 else list(np.moveaxis(values, -1, 0))
+    colours, transparency = (planes[:-1], planes[-1:]) if len(planes) in (2, 4) else (planes, [])
+    if channels == 1:
+        return colours[0]
+    colours = colours * 3 if len(colours) == 1 else colours
+    transparency = transparency or [np.full_like(colours[0], opaque)]
+    return np.stack([*colours, *transparency][:channels], axis=-1)
 
 
 def _values(data: bytes, found: Look) -> np.ndarray:

@@ -79,7 +79,9 @@ def _together(looks: Mapping[Look, int], rows: int) -> Pictures:
     deep = any(each.deep for each in looks)
     found = Pictures(sum(looks.values()) == rows > 0, deep, any(each.signed for each in looks))
     channels = {each.channels for each in looks}
-    found.channels = channels.pop() if len(channels) == 1 else 3 if deep else 0
+    found.channels = next(iter(channels)) if len(channels) == 1 else 0
+    if deep and found.channels not in (1, 3, 4):
+        found.channels = 4 if channels & {2, 4} else 3
     for each, count in looks.items():
         found.forms[each.form] += count
         if not each.readable or each.deep != deep:

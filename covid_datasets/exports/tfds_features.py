@@ -136,7 +136,8 @@ def _image(name: str, pictures: Pictures) -> Feature:
     form = {"dtype": "uint16", "encodingFormat": "png"} if pictures.deep else {"dtype": "uint8"}
     json: Json = {"pythonClassName": f"{_HOME}image_feature.Image", "image": {"shape": shape, **form}}
     entry = _Image(name, pictures.channels if pictures.deep else 0)
-    return Feature(json if pictures.everywhere else _sequence(json), (entry,), {})
+    always = pictures.everywhere and "/" not in name  # a mask is optional, also where all rows have it
+    return Feature(json if always else _sequence(json), (entry,), {})
 
 
 def _scalar(dtype: str) -> Json:

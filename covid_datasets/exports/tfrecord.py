@@ -36,7 +36,7 @@ _CONVENTIONS = (
     "Unknown is -1 in labels and in truth values (which are 0 or 1), NaN in numbers with a point, the least value of "
     "its type in whole numbers, and empty in texts and files. "
     f"{UNKNOWN_LISTS} names the lists of which nobody told anything; one that is empty and not named there has nothing "
-    "in it. Numbers with a point have 32 bits. An image that not every row has is a list of none or one."
+    "in it. Numbers with a point have 32 bits. A mask, and an image that not every row has, is a list of none or one."
 )
 _RESERVED = frozenset({"all"})
 """What tfds takes for a request and not for the name of a split."""

@@ -89,7 +89,8 @@ def test_tensorflow_datasets_reads_every_column_of_every_row(phantom: Any, tmp_p
             assert np.array_equal(np.squeeze(theirs["image"]), ours["image"])
             assert theirs["label"] == (-1 if ours["label"] is None else ours["label"])
             for name, mask in ours["masks"].items():
-                assert np.array_equal(np.squeeze(theirs["masks"][name]), mask if mask is not None else [])
+                assert len(theirs["masks"][name]) == (mask is not None)
+                assert mask is None or np.array_equal(np.squeeze(theirs["masks"][name][0]), mask)
             for name in ("sample_id", "sex", "view", "date", "source_row", "group_id"):
                 assert theirs[name] == (ours[name] or "")
             assert theirs["age"] == ("nan" if ours["age"] is None else pytest.approx(ours["age"]))
@@ -150,18 +151,20 @@ def test_hounsfield_units_and_detector_counts_keep_their_values(tmp_path: Path) 
     counts = np.array([[0, 3000, 65535]], np.uint16)
     grey = np.array([[0, 7, 255]], np.uint8)
     files = [encode(units), encode(counts), encode(grey), encode(np.dstack([grey, grey + 1, grey]))]
-    rows = dataset({"image": [{"bytes": each, "path": None} for each in files], "label": [None, 0, 1, None]})
+    files.append(encoded(np.dstack([grey, grey, grey, grey // 2]), "PNG"))
+    rows = dataset({"image": [{"bytes": each, "path": None} for each in files], "label": [None, 0, 1, None, 1]})
     export({"train": rows}, "tfrecord", tmp_path / "out")
     found = read(tmp_path / "out")
-    assert found["image"] == ["uint16", [None, None, 3]]
+    assert found["image"] == ["uint16", [None, None, 4]]
     images = [np.asarray(row["image"]) for row in found["rows"]["train"]]
     slope, intercept = (found["rows"]["train"][0][name] for name in ("hu_slope", "hu_intercept"))
     assert np.array_equal(images[0][..., 0] * slope + intercept, units)
     assert np.array_equal(images[1][..., 1], counts)
     assert np.array_equal(images[2][..., 2], grey)
     assert np.array_equal(images[3][..., 1], grey + 1)
-    assert [row["hu_slope"] for row in found["rows"]["train"]] == [1.0, "nan", "nan", "nan"]
-    assert [row["label"] for row in found["rows"]["train"]] == [-1, 0, 1, -1]
+    assert [image[..., 3].max() for image in images] == [65535, 65535, 255, 255, 127]
+    assert [row["hu_slope"] for row in found["rows"]["train"]] == [1.0, "nan", "nan", "nan", "nan"]
+    assert [row["label"] for row in found["rows"]["train"]] == [-1, 0, 1, -1, 1]
     assert "value + 32768" in found["description"]
 
 
