@@ -154,5 +154,7 @@ def image_array(
 
 def _resized(plane: np.ndarray, size: tuple[int, int], how: Image.Resampling) -> np.ndarray:
     """Resize with a filter as wide as the scale demands, so that nothing aliases; values keep their range."""
+    if plane.shape == size:
+        return plane
     image = Image.fromarray(plane if plane.dtype == np.uint8 else plane.astype(np.float32))
     return np.asarray(image.resize((size[1], size[0]), how))

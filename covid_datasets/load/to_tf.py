@@ -105,16 +105,23 @@ def _dataset(source: _Source, fields: dict[str, Fields], batch_size: int | None,
     import tensorflow as tf
 
     flat: list[tuple[tuple[str, ...], Field]] = list(_flat(fields, ()))
+    together = batch_size is not None and all(None not in field.shape for _, field in flat)
 
     def fetch(number: np.ndarray) -> list[Any]:
         row = source.row(int(number))
         return [field.take(_at(row, field.of or path)) for path, field in flat]
 
-    def load(number: tf.Tensor) -> Any:
-        values = tf.numpy_function(fetch, [number], [tf.as_dtype(field.dtype) for _, field in flat])
+    def fetch_batch(numbers: np.ndarray) -> list[Any]:
+        columns = zip(*map(fetch, numbers), strict=True)
+        types = (object if field.dtype == "string" else field.dtype for _, field in flat)
+        return [np.array(values, dtype) for values, dtype in zip(columns, types, strict=True)]
+
+    def load(numbers: tf.Tensor) -> Any:
+        types = [tf.as_dtype(field.dtype) for _, field in flat]
+        values = tf.numpy_function(fetch_batch if together else fetch, [numbers], types)
         found: dict[str, Any] = {}
         for (path, field), value in zip(flat, values, strict=True):
-            value.set_shape(field.shape)
+            value.set_shape((None, *field.shape) if together else field.shape)
             place = found
             for name in path[:-1]:
                 place = place.setdefault(name, {})
@@ -124,10 +131,11 @@ def _dataset(source: _Source, fields: dict[str, Fields], batch_size: int | None,
     numbers = tf.data.Dataset.range(source.count)
     if seed is not None and source.count > 1:
         numbers = numbers.shuffle(source.count, seed=seed, reshuffle_each_iteration=True)
+    if together:  # one call of Python for a batch, not for a row
+        numbers = numbers.batch(batch_size)
     rows = numbers.map(load, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    if batch_size is not None:
-        fixed = all(None not in field.shape for _, field in flat)
-        rows = rows.batch(batch_size) if fixed else rows.ragged_batch(batch_size)
+    if batch_size is not None and not together:
+        rows = rows.ragged_batch(batch_size)
     return rows.prefetch(tf.data.AUTOTUNE)
 
 
