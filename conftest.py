@@ -19,6 +19,8 @@ NEED_TORCH = [
 ]
 collect_ignore = [] if find_spec("torch") else NEED_TORCH
 collect_ignore += [f"covid_datasets/load/{name}_rows.py" for name in ("monai", "torchio") if not find_spec(name)]
+collect_ignore += [] if find_spec("tensorflow") else ["covid_datasets/load/to_tf.py"]
+collect_ignore.append("covid_datasets/tfds.py")  # has no example, and importing it takes TensorFlow Datasets
 
 
 @pytest.fixture(autouse=True)

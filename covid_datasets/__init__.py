@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from covid_datasets.load.search import search as search
     from covid_datasets.load.splits import audit as audit
     from covid_datasets.load.splits import load_splits as load_splits
+    from covid_datasets.load.to_tf import to_tf as to_tf
     from covid_datasets.load.verify import verify as verify
     from covid_datasets.prepare.engine import build_dataset as build_dataset
     from covid_datasets.prepare.find import find_build as find_build
@@ -75,6 +76,7 @@ _HOMES = {
     "propose_splits": "covid_datasets.contribute.publish",
     "search": "covid_datasets.load.search",
     "to_numpy": "covid_datasets.load.fixed.make",
+    "to_tf": "covid_datasets.load.to_tf",
     "to_torch": "covid_datasets.load.fixed.to_torch",
     "verify": "covid_datasets.load.verify",
 }

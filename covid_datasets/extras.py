@@ -7,16 +7,20 @@ from importlib.util import find_spec
 from covid_datasets.errors import MissingExtraError
 
 EXTRAS = {
+    "array_record": "array_record",
     "av": "video",
     "datasets": "hf",
     "duckdb": "search",
     "gdcm": "dicom",
+    "google_crc32c": "tfrecord",
     "idc_index_data": "idc",
     "isal": "volumes",
     "monai": "monai",
     "nibabel": "volumes",
     "pandas": "pandas",
     "pydicom": "dicom",
+    "tensorflow": "tf",
+    "tensorflow_datasets": "tf",
     "torch": "torch",
     "torchio": "torchio",
 }

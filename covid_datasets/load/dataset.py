@@ -30,6 +30,7 @@ _NEEDS = {
     "hf": ("datasets",),
     "numpy": (),
     "torch": ("torch",),
+    "tf": ("tensorflow",),
     "pandas": ("pandas",),
     "monai": ("monai", "torch"),
     "torchio": ("torchio", "torch"),
@@ -73,8 +74,8 @@ def load_dataset(
         config: One of the dataset's configs.
         split: In the syntax of Hugging Face: "train", "train+test", "train[:20%]", "all"; a list of these gives a list.
             A share in per cents tears no patient apart. Without it, all splits.
-        framework: "hf" (``datasets.Dataset``), "numpy", "torch", "pandas", "monai" (dictionaries of
-            ``MetaTensor``) or "torchio" (``Subject``).
+        framework: "hf" (``datasets.Dataset``), "numpy", "torch", "tf" (``tf.data.Dataset``), "pandas", "monai"
+            (dictionaries of ``MetaTensor``) or "torchio" (``Subject``).
         columns: The columns that you want, such as ``["image", "label"]``; nothing else is read.
         labels: "all" classes of the taxonomy, numbered alike in every source, or those that are "present" here.
         task: Two classes in place of all: "covid19_vs_rest", or "covid19_vs_no_finding", which keeps no other rows.

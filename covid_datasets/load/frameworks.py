@@ -17,6 +17,7 @@ from covid_datasets.splits.subset import GROUP
 
 if TYPE_CHECKING:
     import pandas as pd
+    import tensorflow as tf
     import torchio
     from datasets import Dataset, DatasetDict, IterableDataset
     from torch.utils.data import Dataset as TorchDataset
@@ -129,12 +130,20 @@ def as_torchio(parts: Sequence[Picked], form: Form) -> Sequence[torchio.Subject]
     return TorchioRows(parts, form)
 
 
+def as_tf(parts: Sequence[Picked], form: Form) -> tf.data.Dataset:
+    """Return a ``tf.data.Dataset`` of the rows, in order, with tensors."""
+    from covid_datasets.load.to_tf import to_tf
+
+    return to_tf(as_numpy(parts, form))
+
+
 FRAMEWORKS: dict[str, Callable[[Sequence[Picked], Form], Any]] = {
     "hf": as_huggingface,
     "stream": as_stream,
     "numpy": as_numpy,
     "pandas": as_pandas,
     "torch": as_torch,
+    "tf": as_tf,
     "monai": as_monai,
     "torchio": as_torchio,
 }

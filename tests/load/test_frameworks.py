@@ -128,6 +128,7 @@ def test_torch_in_workers(small: SmallSources) -> None:
         ("framework='hf', streaming=True", "datasets", "hf"),
         ("framework='pandas'", "pandas", "pandas"),
         ("framework='torch'", "torch", "torch"),
+        ("framework='tf'", "tensorflow", "tf"),
     ],
 )
 def test_a_missing_extra_is_told_before_a_build(options: str, module: str, extra: str, tmp_path: Path) -> None:
