@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from covid_datasets.extras import need
 from covid_datasets.load.form import Form
 from covid_datasets.load.rows import NumpyRows
-from covid_datasets.load.selection import Picked, stored_groups, stored_splits
+from covid_datasets.load.selection import Groups, Picked, stored_groups
 from covid_datasets.prepare.result import Built
 from covid_datasets.splits.subset import GROUP
 
@@ -44,19 +43,22 @@ def stored_dataset(built: Built, form: Form) -> DatasetDict:
     need("datasets")
     from datasets import load_from_disk
 
-    groups, stored = stored_groups(built), load_from_disk(str(built.path))
-    for split, rows in stored_splits(built).items():
-        of_split = None if groups is None else groups.slice(int(rows[0]) if len(rows) else 0, len(rows))
-        stored[split] = in_form(stored[split], of_split, form)
+    groups, stored, start = stored_groups(built), load_from_disk(str(built.path)), 0
+    for split, count in built.splits.items():
+        stored[split] = in_form(stored[split], groups, form, start)
+        start += count
     return stored
 
 
-def in_form(whole: Dataset, groups: pa.Array | None, form: Form) -> Dataset:
-    """Add the groups to stored rows, exchange the classes, and choose columns. No row is written or copied."""
+def in_form(whole: Dataset, groups: Groups | None, form: Form, start: int = 0) -> Dataset:
+    """Add the groups to stored rows, exchange the classes, and choose columns. No row is written or copied.
+
+    ``groups`` are those of the whole build, of which these rows are the ones from ``start`` on.
+    """
     from datasets import ClassLabel
 
     if groups is not None and GROUP in form.columns:
-        whole = whole.add_column(GROUP, groups)
+        whole = whole.add_column(GROUP, groups.slice(start, len(whole)))
     if form.classes is not None and "label" in form.columns:
         codes = form.classes.encode(whole.data.column("label"))
         names = ClassLabel(names=list(form.classes.names))
