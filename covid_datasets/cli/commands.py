@@ -34,7 +34,9 @@ LISTED = ("id", "title", "modalities", "images", "patients", "access", "versions
 
 def run_list(arguments: Namespace) -> int:
     """List sources."""
-    rows = api.list_datasets(modality=arguments.modality, access=arguments.access).to_pylist()
+    from covid_datasets.catalog.overview import list_rows
+
+    rows = list_rows(modality=arguments.modality, access=arguments.access)
     if arguments.json:
         print_json(rows)
         return 0

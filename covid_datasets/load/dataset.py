@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import warnings
-from collections.abc import Sequence
-from concurrent.futures import Executor
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from covid_datasets.catalog.cards import Name, canonical, choose, id_of, names_in
-from covid_datasets.catalog.own import is_path
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import is_installed, need
-from covid_datasets.load.filters import ELSEWHERE, Condition, check_filters
 from covid_datasets.load.form import REST, Form, Labels, check_columns, check_task, classes_of, columns_of
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
-from covid_datasets.load.licences import check_licence
 from covid_datasets.load.selection import narrow, select
 from covid_datasets.load.splitspec import parse_split, split_text
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.find import find_build
+from covid_datasets.prepare.noted import read_note
 from covid_datasets.prepare.result import REPORT_FILE, Built, Verify
 from covid_datasets.settings import Settings
-from covid_datasets.splits.schemes import check_scheme, is_given, split_names
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from covid_datasets.catalog.cards import Name
+    from covid_datasets.load.filters import Condition
 
 _NEEDS = {"hf": ("datasets",), "numpy": (), "torch": ("torch",), "pandas": ("pandas",)}
 """Framework -> the modules that it needs."""
@@ -94,46 +94,36 @@ def load_dataset(
     """
     if "name" in filters and not name:
         name = filters.pop("name")
-    if elsewhere := sorted(set(filters) & set(ELSEWHERE)):
-        raise UsageError(f"{elsewhere[0]}: expected no such argument, because {ELSEWHERE[elsewhere[0]]}")
+    if filters:
+        from covid_datasets.load.filters import ELSEWHERE
+
+        if elsewhere := sorted(set(filters) & set(ELSEWHERE)):
+            raise UsageError(f"{elsewhere[0]}: expected no such argument, because {ELSEWHERE[elsewhere[0]]}")
     if framework not in tuple(_NEEDS):
         raise UsageError(f"framework: expected one of {', '.join(_NEEDS)}, found {framework!r}")
-    names = [canonical(each) for each in names_in(name)]
-    if not names:
-        raise UsageError("name: expected a dataset or a list of them, found an empty list")
-    if len({id_of(each) for each in names}) < len(names):
-        ids = ", ".join(id_of(each) if is_path(each) else str(each) for each in names)
-        given = ", ".join(map(str, names_in(name)))
-        raise UsageError(f"name: expected each dataset once, found {given}, which is {ids}")
-    if len(names) > 1 and data_dir is not None:
-        raise UsageError(
-            "data_dir: expected with one dataset; build each from its own folder first, then load the list"
-        )
+    options: dict[str, Any] = {"data_dir": data_dir, "verify": verify, "allow_missing": allow_missing}
+    stored = None
+    if not filters and (license, labels, task, scheme) == (None, "all", None, "patient"):
+        stored = _find_noted(name, config, cache_dir, options)
+        stored = None if stored and stored.columns and framework == "torch" else stored
+    names = [name] if stored else _check_names(name, data_dir)
     if streaming and framework != "hf":
         raise UsageError(f"streaming: expected with framework='hf', found framework={framework!r}")
     # What can be wrong with the call is said now, and not after a build that may take hours.
     need(*_NEEDS[framework])
-    _check_tables(names, config, framework=framework, scheme=scheme, license=license, classes=task or labels != "all")
-    known = split_names(scheme)
+    classes = task or labels != "all"
+    of_table = stored.columns if stored else _check_tables(names, config, framework, scheme, license, classes)
     wanted = [split_text(each) for each in (split if isinstance(split, list | tuple) else [split]) if each is not None]
     if isinstance(split, list | tuple) and not split:
         raise UsageError("split: expected at least one, found an empty list")
-    check_scheme(scheme, [choose(each).card for each in names])
-    for each in wanted if known else ():
-        parse_split(each, dict.fromkeys(known, 0))
+    if not stored:
+        _check_splits(names, wanted, scheme)
     two_classes = check_task(labels, task)
-    of_table = choose(names[0], config).columns if len(names) == 1 else {}
-    conditions: list[Condition] = []
-    conditions += check_filters(filters, of_table, inspect.signature(load_dataset).parameters)
-    if two_classes and REST not in two_classes:
-        conditions += check_filters({"label": list(two_classes)}, of_table)
-    if license is not None:
-        conditions.append(check_licence(license))
+    conditions = [] if stored else _conditions(filters, of_table, two_classes, license)
     form = Form(check_columns(columns, columns_of(of_table)))
     plain = not conditions and scheme == "patient" and len(names) == 1
-    whole = plain and columns is None and labels == "all" and task is None
-    options: dict[str, Any] = {"data_dir": data_dir, "verify": verify, "allow_missing": allow_missing}
-    if streaming and whole and not _is_built(names[0], config, cache_dir, options):
+    whole = plain and columns is None and not classes
+    if streaming and whole and not stored and not _is_built(names[0], config, cache_dir, options):
         from covid_datasets.load.streaming import stream_raw
 
         streams = stream_raw(
@@ -141,8 +131,8 @@ def load_dataset(
         )
         parts = [_streamed_split(streams, each) for each in wanted]
         return streams if split is None else parts if isinstance(split, list | tuple) else parts[0]
-    builds = []
-    for source in names:
+    builds = [stored] if stored else []
+    for source in () if stored else names:
         try:
             builds.append(find_build(source, config, cache_dir=cache_dir, **options))
         except NotBuiltError:
@@ -169,14 +159,66 @@ def load_dataset(
     return ranges if isinstance(split, list | tuple) else ranges[0]
 
 
+def _check_names(name: Name | Sequence[Name], data_dir: Any) -> list[Name]:
+    """Return the datasets that are wanted, each once, under the names that they are loaded by."""
+    from covid_datasets.catalog.cards import canonical, id_of, names_in
+    from covid_datasets.catalog.own import is_path
+
+    names = [canonical(each) for each in names_in(name)]
+    if not names:
+        raise UsageError("name: expected a dataset or a list of them, found an empty list")
+    if len({id_of(each) for each in names}) < len(names):
+        ids = ", ".join(id_of(each) if is_path(each) else str(each) for each in names)
+        given = ", ".join(map(str, names_in(name)))
+        raise UsageError(f"name: expected each dataset once, found {given}, which is {ids}")
+    if len(names) > 1 and data_dir is not None:
+        raise UsageError(
+            "data_dir: expected with one dataset; build each from its own folder first, then load the list"
+        )
+    return names
+
+
+def _check_splits(names: Sequence[Name], wanted: Sequence[str], scheme: str) -> None:
+    """Refuse a scheme that no source has, and splits that a scheme has not."""
+    from covid_datasets.catalog.cards import choose
+    from covid_datasets.splits.schemes import check_scheme, split_names
+
+    known = split_names(scheme)
+    check_scheme(scheme, [choose(each).card for each in names])
+    for each in wanted if known else ():
+        parse_split(each, dict.fromkeys(known, 0))
+
+
+def _conditions(
+    filters: Mapping[str, Any], of_table: Mapping[str, Any], two_classes: tuple[str, str] | None, license: Any
+) -> list[Condition]:
+    """Turn what narrows the rows into checked conditions."""
+    conditions: list[Condition] = []
+    if filters or (two_classes and REST not in two_classes):
+        import inspect
+
+        from covid_datasets.load.filters import check_filters
+
+        conditions += check_filters(filters, of_table, inspect.signature(load_dataset).parameters)
+        if two_classes and REST not in two_classes:
+            conditions += check_filters({"label": list(two_classes)}, of_table)
+    if license is not None:
+        from covid_datasets.load.licences import check_licence
+
+        conditions.append(check_licence(license))
+    return conditions
+
+
 def _check_tables(
-    names: Sequence[Name], config: str | None, *, framework: str, scheme: str, license: Any, classes: Any
-) -> None:
-    """Refuse what only images can do, or only they can not, before anything is built."""
+    names: Sequence[Name], config: str | None, framework: str, scheme: str, license: Any, classes: Any
+) -> Mapping[str, str]:
+    """Refuse what only images can do, or only they can not, before anything is built; return the columns of a table."""
+    from covid_datasets.catalog.cards import choose
+
     choices = [choose(name, config if len(names) == 1 else None) for name in names]
     tables = [choice for choice in choices if choice.columns]
     if not tables:
-        return
+        return {}
     card = tables[0].card
     table = f"{card.id}{'' if card.columns else f', config {tables[0].config!r},'} is a table without images"
     if len(choices) > 1:
@@ -197,6 +239,7 @@ def _check_tables(
             f"{table}: one licence is for all its rows ({card.licence.spdx or 'see its card'}); expected none to "
             f"filter by, found {license!r}"
         )
+    return tables[0].columns
 
 
 def _holds_volumes(built: Built, form: Form) -> bool:
@@ -205,6 +248,19 @@ def _holds_volumes(built: Built, form: Form) -> bool:
     names = {"volume", "volume_masks"} & set(form.columns) & set(table.column_names)
     flat = [column for name in names for column in (table.select([name]).flatten().columns)]
     return any(column.null_count < len(column) for column in flat)
+
+
+def _find_noted(
+    name: Name | Sequence[Name], config: str | None, cache_dir: Any, options: dict[str, Any]
+) -> Built | None:
+    """Find the build of a dataset of which a note says all that the catalog would, which takes longer to read."""
+    if not isinstance(name, str) or options["data_dir"] is not None:
+        return None
+    try:
+        noted = read_note(Settings.resolve(cache_dir).prepared, name, config)
+        return noted and find_build(name, config, cache_dir=cache_dir, **options)
+    except NotBuiltError:
+        return None
 
 
 def _is_built(
@@ -228,6 +284,11 @@ def _streamed_split(streams: Any, split: str) -> Any:
 
 def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabelled: bool) -> None:
     """Say what a user of this data must know: what it lacks, and whether a split that is given as published leaks."""
+    given = False
+    if scheme != "patient":
+        from covid_datasets.splits.schemes import is_given
+
+        given = is_given(scheme)
     for built, name in zip(builds, names, strict=True):
         if built.incomplete:
             report_file = built.path / REPORT_FILE
@@ -246,10 +307,12 @@ def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabe
             only = f"; label={labelled} keeps the others" if labelled else ""
             warnings.warn(f"{built.id}: {without:,} of {built.rows:,} rows have no label (None){only}", stacklevel=3)
         if built.patients is None:
+            from covid_datasets.catalog.cards import choose
+
             card = choose(name).card
             how = f" {card.patients.warning}" if card.own_copy else ""
             warnings.warn(f"{built.id}: {card.patients.consequence}{how}", stacklevel=3)
-        if is_given(scheme):
+        if given:
             from covid_datasets.load.splits import audit_build
 
             report = audit_build(built, scheme)

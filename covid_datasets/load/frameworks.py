@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from covid_datasets.columns import GROUP
 from covid_datasets.extras import need
 from covid_datasets.load.form import Form
 from covid_datasets.load.rows import NumpyRows
 from covid_datasets.load.selection import Groups, Picked, stored_groups
 from covid_datasets.prepare.result import Built
-from covid_datasets.splits.subset import GROUP
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,12 +25,11 @@ if TYPE_CHECKING:
 def as_huggingface(parts: Sequence[Picked], form: Form) -> Dataset:
     """Return a real ``datasets.Dataset``, mapped from disk."""
     need("datasets")
-    from datasets import concatenate_datasets, load_from_disk
+    from datasets import concatenate_datasets
 
     chosen = []
     for build, wanted, groups in parts:
-        stored = load_from_disk(str(build.path))
-        whole = in_form(concatenate_datasets([stored[split] for split in build.splits]), groups, form)
+        whole = in_form(_stored_rows(build.path, tuple(build.splits)), groups, form)
         contiguous = (
             len(wanted) > 0
             and int(wanted[-1]) - int(wanted[0]) + 1 == len(wanted)
@@ -36,6 +37,15 @@ def as_huggingface(parts: Sequence[Picked], form: Form) -> Dataset:
         )
         chosen.append(whole.select(range(int(wanted[0]), int(wanted[-1]) + 1) if contiguous else wanted))
     return concatenate_datasets(chosen) if len(chosen) > 1 else chosen[0]
+
+
+@lru_cache(maxsize=8)
+def _stored_rows(build: Path, splits: tuple[str, ...]) -> Dataset:
+    """Map all rows of a build, once for all the splits that are cut out of it."""
+    from datasets import concatenate_datasets, load_from_disk
+
+    stored = load_from_disk(str(build))
+    return concatenate_datasets([stored[split] for split in splits])
 
 
 def stored_dataset(built: Built, form: Form) -> DatasetDict:
@@ -102,7 +112,7 @@ def as_pandas(parts: Sequence[Picked], form: Form) -> pd.DataFrame:
     frame: pd.DataFrame = as_numpy(parts, form).table().to_pandas(date_as_object=False)
     if "label" in form.columns and not parts[0].build.columns:
         codes = frame["label"].fillna(-1).astype(int)
-        frame["label"] = pd.Categorical.from_codes(codes.to_numpy(), categories=list(form.label_names))
+        frame["label"] = pd.Categorical.from_codes(codes.to_numpy(), categories=pd.Index(form.label_names))
     return frame
 
 

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from covid_datasets.columns import GROUP
 from covid_datasets.load.form import Form
 from covid_datasets.load.selection import Picked
 from covid_datasets.load.stored import Columns, open_table
 from covid_datasets.read.encode import decode_deep, is_hounsfield
-from covid_datasets.splits.subset import GROUP
 
 _SCALE = ("hu_slope", "hu_intercept")
 

@@ -6,20 +6,17 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
-from covid_datasets.catalog.published import SPLITS
-from covid_datasets.load.filters import Condition, tell_if_empty
-from covid_datasets.load.licences import LicenceFilter
 from covid_datasets.load.splitspec import Range, parse_split
 from covid_datasets.load.stored import StoredGroups, open_table
-from covid_datasets.prepare.columnar import arrow_array
 from covid_datasets.prepare.result import Built
-from covid_datasets.splits.index import Index
-from covid_datasets.splits.schemes import scheme_splits
+
+if TYPE_CHECKING:
+    from covid_datasets.load.filters import Condition
 
 Groups: TypeAlias = "pa.Array | StoredGroups"
 Rows = np.ndarray
@@ -113,6 +110,12 @@ def select(builds: Sequence[Built], scheme: str) -> Selection:
     if scheme == "patient" and len(builds) == 1:
         splits = {split: (rows,) for split, rows in stored_splits(builds[0]).items()}
         return Selection(tuple(builds), splits, (stored_groups(builds[0]),))
+    # Here, so that the splits that are stored need none of it.
+    from covid_datasets.catalog.published import SPLITS
+    from covid_datasets.prepare.columnar import arrow_array
+    from covid_datasets.splits.index import Index
+    from covid_datasets.splits.schemes import scheme_splits
+
     indices = [Index.read(build.path) for build in builds]
     joint = (
         Index(pa.concat_tables([index.table for index in indices]).combine_chunks()) if len(indices) > 1 else indices[0]
@@ -134,6 +137,9 @@ def narrow(selection: Selection, conditions: Sequence[Condition]) -> Selection:
     """Keep the rows whose columns have the wanted values: ``modality="CT"``, ``quality=["good", "questionable"]``."""
     if not conditions:
         return selection
+    from covid_datasets.load.filters import tell_if_empty
+    from covid_datasets.load.licences import LicenceFilter
+
     tables = [open_table(build) for build in selection.builds]
     for each in conditions:
         if isinstance(each, LicenceFilter):

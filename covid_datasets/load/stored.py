@@ -63,9 +63,11 @@ def _stored_groups(build: Path) -> pa.Array:
     index = pa.ipc.open_file(pa.memory_map(str(build / INDEX_FILE))).read_all()
     if GROUP in index.column_names:
         return index.column(GROUP).combine_chunks()
-    from covid_datasets.splits.index import Index  # a build of an earlier release, whose index lacks the names
+    # A build of an earlier release, whose index lacks the names.
+    from covid_datasets.prepare.columnar import arrow_array
+    from covid_datasets.splits.index import Index
 
-    return pa.array(Index(index).stored_group_ids, pa.string())
+    return arrow_array(Index(index).stored_group_ids, pa.string())
 
 
 class Columns:
