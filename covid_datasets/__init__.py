@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +36,6 @@ if TYPE_CHECKING:
     from covid_datasets.splits.subset import patient_subset as patient_subset
 
 __version__ = "0.1.0"
-STARTED = time.time()
-"""When this process began to read the files of this package: one that is changed later may be another than was read."""
 
 _HOMES = {
     "AccessRequired": "covid_datasets.errors",

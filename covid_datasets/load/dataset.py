@@ -61,7 +61,8 @@ def load_dataset(
     Args:
         name: A dataset ("covid_ct", "cohen@2020-06-22"), or a list of them for one harmonised dataset whose
             splits are disjoint in people and pictures across all of them. A path ("/data/ward", "./labels.csv") is
-            data of your own; `OwnData` says more about it, such as who the patients are.
+            data of your own; `OwnData` says more about it, such as who the patients are. The URL of the folder of a
+            finished build ("https://…", "s3://…") is streamed from there.
         config: One of the dataset's configs.
         split: In the syntax of Hugging Face: "train", "train+test", "train[:20%]", "all"; a list of these gives a list.
             A share in per cents tears no patient apart. Without it, all splits.
@@ -101,12 +102,21 @@ def load_dataset(
             raise UsageError(f"{elsewhere[0]}: expected no such argument, because {ELSEWHERE[elsewhere[0]]}")
     if framework not in tuple(_NEEDS):
         raise UsageError(f"framework: expected one of {', '.join(_NEEDS)}, found {framework!r}")
+    if isinstance(name, str) and "://" in name:
+        usual = (config, labels, task, scheme, data_dir, license) == (None, "all", None, "patient", None, None)
+        if not (streaming and framework == "hf" and usual) or filters:
+            raise UsageError(
+                f"{name}: expected streaming=True, and nothing else but split= and columns=, with the URL of a build"
+            )
+        from covid_datasets.load.remote import stream_build
+
+        return _of_streams(stream_build(name.rstrip("/"), columns), split)
     options: dict[str, Any] = {"data_dir": data_dir, "verify": verify, "allow_missing": allow_missing}
     stored = None
     if not filters and (license, labels, task, scheme) == (None, "all", None, "patient"):
         stored = _find_noted(name, config, cache_dir, options)
         stored = None if stored and stored.columns and framework == "torch" else stored
-    names = [name] if stored else _check_names(name, data_dir)
+    names: list[Name] = [str(name)] if stored else _check_names(name, data_dir)
     if streaming and framework != "hf":
         raise UsageError(f"streaming: expected with framework='hf', found framework={framework!r}")
     # What can be wrong with the call is said now, and not after a build that may take hours.
@@ -129,8 +139,7 @@ def load_dataset(
         streams = stream_raw(
             names[0], config, Settings.resolve(cache_dir, mirror, offline), accept_licence=accept_licence, **options
         )
-        parts = [_streamed_split(streams, each) for each in wanted]
-        return streams if split is None else parts if isinstance(split, list | tuple) else parts[0]
+        return _of_streams(streams, split)
     builds = [stored] if stored else []
     for source in () if stored else names:
         try:
@@ -257,8 +266,9 @@ def _find_noted(
     if not isinstance(name, str) or options["data_dir"] is not None:
         return None
     try:
-        noted = read_note(Settings.resolve(cache_dir).prepared, name, config)
-        return noted and find_build(name, config, cache_dir=cache_dir, **options)
+        if read_note(Settings.resolve(cache_dir).prepared, name, config) is None:
+            return None
+        return find_build(name, config, cache_dir=cache_dir, **options)
     except NotBuiltError:
         return None
 
@@ -271,6 +281,15 @@ def _is_built(
     except NotBuiltError:
         return False
     return True
+
+
+def _of_streams(streams: Any, split: Any) -> Any:
+    """Return all streams, that of a split, or a list of them where a list was asked for."""
+    if split is None:
+        return streams
+    several = isinstance(split, list | tuple)
+    parts = [_streamed_split(streams, split_text(each)) for each in (split if several else [split])]
+    return parts if several else parts[0]
 
 
 def _streamed_split(streams: Any, split: str) -> Any:

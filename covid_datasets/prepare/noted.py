@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from covid_datasets import STARTED, __version__
 from covid_datasets.disk import read_json, whole
+from covid_datasets.settings import STARTED
 
 if TYPE_CHECKING:
     from covid_datasets.catalog.card import Choice
@@ -61,9 +60,11 @@ def write_notes(prepared: Path, choice: Choice) -> None:
     from covid_datasets.prepare.inputs import declared_inputs
 
     card = choice.card
+    if read_note(prepared, f"{card.id}@{choice.version}", choice.config) is not None:
+        return
     watched = {str(path): _state(str(path)) for path in _depends_on(choice)}
     times = [time_ for state in watched.values() if state is not None for time_ in state[1:3]]
-    if not times or max(times) >= min(STARTED, time.time() - SETTLED) * 1e9:
+    if not times or max(times) >= (STARTED - SETTLED) * 1e9:
         return
     declared = declared_inputs(choice, "")
     said = {
@@ -84,10 +85,10 @@ def write_notes(prepared: Path, choice: Choice) -> None:
 
 
 def _asked(name: str, config: str | None) -> dict[str, Any]:
-    """Write a question out, with the release and the place of the catalog that it is put to."""
+    """Write a question out, with the places of the package and of the catalog that it is put to."""
     import covid_datasets.catalogs as catalog
 
-    where = {"package": str(_PACKAGE), "release": __version__, "catalog": str(next(iter(catalog.__path__)))}
+    where = {"package": str(_PACKAGE), "catalog": str(next(iter(catalog.__path__)))}
     return {"name": name, "config": config} | where
 
 
