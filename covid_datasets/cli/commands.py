@@ -29,13 +29,17 @@ from covid_datasets.progress import amount
 from covid_datasets.settings import Settings
 
 OVERLAP = ("first", "second", "kind", "proven", "first_label", "second_label", "evidence")
+SEED_TEXTS = ("note", "metadata", "organisation")
+"""Columns of a published table that are sentences, which only ``--json`` shows."""
 LISTED = ("id", "title", "modalities", "images", "patients", "access", "versions")
 
 
 def run_list(arguments: Namespace) -> int:
-    """List sources."""
+    """List sources, or a published table of them."""
     from covid_datasets.catalog.overview import list_rows
 
+    if arguments.seed:
+        return _list_seed(arguments)
     rows = list_rows(modality=arguments.modality, access=arguments.access)
     if arguments.json:
         print_json(rows)
@@ -48,6 +52,23 @@ def run_list(arguments: Namespace) -> int:
     if not rows:
         wanted = " and ".join(filter(None, (arguments.modality, arguments.access)))
         print(f"no source: none is known with {wanted}", file=sys.stderr)
+    return 0
+
+
+def _list_seed(arguments: Namespace) -> int:
+    table = api.list_datasets(arguments.modality, arguments.access, seed=arguments.seed)
+    rows = table.to_pylist()
+    if arguments.json:
+        print_json(rows)
+        return 0
+    shown = [
+        {name: " | ".join(str(value).splitlines()) if isinstance(value, str) else value for name, value in row.items()}
+        for row in rows
+    ]
+    columns = [name for name in table.column_names if any(row[name] for row in rows) and name not in SEED_TEXTS]
+    print_table(shown, columns, cut="name", wide=("url", "location", "our_access", "format", "our_patients"))
+    for line in table.schema.metadata[b"totals"].decode().splitlines():
+        print_text(line)
     return 0
 
 

@@ -71,6 +71,11 @@ def _add_looking(add: Adder) -> None:
     command = add("list", "list all sources", "covid-datasets list --modality CT --access open")
     command.add_argument("--modality", choices=get_args(Modality), help="only sources that hold this modality")
     command.add_argument("--access", choices=get_args(AccessKind), help="only sources reached in this way")
+    command.add_argument(
+        "--seed",
+        metavar="TABLE",
+        help="a table as printed, ours beside it: survey, covid-arc, covid-arc-analysis",
+    )
 
     command = add("info", "show everything known about a source", "covid-datasets info covid_ct")
     command.add_argument("id", metavar="ID", help="a source, as `covid-datasets list` names it")

@@ -17,6 +17,7 @@ from covid_datasets.harmless import visible
 from covid_datasets.raw.access import examples, expected_tree
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.reach import is_open, keys_for
+from covid_datasets.view.seeds import listed
 
 KNOWN = {
     "all": "known for every row",
@@ -53,6 +54,7 @@ def page(card: Card) -> str:
         _official_split(card),
         _defects(card),
         _overlaps(card),
+        listed(card),
         _columns(card),
         _features(card),
         _citations(card),
@@ -81,7 +83,7 @@ def _head(card: Card) -> Iterator[str]:
     elif not card.has_data:
         yield from (
             "",
-            f"**Nothing of it can be loaded.** {card.access.why} This page says all that is known about it.",
+            f"**Nothing of it can be loaded.** {card.why_unavailable} This page says all that is known about it.",
         )
         return
     yield from (
