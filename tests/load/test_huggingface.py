@@ -124,7 +124,12 @@ def test_what_a_url_cannot_do_is_told(remote: str) -> None:
         load_dataset("memory://nowhere", streaming=True)
     with pytest.raises(UsageError, match="expected a URL that fsspec opens"):
         load_dataset("no-such-protocol://x", streaming=True)
-    for wrong in ({}, {"streaming": True, "modality": "CT"}, {"streaming": True, "scheme": "official"}):
+    wrongs: list[dict[str, Any]] = [
+        {},
+        {"streaming": True, "modality": "CT"},
+        {"streaming": True, "scheme": "official"},
+    ]
+    for wrong in wrongs:
         with pytest.raises(UsageError, match="expected streaming=True"):
             load_dataset(remote, **wrong)
     with pytest.raises(UsageError, match="Did you mean 'label'"):
