@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 import uuid
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from covid_datasets.fetch.places import place
 from covid_datasets.holder import read_holder
 from covid_datasets.lock import Lock
 from covid_datasets.prepare.inputs import outdated
+from covid_datasets.prepare.noted import FOLDER as NOTES
 from covid_datasets.prepare.result import MANIFEST_FILE
 from covid_datasets.settings import VIEW_FILE, VIEWS, Settings
 
@@ -90,6 +92,8 @@ def clean_cache(
             with Lock(_locks(entry, settings)[0], timeout=0):
                 _remove(entry.path, settings)
             _prune(entry.path.parent, settings.cache)
+        if "build" in KINDS[what]:
+            shutil.rmtree(settings.prepared / NOTES, ignore_errors=True)  # made anew beside the next build
     return sum(entry.bytes for entry in chosen)
 
 

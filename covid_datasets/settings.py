@@ -6,11 +6,14 @@ import errno
 import os
 import stat
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from covid_datasets.errors import NotThereError, UnreadableError, UsageError
 
+STARTED = time.time()
+"""When this process began to read what is installed: a file that is changed later may be another than was read."""
 SHOWN = 80
 """Characters of an impossible path that a message repeats."""
 VIEWS, VIEW_FILE = ".views", "view.json"

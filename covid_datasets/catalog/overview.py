@@ -37,13 +37,6 @@ def list_datasets(
         if modality is not None or access is not None:
             raise UsageError("seed: expected no modality and no access with it: a published table is shown whole")
         return seed_list(seed)
-    for key, value, known in (("modality", modality, get_args(Modality)), ("access", access, get_args(AccessKind))):
-        if value is not None and value not in known:
-            raise UsageError(f"{key}: expected one of {', '.join(known)}, found {value!r}")
-    cards, problems = readable_cards()
-    for problem in problems.values():
-        warnings.warn(f"left out, because its card cannot be read: {problem}", stacklevel=2)
-    rows = [_row(card) for card in cards if modality in (None, *card.modalities) and access in (None, card.access.kind)]
     text, count, texts = pa.string(), pa.int64(), pa.list_(pa.string())
     kinds = {
         "id": text,
@@ -62,7 +55,22 @@ def list_datasets(
         "same_as": text,
         "status": text,
     }
-    return pa.Table.from_pylist(rows, schema=pa.schema(list(kinds.items())))
+    return pa.Table.from_pylist(list_rows(modality, access), schema=pa.schema(list(kinds.items())))
+
+
+def list_rows(modality: Modality | None = None, access: AccessKind | None = None) -> list[dict[str, Any]]:
+    """List all sources as plain values, without anything heavy to import.
+
+    >>> "pocus" in [row["id"] for row in list_rows(modality="US")]
+    True
+    """
+    for key, value, known in (("modality", modality, get_args(Modality)), ("access", access, get_args(AccessKind))):
+        if value is not None and value not in known:
+            raise UsageError(f"{key}: expected one of {', '.join(known)}, found {value!r}")
+    cards, problems = readable_cards()
+    for problem in problems.values():
+        warnings.warn(f"left out, because its card cannot be read: {problem}", stacklevel=3)
+    return [_row(card) for card in cards if modality in (None, *card.modalities) and access in (None, card.access.kind)]
 
 
 def _row(card: Card) -> dict[str, Any]:

@@ -38,9 +38,11 @@ LISTED = ("id", "title", "modalities", "images", "patients", "access", "versions
 
 def run_list(arguments: Namespace) -> int:
     """List sources, or a published table of them."""
+    from covid_datasets.catalog.overview import list_rows
+
     if arguments.seed:
         return _list_seed(arguments)
-    rows = api.list_datasets(modality=arguments.modality, access=arguments.access).to_pylist()
+    rows = list_rows(modality=arguments.modality, access=arguments.access)
     if arguments.json:
         print_json(rows)
         return 0

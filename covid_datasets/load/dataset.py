@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from covid_datasets.catalog.cards import Name, canonical, choose, id_of, names_in
-from covid_datasets.catalog.own import is_path
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import is_installed, need
-from covid_datasets.load.filters import ELSEWHERE, Condition, check_filters
-from covid_datasets.load.form import REST, Form, Labels, check_columns, check_task, classes_of, columns_of
+from covid_datasets.load.arguments import OF_IMAGES, check_names, check_splits, check_tables, conditions_of
+from covid_datasets.load.form import Form, Labels, check_columns, check_task, classes_of, columns_of
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
-from covid_datasets.load.licences import check_licence
 from covid_datasets.load.selection import narrow, select
-from covid_datasets.load.splitspec import parse_split, split_text
+from covid_datasets.load.splitspec import split_text
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.find import find_build
+from covid_datasets.prepare.noted import read_note
 from covid_datasets.prepare.result import REPORT_FILE, Built, Verify
 from covid_datasets.settings import Settings
-from covid_datasets.splits.schemes import check_scheme, is_given, split_names
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from covid_datasets.catalog.cards import Name
 
 _NEEDS = {
     "hf": ("datasets",),
@@ -70,7 +70,8 @@ def load_dataset(
     Args:
         name: A dataset ("covid_ct", "cohen@2020-06-22"), or a list of them for one harmonised dataset whose
             splits are disjoint in people and pictures across all of them. A path ("/data/ward", "./labels.csv") is
-            data of your own; `OwnData` says more about it, such as who the patients are.
+            data of your own; `OwnData` says more about it, such as who the patients are. The URL of the folder of a
+            finished build ("https://…", "s3://…") is streamed from there.
         config: One of the dataset's configs.
         split: In the syntax of Hugging Face: "train", "train+test", "train[:20%]", "all"; a list of these gives a list.
             A share in per cents tears no patient apart. Without it, all splits.
@@ -106,58 +107,60 @@ def load_dataset(
     """
     if "name" in filters and not name:
         name = filters.pop("name")
-    batching = None if image_size is None else _batching(image_size, filters, framework, columns)
-    if elsewhere := sorted(set(filters) & set(ELSEWHERE)):
-        raise UsageError(f"{elsewhere[0]}: expected no such argument, because {ELSEWHERE[elsewhere[0]]}")
+    batching = None
+    if image_size is not None:
+        from covid_datasets.load.fixed.asked import asked_batches, batched
+
+        batching = asked_batches(image_size, filters, framework, columns)
+    if filters:
+        from covid_datasets.load.filters import ELSEWHERE
+
+        if elsewhere := sorted(set(filters) & set(ELSEWHERE)):
+            raise UsageError(f"{elsewhere[0]}: expected no such argument, because {ELSEWHERE[elsewhere[0]]}")
     if framework not in tuple(_NEEDS):
         raise UsageError(f"framework: expected one of {', '.join(_NEEDS)}, found {framework!r}")
-    names = [canonical(each) for each in names_in(name)]
-    if not names:
-        raise UsageError("name: expected a dataset or a list of them, found an empty list")
-    if len({id_of(each) for each in names}) < len(names):
-        ids = ", ".join(id_of(each) if is_path(each) else str(each) for each in names)
-        given = ", ".join(map(str, names_in(name)))
-        raise UsageError(f"name: expected each dataset once, found {given}, which is {ids}")
-    if len(names) > 1 and data_dir is not None:
-        raise UsageError(
-            "data_dir: expected with one dataset; build each from its own folder first, then load the list"
-        )
+    if isinstance(name, str) and "://" in name:
+        usual = (config, labels, task, scheme, data_dir, license) == (None, "all", None, "patient", None, None)
+        if not (streaming and framework == "hf" and usual) or filters:
+            raise UsageError(
+                f"{name}: expected streaming=True, and nothing else but split= and columns=, with the URL of a build"
+            )
+        from covid_datasets.load.remote import stream_build
+
+        return _of_streams(stream_build(name.rstrip("/"), columns), split)
+    options: dict[str, Any] = {"data_dir": data_dir, "verify": verify, "allow_missing": allow_missing}
+    stored = None
+    if not filters and (license, labels, task, scheme) == (None, "all", None, "patient"):
+        stored = _find_noted(name, config, cache_dir, options)
+        stored = None if stored and stored.columns and framework in OF_IMAGES else stored
+    names: list[Name] = [str(name)] if stored else check_names(name, data_dir)
     if streaming and framework != "hf":
         raise UsageError(f"streaming: expected with framework='hf', found framework={framework!r}")
     # What can be wrong with the call is said now, and not after a build that may take hours.
     need(*_NEEDS[framework])
-    _check_tables(names, config, framework=framework, scheme=scheme, license=license, classes=task or labels != "all")
-    if batching is not None and any(choose(each, config if len(names) == 1 else None).columns for each in names):
+    classes = task or labels != "all"
+    of_table = stored.columns if stored else check_tables(names, config, framework, scheme, license, classes)
+    if batching is not None and of_table:
         raise UsageError(f"image_size: expected images, found {names[0]}, a table without any")
-    known = split_names(scheme)
     wanted = [split_text(each) for each in (split if isinstance(split, list | tuple) else [split]) if each is not None]
     if isinstance(split, list | tuple) and not split:
         raise UsageError("split: expected at least one, found an empty list")
-    check_scheme(scheme, [choose(each).card for each in names])
-    for each in wanted if known else ():
-        parse_split(each, dict.fromkeys(known, 0))
+    if not stored:
+        check_splits(names, wanted, scheme)
     two_classes = check_task(labels, task)
-    of_table = choose(names[0], config).columns if len(names) == 1 else {}
-    conditions: list[Condition] = []
-    conditions += check_filters(filters, of_table, inspect.signature(load_dataset).parameters)
-    if two_classes and REST not in two_classes:
-        conditions += check_filters({"label": list(two_classes)}, of_table)
-    if license is not None:
-        conditions.append(check_licence(license))
+    conditions = [] if stored else conditions_of(filters, of_table, two_classes, license, load_dataset.__annotations__)
     form = Form(check_columns(columns, columns_of(of_table)))
     plain = not conditions and scheme == "patient" and len(names) == 1
-    whole = plain and columns is None and labels == "all" and task is None
-    options: dict[str, Any] = {"data_dir": data_dir, "verify": verify, "allow_missing": allow_missing}
-    if streaming and whole and not _is_built(names[0], config, cache_dir, options):
+    whole = plain and columns is None and not classes
+    if streaming and whole and not stored and not _is_built(names[0], config, cache_dir, options):
         from covid_datasets.load.streaming import stream_raw
 
         streams = stream_raw(
             names[0], config, Settings.resolve(cache_dir, mirror, offline), accept_licence=accept_licence, **options
         )
-        parts = [_streamed_split(streams, each) for each in wanted]
-        return streams if split is None else parts if isinstance(split, list | tuple) else parts[0]
-    builds = []
-    for source in names:
+        return _of_streams(streams, split)
+    builds = [stored] if stored else []
+    for source in () if stored else names:
         try:
             builds.append(find_build(source, config, cache_dir=cache_dir, **options))
         except NotBuiltError:
@@ -177,65 +180,13 @@ def load_dataset(
     selection = narrow(select(builds, scheme), conditions)
     make = FRAMEWORKS["stream" if streaming else framework]
     if batching is not None:
-        make = _batched(make, batching, framework)
+        make = batched(make, batching, framework)
     if split is None:
         by_name = {name: make(selection.whole(name), form) for name in selection.splits}
         return as_dict(framework, streaming, by_name)
     picked = list(map(selection.range, wanted))  # no comprehension, so that its warnings name the caller's line
     ranges = [make(parts, form) for parts in picked]
     return ranges if isinstance(split, list | tuple) else ranges[0]
-
-
-def _batching(size: Any, filters: dict[str, Any], framework: str, columns: Any) -> dict[str, Any]:
-    """Take the options of batches from among the filters, and refuse those that cannot work."""
-    from covid_datasets.load.fixed.options import NAMES, wanted
-
-    if framework not in ("numpy", "torch"):
-        raise UsageError(f"image_size: expected with framework='numpy' or 'torch', found framework={framework!r}")
-    if columns is not None:
-        raise UsageError("columns: expected none beside image_size=, because batches have columns of their own")
-    options = {"image_size": size} | {name: filters.pop(name) for name in NAMES if name in filters}
-    wanted(options)
-    return options
-
-
-def _batched(make: Callable[..., Any], options: dict[str, Any], framework: str) -> Callable[..., Any]:
-    """Make batches of what a framework's form would be."""
-    from covid_datasets.load.fixed.make import to_numpy
-    from covid_datasets.load.fixed.to_torch import to_torch
-
-    to_batches = to_torch if framework == "torch" else to_numpy
-    return lambda parts, form: to_batches(make(parts, form), **options)
-
-
-def _check_tables(
-    names: Sequence[Name], config: str | None, *, framework: str, scheme: str, license: Any, classes: Any
-) -> None:
-    """Refuse what only images can do, or only they can not, before anything is built."""
-    choices = [choose(name, config if len(names) == 1 else None) for name in names]
-    tables = [choice for choice in choices if choice.columns]
-    if not tables:
-        return
-    card = tables[0].card
-    table = f"{card.id}{'' if card.columns else f', config {tables[0].config!r},'} is a table without images"
-    if len(choices) > 1:
-        raise UsageError(
-            f"{table}, with columns of its own: expected it alone, found a list: {', '.join(map(str, names))}"
-        )
-    if framework in ("torch", "monai", "torchio"):
-        raise UsageError(
-            f"{table}: its texts and dates make no tensors. Use framework='hf', 'numpy' or 'pandas', and take from "
-            "that the columns of numbers"
-        )
-    if classes:
-        raise UsageError(f"{table} and labels: expected neither labels= nor task=")
-    if scheme != "patient":
-        raise UsageError(f"{table} and patients: expected no scheme, found {scheme!r}; split it by date or place")
-    if license is not None:
-        raise UsageError(
-            f"{table}: one licence is for all its rows ({card.licence.spdx or 'see its card'}); expected none to "
-            f"filter by, found {license!r}"
-        )
 
 
 def _holds_volumes(built: Built, form: Form) -> bool:
@@ -246,6 +197,20 @@ def _holds_volumes(built: Built, form: Form) -> bool:
     return any(column.null_count < len(column) for column in flat)
 
 
+def _find_noted(
+    name: Name | Sequence[Name], config: str | None, cache_dir: Any, options: dict[str, Any]
+) -> Built | None:
+    """Find the build of a dataset of which a note says all that the catalog would, which takes longer to read."""
+    if not isinstance(name, str) or options["data_dir"] is not None:
+        return None
+    try:
+        if read_note(Settings.resolve(cache_dir).prepared, name, config) is None:
+            return None
+        return find_build(name, config, cache_dir=cache_dir, **options)
+    except NotBuiltError:
+        return None
+
+
 def _is_built(
     name: Name, config: str | None, cache_dir: str | os.PathLike[str] | None, options: dict[str, Any]
 ) -> bool:
@@ -254,6 +219,15 @@ def _is_built(
     except NotBuiltError:
         return False
     return True
+
+
+def _of_streams(streams: Any, split: Any) -> Any:
+    """Return all streams, that of a split, or a list of them where a list was asked for."""
+    if split is None:
+        return streams
+    several = isinstance(split, list | tuple)
+    parts = [_streamed_split(streams, split_text(each)) for each in (split if several else [split])]
+    return parts if several else parts[0]
 
 
 def _streamed_split(streams: Any, split: str) -> Any:
@@ -267,6 +241,11 @@ def _streamed_split(streams: Any, split: str) -> Any:
 
 def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabelled: bool) -> None:
     """Say what a user of this data must know: what it lacks, and whether a split that is given as published leaks."""
+    given = False
+    if scheme != "patient":
+        from covid_datasets.splits.schemes import is_given
+
+        given = is_given(scheme)
     for built, name in zip(builds, names, strict=True):
         if built.incomplete:
             report_file = built.path / REPORT_FILE
@@ -285,10 +264,12 @@ def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabe
             only = f"; label={labelled} keeps the others" if labelled else ""
             warnings.warn(f"{built.id}: {without:,} of {built.rows:,} rows have no label (None){only}", stacklevel=3)
         if built.patients is None:
+            from covid_datasets.catalog.cards import choose
+
             card = choose(name).card
             how = f" {card.patients.warning}" if card.own_copy else ""
             warnings.warn(f"{built.id}: {card.patients.consequence}{how}", stacklevel=3)
-        if is_given(scheme):
+        if given:
             from covid_datasets.load.splits import audit_build
 
             report = audit_build(built, scheme)

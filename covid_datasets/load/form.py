@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import pyarrow as pa
 
-from covid_datasets.catalog.taxonomy import label_names
+from covid_datasets.columns import COLUMNS, GROUP
 from covid_datasets.errors import UsageError
 from covid_datasets.prepare.result import Built
-from covid_datasets.schema import COLUMNS
-from covid_datasets.splits.subset import GROUP
 
 Labels = Literal["all", "present"]
 """The classes of the label column: all of the taxonomy, the same for every source, or those that occur."""
@@ -46,7 +43,13 @@ class Form:
     @property
     def label_names(self) -> tuple[str, ...]:
         """The names of the classes, by number."""
-        return self.classes.names if self.classes else label_names()
+        return self.classes.names if self.classes else _taxonomy()
+
+
+def _taxonomy() -> tuple[str, ...]:
+    from covid_datasets.catalog.taxonomy import label_names  # here, so that images are loaded without the catalog
+
+    return label_names()
 
 
 def columns_of(table: Any) -> tuple[str, ...]:
@@ -68,6 +71,8 @@ def check_columns(columns: Sequence[str] | None, known: Sequence[str]) -> tuple[
         raise UsageError(f"columns: expected a list such as ['image', 'label'], found {columns!r}")
     for name in columns:
         if name not in known:
+            import difflib
+
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f". Did you mean {near[0]!r}?" if near else ""
             raise UsageError(f"columns: expected some of {', '.join(known)}, found {name!r}{hint}")
@@ -92,8 +97,8 @@ def check_task(labels: str, task: str | None) -> tuple[str, str] | None:
     if not all(name.replace("_", "").isalnum() for name in (positive, negative)):
         raise UsageError(f"task: expected a form like 'covid19_vs_rest' or 'covid19_vs_no_finding', found {task!r}")
     for name in (positive,) if negative == REST else (positive, negative):
-        if name not in label_names():
-            raise UsageError(f"task {task!r}: expected classes of {', '.join(label_names())}, found {name!r}")
+        if name not in _taxonomy():
+            raise UsageError(f"task {task!r}: expected classes of {', '.join(_taxonomy())}, found {name!r}")
     if positive == negative:
         raise UsageError(f"task {task!r}: expected two different classes, found {positive} twice")
     return positive, negative
@@ -101,7 +106,9 @@ def check_task(labels: str, task: str | None) -> tuple[str, str] | None:
 
 def classes_of(builds: Sequence[Built], labels: str, task: tuple[str, str] | None) -> Classes | None:
     """Choose the classes of the label column; of a task, the negative one is number 0."""
-    stored = label_names()
+    if task is None and labels == "all":
+        return None
+    stored = _taxonomy()
     present = [name for name in stored if any(built.labels.get(name) for built in builds)]
     if task is not None:
         positive, negative = task
@@ -110,7 +117,5 @@ def classes_of(builds: Sequence[Built], labels: str, task: tuple[str, str] | Non
         other = 0 if negative == REST else None
         codes = {positive: 1, negative: 0}
         return Classes((negative, positive), tuple(codes.get(name, other) for name in stored))
-    if labels == "present":
-        numbers = {name: number for number, name in enumerate(present)}
-        return Classes(tuple(present), tuple(numbers.get(name) for name in stored))
-    return None
+    numbers = {name: number for number, name in enumerate(present)}
+    return Classes(tuple(present), tuple(numbers.get(name) for name in stored))

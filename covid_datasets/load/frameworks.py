@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
+from covid_datasets.columns import GROUP
 from covid_datasets.extras import need
 from covid_datasets.load.form import Form
 from covid_datasets.load.rows import NumpyRows
-from covid_datasets.load.selection import Picked, stored_groups, stored_splits
+from covid_datasets.load.selection import Groups, Picked, stored_groups
 from covid_datasets.prepare.result import Built
-from covid_datasets.splits.subset import GROUP
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,12 +27,11 @@ if TYPE_CHECKING:
 def as_huggingface(parts: Sequence[Picked], form: Form) -> Dataset:
     """Return a real ``datasets.Dataset``, mapped from disk."""
     need("datasets")
-    from datasets import concatenate_datasets, load_from_disk
+    from datasets import concatenate_datasets
 
     chosen = []
     for build, wanted, groups in parts:
-        stored = load_from_disk(str(build.path))
-        whole = in_form(concatenate_datasets([stored[split] for split in build.splits]), groups, form)
+        whole = in_form(_stored_rows(build.path, tuple(build.splits)), groups, form)
         contiguous = (
             len(wanted) > 0
             and int(wanted[-1]) - int(wanted[0]) + 1 == len(wanted)
@@ -41,24 +41,36 @@ def as_huggingface(parts: Sequence[Picked], form: Form) -> Dataset:
     return concatenate_datasets(chosen) if len(chosen) > 1 else chosen[0]
 
 
+@lru_cache(maxsize=8)
+def _stored_rows(build: Path, splits: tuple[str, ...]) -> Dataset:
+    """Map all rows of a build, once for all the splits that are cut out of it."""
+    from datasets import concatenate_datasets, load_from_disk
+
+    stored = load_from_disk(str(build))
+    return concatenate_datasets([stored[split] for split in splits])
+
+
 def stored_dataset(built: Built, form: Form) -> DatasetDict:
     """Return the default splits as they are stored: what ``datasets.load_from_disk`` gives, and the groups."""
     need("datasets")
     from datasets import load_from_disk
 
-    groups, stored = stored_groups(built), load_from_disk(str(built.path))
-    for split, rows in stored_splits(built).items():
-        of_split = None if groups is None else groups.slice(int(rows[0]) if len(rows) else 0, len(rows))
-        stored[split] = in_form(stored[split], of_split, form)
+    groups, stored, start = stored_groups(built), load_from_disk(str(built.path)), 0
+    for split, count in built.splits.items():
+        stored[split] = in_form(stored[split], groups, form, start)
+        start += count
     return stored
 
 
-def in_form(whole: Dataset, groups: pa.Array | None, form: Form) -> Dataset:
-    """Add the groups to stored rows, exchange the classes, and choose columns. No row is written or copied."""
+def in_form(whole: Dataset, groups: Groups | None, form: Form, start: int = 0) -> Dataset:
+    """Add the groups to stored rows, exchange the classes, and choose columns. No row is written or copied.
+
+    ``groups`` are those of the whole build, of which these rows are the ones from ``start`` on.
+    """
     from datasets import ClassLabel
 
     if groups is not None and GROUP in form.columns:
-        whole = whole.add_column(GROUP, groups)
+        whole = whole.add_column(GROUP, groups.slice(start, len(whole)))
     if form.classes is not None and "label" in form.columns:
         codes = form.classes.encode(whole.data.column("label"))
         names = ClassLabel(names=list(form.classes.names))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import accumulate, groupby
 from operator import itemgetter
 from typing import Any, overload
 
@@ -12,13 +13,12 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
+from covid_datasets.columns import GROUP
 from covid_datasets.load.form import Form
 from covid_datasets.load.selection import Picked
-from covid_datasets.load.stored import open_table
+from covid_datasets.load.stored import Columns, open_table
 from covid_datasets.prepare.columnar import whole_numbers
-from covid_datasets.prepare.result import Built
 from covid_datasets.read.encode import decode_deep, is_hounsfield
-from covid_datasets.splits.subset import GROUP
 
 _SCALE = ("hu_slope", "hu_intercept")
 _LARGE = ("image", "volume", "video", "masks", "volume_masks")
@@ -35,11 +35,16 @@ class NumpyRows(Sequence[dict[str, Any]]):
     def __init__(self, parts: Sequence[Picked], form: Form) -> None:
         """Take some rows of some builds. Nothing is opened yet, so this is cheap to send to workers."""
         self._parts, self._form = parts, form
-        self._ends = np.cumsum([len(part.rows) for part in parts])
+        self._ends = list(accumulate(len(part.rows) for part in parts))
+        self._columns: dict[int, Columns] = {}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Send what was chosen to another process, which opens the files itself."""
+        return type(self), (self._parts, self._form)
 
     def __len__(self) -> int:
         """Count the rows."""
-        return int(self._ends[-1]) if len(self._ends) else 0
+        return self._ends[-1] if self._ends else 0
 
     @overload
     def __getitem__(self, index: int) -> dict[str, Any]: ...
@@ -49,25 +54,36 @@ class NumpyRows(Sequence[dict[str, Any]]):
         """Return a row with its images decoded."""
         if isinstance(index, slice):
             return [self[position] for position in range(*index.indices(len(self)))]
+        number, place = self._place(index)
+        part = self._parts[number]
+        row = self._stored(number).row(place)
+        if part.groups is not None and GROUP in row:
+            row[GROUP] = part.groups[place].as_py()
+        if self._form.classes and "label" in row:
+            row["label"] = self._form.classes.code(row["label"])
+        if part.build.columns:
+            return row
+        found = decoded(row)
+        return found if len(found) == len(self._form.columns) else {name: found[name] for name in self._form.columns}
+
+    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        """Return several rows: what the ``DataLoader`` of torch asks for, once for each batch."""
+        return [self[index] for index in indices]
+
+    def _place(self, index: int) -> tuple[int, int]:
+        """Find the part that holds a row, and the row's number in the build of that part."""
         position = index + len(self) if index < 0 else index
         if not 0 <= position < len(self):
             raise IndexError(f"row {index} of {len(self)}")
-        number = int(np.searchsorted(self._ends, position, side="right"))
-        build, rows, groups = self._parts[number]
-        place = int(rows[position - (int(self._ends[number - 1]) if number else 0)])
-        row: dict[str, Any] = self._stored(build).slice(place, 1).to_pylist()[0]
-        if groups is not None:
-            row[GROUP] = groups[place].as_py()
-        if self._form.classes and "label" in row:
-            row["label"] = self._form.classes.code(row["label"])
-        found = row if build.columns else decoded(row)
-        return {name: found[name] for name in self._form.columns}
+        number = bisect_right(self._ends, position)
+        return number, int(self._parts[number].rows[position - (self._ends[number - 1] if number else 0)])
 
-    def _stored(self, build: Built) -> pa.Table:
+    def _stored(self, number: int) -> Columns:
         """Open the columns that are asked for, and those that say how to decode them."""
-        table = open_table(build)
-        wanted = {*self._form.columns, *(_SCALE if "image" in self._form.columns else ())}
-        return table if wanted >= set(table.column_names) else table.select(sorted(wanted & set(table.column_names)))
+        if number not in self._columns:
+            scale = [name for name in _SCALE if "image" in self._form.columns and name not in self._form.columns]
+            self._columns[number] = Columns(self._parts[number].build, [*self._form.columns, *scale])
+        return self._columns[number]
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Go through all rows."""
@@ -103,8 +119,8 @@ class NumpyRows(Sequence[dict[str, Any]]):
 
     def select(self, rows: Iterable[int]) -> NumpyRows:
         """Choose rows by number, in the order given."""
-        starts = [0, *self._ends.tolist()]
-        placed = ((int(np.searchsorted(self._ends, row, side="right")), int(row)) for row in rows)
+        starts = [0, *self._ends]
+        placed = ((bisect_right(self._ends, int(row)), int(row)) for row in rows)
         return NumpyRows(
             [
                 self._parts[number]._replace(rows=self._parts[number].rows[[row - starts[number] for _, row in run]])
@@ -164,18 +180,17 @@ def decoded(row: dict[str, Any]) -> dict[str, Any]:
 
     An image whose row says how its values become Hounsfield units is given in these; what is stored stays as it is.
     """
-    image = row.get("image") and decode_array(row["image"]["bytes"])
-    if image is not None and row.get("hu_slope") is not None:
-        image = _hounsfield(image, row["hu_slope"], row["hu_intercept"])
     found = dict(row)
-    if "image" in row:
-        found["image"] = image
-    if "volume" in row:
+    if (stored := row.get("image")) is not None:
+        image = decode_array(stored["bytes"])
+        slope = row.get("hu_slope")
+        found["image"] = image if slope is None else _hounsfield(image, slope, row["hu_intercept"])
+    if row.get("volume") is not None:
         found["volume"] = _volume(row["volume"])
-    if "masks" in row:
+    if row.get("masks") is not None:
         found["masks"] = {name: mask and decode_array(mask["bytes"]) for name, mask in row["masks"].items()}
-    if "volume_masks" in row:
-        found["volume_masks"] = {name: _volume(mask) for name, mask in row["volume_masks"].items()}
+    if row.get("volume_masks") is not None:
+        found["volume_masks"] = {name: mask and _volume(mask) for name, mask in row["volume_masks"].items()}
     return found
 
 
@@ -186,10 +201,8 @@ def _hounsfield(values: np.ndarray, slope: float, intercept: float) -> np.ndarra
     return whole if whole is not None and np.array_equal(whole, scaled) else scaled.astype(np.float32)
 
 
-def _volume(stored: dict[str, Any] | None) -> np.ndarray | None:
+def _volume(stored: dict[str, Any]) -> np.ndarray:
     """Decode a volume to an array by slice, row and column."""
-    if stored is None:
-        return None
     from covid_datasets.read.nifti import read_volume  # an extra, of which most sources need nothing
 
     return read_volume(stored["bytes"], stored["path"], bounded=False).voxels

@@ -6,21 +6,19 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
-from covid_datasets.catalog.published import SPLITS
-from covid_datasets.load.filters import Condition, tell_if_empty
-from covid_datasets.load.licences import LicenceFilter
 from covid_datasets.load.splitspec import Range, parse_split
-from covid_datasets.load.stored import open_table
-from covid_datasets.prepare.columnar import arrow_array
+from covid_datasets.load.stored import StoredGroups, open_table
 from covid_datasets.prepare.result import Built
-from covid_datasets.splits.index import Index
-from covid_datasets.splits.schemes import scheme_splits
 
+if TYPE_CHECKING:
+    from covid_datasets.load.filters import Condition
+
+Groups: TypeAlias = "pa.Array | StoredGroups"
 Rows = np.ndarray
 """Row numbers of one build, counted through its train, validation and test files in order."""
 
@@ -33,7 +31,7 @@ class Picked(NamedTuple):
 
     build: Built
     rows: Rows
-    groups: pa.Array | None
+    groups: Groups | None
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Selection:
 
     builds: tuple[Built, ...]
     splits: Mapping[str, tuple[Rows, ...]]
-    groups: tuple[pa.Array | None, ...]
+    groups: tuple[Groups | None, ...]
 
     def whole(self, name: str) -> list[Picked]:
         """Return a split, build after build."""
@@ -102,9 +100,9 @@ def stored_splits(build: Built) -> dict[str, Rows]:
     return found
 
 
-def stored_groups(build: Built) -> pa.Array | None:
+def stored_groups(build: Built) -> StoredGroups | None:
     """Name the group of every row of a build, in stored order; ``None`` of a table."""
-    return None if build.columns else arrow_array(Index.read(build.path).stored_group_ids, pa.string())
+    return None if build.columns else StoredGroups(build)
 
 
 def select(builds: Sequence[Built], scheme: str) -> Selection:
@@ -112,6 +110,12 @@ def select(builds: Sequence[Built], scheme: str) -> Selection:
     if scheme == "patient" and len(builds) == 1:
         splits = {split: (rows,) for split, rows in stored_splits(builds[0]).items()}
         return Selection(tuple(builds), splits, (stored_groups(builds[0]),))
+    # Here, so that the splits that are stored need none of it.
+    from covid_datasets.catalog.published import SPLITS
+    from covid_datasets.prepare.columnar import arrow_array
+    from covid_datasets.splits.index import Index
+    from covid_datasets.splits.schemes import scheme_splits
+
     indices = [Index.read(build.path) for build in builds]
     joint = (
         Index(pa.concat_tables([index.table for index in indices]).combine_chunks()) if len(indices) > 1 else indices[0]
@@ -133,6 +137,9 @@ def narrow(selection: Selection, conditions: Sequence[Condition]) -> Selection:
     """Keep the rows whose columns have the wanted values: ``modality="CT"``, ``quality=["good", "questionable"]``."""
     if not conditions:
         return selection
+    from covid_datasets.load.filters import tell_if_empty
+    from covid_datasets.load.licences import LicenceFilter
+
     tables = [open_table(build) for build in selection.builds]
     for each in conditions:
         if isinstance(each, LicenceFilter):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -75,6 +74,8 @@ def parse_split(spec: str, sizes: Mapping[str, int]) -> list[Range]:
             parts += [Range(split, 0, size) for split, size in sizes.items()]
             continue
         if name not in sizes:
+            import difflib
+
             hint = _CALLED.get(name.lower(), "")
             near = [hint] if hint in sizes else difflib.get_close_matches(name, sizes, n=1)
             meant = f". Did you mean {near[0]!r}?" if near else ""

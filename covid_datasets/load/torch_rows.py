@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,9 @@ import torch
 from torch.utils.data import Dataset
 
 from covid_datasets.load.rows import NumpyRows
+
+_CONTENT = {"image", "volume", "masks", "volume_masks"}
+"""Columns that hold arrays."""
 
 
 class TorchRows(Dataset[dict[str, Any]]):
@@ -27,7 +30,13 @@ class TorchRows(Dataset[dict[str, Any]]):
     def __getitem__(self, index: int) -> dict[str, Any]:
         """Return a row with its images as tensors."""
         row = self._rows[index]
-        return {name: _tensors(name, value) for name, value in row.items()}
+        for name in _CONTENT & row.keys():
+            row[name] = _tensors(name, row[name])
+        return row
+
+    def __getitems__(self, indices: Sequence[int]) -> list[dict[str, Any]]:
+        """Return several rows: what a ``DataLoader`` asks for, once for each batch."""
+        return [self[index] for index in indices]
 
     @property
     def numpy_rows(self) -> NumpyRows:
@@ -57,7 +66,7 @@ def _tensors(name: str, value: Any) -> Any:
     """Turn the arrays of a column into tensors."""
     if name in ("masks", "volume_masks"):
         return {mask: _tensor(array, volume=name == "volume_masks") for mask, array in value.items()}
-    return _tensor(value, volume=name == "volume") if name in ("image", "volume") else value
+    return _tensor(value, volume=name == "volume")
 
 
 def _tensor(array: np.ndarray | None, *, volume: bool = False) -> torch.Tensor | None:

@@ -12,26 +12,25 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.cards import Name, choose
 from covid_datasets.disk import check_space, make_folder, publish_folder, remove_folder
-from covid_datasets.errors import CacheError, UsageError
+from covid_datasets.errors import CacheError, DamagedFileError, NotBuiltError, UsageError
 from covid_datasets.harmless import visible
 from covid_datasets.holder import read_holder
 from covid_datasets.lock import Lock
-from covid_datasets.prepare.completeness import check_complete
-from covid_datasets.prepare.finish import finish
-from covid_datasets.prepare.growth import Growth
-from covid_datasets.prepare.inputs import key_of
-from covid_datasets.prepare.needs import before_build, before_download
-from covid_datasets.prepare.pieces import Place
-from covid_datasets.prepare.plan import Plan
+from covid_datasets.prepare.find import find_folder
+from covid_datasets.prepare.inputs import PROVEN, key_of
+from covid_datasets.prepare.noted import write_notes
 from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
-from covid_datasets.prepare.source import Source, open_source
-from covid_datasets.prepare.workers import check_workers, run_tasks, telling, worker_pool
-from covid_datasets.progress import progress, tell
+from covid_datasets.prepare.seal import read_manifest
 from covid_datasets.settings import Settings, given_count
+
+if TYPE_CHECKING:
+    from covid_datasets.prepare.plan import Plan
+    from covid_datasets.prepare.source import Source
 
 SPARE_BYTES = 64 << 20
 """Room that is left on a disk for everything else."""
@@ -78,7 +77,7 @@ def build_dataset(
     started = time.perf_counter()
     if verify not in ("full", "bytes"):
         raise UsageError(f"verify: expected 'full' or 'bytes', found {verify!r}")
-    check_workers(executor, num_proc)
+    _check_workers(executor, num_proc)
     choice = choose(name, config)
     if verify == "bytes" and choice.card.patients.group == "near-duplicates":
         raise UsageError(
@@ -86,6 +85,15 @@ def build_dataset(
             "one person together"
         )
     settings = Settings.resolve(cache_dir, mirror, offline)
+    if (finished := _finished(choice, name, settings, data_dir, verify, bool(allow_missing))) is not None:
+        write_notes(settings.prepared, choice)
+        return finished
+    # Here, so that a finished build is found without all that makes one.
+    from covid_datasets.prepare.needs import before_download
+    from covid_datasets.prepare.source import open_source
+    from covid_datasets.prepare.workers import worker_pool
+    from covid_datasets.progress import tell
+
     how: dict[str, Any] = {"verify": verify, "allow_missing": bool(allow_missing), "accept_licence": accept_licence}
     if data_dir is None:
         tell(before_download(choice, settings))
@@ -105,7 +113,34 @@ def build_dataset(
             if lock.still_mine():
                 shutil.rmtree(job.work, ignore_errors=True)  # also where one was killed right after its last step
                 break
+    write_notes(settings.prepared, choice)
     return Built.read(job.final)
+
+
+def _check_workers(executor: Executor | None, num_proc: int | None) -> None:
+    """Refuse workers that there cannot be; said before a download, and not after it."""
+    given_count(num_proc, "num_proc")
+    if executor is not None and not hasattr(executor, "submit"):
+        raise UsageError(f"executor: expected a concurrent.futures.Executor, found {executor!r}")
+
+
+def _finished(
+    choice: Choice, name: Name, settings: Settings, data_dir: Any, verify: Verify, allow_missing: bool
+) -> Built | None:
+    """Return the finished build of the same inputs, where these can be told without the raw files.
+
+    That is so of a user's own copy, and where every download is proven by its content; else the files must be had.
+    """
+    found: dict[str, Any] = {"cache_dir": settings.cache, "data_dir": data_dir, "verify": verify}
+    try:
+        folder = find_folder(name, choice.config, **found)
+        inputs = read_manifest(folder)["inputs"]
+    except (NotBuiltError, DamagedFileError):  # of another build, perhaps: what is asked for is looked at by its key
+        return None
+    own = choice.data_dir(data_dir) is not None
+    same = inputs["allow_missing"] == allow_missing and (own or inputs["raw"] == PROVEN)
+    work = settings.prepared / ".work" / "-".join(folder.relative_to(settings.prepared).parts)
+    return Built.read(folder) if same and not work.exists() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +186,8 @@ def _proceed(lock: Lock) -> None:
 def _attempt(work: Path, lock: Lock) -> Iterator[Path]:
     """Make the private folder of one try, which no other has, and remove those of tries that were killed."""
     attempt = work / f"attempt-{uuid.uuid4().hex[:12]}"
+    from covid_datasets.prepare.workers import telling
+
     with telling(work):
         earlier = list(work.glob("attempt-*"))  # before asking for the lock: so none is of who takes over from here on
         for each in earlier:
@@ -167,6 +204,13 @@ def _write_pieces(
     job: _Job, attempt: Path, lock: Lock, workers: AbstractContextManager[Executor | None]
 ) -> tuple[Path, Plan]:
     """Write every piece that is not there yet; return their folder, and the plan without its records."""
+    from covid_datasets.prepare.completeness import check_complete
+    from covid_datasets.prepare.growth import Growth
+    from covid_datasets.prepare.needs import before_build
+    from covid_datasets.prepare.pieces import Place
+    from covid_datasets.prepare.workers import run_tasks, telling
+    from covid_datasets.progress import progress, tell
+
     source = job.source
     with workers as pool:
         plan = source.plan(job.shard_bytes)
@@ -188,6 +232,9 @@ def _write_pieces(
 
 def _publish(job: _Job, plan: Plan, pieces: Path, attempt: Path, lock: Lock) -> None:
     """Assemble the build in private, and make it visible in one step, unless another attempt was first."""
+    from covid_datasets.prepare.finish import finish
+    from covid_datasets.prepare.workers import telling
+
     assembled = attempt / "build"
     with telling(job.work):
         assembled.mkdir()

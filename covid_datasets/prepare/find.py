@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from covid_datasets.catalog.cards import Name, choose
 from covid_datasets.disk import read_json
 from covid_datasets.errors import NotBuiltError
-from covid_datasets.prepare.inputs import FORMAT, declared_inputs, folder_signature, outdated
+from covid_datasets.prepare.noted import Said, read_note
 from covid_datasets.prepare.result import Built, Verify
 from covid_datasets.prepare.seal import MANIFEST_FILE, read_manifest
 from covid_datasets.settings import Settings, given_data
+
+if TYPE_CHECKING:
+    from covid_datasets.catalog.cards import Name
 
 
 def find_build(
@@ -44,19 +46,30 @@ def find_folder(
     allow_missing: bool = True,
 ) -> Path:
     """Return the folder of the build that `find_build` reads, of which no more than the manifest was looked at."""
-    choice = choose(name, config)
-    data_dir = choice.data_dir(data_dir)
-    folder = Settings.resolve(cache_dir).prepared / choice.card.id / choice.version / choice.config
-    raw = {} if data_dir is None else {"raw": folder_signature(given_data(data_dir))}
+    prepared = Settings.resolve(cache_dir).prepared
+    raw: dict[str, Any] = {}
+    said = read_note(prepared, name, config) if isinstance(name, str) and data_dir is None else None
+    if said is None:
+        from covid_datasets.catalog.cards import choose
+        from covid_datasets.prepare.inputs import declared_inputs, folder_signature
+
+        choice = choose(name, config)
+        said = Said((choice.card.id, choice.version, choice.config), declared_inputs(choice, ""))
+        data_dir = choice.data_dir(data_dir)
+        raw = {} if data_dir is None else {"raw": folder_signature(given_data(data_dir))}
+    folder = prepared.joinpath(*said.place)
     fitting, reasons = [], []
     for path in sorted(folder.glob(f"*/{MANIFEST_FILE}")):
         # What another release built has a manifest of its own form.
-        if (found := read_json(path).get("inputs", {})).get("format", FORMAT) != FORMAT:
+        stored = said.declared["format"]
+        if (found := read_json(path).get("inputs", {})).get("format", stored) != stored:
+            from covid_datasets.prepare.inputs import outdated
+
             reasons.append(f"{path.parent} was {outdated(found)}")
             continue
         manifest = read_manifest(path.parent)
         found = manifest["inputs"]
-        declared = declared_inputs(choice, verify or found["verify"]) | raw
+        declared = said.declared | {"verify": verify or found["verify"]} | raw
         changed = [key for key, value in declared.items() if found.get(key) != value]
         if not allow_missing and manifest["build"]["incomplete"]:
             changed.append("allow_missing (it is incomplete)")

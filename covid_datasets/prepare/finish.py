@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from covid_datasets.catalog.published import SPLITS, published_splits
+from covid_datasets.columns import GROUP
 from covid_datasets.disk import whole
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.columnar import arrow_array
@@ -184,10 +185,15 @@ def _audit(dataset: str, scheme: str, splits: Sequence[str | None], index: Index
 
 
 def _write_index(index: Index, splits: list[str], order: list[int], final: Path) -> None:
-    """Store the index in the order of the files, with the group and the split of each row."""
+    """Store the index in the order of the files, with the group and the split of each row.
+
+    The name of the group is stored too: to work it out takes a second of who loads a million rows.
+    """
     names = index.texts("sample_id")
-    groups = arrow_array([names[group] for group in index.groups], pa.string())
-    table = index.table.append_column("split", arrow_array(splits, pa.string())).append_column("group", groups)
+    groups = [names[group] for group in index.groups]
+    table = index.table
+    for name, values in (("split", splits), ("group", groups), (GROUP, index.group_ids)):
+        table = table.append_column(name, arrow_array(values, pa.string()))
     table = _take(table, order).combine_chunks()
     with (
         whole(final / INDEX_FILE) as private,

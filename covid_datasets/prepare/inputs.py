@@ -73,3 +73,7 @@ def _file_digest(path: Path) -> str:
 
 def _text_digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+PROVEN = key_of({"resources": [], "missing": []})
+"""The raw files of a source of which all are there, and each is proven by its content."""

@@ -33,7 +33,7 @@ def seal(folder: Path, manifest: Mapping[str, Any], known: Mapping[str, str]) ->
         name = path.relative_to(folder).as_posix()
         files[name] = {"size": path.stat().st_size, "sha256": known.get(name) or file_digest(path)}
     text = json.dumps({**manifest, "files": files}, indent=2, ensure_ascii=False).encode()
-    for name, content in ((SEAL_FILE, _seal_of(text)), (MANIFEST_FILE, text)):
+    for name, content in ((SEAL_FILE, seal_of(text)), (MANIFEST_FILE, text)):
         with whole(folder / name) as private:
             private.write_bytes(content)
 
@@ -45,7 +45,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         DamagedFileError: It is not as it was written.
     """
     text = _read(folder, MANIFEST_FILE)
-    if _read(folder, SEAL_FILE) != _seal_of(text):
+    if _read(folder, SEAL_FILE) != seal_of(text):
         found = hashlib.sha256(text).hexdigest()
         raise damaged(folder, MANIFEST_FILE, f"the SHA-256 that {SEAL_FILE} names", f"SHA-256 {found}")
     manifest: dict[str, Any] = json.loads(text)
@@ -98,7 +98,8 @@ def damaged(folder: Path, name: str, expected: str, found: str) -> DamagedFileEr
     return DamagedFileError(f"{folder / name}: expected {expected}, found: {found}. Remove {folder} and build again.")
 
 
-def _seal_of(manifest: bytes) -> bytes:
+def seal_of(manifest: bytes) -> bytes:
+    """Return what lies beside a manifest: its digest."""
     return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST_FILE}\n".encode()
 
 

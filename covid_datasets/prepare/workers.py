@@ -13,23 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from covid_datasets.disk import is_full, refused
-from covid_datasets.errors import BuildError, CovidDatasetsError, UsageError
+from covid_datasets.errors import BuildError, CovidDatasetsError
 from covid_datasets.prepare.growth import Growth
 from covid_datasets.prepare.pieces import Task, is_finished, write_piece
 from covid_datasets.prepare.tabular import write_tables
-from covid_datasets.settings import given_count
 
 
 def usable_cores() -> int:
     """Count the cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def check_workers(executor: Executor | None, num_proc: int | None) -> None:
-    """Refuse workers that there cannot be; said before a download, and not after it."""
-    given_count(num_proc, "num_proc")
-    if executor is not None and not hasattr(executor, "submit"):
-        raise UsageError(f"executor: expected a concurrent.futures.Executor, found {executor!r}")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from PIL import Image
 _SHORT, _LONG = 3, 4
 _FORMATS = {np.dtype(np.uint16): 1, np.dtype(np.int16): 2}
 """What a TIFF calls a value with and without a sign."""
+_TIFF = b"II*\0"
 _HEADER_BYTES = 8 + 2 + 10 * 12 + 4
 
 
@@ -53,7 +54,7 @@ def decode_deep(data: bytes) -> np.ndarray | None:
     >>> decode_deep(encode(np.array([[-1024, 40]], np.int16))), decode_deep(b"II*")
     (array([[-1024,    40]], dtype=int16), None)
     """
-    if len(data) < _HEADER_BYTES:
+    if len(data) < _HEADER_BYTES or data[:4] != _TIFF:  # told from four bytes: most images are none of ours
         return None
     width, height = struct.unpack_from("<I8xI", data, 18)
     for kind in _FORMATS:

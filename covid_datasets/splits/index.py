@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from covid_datasets.columns import INDEX_FILE as INDEX_FILE
 from covid_datasets.splits.groups import (
     Link,
     central_square,
@@ -20,8 +21,6 @@ from covid_datasets.splits.groups import (
     near_duplicates,
 )
 from covid_datasets.splits.place import Trait, describe, traits
-
-INDEX_FILE = "index.arrow"
 
 
 @dataclass(frozen=True)

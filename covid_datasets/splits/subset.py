@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from covid_datasets.columns import GROUP as GROUP
 from covid_datasets.errors import UsageError
 from covid_datasets.splits.assign import hash_fraction
 from covid_datasets.splits.place import describe, place, traits
 
 Rows = NDArray[np.int64]
-
-GROUP = "group_id"
-"""The column that says which rows belong together, directly or through others."""
 
 
 def group_folds(ds: Any, n: int = 5, *, groups: str = GROUP) -> Iterator[tuple[Rows, Rows]]:
