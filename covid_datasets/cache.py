@@ -20,15 +20,16 @@ from covid_datasets.lock import Lock
 from covid_datasets.prepare.inputs import outdated
 from covid_datasets.prepare.result import MANIFEST_FILE
 from covid_datasets.settings import Settings
+from covid_datasets.splits.kept import heading_of
 
-Kind = Literal["download", "build", "unfinished"]
+Kind = Literal["download", "build", "split", "unfinished"]
 What = Literal["unfinished", "downloads", "prepared", "all"]
 
 KINDS: dict[What, tuple[Kind, ...]] = {
     "unfinished": ("unfinished",),
     "downloads": ("download",),
-    "prepared": ("build",),
-    "all": ("download", "build", "unfinished"),
+    "prepared": ("build", "split"),
+    "all": ("download", "build", "split", "unfinished"),
 }
 
 GONE_AFTER = 3600.0
@@ -37,9 +38,10 @@ GONE_AFTER = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """One thing in the cache: a downloaded file, a finished build, or what an unfinished one left.
+    """One thing in the cache: a downloaded file, a finished build, a joint split or fold, or what is unfinished.
 
-    ``name`` is the source, with its version for a build; empty where no source of this catalog has such a file.
+    ``name`` is the source, with its version for a build, and several sources of a joint split, with commas; empty where
+    no source of this catalog has such a file.
     """
 
     kind: Kind
@@ -50,9 +52,10 @@ class CacheEntry:
 
 
 def cache_contents(cache_dir: str | os.PathLike[str] | None = None) -> list[CacheEntry]:
-    """List everything in the cache: downloads, finished builds, unfinished ones; each sorted by path."""
+    """List everything in the cache: downloads, finished builds, splits, unfinished builds; each sorted by path."""
     settings = Settings.resolve(cache_dir)
-    return [*_downloads(settings.downloads), *_builds(settings.prepared), *_unfinished_builds(settings.prepared)]
+    finished = [*_builds(settings.prepared), *_splits(settings.splits)]
+    return [*_downloads(settings.downloads), *finished, *_unfinished_builds(settings.prepared)]
 
 
 def clean_cache(
@@ -69,7 +72,8 @@ def clean_cache(
     Args:
         cache_dir: The cache folder, as everywhere.
         name: Only this source; ``"cohen@2020-06-22"`` means only the builds of that version.
-        what: Unfinished downloads and builds, whole downloads, finished builds, or all of them.
+        what: Unfinished downloads and builds, whole downloads, finished builds with the splits that were found for
+            them, or all of these.
         dry_run: Remove nothing.
     """
     if what not in tuple(KINDS):
@@ -79,7 +83,7 @@ def clean_cache(
         entry
         for entry in cache_contents(cache_dir)
         if entry.kind in KINDS[what]
-        and name in (None, entry.name, entry.name.partition("@")[0])
+        and (name is None or _is_of(entry, name))
         and not any(_holder(lock) for lock in _locks(entry, settings))
     ]
     if not dry_run:
@@ -117,6 +121,17 @@ def _builds(prepared: Path) -> Iterator[CacheEntry]:
         name, version, config = folder.relative_to(prepared).parts[:3]
         notes = [f"config {config}", "incomplete" if build.get("incomplete") else "", _outdated(found)]
         yield CacheEntry("build", f"{name}@{version}", folder, _size(folder), ", ".join(filter(None, notes)))
+
+
+def _splits(folder: Path) -> Iterator[CacheEntry]:
+    for path in sorted(folder.glob("[!.]*.arrow")):
+        of = heading_of(path)
+        note = f"scheme {of['scheme']}" if of else "damaged; it is made anew when it is asked for"
+        yield CacheEntry("split", ", ".join(of.get("builds", ())), path, path.stat().st_size, note)
+
+
+def _is_of(entry: CacheEntry, name: str) -> bool:
+    return any(name in (of, of.partition("@")[0]) for of in entry.name.split(", "))
 
 
 def _outdated(manifest: Mapping[str, Any]) -> str:

@@ -159,7 +159,7 @@ def load_dataset(
     form = replace(form, classes=classes_of(builds, labels, two_classes))
     if framework == "hf" and plain and split is None and not streaming:
         return stored_dataset(builds[0], form)
-    selection = narrow(select(builds, scheme), conditions)
+    selection = narrow(select(builds, scheme, Settings.resolve(cache_dir).splits), conditions)
     make = FRAMEWORKS["stream" if streaming else framework]
     if split is None:
         by_name = {name: make(selection.whole(name), form) for name in selection.splits}
@@ -250,8 +250,8 @@ def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabe
             how = f" {card.patients.warning}" if card.own_copy else ""
             warnings.warn(f"{built.id}: {card.patients.consequence}{how}", stacklevel=3)
         if is_given(scheme):
-            from covid_datasets.load.splits import audit_build
+            from covid_datasets.load.splits import audit_when_built
 
-            report = audit_build(built, scheme)
+            report = audit_when_built(built, scheme)
             if report.leaks:
                 warnings.warn(f"this split does not keep patients apart. {report}", stacklevel=3)
