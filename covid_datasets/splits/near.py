@@ -129,7 +129,7 @@ def _search(pictures: _Pictures, thumb: Callable[[int], bytes]) -> Iterator[tupl
         if pictures.sides is not None:
             across = pictures.sides[first] != pictures.sides[second]
             first, second = first[across], second[across]
-        found = []
+        found: list[tuple[int, int, str]] = []
         for start in range(0, len(first), _SHOWN):
             one, other = first[start : start + _SHOWN], second[start : start + _SHOWN]
             likeness = _likeness(pictures.rows[one].tolist(), pictures.rows[other].tolist(), remembered)

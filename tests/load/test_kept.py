@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,16 @@ def cache(small: SmallSources, built: Path, tmp_path: Path) -> Path:
 def searched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """List the searches: of pictures among all, and of groups."""
     calls: list[str] = []
-    search, components = near._search, groups.components
-    monkeypatch.setattr(near, "_search", lambda *given: calls.append("pictures") or search(*given))  # type: ignore[func-returns-value]
-    monkeypatch.setattr(
-        "covid_datasets.splits.index.components", lambda *given: calls.append("groups") or components(*given)
-    )  # type: ignore[func-returns-value]
+
+    def told(what: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def search(*given: Any) -> Any:
+            calls.append(what)
+            return real(*given)
+
+        return search
+
+    monkeypatch.setattr(near, "_search", told("pictures", near._search))
+    monkeypatch.setattr("covid_datasets.splits.index.components", told("groups", groups.components))
     return calls
 
 
