@@ -49,8 +49,8 @@ def main() -> None:
         for name, measured in results.items():
             show(name, measured, "mb_per_s", "MB/s")
         rate = {name: median(measured, "mb_per_s") for name, measured in results.items()}
-        print(f"  verify over hashlib: {rate['verify'] / rate['hashlib']:.2f} (aim 0.95)")
-        print(f"  with pixels over decoding: {rate['verify with pixels'] / rate['decode, 2 threads']:.2f} (aim 0.95)")
+        print(f"  verify over hashlib: {rate['verify'] / rate['hashlib']:.2f} (aim 1.1)")
+        print(f"  with pixels over decoding: {rate['verify with pixels'] / rate['decode, 2 threads']:.2f} (aim 0.9)")
 
 
 if __name__ == "__main__":

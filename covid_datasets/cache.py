@@ -22,16 +22,17 @@ from covid_datasets.prepare.inputs import outdated
 from covid_datasets.prepare.noted import FOLDER as NOTES
 from covid_datasets.prepare.result import MANIFEST_FILE
 from covid_datasets.settings import VIEW_FILE, VIEWS, Settings
+from covid_datasets.splits.kept import heading_of
 
-Kind = Literal["download", "build", "view", "unfinished"]
+Kind = Literal["download", "build", "view", "split", "unfinished"]
 What = Literal["unfinished", "downloads", "prepared", "views", "all"]
 
 KINDS: dict[What, tuple[Kind, ...]] = {
     "unfinished": ("unfinished",),
     "downloads": ("download",),
-    "prepared": ("build", "view"),
+    "prepared": ("build", "view", "split"),
     "views": ("view",),
-    "all": ("download", "build", "view", "unfinished"),
+    "all": ("download", "build", "view", "split", "unfinished"),
 }
 
 GONE_AFTER = 3600.0
@@ -40,10 +41,11 @@ GONE_AFTER = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """One thing in the cache: a downloaded file, a finished build, a view of one, or what an unfinished one left.
+    """One thing in the cache: a download, a finished build, a view of one, a joint split or fold, or what is unfinished.
 
     A view holds the images of a build in one size; the next call that wants it makes it again. ``name`` is the source,
-    with its version for a build; empty where no source of this catalog has such a file.
+    with its version for a build, and several sources of a joint split, with commas; empty where no source of this
+    catalog has such a file.
     """
 
     kind: Kind
@@ -54,10 +56,11 @@ class CacheEntry:
 
 
 def cache_contents(cache_dir: str | os.PathLike[str] | None = None) -> list[CacheEntry]:
-    """List everything in the cache: downloads, finished builds, their views, unfinished ones; each sorted by path."""
+    """List everything in the cache: downloads, finished builds, their views, splits, unfinished builds; by path."""
     settings = Settings.resolve(cache_dir)
     prepared = settings.prepared
-    return [*_downloads(settings.downloads), *_builds(prepared), *_views(prepared), *_unfinished_builds(prepared)]
+    finished = [*_builds(prepared), *_views(prepared), *_splits(settings.splits)]
+    return [*_downloads(settings.downloads), *finished, *_unfinished_builds(prepared)]
 
 
 def clean_cache(
@@ -74,7 +77,8 @@ def clean_cache(
     Args:
         cache_dir: The cache folder, as everywhere.
         name: Only this source; ``"cohen@2020-06-22"`` means only the builds of that version.
-        what: Unfinished downloads and builds, whole downloads, finished builds with their views, views alone, or all.
+        what: Unfinished downloads and builds, whole downloads, finished builds with their views and the splits that
+            were found for them, views alone, or all.
         dry_run: Remove nothing.
     """
     if what not in tuple(KINDS):
@@ -84,7 +88,7 @@ def clean_cache(
         entry
         for entry in cache_contents(cache_dir)
         if entry.kind in KINDS[what]
-        and name in (None, entry.name, entry.name.partition("@")[0])
+        and (name is None or _is_of(entry, name))
         and not any(_holder(lock) for lock in _locks(entry, settings))
     ]
     if not dry_run:
@@ -124,6 +128,17 @@ def _builds(prepared: Path) -> Iterator[CacheEntry]:
         name, version, config = folder.relative_to(prepared).parts[:3]
         notes = [f"config {config}", "incomplete" if build.get("incomplete") else "", _outdated(found)]
         yield CacheEntry("build", f"{name}@{version}", folder, _size(folder), ", ".join(filter(None, notes)))
+
+
+def _splits(folder: Path) -> Iterator[CacheEntry]:
+    for path in sorted(folder.glob("[!.]*.arrow")):
+        of = heading_of(path)
+        note = f"scheme {of['scheme']}" if of else "damaged; it is made anew when it is asked for"
+        yield CacheEntry("split", ", ".join(of.get("builds", ())), path, path.stat().st_size, note)
+
+
+def _is_of(entry: CacheEntry, name: str) -> bool:
+    return any(name in (of, of.partition("@")[0]) for of in entry.name.split(", "))
 
 
 def _outdated(manifest: Mapping[str, Any]) -> str:

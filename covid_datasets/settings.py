@@ -61,6 +61,11 @@ class Settings:
         """Finished builds, and the work folders of unfinished ones."""
         return self.cache / "prepared"
 
+    @property
+    def splits(self) -> Path:
+        """Joint splits and folds that took long to find."""
+        return self.cache / "splits"
+
 
 def given_path(value: object, key: str) -> Path:
     """Take a path as somebody gave it; one that no file can have is a `UsageError`.
@@ -119,6 +124,11 @@ def given_data(data_dir: object) -> Path:
     if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
         raise UsageError(f"data_dir {data_dir}: expected a folder or an archive, found a device, a pipe or a socket")
     return path
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _platform_cache() -> Path:

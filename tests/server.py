@@ -41,6 +41,9 @@ class Behaviour:
         unlimited: Say no length; the end of the connection is the end of the body.
         drip: Seconds between two bytes of the body.
         raw: Send these bytes instead of an answer.
+        accept_ranges: Whether to say that ranges are served.
+        rate: Bytes a second that each connection gets; 0 is no limit.
+        most: Answer 503 to a request that comes while this many are answered.
     """
 
     body: bytes | None = None
@@ -67,6 +70,9 @@ class Behaviour:
     unlimited: bool = False
     drip: float = 0.0
     raw: bytes | None = None
+    accept_ranges: bool = True
+    rate: float = 0.0
+    most: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,8 @@ class Server:
     requests: list[Request] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     stopping: threading.Event = field(default_factory=threading.Event)
+    busy: int = 0
+    busiest: int = 0
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
         """Give the URL of a path."""
@@ -139,10 +147,20 @@ class _Handler(BaseHTTPRequestHandler):
         with self.site.lock:
             nth = len(self.site.of(self.path))
             self.site.requests.append(Request(self.path, {key.lower(): value for key, value in self.headers.items()}))
-        behaviour = self.site.behaviour(self.path, nth)
+            self.site.busy += 1
+            self.site.busiest = max(self.site.busiest, self.site.busy)
+        try:
+            self._respond(self.site.behaviour(self.path, nth))
+        finally:
+            with self.site.lock:
+                self.site.busy -= 1
+
+    def _respond(self, behaviour: Behaviour) -> None:
         self.close_connection = True
         self.site.stopping.wait(behaviour.delay)
-        if behaviour.raw is not None:
+        if 0 < behaviour.most < self.site.busy:
+            self._answer(503, b"", {})
+        elif behaviour.raw is not None:
             self.wfile.write(behaviour.raw)
         elif behaviour.authorization and self.headers.get("Authorization") != behaviour.authorization:
             self._answer(401, b'{"code":401,"message":"Unauthenticated"}', {"Content-Type": "application/json"})
@@ -189,10 +207,12 @@ class _Handler(BaseHTTPRequestHandler):
         if start is not None and start >= len(body):
             self._answer(416, b"", {"Content-Range": f"bytes */{len(body)}"})
             return
-        status, rest = (200, body) if start is None else (206, body[start:])
+        end = self._end(len(body))
+        status, rest = (200, body) if start is None else (206, body[start:end])
+        headers |= {"Accept-Ranges": "bytes"} if behaviour.accept_ranges else {}
         if start is not None:
             shown = start + (10 if behaviour.wrong_range else 0)
-            headers["Content-Range"] = f"bytes {shown}-{len(body) - 1}/{len(body)}"
+            headers["Content-Range"] = f"bytes {shown}-{end - 1}/{len(body)}"
         if behaviour.chunked:
             headers["Transfer-Encoding"] = "chunked"
         else:
@@ -214,14 +234,19 @@ class _Handler(BaseHTTPRequestHandler):
         fits = condition is None or condition in validators or behaviour.ignore_if_range
         return int(wanted[6:].split("-")[0]) if fits else None
 
+    def _end(self, size: int) -> int:
+        last = self.headers.get("Range", "").rpartition("-")[2]
+        return min(int(last) + 1, size) if last.isdecimal() else size
+
     def _send(self, rest: bytes, behaviour: Behaviour) -> None:
         stops = [stop for stop in (behaviour.stall_after, behaviour.cut_after) if stop is not None]
         sent = rest[: min(stops)] if stops else rest
         if behaviour.chunked:
             sent = b"%x\r\n%b\r\n" % (len(sent), sent) + (b"" if stops else b"0\r\n\r\n")
-        step = 1 if behaviour.drip else max(len(sent), 1)
+        step = 1 if behaviour.drip else 1 << 16 if behaviour.rate else max(len(sent), 1)
+        pause = step / behaviour.rate if behaviour.rate else behaviour.drip
         for at in range(0, len(sent), step):
-            if self.site.stopping.wait(behaviour.drip):
+            if self.site.stopping.wait(pause):
                 return
             self.wfile.write(sent[at : at + step])
             self.wfile.flush()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Collection
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +27,7 @@ from covid_datasets.fetch.lookup import look_up
 from covid_datasets.fetch.partial import Fetched, discard, hash_file
 from covid_datasets.fetch.places import local_path, mirrored, place, redacted
 from covid_datasets.fetch.remote import download_remote
-from covid_datasets.fetch.transfer import Transfer
+from covid_datasets.fetch.transfer import CancelToken, Transfer
 from covid_datasets.lock import Lock
 from covid_datasets.settings import Settings
 
@@ -93,6 +95,8 @@ def read_receipt(file: Path) -> Receipt | None:
 READINGS = 3
 """How often a file is read whose bytes nobody vouches for and which never comes in one piece."""
 
+_turns: dict[tuple[int, Path], threading.Lock] = {}
+
 _hashed: dict[tuple[Path, int, int], Fetched] = {}
 """Hashes of files that this process has read, by path, size and time of change: each is read once, not trusted."""
 
@@ -121,9 +125,27 @@ def fetch(url: str, asset: Asset, transfer: Transfer) -> Download:
             f"{mirror_advice(transfer, 'covid-mirror')}, carry that folder here and set COVID_DATASETS_MIRROR to it"
         )
     make_folder(target.parent)
-    with Lock(target.with_name(target.name + ".lock"), on_wait=transfer.display.note, cancel=transfer.cancel):
+    with (
+        _turn(target, transfer.cancel),
+        Lock(target.with_name(target.name + ".lock"), on_wait=transfer.display.note, cancel=transfer.cancel),
+    ):
         # Another process may have brought it while we waited.
         return _cached(target, address, asset) or _bring(address, target, asset, transfer)
+
+
+@contextmanager
+def _turn(target: Path, cancel: CancelToken) -> Iterator[None]:
+    """Let one thread of this process at a time bring a file: behind the lock file it would wait for its own process.
+
+    Several files of a source may be in one archive, and then several threads want that at once.
+    """
+    turn = _turns.setdefault((os.getpid(), target), threading.Lock())  # a forked child has locks of its own
+    while not turn.acquire(timeout=0.1):
+        cancel()
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 def _bring(address: str, target: Path, asset: Asset, transfer: Transfer) -> Download:
@@ -147,6 +169,9 @@ def _bring(address: str, target: Path, asset: Asset, transfer: Transfer) -> Down
 
     bring = download_http if listed.urls[0].startswith(("http://", "https://")) else download_remote
     receipt = read_receipt(target)
+    vouched_for = bool(asset.published or listed.published or receipt or asset.checked_inside)
+    if not vouched_for:  # only what comes in one piece, over one connection, is believed at once
+        transfer = replace(transfer, limits=replace(transfer.limits, connections=1))
     readings: list[str] = []
     while True:
         display.add(task, asset.size)
@@ -161,7 +186,6 @@ def _bring(address: str, target: Path, asset: Asset, transfer: Transfer) -> Down
         )
         problem = _difference(fetched, asset, receipt) or _difference(fetched, listed, None, "listed by the host")
         in_one_piece = fetched.delimited and not fetched.resumed
-        vouched_for = bool(asset.published or listed.published or receipt or asset.checked_inside)
         if not problem and (in_one_piece or vouched_for or fetched.sha256 in readings):
             break
         readings.append(fetched.sha256)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,10 +21,12 @@ from covid_datasets.fetch.hosts import behind
 from covid_datasets.fetch.page import is_page, unlike
 from covid_datasets.fetch.partial import Fetched, Partial, Stamp
 from covid_datasets.fetch.places import redacted as redacted
+from covid_datasets.fetch.ranges import LOOK, download_ranges, worth_it
 from covid_datasets.fetch.request import Answer, ask, retry_after, title, whole_number
 from covid_datasets.fetch.retries import LATER, Retry, keeping, with_retries
 from covid_datasets.fetch.transfer import Limits, Transfer
 
+_HEADERS = {"User-Agent": "covid-datasets", "Accept": "*/*", "Accept-Encoding": "identity"}
 _CHUNK = 1 << 18
 _LOOK = 1 << 10  # bytes that are looked at before any is written
 _BUSY = {408, 425, 429, 500, 502, 503, 504}
@@ -66,8 +69,11 @@ def _attempt(
         return  # an earlier process got it all and was killed before it could say so
     if not part.stamp.validator or part.size > (part.stamp.total or part.size):
         part.start_over(Stamp())
+    if part.ahead:  # of an earlier try or process, over several connections
+        _ranges(url, part, limits)
+        return
     start = part.size
-    headers = {"User-Agent": "covid-datasets", "Accept": "*/*", "Accept-Encoding": "identity"}
+    headers = dict(_HEADERS)
     if start:
         headers |= {"Range": f"bytes={start}-", "If-Range": part.stamp.validator}
     answer = ask(url, headers, limits)
@@ -89,11 +95,52 @@ def _attempt(
         if on_total and total is not None:
             on_total(total)
         part.check_space()
-        _copy(answer, first, part, url, size)
+        several = (
+            min(limits.connections, part.at_once)
+            if answer.status == 206 or answer.header("Accept-Ranges") == "bytes"
+            else 1
+        )
+        rate = _copy(answer, first, part, url, size, several)
+    if rate is not None:
+        _ranges(url, part, limits, rate)
 
 
-def _copy(answer: Answer, first: bytes, part: Partial, url: str, size: int | None) -> None:
-    """Append the body; one byte more than promised is asked for, so that a lie in either direction shows."""
+def _ranges(url: str, part: Partial, limits: Limits, rate: float = 0.0) -> None:
+    """Bring the rest over several connections, and never put together what is not of one version."""
+
+    def ask_range(start: int, end: int) -> Answer:
+        span = {"Range": f"bytes={start}-{end - 1}", "If-Range": part.stamp.validator}
+        answer = ask(url, {**_HEADERS, **span}, limits)
+        if answer.status != 206:
+            answer.response.close()
+            if answer.status != 200:
+                _raise_status(answer, part)
+            raise Retry(DownloadError(f"{redacted(url)}: expected a range, found the whole file. {LATER}"))
+        if problem := _not_the_range(answer, part.stamp, start, end):
+            answer.response.close()
+            raise Retry(DownloadError("{}: expected {}, found {}. {}".format(redacted(url), *problem, LATER)))
+        return answer
+
+    part.go_on(part.stamp.total)
+    part.check_space()
+    from http.client import HTTPException
+
+    try:
+        download_ranges(ask_range, part, min(limits.connections, part.at_once), rate)
+    except (Retry, OSError, HTTPException) as error:
+        part.at_once = max(1, part.at_once // 2)  # it may not like so many
+        if isinstance(error, Retry) and not isinstance(error.error, TruncatedError | HostUnreachableError):
+            part.at_once = 1  # an odd answer: one connection goes on from here, and finds out what is there now
+            part.drop_ahead()
+        raise
+
+
+def _copy(answer: Answer, first: bytes, part: Partial, url: str, size: int | None, connections: int) -> float | None:
+    """Append the body; one byte more than promised is asked for, so that a lie in either direction shows.
+
+    Where several ``connections`` are worth it, stop in the middle and return the rate, in bytes a second.
+    """
+    began, before, looked = time.monotonic(), part.size, False
     total = size if part.stamp.total is None else part.stamp.total
     if total is None and answer.promised is not None:
         total = part.size + answer.promised
@@ -107,8 +154,12 @@ def _copy(answer: Answer, first: bytes, part: Partial, url: str, size: int | Non
                 raise ChangedUpstreamError(f"{text}. Next: update covid-datasets, or use another copy with data_dir=")
             raise Retry(TruncatedError(f"{text} than the host had promised. {LATER}"))
         part.write(chunk)
+        if not looked and (waited := time.monotonic() - began) >= LOOK:
+            looked, rate = True, (part.size - before) / waited
+            if worth_it(part, rate, connections):
+                return rate
         if part.size == total and answer.promised is not None:
-            return  # a host that keeps the connection open would make us wait for the end
+            return None  # a host that keeps the connection open would make us wait for the end
         chunk = answer.read(_CHUNK if total is None else min(_CHUNK, total - part.size + 1))
         if not chunk:
             break
@@ -119,6 +170,15 @@ def _copy(answer: Answer, first: bytes, part: Partial, url: str, size: int | Non
                 f"{keeping(part)}. {LATER}"
             )
         )
+    return None
+
+
+def _not_the_range(answer: Answer, stamp: Stamp, start: int, end: int) -> tuple[str, str] | None:
+    """Say how an answer is not the very range of the very version that was asked for; ``None`` where it is."""
+    wanted, found = f"bytes {start}-{end - 1}/{stamp.total}", answer.header("Content-Range")
+    if found.lower() != wanted or answer.promised != end - start or answer.header("Content-Encoding"):
+        return f"the range {wanted!r}", repr(found[:100])
+    return _changed(stamp, _stamp(answer))
 
 
 def _check_range(answer: Answer, part: Partial, url: str) -> int | None:

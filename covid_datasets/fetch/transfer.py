@@ -30,6 +30,7 @@ class Limits:
         redirects: Redirects that are followed.
         worth: New bytes that make a try a success although it broke off.
         margin: Bytes that must stay free on the disk.
+        connections: How many a large file may come over at once, where one is slow and the host serves ranges.
     """
 
     timeout: float = 30.0
@@ -41,6 +42,7 @@ class Limits:
     redirects: int = 10
     worth: int = 16 << 20
     margin: int = 64 << 20
+    connections: int = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ _NEEDS = {
     "torchio": ("torchio", "torch"),
 }
 """Framework -> the modules that it needs."""
+UNKNOWN = "width, height, pixel_mode, pixel_hash, phash, quality and quality_reasons"
+"""What only decoding tells."""
 DERIVED = ("derive", "window", "image_size", "to_spacing", "to_orientation", "lungs_only")
 """Arguments that choose and shape a derived form. A name is one of these or a filter, so no column may have it."""
 
@@ -56,7 +58,7 @@ def load_dataset(
     streaming: bool = False,
     executor: Executor | None = None,
     num_proc: int | None = None,
-    verify: Verify = "full",
+    verify: Verify | None = None,
     license: str | Sequence[str] | None = None,
     allow_missing: bool = False,
     mirror: str | None = None,
@@ -88,7 +90,8 @@ def load_dataset(
         streaming: Return iterable datasets; where nothing is built, straight from the raw files.
         executor: Any ``concurrent.futures.Executor`` to build on.
         num_proc: Number of workers where ``executor`` is not given.
-        verify: "full" decodes and judges every image while building, "bytes" only hashes it.
+        verify: "full" decodes and judges every image while building, "bytes" only hashes it. Without it a finished
+            build of either kind is loaded, with a warning that says what is not known of "bytes"; else it is "full".
         license: Keep images whose licence permits "redistribution", "derivatives" or "commercial" use, is
             "stated", or is one of these exact texts.
         allow_missing: Accept less than the whole source; what comes back is marked incomplete.
@@ -155,10 +158,8 @@ def load_dataset(
     if streaming and whole and not stored and not _is_built(names[0], config, cache_dir, options):
         from covid_datasets.load.streaming import stream_raw
 
-        streams = stream_raw(
-            names[0], config, Settings.resolve(cache_dir, mirror, offline), accept_licence=accept_licence, **options
-        )
-        return _of_streams(streams, split)
+        how = {**options, "accept_licence": accept_licence, "verify": verify or "full"}
+        return _of_streams(stream_raw(names[0], config, Settings.resolve(cache_dir, mirror, offline), **how), split)
     builds = [stored] if stored else []
     for source in () if stored else names:
         try:
@@ -166,9 +167,9 @@ def load_dataset(
         except NotBuiltError:
             from covid_datasets.prepare.engine import build_dataset  # heavy, and not needed by who only loads
 
-            how: dict[str, Any] = {"executor": executor, "num_proc": num_proc, "mirror": mirror, "offline": offline}
-            how["accept_licence"] = accept_licence
-            builds.append(build_dataset(source, config, cache_dir=cache_dir, **options, **how))
+            how = {"executor": executor, "num_proc": num_proc, "mirror": mirror, "offline": offline}
+            how |= {"accept_licence": accept_licence, "verify": verify or "full"}
+            builds.append(build_dataset(source, config, cache_dir=cache_dir, **options | how))
     _warn(
         builds, names, scheme, unlabelled="label" in form.columns and all(each.name != "label" for each in conditions)
     )
@@ -177,7 +178,7 @@ def load_dataset(
     form = replace(form, classes=classes_of(builds, labels, two_classes))
     if framework == "hf" and plain and split is None and not streaming:
         return stored_dataset(builds[0], form)
-    selection = narrow(select(builds, scheme), conditions)
+    selection = narrow(select(builds, scheme, Settings.resolve(cache_dir).splits), conditions)
     make = FRAMEWORKS["stream" if streaming else framework]
     if batching is not None:
         make = batched(make, batching, framework)
@@ -259,6 +260,13 @@ def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabe
                 f"the tolerance of its card; {built.path / REPORT_FILE} names them",
                 stacklevel=3,
             )
+        if built.verify == "bytes" and not built.columns:
+            warnings.warn(
+                f"{built.id}@{built.version} was built with verify='bytes', and no image was decoded: {UNKNOWN} are "
+                f"unknown (None), an image may be damaged, and pictures that look the same may be in two splits. "
+                f"verify='full' builds it anew",
+                stacklevel=3,
+            )
         if unlabelled and (without := built.labels.get("unlabelled")):
             labelled = [label for label in built.labels if label != "unlabelled"]
             only = f"; label={labelled} keeps the others" if labelled else ""
@@ -270,8 +278,8 @@ def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabe
             how = f" {card.patients.warning}" if card.own_copy else ""
             warnings.warn(f"{built.id}: {card.patients.consequence}{how}", stacklevel=3)
         if given:
-            from covid_datasets.load.splits import audit_build
+            from covid_datasets.load.splits import audit_when_built
 
-            report = audit_build(built, scheme)
+            report = audit_when_built(built, scheme)
             if report.leaks:
                 warnings.warn(f"this split does not keep patients apart. {report}", stacklevel=3)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
+from covid_datasets.columns import INDEX_FILE
 from covid_datasets.load.splitspec import Range, parse_split
 from covid_datasets.load.stored import StoredGroups, open_table
 from covid_datasets.prepare.result import Built
 
 if TYPE_CHECKING:
     from covid_datasets.load.filters import Condition
+    from covid_datasets.splits.kept import Splits
 
 Groups: TypeAlias = "pa.Array | StoredGroups"
 Rows = np.ndarray
@@ -105,32 +110,59 @@ def stored_groups(build: Built) -> StoredGroups | None:
     return None if build.columns else StoredGroups(build)
 
 
-def select(builds: Sequence[Built], scheme: str) -> Selection:
-    """Choose the rows of each split under a scheme; several builds are kept disjoint in people and pictures."""
+def select(builds: Sequence[Built], scheme: str, folder: Path | None = None) -> Selection:
+    """Choose the rows of each split under a scheme; several builds are kept disjoint in people and pictures.
+
+    What takes long to find is kept in ``folder`` for the next call, where one is given.
+    """
     if scheme == "patient" and len(builds) == 1:
         splits = {split: (rows,) for split, rows in stored_splits(builds[0]).items()}
         return Selection(tuple(builds), splits, (stored_groups(builds[0]),))
     # Here, so that the splits that are stored need none of it.
     from covid_datasets.catalog.published import SPLITS
-    from covid_datasets.prepare.columnar import arrow_array
-    from covid_datasets.splits.index import Index
-    from covid_datasets.splits.schemes import scheme_splits
+    from covid_datasets.splits.kept import kept
 
-    indices = [Index.read(build.path) for build in builds]
-    joint = (
-        Index(pa.concat_tables([index.table for index in indices]).combine_chunks()) if len(indices) > 1 else indices[0]
+    splits, groups = (
+        _found(builds, scheme)
+        if folder is None
+        else kept(folder, _depends_on(builds, scheme), lambda: _found(builds, scheme))
     )
-    given = scheme_splits(joint, [build.id for build in builds], scheme)
+    given = splits.to_pylist()
     names = sorted({split for split in given if split}, key=lambda name: (*SPLITS, name).index(name))
-    bounds = np.cumsum([0, *(index.table.num_rows for index in indices)])
+    bounds = np.cumsum([0, *(build.rows for build in builds)])
     column = np.asarray([split or "" for split in given])
     chosen = {
         name: tuple(np.flatnonzero(column[start:stop] == name) for start, stop in pairwise(bounds.tolist()))
         for name in names
     }
-    names_of = joint.group_ids if len(indices) > 1 else joint.stored_group_ids
-    groups = tuple(arrow_array(names_of[start:stop], pa.string()) for start, stop in pairwise(bounds.tolist()))
-    return Selection(tuple(builds), chosen, groups)
+    parts = tuple(groups.slice(start, stop - start) for start, stop in pairwise(bounds.tolist()))
+    return Selection(tuple(builds), chosen, parts)
+
+
+def _found(builds: Sequence[Built], scheme: str) -> Splits:
+    """Search what joins rows across the builds, and divide the groups."""
+    from covid_datasets.prepare.columnar import arrow_array
+    from covid_datasets.splits.index import Index
+    from covid_datasets.splits.kept import Splits
+    from covid_datasets.splits.schemes import scheme_splits
+
+    index = Index.join([build.path for build in builds])
+    splits = scheme_splits(index, [build.id for build in builds], scheme)
+    return Splits(*(arrow_array(values, pa.string()) for values in (splits, index.group_ids)))
+
+
+def _depends_on(builds: Sequence[Built], scheme: str) -> dict[str, Any]:
+    """Name all on which a split depends: what the builds are, byte for byte, and what is published."""
+    from covid_datasets.splits.schemes import published_of
+
+    published = {build.id: dict(sorted(published_of(build.id, scheme).items())) for build in builds}
+    return {
+        "scheme": scheme,
+        "builds": [f"{build.id}@{build.version}" for build in builds],
+        "fingerprints": [build.fingerprint for build in builds],
+        "indices": [build.manifest()["files"][INDEX_FILE]["sha256"] for build in builds],
+        "published": hashlib.sha256(json.dumps(published).encode()).hexdigest(),
+    }
 
 
 def narrow(selection: Selection, conditions: Sequence[Condition]) -> Selection:

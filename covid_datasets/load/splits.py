@@ -74,3 +74,9 @@ def audit_build(built: Built, scheme: str) -> AuditReport:
     index = Index.read(built.path)
     splits = index.strings("split") if scheme == "patient" else scheme_splits(index, [built.id], scheme)
     return audit_links(built.id, scheme, splits, index.texts("sample_id"), index.strings("label"), index.links)
+
+
+def audit_when_built(built: Built, scheme: str) -> AuditReport:
+    """Return the audit that was made when the build was, where it was of this scheme; else check it now."""
+    stored = [each for each in built.manifest()["audits"] if each["scheme"] == scheme]
+    return AuditReport.from_json(stored[0]) if stored else audit_build(built, scheme)

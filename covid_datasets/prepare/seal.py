@@ -20,7 +20,6 @@ SEAL_FILE = "manifest.sha256"
 """Holds the digest of the manifest, in the form that ``sha256sum --check`` reads."""
 SMALL_BYTES = 1 << 16
 """Files up to this size are hashed whenever a build is opened; that takes less time than to read them."""
-_CHUNK_BYTES = 1 << 20
 
 
 def seal(folder: Path, manifest: Mapping[str, Any], known: Mapping[str, str]) -> None:
@@ -86,11 +85,8 @@ def file_digest(path: Path) -> str:
     >>> file_digest(path)[:8]
     'ba7816bf'
     """
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def damaged(folder: Path, name: str, expected: str, found: str) -> DamagedFileError:

@@ -17,11 +17,7 @@ from covid_datasets.errors import BuildError, CovidDatasetsError
 from covid_datasets.prepare.growth import Growth
 from covid_datasets.prepare.pieces import Task, is_finished, write_piece
 from covid_datasets.prepare.tabular import write_tables
-
-
-def usable_cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+from covid_datasets.settings import usable_cores
 
 
 @contextmanager

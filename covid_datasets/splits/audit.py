@@ -42,6 +42,12 @@ class AuditReport:
         """Return plain data."""
         return asdict(self) | {"leaks": self.leaks}
 
+    @classmethod
+    def from_json(cls, table: Mapping[str, Any]) -> AuditReport:
+        """Take it back from what `to_json` returned."""
+        findings = (Evidence(**{**each, "examples": tuple(each["examples"])}) for each in table["findings"])
+        return cls(table["dataset"], table["scheme"], table["rows"], tuple(findings), tuple(table["contradictions"]))
+
     def __str__(self) -> str:
         """Render the audit as text."""
         sizes = ", ".join(f"{split} {count}" for split, count in self.rows.items())

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 MAX_DISTANCE = 40
 """Bits of 256 that two perceptual hashes of one picture may differ in."""
 MIN_CORRELATION = 0.95
 """Correlation of two 32x32 thumbnails that a pair within `MAX_DISTANCE` must also reach."""
-_MIN_DEVIATION = 4.0
+_MIN_DEVIATION = 4
 """Flatter thumbnails say nothing about identity."""
-_BLOCK_PAIRS = 1 << 16
-"""Pairs compared at once; bounds the memory of the search at about 2 MB, which stays in a core's cache."""
 
 Kind = Literal["patient", "tie", "same bytes", "same pixels", "near-duplicate"]
 
@@ -80,42 +79,6 @@ def links_by_ties(ties: Iterable[Sequence[str]]) -> Iterator[Link]:
                 yield Link("tie", first[key], row, key)
 
 
-def near_duplicates(
-    phashes: Sequence[str | None], thumb: Callable[[int], bytes], apart: Sequence[str] | None = None
-) -> list[Link]:
-    """Find pairs of rows that show the same picture, re-encoded, resized or slightly cropped.
-
-    Every pair is compared: candidates by the distance of their perceptual hashes, in blocks, then by the
-    correlation of their thumbnails.
-    Thumbnails are asked for row by row, so that not all of them are in memory at once.
-    Of rows with one value in ``apart`` no pair is compared.
-    """
-    rows = np.asarray([row for row, phash in enumerate(phashes) if phash], dtype=np.int64)
-    if rows.size < 2:
-        return []
-    packed = b"".join(bytes.fromhex(phashes[row] or "") for row in rows)
-    hashes = np.frombuffer(packed, dtype=np.uint64).reshape(rows.size, -1)
-    sides = None if apart is None else np.unique(np.asarray(apart)[rows], return_inverse=True)[1]
-    step = max(1, _BLOCK_PAIRS // rows.size)
-    found = []
-    for start in range(0, rows.size, step):
-        block = hashes[start : start + step]
-        distance = np.zeros((len(block), rows.size - start), dtype=np.uint16)
-        for word in range(hashes.shape[1]):
-            distance += np.bitwise_count(block[:, word, None] ^ hashes[None, start:, word])
-        close = distance <= MAX_DISTANCE
-        if sides is not None:
-            close &= sides[start : start + step, None] != sides[None, start:]
-        for one, other in np.argwhere(close):
-            if other > one:
-                first, second = int(rows[start + one]), int(rows[start + other])
-                likeness = correlation(thumb(first), thumb(second))
-                if likeness >= MIN_CORRELATION:
-                    key = f"distance {distance[one, other]} of 256, correlation {likeness:.3f}"
-                    found.append(Link("near-duplicate", first, second, key))
-    return found
-
-
 def central_square(thumb: bytes, aspect: float) -> bytes:
     """Cut the central square out of a thumbnail that was squeezed from a picture with this width by height."""
     whole = np.frombuffer(thumb, dtype=np.uint8).astype(np.float64)
@@ -136,10 +99,25 @@ def correlation(first: bytes, second: bytes) -> float:
     >>> correlation(bytes(range(0, 100, 10)), bytes(range(100, 200, 10)))
     1.0
     """
-    one = np.frombuffer(first, dtype=np.uint8).astype(np.float64)
-    other = np.frombuffer(second, dtype=np.uint8).astype(np.float64)
-    one, other = one - one.mean(), other - other.mean()
-    scale = float(np.sqrt((one @ one) * (other @ other)))
-    if min(one.std(), other.std()) < _MIN_DEVIATION or scale == 0.0:
-        return 0.0
-    return float(one @ other) / scale
+    one, other = (np.frombuffer(each, dtype=np.uint8)[None] for each in (first, second))
+    return float(correlations(one, other)[0])
+
+
+def correlations(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Correlate thumbnails pair by pair, each a row; in whole numbers, so that every machine finds the same pairs.
+
+    >>> correlations(np.asarray([[0, 9, 90], [5, 5, 5]], np.uint8), np.asarray([[1, 10, 91], [5, 5, 9]], np.uint8))
+    array([1., 0.])
+    """
+    size = first.shape[1]
+    one, other = first.astype(np.float64), second.astype(np.float64)  # far below 2**53, so exact
+    totals = one.sum(axis=1), other.sum(axis=1)
+    spread = [
+        size * (each * each).sum(axis=1) - total * total for each, total in zip((one, other), totals, strict=True)
+    ]
+    common = size * (one * other).sum(axis=1) - totals[0] * totals[1]
+    flat = np.minimum(*spread) < max(_MIN_DEVIATION**2 * size**2, 1)
+    found: NDArray[np.float64] = np.divide(
+        common, np.sqrt(spread[0] * spread[1]), out=np.zeros(len(common)), where=~flat
+    )
+    return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,27 +19,33 @@ from covid_datasets.splits.groups import (
     group_names,
     links_by_key,
     links_by_ties,
-    near_duplicates,
 )
 from covid_datasets.splits.place import Trait, describe, traits
 
 
 @dataclass(frozen=True)
 class Index:
-    """Rows of one build, or of several, with the evidence that ties them together."""
+    """Rows of one build, or of several, with the evidence that ties them together.
+
+    ``sizes`` are the rows of each finished build, whose groups were found when it was built; empty where none is
+    finished, and all evidence has to be looked at.
+    """
 
     table: pa.Table
+    sizes: tuple[int, ...] = ()
 
     @classmethod
     def read(cls, build: Path) -> Index:
         """Map the index of a finished build."""
         with pa.memory_map(str(build / INDEX_FILE)) as source:
-            return cls(pa.ipc.open_file(source).read_all())
+            table = pa.ipc.open_file(source).read_all()
+        return cls(table, (table.num_rows,))
 
     @classmethod
     def join(cls, builds: Sequence[Path]) -> Index:
         """Map the indices of several builds as one, without a copy."""
-        return cls(pa.concat_tables([cls.read(build).table for build in builds]))
+        tables = [cls.read(build).table for build in builds]
+        return cls(pa.concat_tables(tables), tuple(table.num_rows for table in tables))
 
     def column(self, name: str) -> list[object]:
         """Return a column as Python values."""
@@ -70,13 +77,27 @@ class Index:
     @cached_property
     def links(self) -> list[Link]:
         """All evidence that rows belong together, metadata first, pixels last."""
-        return [
-            *links_by_key("patient", self.strings("patient_id")),
-            *links_by_ties(self.ties),
-            *links_by_key("same bytes", self.telling("sha256")),
-            *links_by_key("same pixels", self.telling("pixel_hash")),
-            *self.near_links(),
-        ]
+        return [*self._told(), *self.near_links()]
+
+    def _told(self) -> Iterator[Link]:
+        """Yield the evidence for which no pictures have to be compared."""
+        yield from links_by_key("patient", self.strings("patient_id"))
+        yield from links_by_ties(self.ties)
+        yield from links_by_key("same bytes", self.telling("sha256"))
+        yield from links_by_key("same pixels", self.telling("pixel_hash"))
+
+    def _joining(self) -> Iterable[Link]:
+        """Yield enough evidence to find all groups: of finished builds their own, and what joins rows across them."""
+        if not self.sizes:
+            return self.links
+        builds = [str(number) for number, size in enumerate(self.sizes) for _ in range(size)]
+        stored = links_by_key("tie", map("{} {}".format, builds, self.texts("group")))
+        if len(self.sizes) == 1:
+            return stored
+        from covid_datasets.splits.near import near_groups  # threads, not needed by who only loads
+
+        searches = (near_groups(phashes, thumb, builds) for _, phashes, thumb in self._looks())
+        return itertools.chain(stored, self._told(), *searches)
 
     @cached_property
     def ties(self) -> list[list[str]]:
@@ -86,17 +107,21 @@ class Index:
 
     def near_links(self, apart: Sequence[str] | None = None) -> list[Link]:
         """Find pictures that look the same, whole or in their central squares: many copies were made square first."""
+        from covid_datasets.splits.near import near_duplicates  # threads, not needed by who only loads
+
+        found: dict[tuple[int, int], Link] = {}
+        for said, phashes, thumb in self._looks():
+            for link in near_duplicates(phashes, thumb, apart):
+                found.setdefault((link.first, link.second), replace(link, key=said + link.key))
+        return list(found.values())
+
+    def _looks(self) -> Iterator[tuple[str, list[str | None], Callable[[int], bytes]]]:
+        """Yield what pictures are compared by: their hashes and thumbnails, whole, then cut to squares, if any is."""
         phashes, squares = self.strings("phash"), self.strings("square_phash")
-        found = near_duplicates(phashes, self.thumb, apart)
+        yield "", phashes, self.thumb
         if any(squares):
             cut = [square or whole for square, whole in zip(squares, phashes, strict=True)]
-            known = {(link.first, link.second) for link in found}
-            found += [
-                replace(link, key=f"central squares: {link.key}")
-                for link in near_duplicates(cut, self._square, apart)
-                if (link.first, link.second) not in known
-            ]
-        return found
+            yield "central squares: ", cut, self._square
 
     def thumb(self, row: int) -> bytes:
         """Return the thumbnail of a row; empty where there is none."""
@@ -122,7 +147,7 @@ class Index:
     @cached_property
     def groups(self) -> list[int]:
         """The component of each row."""
-        return components(self.table.num_rows, self.links)
+        return components(self.table.num_rows, self._joining())
 
     @cached_property
     def group_ids(self) -> list[str]:

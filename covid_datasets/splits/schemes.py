@@ -66,6 +66,12 @@ def scheme_splits(index: Index, datasets: Sequence[str], scheme: str) -> list[st
     return list(_fold(index, *_fold_of(scheme)))
 
 
+def published_of(dataset: str, scheme: str) -> dict[str, str]:
+    """Return what is published of a dataset and decides a scheme; nothing where the scheme does not ask."""
+    version = _version_of(scheme)
+    return _of_version(dataset, version) if version else {}
+
+
 def _published(index: Index, datasets: Sequence[str], version: int) -> list[str]:
     """Give every row its published split; in an older version each patient's own, whatever was found since."""
     published: dict[str, str] = {}

@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -338,6 +339,24 @@ def test_several_at_once_share_urls_and_keep_their_order(server: Server, setting
     assert list(located) == names
     assert all(download.path.read_bytes() == BODY for download, _ in located.values())
     assert sorted(request.path for request in server.requests) == ["/a.zip", "/b.zip"]
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_a_process_never_waits_for_itself(
+    server: Server, settings: Settings, monkeypatch: pytest.MonkeyPatch, reachable: bool
+) -> None:
+    """Several files of a source may be in one archive, which several threads then want at once."""
+    notes: list[str] = []
+    display = Display("")
+    monkeypatch.setattr(download_module, "progress", lambda title: nullcontext(display))
+    monkeypatch.setattr(display, "note", notes.append)
+    server.behaviours["/a.zip"] = Behaviour(delay=0.3, status=200 if reachable else 503)
+    wanted = [asset(server.url("/a.zip"), name=str(number)) for number in range(4)]
+    failed: dict[str, CovidDatasetsError] = {}
+    found = locate_all(wanted, Transfer(settings, QUICK), on_error=failed.__setitem__)
+    assert len(found) == (4 if reachable else 0)
+    assert len(failed) == (0 if reachable else 4)
+    assert notes == []
 
 
 def test_accept_may_differ_by_resource(server: Server, settings: Settings) -> None:

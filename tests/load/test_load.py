@@ -23,7 +23,7 @@ from covid_datasets.errors import (
     UnknownVersionError,
     UsageError,
 )
-from covid_datasets.load.dataset import load_dataset
+from covid_datasets.load.dataset import UNKNOWN, load_dataset
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.prepare.find import find_build
 from tests.small import SmallSources
@@ -135,12 +135,29 @@ def test_offline_needs_files_or_a_finished_build(small: SmallSources, tmp_path: 
         load_dataset("cohen", cache_dir=tmp_path, offline=True)
 
 
-def test_bytes_only_is_loaded_where_it_is_asked_for(tmp_path: Path) -> None:
-    rows = load_dataset("phantom", "small", "all", framework="numpy", cache_dir=tmp_path, verify="bytes")
+def test_bytes_only_is_loaded_and_says_what_is_unknown(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"framework": "numpy", "cache_dir": tmp_path}
+    with pytest.warns(
+        UserWarning, match="built with verify='bytes', .* quality .* unknown .* verify='full' builds it anew"
+    ):
+        rows = load_dataset("phantom", "small", "all", verify="bytes", **options)
     assert {row["quality"] for row in rows} == {None}
     assert all(len(row["sha256"]) == 64 for row in rows)
-    whole = load_dataset("phantom", "small", "all", framework="numpy", cache_dir=tmp_path)
+    with pytest.warns(UserWarning, match="built with verify='bytes'"):  # not built anew, which may take hours
+        again = load_dataset("phantom", "small", "all", **options)
+    assert [row["sample_id"] for row in again] == [row["sample_id"] for row in rows]
+    whole = load_dataset("phantom", "small", "all", verify="full", **options)
     assert None not in {row["quality"] for row in whole}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert load_dataset("phantom", "small", "all", **options)[0]["quality"] is not None, "of both the full one"
+
+
+def test_all_columns_that_are_said_to_be_unknown_are_and_no_others(tmp_path: Path) -> None:
+    options: dict[str, Any] = {"framework": "pandas", "cache_dir": tmp_path}
+    hashed, whole = (load_dataset("phantom", "small", "all", verify=how, **options) for how in ("bytes", "full"))
+    lost = [name for name in whole if whole[name].notna().any() and hashed[name].isna().all()]
+    assert sorted(lost) == sorted(UNKNOWN.replace(" and ", ", ").split(", "))
 
 
 def test_the_second_call_in_a_new_process_needs_neither_raw_files_nor_network(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from covid_datasets.splits.groups import (
     correlation,
     links_by_key,
     links_by_ties,
-    near_duplicates,
 )
+from covid_datasets.splits.near import near_duplicates
 
 COUNT = 14
 pairs = st.lists(st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1)), max_size=20)
@@ -125,7 +125,7 @@ def twelve() -> list[Measured]:
 
 def test_blocks_do_not_change_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = found_pairs(twelve())
-    monkeypatch.setattr("covid_datasets.splits.groups._BLOCK_PAIRS", 30)
+    monkeypatch.setattr("covid_datasets.splits.near._CHUNK_PAIRS", 30)
     assert found_pairs(twelve()) == whole
 
 

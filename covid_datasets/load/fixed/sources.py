@@ -19,8 +19,9 @@ from covid_datasets.load.fixed.chosen import Chosen
 from covid_datasets.load.fixed.layer import Layer
 from covid_datasets.load.fixed.lot import Lot
 from covid_datasets.load.fixed.pixels import UnfitError
-from covid_datasets.load.fixed.store import cores, folder_of, place_of, stored
+from covid_datasets.load.fixed.store import folder_of, place_of, stored
 from covid_datasets.load.fixed.view import UNKNOWN
+from covid_datasets.settings import usable_cores
 
 Materialise = bool | Literal["auto"]
 AHEAD = 3
@@ -87,7 +88,7 @@ class Decoded:
     def lots(self, batches: Iterable[np.ndarray]) -> Iterator[Lot]:
         """Decode the batches in order, while the caller uses the one before."""
         left, waiting, free = iter(batches), deque[tuple[np.ndarray, list[Future[None]]]](), list[np.ndarray]()
-        pool = ThreadPoolExecutor(self.threads or cores())
+        pool = ThreadPoolExecutor(self.threads or usable_cores())
         try:
             for rows in islice(left, AHEAD):
                 waiting.append(self._begin(rows, pool, free))

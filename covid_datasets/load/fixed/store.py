@@ -36,7 +36,7 @@ from covid_datasets.load.fixed.view import FORMAT, View
 from covid_datasets.lock import Lock
 from covid_datasets.prepare.result import Built
 from covid_datasets.progress import progress, tell
-from covid_datasets.settings import VIEW_FILE, VIEWS
+from covid_datasets.settings import VIEW_FILE, VIEWS, usable_cores
 
 ARRAY_FILE = "pixels.npy"
 PIECES_FILE = "pieces.txt"
@@ -69,15 +69,8 @@ def stored(layer: Layer, workers: int | None = None) -> np.ndarray:
             if folder.exists():
                 tell(f"{folder}: not as it was made; it is made anew")
                 remove_folder(folder)
-            _make(layer, folder, workers or cores())
+            _make(layer, folder, workers or usable_cores())
     return array
-
-
-def cores() -> int:
-    """Count the cores that threads may use."""
-    from covid_datasets.prepare.workers import usable_cores  # heavy, and not needed by who only maps
-
-    return usable_cores()
 
 
 def place_of(layer: Layer) -> Array:
