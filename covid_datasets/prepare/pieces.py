@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import uuid
@@ -25,7 +24,7 @@ from covid_datasets.prepare.result import Verify
 from covid_datasets.prepare.rows import INDEX_SCHEMA, index_row, stored_row
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.bounds import allowing
-from covid_datasets.read.encode import encode, extension
+from covid_datasets.read.encode import digest, encode, extension
 from covid_datasets.schema import File, Notice, Part, Parts, Record
 
 BATCH_BYTES = 4 << 20
@@ -167,7 +166,7 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
             own = part_record(record, part, path)
             data = encode(part.pixels)
             encoded = {name: encode(mask) for name, mask in part.masks.items()}
-            sha256 = hashlib.sha256(data).hexdigest()
+            sha256 = digest(data, part.pixels)
             measured = Measured(sha256) if task.verify == "bytes" else measure_pixels(part.pixels, sha256, path)
             row = stored_row(task.dataset, own, data, encoded, measured)
             size = len(data) + sum(map(len, encoded.values()))
