@@ -50,7 +50,7 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
     rows: list[int] = index.table.column("row").to_pylist()
     layout = lay_out(planned, dict(zip(rows, splits, strict=True)))
     named = (TABLE_SPLIT,) if columns else SPLITS
-    files = write_splits(layout, pieces, planned, final, named, arrow_schema(columns))
+    files = write_splits(layout, pieces, planned, final, named, arrow_schema(columns), plan.batch_bytes)
     position = {row: place for place, row in enumerate(rows)}
     _write_index(index, splits, [position[row] for row in layout.order()], final)
 
@@ -82,7 +82,7 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
     unknown = 0 if columns else index.known_patients.count(None)
     compared = compare(choice, build)
     report = write_report(card, build, obtained.origins, plan.shares, notices, quality, audits, compared, unknown)
-    with whole(final / REPORT_FILE) as private:
+    with whole(final / REPORT_FILE, durable=False) as private:
         private.write_text(report, encoding="utf-8")
     manifest = {
         "build": build | {"seconds": round(time.perf_counter() - started, 3)},
@@ -191,7 +191,7 @@ def _write_index(index: Index, splits: list[str], order: list[int], final: Path)
     table = index.table.append_column("split", arrow_array(splits, pa.string())).append_column("group", groups)
     table = _take(table, order).combine_chunks()
     with (
-        whole(final / INDEX_FILE) as private,
+        whole(final / INDEX_FILE, durable=False) as private,
         pa.OSFile(str(private), "wb") as sink,
         pa.ipc.new_file(sink, table.schema) as writer,
     ):

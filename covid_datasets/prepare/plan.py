@@ -29,6 +29,13 @@ MIN_PIECE_BYTES = 4 << 20
 MAX_PIECE_BYTES = 256 << 20
 PIECES = 16
 """How many pieces a source is cut into, unless they would be smaller or larger than the two bounds."""
+MIN_BATCH_BYTES = 4 << 20
+MAX_BATCH_BYTES = 64 << 20
+BATCHES = 2000
+"""How many batches all files of a build have, unless they would be smaller or larger than the two bounds.
+
+Whoever opens a build reads where each batch begins, so there are few; a worker holds one, so each is small.
+"""
 ASSUMED_BYTES = 64 << 10
 """Size of a sample whose bytes are yet to be made."""
 
@@ -54,6 +61,11 @@ class Plan:
     bytes: int
     digest: str
     shares: tuple[Share, ...] = ()
+
+    @property
+    def batch_bytes(self) -> int:
+        """Size of a batch: of the whole source, and so the same for any number of pieces."""
+        return min(max(self.bytes // BATCHES, MIN_BATCH_BYTES), MAX_BATCH_BYTES)
 
     def without_records(self) -> Plan:
         """Return the pieces without their rows: all that is needed once they are written."""

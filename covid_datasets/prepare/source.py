@@ -47,8 +47,8 @@ class Source:
     def tasks(self, plan: Plan, place: Place | None = None) -> list[Task]:
         """Cut a plan into pieces of work; without a place their rows are only read."""
         name, raw, columns = self.choice.card.id, self.obtained.raw, self.choice.columns
-        voxels = self.choice.form.max_voxels
-        return [Task(name, piece, raw, self.verify, columns, place, voxels) for piece in plan.pieces]
+        bounds = {"max_voxels": self.choice.form.max_voxels, "batch_bytes": plan.batch_bytes}
+        return [Task(name, piece, raw, self.verify, columns, place, **bounds) for piece in plan.pieces]
 
     def _raw_signature(self) -> str:
         """Tell raw files apart: a user's by name, size and time, downloads by hash, incomplete ones by what is lost."""
