@@ -175,7 +175,7 @@ def _detail(grey: Image.Image) -> float:
     steps = steps[:, 1:] - steps[:, :-1]
     second = np.abs(steps[:, 1:] - steps[:, :-1])
     contrast = max(int(part.max()) - int(part.min()), 1)
-    return 1000.0 * float(second.sum()) / (second.size * contrast)
+    return float(1000.0 * second.sum() / (second.size * contrast))
 
 
 def _coloured(image: Image.Image) -> float:
