@@ -155,7 +155,10 @@ def _with_identity(dataset: str, record: Record, identities: Identities, address
     patient = None if "patient_unknown" in flags else record.patient
     copied = quoted_ties(dataset, record, addresses)
     whole = (everybody(dataset),) if group == "all" and patient is None else ()
-    return replace(record, patient=patient, ties=(*proven, *own, *copied, *whole), flags=(*record.flags, *flags))
+    ties = (*proven, *own, *copied, *whole)
+    if (patient, ties, flags) == (record.patient, record.ties, ()):  # to copy a record takes longer than to make one
+        return record
+    return replace(record, patient=patient, ties=ties, flags=(*record.flags, *flags))
 
 
 def _size(present: Mapping[str, int], record: Record) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from covid_datasets.errors import CatalogError, InvalidRecordError
 from covid_datasets.prepare import plan as plans
 from covid_datasets.prepare.plan import full_patient_id, make_plan, planned_splits
 from covid_datasets.raw.tree import RawTree
-from covid_datasets.schema import Box, File, Made, Notice, Record
+from covid_datasets.schema import NOTHING, Box, File, Made, Notice, Record
 
 
 def record(number: int, size: int = 0, **fields: Any) -> Record:
@@ -146,6 +147,19 @@ def test_ties_are_of_a_source_and_proven_ones_are_of_all(monkeypatch: pytest.Mon
     assert (found["s002"].patient, found["s002"].flags) == (None, ("patient_unknown", "odd"))
     assert full_patient_id("d", found["s001"]) == "d/p1"
     assert full_patient_id("d", found["s002"]) == "d/article:y"
+
+
+def test_records_share_one_empty_mapping_that_nobody_can_fill() -> None:
+    record, other = Record(sample_id="1"), pickle.loads(pickle.dumps(Record(sample_id="2")))
+    assert {id(getattr(each, name)) for each in (record, other) for name in ("masks", "clinical", "source_row")} == {
+        id(NOTHING)
+    }
+    assert record.masks == {}
+    shared: Any = record.masks
+    for change in (shared.update, shared.setdefault, shared.__setitem__, shared.__ior__):
+        with pytest.raises(TypeError, match="the empty one that all records share"):
+            change("lung", File("1.png"))
+    assert {**record.masks, "lung": File("1.png")}.keys() == {"lung"}
 
 
 def test_rows_that_share_a_tie_are_planned_together() -> None:
