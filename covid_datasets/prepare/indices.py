@@ -22,7 +22,7 @@ from covid_datasets.schema import Notice
 from covid_datasets.splits.index import INDEX_FILE, Index
 
 _THUMB = "thumb"
-_BATCH_ROWS = 1 << 14
+_BATCH_ROWS = 1 << 12
 _OPEN = 4
 """Pieces whose thumbnails are mapped at once."""
 
@@ -55,7 +55,7 @@ def read_indices(plan: Plan, pieces: Path) -> tuple[PieceIndex, list[list[int]],
     tables, rows, notices, hashes = [pa.Table.from_batches([], light)], list[list[int]](), list[Notice](), list[str]()
     for piece in plan.pieces:
         part, told, sha256 = read_piece_index(pieces, piece.number)
-        tables.append(_take(part.select(light.names).replace_schema_metadata(None), range(part.num_rows)))
+        tables.append(part.select(light.names).replace_schema_metadata(None))
         rows.append(part.column("row").to_pylist())
         notices += told
         hashes.append(sha256)
