@@ -95,7 +95,7 @@ def given_count(value: object, key: str) -> int | None:
     """
     if value is None or (isinstance(value, int) and value >= 1):
         return value
-    raise UsageError(f"{key}: expected a whole number, 1 or more, found {value!r}")
+    raise UsageError(f"{key}: expected 1 or more, found {value!r}")
 
 
 def given_data(data_dir: object) -> Path:

@@ -76,8 +76,7 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
         audits.append(_audit(card.id, "official", index.strings("official_split"), index))
     quality = Counter(grade for grade in index.strings("quality") if grade)
     unknown = 0 if columns else index.known_patients.count(None)
-    compared = compare(choice, build)
-    report = write_report(card, build, obtained.origins, plan.shares, notices, quality, audits, compared, unknown)
+    report = write_report(choice, build, obtained.origins, plan.shares, notices, quality, audits, unknown)
     with whole(final / REPORT_FILE, durable=False) as private:
         private.write_text(report, encoding="utf-8")
     manifest = {
@@ -85,7 +84,7 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
         "inputs": inputs,
         "origins": [asdict(origin) for origin in obtained.origins],
         "shares": [asdict(share) for share in plan.shares],
-        "comparison": compared,
+        "comparison": compare(choice, build),
         "audits": [audit.to_json() for audit in audits],
         "notices": [asdict(notice) for notice in notices],
     }

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from covid_datasets.catalog.card import Card
+from covid_datasets.catalog.card import Choice
 from covid_datasets.harmless import block, code, markdown, visible
+from covid_datasets.prepare.completeness import compare
 from covid_datasets.prepare.components import Share
 from covid_datasets.prepare.result import people
 from covid_datasets.raw.obtain import Origin
@@ -18,17 +19,17 @@ SHOWN = 50
 
 
 def write_report(
-    card: Card,
+    choice: Choice,
     build: dict[str, Any],
     origins: Sequence[Origin],
     shares: Sequence[Share],
     notices: Sequence[Notice],
     quality: Counter[str],
     audits: Sequence[AuditReport],
-    comparison: Sequence[str],
     unknown: int,
 ) -> str:
     """Render the report as Markdown; ``unknown`` counts the rows whose patient nobody knows."""
+    card = choice.card
     parts = [f"# {markdown(card.title)} (`{card.id}@{build['version']}`, config `{build['config']}`)\n"]
     if build["incomplete"]:
         parts.append("**INCOMPLETE: built from less than the whole source, because that was asked for.**\n")
@@ -41,7 +42,7 @@ def write_report(
         parts.append(_table("Labels", build["labels"]))
     if quality:
         parts.append(_table("Quality", dict(sorted(quality.items()))))
-    if comparison:
+    if comparison := compare(choice, build):
         parts.append("## Against the catalog\n\n" + "\n".join(f"- {markdown(line)}" for line in comparison) + "\n")
     parts.append(_origins(origins))
     if shares:

@@ -38,10 +38,10 @@ def test_processes_that_build_at_once_share_the_work_of_one(tmp_path: Path) -> N
     context = multiprocessing.get_context("fork")
     start, told = context.Barrier(3), context.SimpleQueue()
     processes = [fork(build_and_tell, tmp_path, start, told) for _ in range(3)]
-    found = [told.get() for _ in processes]
-    for process in processes:
+    for process in processes:  # before the answers: who failed has none, and a wait for it has no end
         process.join()
         assert process.exitcode == 0
+    found = [told.get() for _ in processes]
     # One path, one fingerprint, one manifest; and one of them did all 42 pieces.
     assert len({answer[:3] for answer in found}) == 1
     assert sorted(answer[3] for answer in found) == [0, 0, 42]

@@ -85,6 +85,14 @@ def test_pieces_are_few_and_neither_tiny_nor_huge_by_default(monkeypatch: pytest
         assert max(found) <= max(plans.MAX_PIECE_BYTES, size)
 
 
+def test_batches_follow_the_size_of_the_source_and_not_its_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    for size, batch_bytes in ((1 << 10, 4 << 20), (100 << 20, 20 << 20), (3 << 30, 64 << 20)):
+        monkeypatch.setattr(plans, "ASSUMED_BYTES", size)
+        for shard_bytes in (None, 1, 1 << 40):
+            plan = make_plan("d", [record(number) for number in range(400)], RawTree(()), shard_bytes)
+            assert plan.batch_bytes == batch_bytes
+
+
 def test_a_listed_file_that_is_not_there_is_told(raw: RawTree) -> None:
     plan = make_plan("d", [record(1, size=1), record(77, size=1), Notice("odd", "x", "y")], raw)
     assert plan.rows == 1
