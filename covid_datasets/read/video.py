@@ -128,7 +128,7 @@ def pixels(frame: Frame) -> np.ndarray:
     full = frame.decoded.color_range == _FULL_RANGE or frame.decoded.format.name.startswith("yuvj")
     luma, *weights = _tables(frame.decoded.colorspace == _BT709, full)
     if all((plane == 128).all() for plane in stored[1:]):
-        return _eight_bits(luma)[stored[0]]
+        return np.asarray(_eight_bits(luma)[stored[0]])
     brightness = luma[stored[0]]
     rows, columns = brightness.shape
     blue, red = (
