@@ -97,7 +97,7 @@ def whole(path: Path, *, durable: bool = True) -> Iterator[Path]:
     try:
         yield private
         if durable:
-            _sync(private)
+            sync(private)
         os.replace(private, path)
     finally:
         private.unlink(missing_ok=True)
@@ -145,11 +145,11 @@ def _sync_tree(folder: Path) -> None:
     """Force a folder to the disk, all files at once: a disk knows best in which order."""
     paths = list(folder.rglob("*"))
     with ThreadPoolExecutor(_TOGETHER) as threads:
-        list(threads.map(_sync, (path for path in paths if path.is_file())))
+        list(threads.map(sync, (path for path in paths if path.is_file())))
         list(threads.map(_sync_folder, (folder, *(path for path in paths if path.is_dir()))))
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Force the bytes of a file to the disk."""
     with path.open("r+b") as written:  # Windows syncs only what may be written
         os.fsync(written.fileno())

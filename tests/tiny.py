@@ -108,7 +108,8 @@ def installed(
     catalogs, own = folder / "catalogs", folder / "builders"
     catalogs.mkdir(parents=True)
     own.mkdir()
-    shutil.copy(catalog_folder() / "_taxonomy.toml", catalogs)
+    for shared in ("_taxonomy.toml", "_seeds.toml"):
+        shutil.copy(catalog_folder() / shared, catalogs)
     for name, text in cards.items():
         (catalogs / f"{name}.toml").write_text(text, encoding="utf-8")
     for name, text in (builders or {}).items():

@@ -177,11 +177,53 @@ class Defect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownOverlap:
-    """People or pictures that another source shows too, and the evidence for it; ``source`` need not be in here."""
+    """People or pictures that another source shows too, and the evidence for it; ``source`` need not be in here.
+
+    ``derived`` says that the samples here were taken from that source, and not the other way round.
+    """
 
     source: str
     what: str
     evidence: str
+    derived: bool = False
+
+    @property
+    def is_none(self) -> bool:
+        """Tell whether what was found is that the two have nothing in common."""
+        return self.what.startswith("None")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responsible:
+    """What publishers state about how data came to be and whom it may harm; empty where they state nothing.
+
+    ``synthetic`` says that samples were made by a program and show nobody. ``collection`` says who collected what,
+    where and how, ``biases`` what sets the people in it apart from others, ``sensitive`` what of them can be seen or
+    was taken out, ``impact`` what use of the data may do to people.
+    """
+
+    synthetic: bool = False
+    collection: str = ""
+    biases: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    impact: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seed:
+    """A row of one of the published tables in ``catalogs/_seeds.toml``, its cells as printed, slips included.
+
+    ``also`` names other sources that the row is about; ``version`` is the state whose counts stand beside the printed
+    ones, where it is not the default one; ``note`` says where ours differ, and why.
+    """
+
+    table: str
+    row: int
+    name: str
+    cells: Mapping[str, str]
+    also: tuple[str, ...] = ()
+    version: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +235,7 @@ class Card:
     ``composed_of`` names the sources whose builders its own uses: a build is made anew when one of them changes.
     ``quotes`` names the sources whose pages its rows are copied from and give as ``source_url``. ``same_as`` names the
     source that holds the same samples, and is loaded in its place.
+    ``status`` is ``"planned"`` where the facts are known and its builder is still to be written: nothing of it loads.
     ``facts`` are tables of texts that its builder alone reads: older names of columns, what words of its lists mean.
     Not in its catalog file, but derived: ``digest``, ``builder`` (a module or file, where it is none of this package)
     and ``own_copy`` (where data of one's own lies).
@@ -216,9 +259,12 @@ class Card:
     official_split: OfficialSplit | None = None
     defects: tuple[Defect, ...] = ()
     overlaps: tuple[KnownOverlap, ...] = ()
+    seed: tuple[Seed, ...] = ()
+    responsible: Responsible = field(default_factory=Responsible)
     composed_of: tuple[str, ...] = ()
     quotes: tuple[str, ...] = ()
     same_as: str = ""
+    status: Literal["", "planned"] = ""
     features: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, ColumnType] = field(default_factory=dict)
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -229,7 +275,14 @@ class Card:
     @property
     def has_data(self) -> bool:
         """Tell whether there is anything to load: files to get, or a builder that makes its samples on the spot."""
-        return bool(self.resources) or (self.access.kind == "open" and not self.same_as)
+        return not self.status and (bool(self.resources) or (self.access.kind == "open" and not self.same_as))
+
+    @property
+    def why_unavailable(self) -> str:
+        """Say in one sentence why nothing of it can be loaded."""
+        if self.status:
+            return "It is planned: its facts are on its card, and its builder is still to be written."
+        return self.access.why
 
     def version(self, name: str | None = None) -> tuple[str, Version]:
         """Look up a version by name; the default one without a name."""

@@ -166,7 +166,7 @@ def unavailable_text(card: Card) -> str:
     steps = [f"  {number}. {step}" for number, step in enumerate(card.access.steps, start=1)]
     return "\n".join(
         [
-            f"{card.id} ({card.title}): nothing of it can be loaded. {card.access.why}",
+            f"{card.id} ({card.title}): nothing of it can be loaded. {card.why_unavailable}",
             card.summary,
             *(["", "What can be done:", *steps] if steps else []),
             "",

@@ -10,6 +10,7 @@ from pathlib import Path
 from covid_datasets.catalog.card import Card, Version
 from covid_datasets.catalog.layout import problem_of
 from covid_datasets.catalog.resource import Resource
+from covid_datasets.catalog.seed_tables import check_seeds
 from covid_datasets.catalog.templates import expand, is_template
 from covid_datasets.errors import CatalogError
 
@@ -36,6 +37,7 @@ def check_card(card: Card, path: Path) -> None:
     for key, names_ in (("versions", card.versions), ("configs", card.configs)):
         if wrong := [name for name in names_ if not re.fullmatch(r"[A-Za-z0-9_][\w.+-]*", name, re.ASCII)]:
             raise CatalogError(f"{path}: key {key!r}: expected names that can be folders, found {wrong}")
+    check_seeds(card, path)
     _check_components(card, path)
     _check_without_data(card, path)
     _check_patients(card, path)

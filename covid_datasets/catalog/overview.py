@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from covid_datasets.catalog.card import AccessKind, Card
 from covid_datasets.catalog.cards import readable_cards
+from covid_datasets.catalog.seeds import seed_list
 from covid_datasets.errors import UsageError
 from covid_datasets.vocabulary import Modality
 
@@ -14,11 +15,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def list_datasets(modality: Modality | None = None, access: AccessKind | None = None) -> pa.Table:
+def list_datasets(
+    modality: Modality | None = None, access: AccessKind | None = None, *, seed: str | None = None
+) -> pa.Table:
     """List all sources as an Arrow table, one row each; ``.to_pandas()`` makes a data frame of it.
 
     Sources that cannot be loaded are in it too: ``data`` is false, or ``same_as`` names the source that is loaded in
     their place. A card that cannot be read is left out with a warning.
+
+    With ``seed`` ("survey", "covid-arc" or "covid-arc-analysis") it is the published table of that name instead: its
+    rows and cells as printed, and the names and counts of our sources beside them.
 
     >>> "covid_ct" in list_datasets(modality="CT").column("id").to_pylist()
     True
@@ -27,6 +33,10 @@ def list_datasets(modality: Modality | None = None, access: AccessKind | None = 
     """
     import pyarrow as pa
 
+    if seed is not None:
+        if modality is not None or access is not None:
+            raise UsageError("seed: expected no modality and no access with it: a published table is shown whole")
+        return seed_list(seed)
     for key, value, known in (("modality", modality, get_args(Modality)), ("access", access, get_args(AccessKind))):
         if value is not None and value not in known:
             raise UsageError(f"{key}: expected one of {', '.join(known)}, found {value!r}")
@@ -50,6 +60,7 @@ def list_datasets(modality: Modality | None = None, access: AccessKind | None = 
         "homepage": text,
         "data": pa.bool_(),
         "same_as": text,
+        "status": text,
     }
     return pa.Table.from_pylist(rows, schema=pa.schema(list(kinds.items())))
 
@@ -71,4 +82,5 @@ def _row(card: Card) -> dict[str, Any]:
         "homepage": card.homepage,
         "data": card.has_data,
         "same_as": card.same_as or None,
+        "status": card.status or None,
     }

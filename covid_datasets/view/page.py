@@ -17,6 +17,7 @@ from covid_datasets.harmless import visible
 from covid_datasets.raw.access import examples, expected_tree
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.reach import is_open, keys_for
+from covid_datasets.view.seeds import listed
 
 KNOWN = {
     "all": "known for every row",
@@ -53,6 +54,8 @@ def page(card: Card) -> str:
         _official_split(card),
         _defects(card),
         _overlaps(card),
+        listed(card),
+        _responsible(card),
         _columns(card),
         _features(card),
         _citations(card),
@@ -81,7 +84,7 @@ def _head(card: Card) -> Iterator[str]:
     elif not card.has_data:
         yield from (
             "",
-            f"**Nothing of it can be loaded.** {card.access.why} This page says all that is known about it.",
+            f"**Nothing of it can be loaded.** {card.why_unavailable} This page says all that is known about it.",
         )
         return
     yield from (
@@ -267,6 +270,16 @@ def _overlaps(card: Card) -> Iterator[str]:
         (f"[`{o.source}`]({o.source}.md)" if o.source in known else o.source, o.what, o.evidence) for o in card.overlaps
     ]
     yield from table(("with", "what", "evidence"), rows)
+
+
+def _responsible(card: Card) -> Iterator[str]:
+    stated = card.responsible
+    lines = [
+        *(["Its samples were made by a program and show nobody."] if stated.synthetic else []),
+        *(text.strip() for text in (stated.collection, *stated.biases, *stated.sensitive, stated.impact) if text),
+    ]
+    if lines:
+        yield from ("## Responsible use", "", *(f"- {line}" for line in lines))
 
 
 def _columns(card: Card) -> Iterator[str]:
