@@ -41,7 +41,7 @@ GONE_AFTER = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """One thing in the cache: a download, a finished build, a view of one, a joint split or fold, or what is unfinished.
+    """One thing in the cache: a download, a finished build, a view of one, a joint split, or what is unfinished.
 
     A view holds the images of a build in one size; the next call that wants it makes it again. ``name`` is the source,
     with its version for a build, and several sources of a joint split, with commas; empty where no source of this

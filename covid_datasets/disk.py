@@ -12,6 +12,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from covid_datasets.errors import CacheError, NoSpaceError, UnreadableError
 
 _FULL = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT") if hasattr(errno, name))
 _TAKEN = frozenset((errno.EEXIST, errno.ENOTEMPTY))
+_TOGETHER = 16
+"""Files that are forced to the disk at once."""
 ADVICE = "choose another place with cache_dir=, --cache-dir or COVID_DATASETS_CACHE"
 
 
@@ -100,12 +103,14 @@ def whole(path: Path, *, durable: bool = True) -> Iterator[Path]:
         private.unlink(missing_ok=True)
 
 
-def publish_folder(private: Path, final: Path) -> bool:
+def publish_folder(private: Path, final: Path, *, durable: bool = True) -> bool:
     """Give a finished folder its name in one step, and tell whether it was given.
 
     Where another folder has the name already, that one stays and the private one too: whoever was first is right, and
-    no lock is needed to be sure of it.
+    no lock is needed to be sure of it. A ``durable`` one survives a power cut, with all that is in it.
     """
+    if durable:
+        _sync_tree(private)
     make_folder(final.parent)
     try:
         os.rename(private, final)
@@ -113,7 +118,8 @@ def publish_folder(private: Path, final: Path) -> bool:
         if error.errno in _TAKEN or final.exists():
             return False
         raise refused(final, error) from error
-    sync_folder(final.parent)
+    if durable:
+        _sync_folder(final.parent)
     return True
 
 
@@ -150,13 +156,29 @@ def remove_folder(folder: Path, aside: Path | None = None) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 
+def started() -> str:
+    """Return an id of the time since this machine was started, in which no power was cut; empty where unknown."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:  # not Linux
+        return ""
+
+
+def _sync_tree(folder: Path) -> None:
+    """Force a folder to the disk, all files at once: a disk knows best in which order."""
+    paths = list(folder.rglob("*"))
+    with ThreadPoolExecutor(_TOGETHER) as threads:
+        list(threads.map(sync, (path for path in paths if path.is_file())))
+        list(threads.map(_sync_folder, (folder, *(path for path in paths if path.is_dir()))))
+
+
 def sync(path: Path) -> None:
     """Force the bytes of a file to the disk."""
     with path.open("r+b") as written:  # Windows syncs only what may be written
         os.fsync(written.fileno())
 
 
-def sync_folder(folder: Path) -> None:
+def _sync_folder(folder: Path) -> None:
     """Make a rename survive a power cut, where the system can."""
     if hasattr(os, "O_DIRECTORY"):
         handle = os.open(folder, os.O_DIRECTORY)
@@ -166,10 +188,10 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def write_json(path: Path, table: Mapping[str, Any]) -> None:
-    """Write a table for people and machines; whole, and on the disk, before this returns."""
+def write_json(path: Path, table: Mapping[str, Any], *, durable: bool = True) -> None:
+    """Write a table for people and machines; whole, and where it is ``durable`` on the disk, before this returns."""
     try:
-        with whole(path) as private:
+        with whole(path, durable=durable) as private:
             private.write_text(json.dumps(table, indent=2, ensure_ascii=False), encoding="utf-8")
     except OSError as error:
         raise refused(path, error) from error

@@ -36,7 +36,7 @@ from covid_datasets.read.cells import Cells, Columns, count, day, fips, number, 
 from covid_datasets.read.coco import read_coco
 from covid_datasets.read.darwin import read_darwin
 from covid_datasets.read.dicom import read_header, read_hounsfield
-from covid_datasets.read.encode import decode_deep, encode, extension
+from covid_datasets.read.encode import decode_deep, digest, encode, extension
 from covid_datasets.read.film import FilmForm, film
 from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
 from covid_datasets.read.masks import check_mask, read_mask
@@ -44,6 +44,7 @@ from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.nifti import read_header as read_nifti_header
 from covid_datasets.read.notes import read_note
 from covid_datasets.read.parts import records_of_part
+from covid_datasets.read.png import read_png
 from covid_datasets.read.polygons import Polygon, fill
 from covid_datasets.read.rows import contradictions, count_by_folder, ids_of_one, not_in, read_splits, rows_by
 from covid_datasets.read.scores import read_scores
@@ -351,7 +352,10 @@ def pictures() -> Any:
 def encoded() -> Any:
     values = (np.arange(12 * 10, dtype=np.int16).reshape(12, 10) * 17 - 1000).astype(np.int16)
     data = encode(values)
-    return [data, decode_deep(data), measure(data, "0", "a.tif")]
+    grey = np.arange(12 * 10, dtype=np.uint8).reshape(12, 10)
+    colour = np.stack([grey, grey + 1, grey[::-1]], axis=2)
+    packed = [[digest(encode(pixels)), read_png(encode(pixels))] for pixels in (grey, colour)]
+    return [data, digest(data), decode_deep(data), measure(data, "0", "a.tif"), packed]
 
 
 CASES: dict[str, Callable[[], Any]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections import deque
@@ -29,6 +28,7 @@ from covid_datasets.prepare.rows import row_digest
 from covid_datasets.prepare.seal import MANIFEST_FILE, SEAL_FILE, damaged, difference, read_manifest
 from covid_datasets.prepare.tabular import table_digest
 from covid_datasets.prepare.workers import worker_pool
+from covid_datasets.read.encode import digest
 from covid_datasets.schema import CONTENT
 from covid_datasets.settings import given_path, usable_cores
 from covid_datasets.splits.index import INDEX_FILE, Index
@@ -281,7 +281,7 @@ def _check(batch: pa.RecordBatch, *, pixels: bool) -> tuple[dict[str, str], list
             if not values[number].is_valid:
                 continue
             data = values[number].as_buffer()
-            if (sha256 := hashlib.sha256(data).hexdigest()) != row["sha256"]:
+            if (sha256 := digest(memoryview(data))) != row["sha256"]:
                 problems.append(f"{sample}: {kind}: expected sha256 {row['sha256']}, found {sha256}")
             elif pixels and kind == "image" and row["pixel_hash"] is not None:
                 problems += _check_pixels(row, data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -77,31 +77,33 @@ def measure_image(
     grey = grey_of(image, hounsfield)
     reduced = grey.reduce(max(1, min(grey.size) // THUMB))
     small = reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR)
-    thumb = np.asarray(small.reduce(2))
-    reasons = reasons_against(image, grey, reduced, thumb, path)
+    thumb = small.reduce(2).tobytes()
+    reasons = reasons_against(image, grey, reduced, np.frombuffer(thumb, np.uint8).reshape(THUMB // 2, -1), path)
     mode = image.mode
     del image  # up to four times the size of the grey one
+    square = [] if grey.width == grey.height else [_central_square(reduced)]
+    phash, *square_phash = perceptual_hashes([small, *square])
     return Measured(
         sha256=sha256,
         width=grey.width,
         height=grey.height,
         pixel_mode=mode,
         pixel_hash=pixel_hash(grey),
-        phash=perceptual_hash(np.asarray(small)),
-        square_phash=None if grey.width == grey.height else perceptual_hash(_central_square(reduced)),
-        thumb=thumb.tobytes(),
+        phash=phash,
+        square_phash=next(iter(square_phash), None),
+        thumb=thumb,
         quality=grade(reasons),
         quality_reasons=tuple(reasons),
     )
 
 
-def _central_square(reduced: Image.Image) -> np.ndarray:
+def _central_square(reduced: Image.Image) -> Image.Image:
     """Cut out what a copy holds whose maker wanted all pictures square, as a thumbnail."""
     width, height = reduced.size
     side = min(width, height)
     left, top = (width - side) / 2, (height - side) / 2
     box = (left, top, left + side, top + side)
-    return np.asarray(reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR, box=box))
+    return reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR, box=box)
 
 
 def measure_pixels(pixels: np.ndarray, sha256: str, path: str) -> Measured:
@@ -214,12 +216,13 @@ def _cosines() -> np.ndarray:
     return np.round(table * 1024)
 
 
-def perceptual_hash(thumb: np.ndarray) -> str:
-    """Hash a 64x64 thumbnail to 256 bits of its lowest frequencies, as hexadecimal digits.
+def perceptual_hashes(thumbs: Sequence[Image.Image]) -> list[str]:
+    """Hash 64x64 thumbnails to 256 bits of their lowest frequencies each, as hexadecimal digits.
 
     All values are whole numbers below 2**53, so the products are exact whatever order a machine adds them in.
     """
     cosines = _cosines()
-    spectrum = cosines @ thumb.astype(np.float64) @ cosines.T
-    ranked = np.partition(spectrum.ravel()[1:], HASHED * HASHED // 2)
-    return np.packbits(spectrum > ranked[HASHED * HASHED // 2]).tobytes().hex()
+    values = np.frombuffer(b"".join(thumb.tobytes() for thumb in thumbs), np.uint8).reshape(-1, THUMB, THUMB)
+    spectrum = (cosines @ values.astype(np.float64) @ cosines.T).reshape(len(thumbs), -1)
+    median = np.partition(spectrum[:, 1:], HASHED * HASHED // 2, axis=1)[:, HASHED * HASHED // 2]
+    return [bits.tobytes().hex() for bits in np.packbits(spectrum > median[:, None], axis=1)]

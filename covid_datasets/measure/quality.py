@@ -94,7 +94,7 @@ def reasons_against(
         found.append("small")
     if long > limits.aspect * short:
         found.append("aspect")
-    found += _tone(np.asarray(reduced.histogram()) / (reduced.width * reduced.height))
+    found += _tone(np.bincount(np.frombuffer(reduced.tobytes(), np.uint8), minlength=256))
     if _padding(thumb) > limits.padding:
         found.append("padding")
     if "near-constant" not in found and _detail(grey) < limits.blur:
@@ -131,20 +131,20 @@ def reasons_against_volume(depth: int, blank: int, low: float, high: float) -> l
 
 
 _SAMPLED = 32
-_LEVELS = np.arange(256)
+_MOMENTS = np.stack([np.ones(256, np.int64), np.arange(256), np.arange(256) ** 2])
 
 
-def _tone(shares: np.ndarray) -> list[str]:
-    """Judge the histogram of grey values, given as shares."""
+def _tone(counts: np.ndarray) -> list[str]:
+    """Judge the histogram of grey values."""
     limits = THRESHOLDS
-    mean = float(shares @ _LEVELS)
-    if float(shares @ (_LEVELS - mean) ** 2) < limits.constant_deviation**2:
+    total, first, second = map(int, _MOMENTS @ counts)
+    if second / total - (first / total) ** 2 < limits.constant_deviation**2:
         return ["near-constant"]
     found = []
-    low, high = np.searchsorted(np.cumsum(shares), (0.02, 0.98))
+    low, high = np.searchsorted(counts.cumsum(), (0.02 * total, 0.98 * total))
     if high - low < limits.low_contrast_range:
         found.append("low contrast")
-    if shares[255] > limits.clipped_white or shares[0] > limits.clipped_black:
+    if counts[255] > limits.clipped_white * total or counts[0] > limits.clipped_black * total:
         found.append("clipped")
     return found
 
@@ -153,10 +153,9 @@ def _padding(thumb: np.ndarray) -> float:
     """Share of the thumbnail's rows or columns, whichever is more, that are an empty border."""
     share = 0.0
     for axis in (0, 1):
-        empty = thumb.max(axis) - thumb.min(axis) < 8
-        if empty.all():
-            return 1.0
-        share = max(share, (int(empty.argmin()) + int(empty[::-1].argmin())) / empty.size)
+        empty = (thumb.max(axis) - thumb.min(axis) < 8).tobytes()
+        content = empty.strip(b"\1")
+        share = max(share, (len(empty) - len(content)) / len(empty))
     return share
 
 
@@ -169,11 +168,14 @@ def _detail(grey: Image.Image) -> float:
         min(width // 2 + 256, width),
         min(height // 2 + 12, height),
     )
-    part = np.asarray(grey.crop(box)).astype(np.int16)
+    part = np.frombuffer(grey.crop(box).tobytes(), np.uint8).reshape(box[3] - box[1], box[2] - box[0])
     if part.shape[1] < 3:
         return 0.0
-    second = np.abs(part[:, :-2] + part[:, 2:] - 2 * part[:, 1:-1])
-    return 1000.0 * float(second.mean()) / max(int(part.max()) - int(part.min()), 1)
+    steps = part.astype(np.int16)
+    steps = steps[:, 1:] - steps[:, :-1]
+    second = np.abs(steps[:, 1:] - steps[:, :-1])
+    contrast = max(int(part.max()) - int(part.min()), 1)
+    return float(1000.0 * second.sum() / (second.size * contrast))
 
 
 def _coloured(image: Image.Image) -> float:
@@ -181,6 +183,6 @@ def _coloured(image: Image.Image) -> float:
     if image.mode not in ("RGB", "RGBA", "P", "CMYK", "YCbCr"):
         return 0.0
     sample = image.resize((_SAMPLED, _SAMPLED), Image.Resampling.NEAREST)
-    red, green, blue = np.asarray(sample.convert("RGB"), dtype=np.int16).reshape(-1, 3).T
-    spread = np.maximum(np.abs(red - green), np.abs(green - blue))
-    return float(np.count_nonzero(spread > THRESHOLDS.colour_spread)) / _SAMPLED**2
+    channels = np.frombuffer(sample.convert("RGB").tobytes(), np.uint8).reshape(-1, 3).astype(np.int16)
+    spread = np.abs(channels[:, :2] - channels[:, 1:]) > THRESHOLDS.colour_spread
+    return float(np.count_nonzero(spread[:, 0] | spread[:, 1])) / _SAMPLED**2

@@ -8,6 +8,8 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
+from covid_datasets.read.png import END, chunk, head
+
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
     """Write an 8-bit grayscale PNG without compression, whose bytes no zlib version can change."""
@@ -21,8 +23,4 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
         for number, block in enumerate(blocks)
     )
     packed = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(data))
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", packed), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body)) for name, body in chunks
-    )
+    return b"".join((head(pixels), chunk(b"IDAT", packed), END))

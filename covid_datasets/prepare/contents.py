@@ -10,6 +10,8 @@ from covid_datasets.errors import DamagedFileError, IntegrityError, NotThereErro
 from covid_datasets.measure.image import Measured, UndecodableError, measure
 from covid_datasets.prepare.result import Verify
 from covid_datasets.raw.tree import RawTree
+from covid_datasets.read.encode import digest
+from covid_datasets.read.png import is_packed
 from covid_datasets.schema import File, Made, Notice, Parts, Record, Rows
 
 
@@ -31,9 +33,10 @@ def read_content(raw: RawTree, record: Record, verify: Verify) -> tuple[bytes, M
     if reference is None or isinstance(reference, Parts | Rows):
         return b"", Measured(sha256="")
     data = _read(raw, reference, "damaged file")
-    sha256 = hashlib.sha256(data).hexdigest()
+    plain = hashlib.sha256(data).hexdigest()
     if isinstance(reference, File):  # what is made has read its raw files through `CheckedFiles`
-        _check_identity(raw, reference.path, data, sha256)
+        _check_identity(raw, reference.path, data, plain)
+    sha256 = digest(data) if is_packed(data) else plain
     if verify == "bytes":
         return data, Measured(sha256)
     try:

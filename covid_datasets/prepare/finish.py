@@ -10,21 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from covid_datasets.catalog.published import SPLITS, published_splits
-from covid_datasets.columns import GROUP
 from covid_datasets.disk import whole
 from covid_datasets.features import arrow_schema
-from covid_datasets.prepare.columnar import arrow_array
 from covid_datasets.prepare.completeness import check_complete, compare
 from covid_datasets.prepare.huggingface import write_huggingface
-from covid_datasets.prepare.pieces import read_piece_index
+from covid_datasets.prepare.indices import read_indices, write_index
 from covid_datasets.prepare.plan import Plan
 from covid_datasets.prepare.report import write_report
 from covid_datasets.prepare.result import REPORT_FILE
-from covid_datasets.prepare.rows import INDEX_SCHEMA
 from covid_datasets.prepare.seal import seal
 from covid_datasets.prepare.settle import Layout, lay_out, write_splits
 from covid_datasets.prepare.source import Source
@@ -32,13 +26,14 @@ from covid_datasets.raw.obtain import Obtained
 from covid_datasets.schema import Notice
 from covid_datasets.splits.assign import TABLE_SPLIT, assign
 from covid_datasets.splits.audit import AuditReport, audit_links
-from covid_datasets.splits.index import INDEX_FILE, Index
+from covid_datasets.splits.index import Index
 
 
 def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, final: Path, started: float) -> None:
     """Assemble the finished folder ``final`` from the pieces; ``started`` is when the build began."""
     choice, obtained = source.choice, source.obtained
-    index, planned, told, hashes = _read_pieces(plan, pieces)
+    index, rows_of, told, hashes = read_indices(plan, pieces)
+    planned = list(zip((piece.split for piece in plan.pieces), rows_of, strict=True))
     notices = [*plan.notices, *told]
     notices += _told(obtained, {notice.where for notice in notices}, table=bool(choice.columns))
     notices += _several_labels(index) + _shared_bytes(index)
@@ -51,17 +46,17 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
     rows: list[int] = index.table.column("row").to_pylist()
     layout = lay_out(planned, dict(zip(rows, splits, strict=True)))
     named = (TABLE_SPLIT,) if columns else SPLITS
-    files = write_splits(layout, pieces, planned, final, named, arrow_schema(columns))
+    files = write_splits(layout, pieces, planned, final, named, arrow_schema(columns), plan.batch_bytes)
     position = {row: place for place, row in enumerate(rows)}
-    _write_index(index, splits, [position[row] for row in layout.order()], final)
+    write_index(index, splits, [position[row] for row in layout.order()], final)
 
-    digests = dict(zip(index.texts("sample_id"), zip(index.texts("row_sha256"), splits, strict=True), strict=True))
+    digests = zip(index.texts("sample_id"), zip(index.texts("row_sha256"), splits, strict=True), strict=True)
     labels = Counter(label or "unlabelled" for label in index.strings("label") if not columns)
     build = {
         "id": card.id,
         "version": choice.version,
         "config": choice.config,
-        "fingerprint": fingerprint_of(digests),
+        "fingerprint": fingerprint_of(dict(digests)),
         "rows": sum(counts),
         "patients": _patients(index, bool(columns)),
         "groups": 0 if columns else len(set(index.groups)),
@@ -82,7 +77,7 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
     quality = Counter(grade for grade in index.strings("quality") if grade)
     unknown = 0 if columns else index.known_patients.count(None)
     report = write_report(choice, build, obtained.origins, plan.shares, notices, quality, audits, unknown)
-    with whole(final / REPORT_FILE) as private:
+    with whole(final / REPORT_FILE, durable=False) as private:
         private.write_text(report, encoding="utf-8")
     manifest = {
         "build": build | {"seconds": round(time.perf_counter() - started, 3)},
@@ -116,19 +111,6 @@ def _linked(files: Mapping[str, list[str]], layout: Layout, hashes: Sequence[str
         for name, (piece, _) in zip(names, layout.files[split], strict=False)  # a split without rows has a file too
         if piece is not None
     }
-
-
-def _read_pieces(plan: Plan, pieces: Path) -> tuple[Index, list[tuple[str, list[int]]], list[Notice], list[str]]:
-    """Read what the workers found: the index in the order of the plan, each piece's split and rows, notices, hashes."""
-    read = [read_piece_index(pieces, piece.number) for piece in plan.pieces]
-    # Arrow's empty_table and to_numpy would import pandas, which takes more memory than all the rest.
-    empty = pa.Table.from_batches([], INDEX_SCHEMA)
-    table = pa.concat_tables([empty, *(part.replace_schema_metadata(None) for part, _, _ in read)])
-    index = Index(_take(table, np.argsort(table.column("row").to_pylist(), kind="stable").tolist()))
-    planned = [
-        (piece.split, part.column("row").to_pylist()) for piece, (part, _, _) in zip(plan.pieces, read, strict=True)
-    ]
-    return index, planned, [notice for _, told, _ in read for notice in told], [digest for _, _, digest in read]
 
 
 def _told(obtained: Obtained, told: set[str], *, table: bool) -> list[Notice]:
@@ -182,29 +164,3 @@ def _shared_bytes(index: Index) -> list[Notice]:
 
 def _audit(dataset: str, scheme: str, splits: Sequence[str | None], index: Index) -> AuditReport:
     return audit_links(dataset, scheme, splits, index.texts("sample_id"), index.strings("label"), index.links)
-
-
-def _write_index(index: Index, splits: list[str], order: list[int], final: Path) -> None:
-    """Store the index in the order of the files, with the group and the split of each row.
-
-    The name of the group is stored too: to work it out takes a second of who loads a million rows.
-    """
-    names = index.texts("sample_id")
-    groups = [names[group] for group in index.groups]
-    table = index.table
-    for name, values in (("split", splits), ("group", groups), (GROUP, index.group_ids)):
-        table = table.append_column(name, arrow_array(values, pa.string()))
-    table = _take(table, order).combine_chunks()
-    with (
-        whole(final / INDEX_FILE) as private,
-        pa.OSFile(str(private), "wb") as sink,
-        pa.ipc.new_file(sink, table.schema) as writer,
-    ):
-        writer.write_table(table)
-
-
-def _take(table: pa.Table, rows: Sequence[int]) -> pa.Table:
-    """Reorder a table with the system's allocator: Arrow's own takes several times the size of what it copies."""
-    import pyarrow.compute as pc  # here, so that loading a finished build does without it
-
-    return pc.take(table, arrow_array(rows, pa.int64()), memory_pool=pa.system_memory_pool())

@@ -14,7 +14,7 @@ from covid_datasets.features import features_dict
 
 def write_huggingface(card: Card, build: Mapping[str, Any], files: Mapping[str, list[str]], folder: Path) -> None:
     """Describe the splits, their files and their features."""
-    write_json(folder / "dataset_dict.json", {"splits": list(files)})
+    write_json(folder / "dataset_dict.json", {"splits": list(files)}, durable=False)
     for split in files:
         info = {
             "dataset_name": card.id,
@@ -35,8 +35,8 @@ def write_huggingface(card: Card, build: Mapping[str, Any], files: Mapping[str, 
             "_output_all_columns": False,
             "_split": split,
         }
-        write_json(folder / split / "dataset_info.json", info)
-        write_json(folder / split / "state.json", state)
+        write_json(folder / split / "dataset_info.json", info, durable=False)
+        write_json(folder / split / "state.json", state, durable=False)
 
 
 def _description(card: Card, build: Mapping[str, Any]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.prepare.composed import builder_digest
 from covid_datasets.prepare.quoted import addresses_of
 
-FORMAT = 4
+FORMAT = 5
 """Raised when the engine stores something else from the same inputs; older builds are then built again."""
 
 
@@ -58,13 +57,9 @@ def key_of(inputs: dict[str, Any]) -> str:
 
 def folder_signature(data_dir: Path) -> str:
     """Digest names, sizes and times of a user's own files, so that changed files are built anew."""
-    from covid_datasets.catalog.layout import is_litter
-    from covid_datasets.raw.archives import open_archive
+    from covid_datasets.raw.folders import signature_of, stamps_of  # here, for most look for no files of their own
 
-    inside = [""] if data_dir.is_file() else open_archive((str(data_dir),)).names()
-    names = [name for name in inside if not is_litter(name)]
-    found = [(name, os.stat(f"{data_dir}/{name}" if name else data_dir)) for name in names]
-    return _text_digest(repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]))
+    return signature_of(stamps_of(data_dir))
 
 
 def _file_digest(path: Path) -> str:

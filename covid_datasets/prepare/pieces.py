@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import uuid
@@ -14,22 +13,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from covid_datasets.disk import publish_folder, remove_folder
+from covid_datasets.disk import publish_folder, read_json, remove_folder, started, write_json
 from covid_datasets.errors import DamagedFileError, InvalidRecordError
 from covid_datasets.features import arrow_schema
 from covid_datasets.measure.image import Measured, measure_pixels
 from covid_datasets.prepare.arrow_file import Sink, arrow_file
 from covid_datasets.prepare.contents import CheckedFiles, DroppedError, read_content, read_masks
-from covid_datasets.prepare.plan import Piece
+from covid_datasets.prepare.plan import MIN_BATCH_BYTES, Piece
 from covid_datasets.prepare.result import Verify
 from covid_datasets.prepare.rows import INDEX_SCHEMA, index_row, stored_row
+from covid_datasets.prepare.seal import file_digest, sealed
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.bounds import allowing
-from covid_datasets.read.encode import encode, extension
+from covid_datasets.read.encode import digest, encode, extension
 from covid_datasets.schema import File, Notice, Part, Parts, Record
 
-BATCH_BYTES = 4 << 20
-"""Rows are handed to Arrow in batches of this size: with the largest image, the memory of a worker."""
 PARTS = 1 << 20
 """Rows are numbered by record and by part, so that no number depends on how many parts another record has."""
 
@@ -51,16 +49,17 @@ class Place:
     def publish(self, private: Path, number: int) -> None:
         """Give a piece its name, unless it has been written by now."""
         final = piece_folder(self.pieces, number)
-        if not publish_folder(private, final) and not is_finished(self.pieces, number):  # damaged by a power cut
+        if not publish_folder(private, final, durable=False) and not is_finished(self.pieces, number):  # damaged
             remove_folder(final)
-            publish_folder(private, final)
+            publish_folder(private, final, durable=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
     """One piece of work, small enough to send to any process or machine; ``columns`` are those of a table.
 
-    ``max_voxels`` is what the card allows a volume where that is more than any file may hold.
+    ``max_voxels`` is what the card allows a volume where that is more than any file may hold. Rows are handed to Arrow
+    in batches of ``batch_bytes``: with the largest image, the memory of a worker.
     """
 
     dataset: str
@@ -70,6 +69,7 @@ class Task:
     columns: Mapping[str, str] = field(default_factory=dict)
     place: Place | None = None
     max_voxels: int = 0
+    batch_bytes: int = MIN_BATCH_BYTES
 
 
 def piece_folder(pieces: Path, number: int) -> Path:
@@ -87,8 +87,17 @@ def index_path(pieces: Path, number: int) -> Path:
     return piece_folder(pieces, number) / "index.arrow"
 
 
+def _seal_path(pieces: Path, number: int) -> Path:
+    return piece_folder(pieces, number) / "seal.json"
+
+
 class PieceWriter:
-    """Writes a piece, its rows and its index with the notices, and gives it its name when both are whole."""
+    """Writes a piece, its rows and its index with the notices, and gives it its name when both are whole.
+
+    Nothing is forced to the disk here, which would mean to wait for it again and again: a build does that once, at its
+    end. Till then a power cut may tear pieces that have their names, so each says what its files must hold, and whoever
+    goes on after a restart of the machine looks.
+    """
 
     def __init__(self, task: Task, schema: pa.Schema) -> None:
         assert task.place is not None, "who streams has nowhere to write"
@@ -104,9 +113,11 @@ class PieceWriter:
         try:
             with arrow_file(private / "rows.arrow", self._schema) as sink:
                 yield sink
-            told = {"notices": json.dumps([astuple(note) for note in self.notices]), "sha256": sink.sha256()}
+            told = {"notices": json.dumps([astuple(note) for note in self.notices])}
             with arrow_file(private / "index.arrow", INDEX_SCHEMA.with_metadata(told)) as sink:
                 sink.write(self.index)
+            files = {path.name: sealed(path) for path in private.iterdir()}
+            write_json(private / "seal.json", {"started": started(), "files": files}, durable=False)
             self._place.publish(private, self._number)
         finally:
             shutil.rmtree(private, ignore_errors=True)
@@ -126,7 +137,7 @@ def write_piece(task: Task) -> int:
             rows.append(row)
             piece.index.append(index_entry)
             held += index_entry["bytes"]
-            if held >= BATCH_BYTES:
+            if held >= task.batch_bytes:
                 sink.write(rows)
                 held, rows = 0, []
         sink.write(rows)
@@ -167,7 +178,7 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
             own = part_record(record, part, path)
             data = encode(part.pixels)
             encoded = {name: encode(mask) for name, mask in part.masks.items()}
-            sha256 = hashlib.sha256(data).hexdigest()
+            sha256 = digest(data, part.pixels)
             measured = Measured(sha256) if task.verify == "bytes" else measure_pixels(part.pixels, sha256, path)
             row = stored_row(task.dataset, own, data, encoded, measured)
             size = len(data) + sum(map(len, encoded.values()))
@@ -214,16 +225,18 @@ def read_piece_index(pieces: Path, number: int) -> tuple[pa.Table, list[Notice],
     """Read the index of a finished piece, its notices, and the SHA-256 of its rows."""
     with pa.memory_map(str(index_path(pieces, number))) as source:
         table = pa.ipc.open_stream(source).read_all()
-    told = table.schema.metadata
-    return table, [Notice(*values) for values in json.loads(told[b"notices"])], told[b"sha256"].decode()
+    told = json.loads(table.schema.metadata[b"notices"])
+    sha256: str = read_json(_seal_path(pieces, number))["files"]["rows.arrow"]["sha256"]
+    return table, [Notice(*values) for values in told], sha256
 
 
 def is_finished(pieces: Path, number: int) -> bool:
-    """Tell whether a piece is there and was not damaged by a power cut."""
-    try:
-        read_piece_index(pieces, number)
-        with pa.memory_map(str(rows_path(pieces, number))) as source:
-            pa.ipc.open_stream(source)
-    except (FileNotFoundError, pa.ArrowInvalid, KeyError):  # an index without a hash is of an earlier release
+    """Tell whether a piece is there and whole: by its sizes; after a restart of the machine by hashing all of it."""
+    told = read_json(_seal_path(pieces, number))
+    if not told:
         return False
-    return True
+    files = {piece_folder(pieces, number) / name: wanted for name, wanted in told["files"].items()}
+    if any(not path.exists() or path.stat().st_size != wanted["size"] for path, wanted in files.items()):
+        return False
+    restarted = not told["started"] or told["started"] != started()
+    return not restarted or all(file_digest(path) == wanted["sha256"] for path, wanted in files.items())

@@ -29,6 +29,13 @@ MIN_PIECE_BYTES = 4 << 20
 MAX_PIECE_BYTES = 256 << 20
 PIECES = 16
 """How many pieces a source is cut into, unless they would be smaller or larger than the two bounds."""
+MIN_BATCH_BYTES = 4 << 20
+MAX_BATCH_BYTES = 64 << 20
+BATCHES = 2000
+"""How many batches all files of a build have, unless they would be smaller or larger than the two bounds.
+
+Whoever opens a build reads where each batch begins, so there are few; a worker holds one, so each is small.
+"""
 ASSUMED_BYTES = 64 << 10
 """Size of a sample whose bytes are yet to be made."""
 
@@ -54,6 +61,11 @@ class Plan:
     bytes: int
     digest: str
     shares: tuple[Share, ...] = ()
+
+    @property
+    def batch_bytes(self) -> int:
+        """Size of a batch: of the whole source, and so the same for any number of pieces."""
+        return min(max(self.bytes // BATCHES, MIN_BATCH_BYTES), MAX_BATCH_BYTES)
 
     def without_records(self) -> Plan:
         """Return the pieces without their rows: all that is needed once they are written."""
@@ -143,7 +155,10 @@ def _with_identity(dataset: str, record: Record, identities: Identities, address
     patient = None if "patient_unknown" in flags else record.patient
     copied = quoted_ties(dataset, record, addresses)
     whole = (everybody(dataset),) if group == "all" and patient is None else ()
-    return replace(record, patient=patient, ties=(*proven, *own, *copied, *whole), flags=(*record.flags, *flags))
+    ties = (*proven, *own, *copied, *whole)
+    if (patient, ties, flags) == (record.patient, record.ties, ()):  # to copy a record takes longer than to make one
+        return record
+    return replace(record, patient=patient, ties=ties, flags=(*record.flags, *flags))
 
 
 def _size(present: Mapping[str, int], record: Record) -> int | None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.measure.image import Measured
 from covid_datasets.prepare.plan import full_patient_id
+from covid_datasets.read.encode import digest
 from covid_datasets.schema import COLUMNS, CONTENT, Parts, Record, Reference
 from covid_datasets.vocabulary import MASKS
 
@@ -186,8 +187,6 @@ def row_digest(row: dict[str, Any]) -> str:
     """Digest a stored row; what it shows is there through its hash, its masks through theirs."""
     plain = row | {kind: row[kind] and row[kind]["path"] for kind in CONTENT}
     for kind in ("masks", "volume_masks"):
-        masks = {
-            name: mask and [mask["path"], hashlib.sha256(mask["bytes"]).hexdigest()] for name, mask in row[kind].items()
-        }
+        masks = {name: mask and [mask["path"], digest(mask["bytes"])] for name, mask in row[kind].items()}
         plain |= {kind: masks}
     return hashlib.sha256(json.dumps(plain, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

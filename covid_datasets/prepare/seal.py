@@ -25,16 +25,23 @@ SMALL_BYTES = 1 << 16
 def seal(folder: Path, manifest: Mapping[str, Any], known: Mapping[str, str]) -> None:
     """Add all files of a folder to its manifest and write that as the last one, after its own digest.
 
+    They are forced to the disk when the folder gets its name.
+
     ``known`` holds the SHA-256 of those files that were hashed while they were written.
     """
     files = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
-        files[name] = {"size": path.stat().st_size, "sha256": known.get(name) or file_digest(path)}
+        files[name] = sealed(path, known.get(name, ""))
     text = json.dumps({**manifest, "files": files}, indent=2, ensure_ascii=False).encode()
     for name, content in ((SEAL_FILE, seal_of(text)), (MANIFEST_FILE, text)):
-        with whole(folder / name) as private:
+        with whole(folder / name, durable=False) as private:
             private.write_bytes(content)
+
+
+def sealed(path: Path, known: str = "") -> dict[str, Any]:
+    """Say what a file must be to be as it is now; it is hashed, where its SHA-256 is not known."""
+    return {"size": path.stat().st_size, "sha256": known or file_digest(path)}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -85,7 +92,7 @@ def file_digest(path: Path) -> str:
     >>> file_digest(path)[:8]
     'ba7816bf'
     """
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

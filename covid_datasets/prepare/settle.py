@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,8 @@ import pyarrow as pa
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.arrow_file import arrow_file
-from covid_datasets.prepare.pieces import BATCH_BYTES, rows_path
+from covid_datasets.prepare.pieces import rows_path
+from covid_datasets.prepare.plan import MIN_BATCH_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ def write_splits(
     target: Path,
     splits: Sequence[str] = SPLITS,
     schema: pa.Schema | None = None,
+    batch_bytes: int = MIN_BATCH_BYTES,
 ) -> dict[str, list[str]]:
     """Link or write the files of every split; returns their names by split."""
     place = {row: (number, offset) for number, (_, rows) in enumerate(pieces) for offset, row in enumerate(rows)}
@@ -83,7 +85,9 @@ def write_splits(
             if piece is not None:
                 _link(rows_path(work, piece), folder / name)
             else:
-                _rewrite(rows, place, work, folder / name, schema or arrow_schema())
+                with arrow_file(folder / name, schema or arrow_schema()) as sink:
+                    for batch in _batches(rows, place, work, batch_bytes):
+                        sink.write_table(batch)
     return names
 
 
@@ -95,20 +99,20 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _rewrite(rows: list[int], place: dict[int, tuple[int, int]], work: Path, path: Path, schema: pa.Schema) -> None:
-    with arrow_file(path, schema) as sink:
-        run: list[pa.RecordBatch] = []
-        held = 0
-        tables: dict[int, pa.Table] = {}
-        for row in rows:
-            number, offset = place[row]
-            if number not in tables:
-                tables[number] = pa.ipc.open_stream(pa.memory_map(str(rows_path(work, number)))).read_all()
-            one = tables[number].slice(offset, 1)
-            run.append(one)
-            held += one.nbytes
-            if held >= BATCH_BYTES:
-                sink.write_table(pa.concat_tables(run).combine_chunks())
-                run, held = [], 0
-        if run:
-            sink.write_table(pa.concat_tables(run).combine_chunks())
+def _batches(rows: list[int], place: dict[int, tuple[int, int]], work: Path, batch_bytes: int) -> Iterator[pa.Table]:
+    """Take rows from wherever they are, and put them together as they would have been written."""
+    run: list[pa.Table] = []
+    held = 0
+    tables: dict[int, pa.Table] = {}
+    for row in rows:
+        number, offset = place[row]
+        if number not in tables:
+            tables[number] = pa.ipc.open_stream(pa.memory_map(str(rows_path(work, number)))).read_all()
+        one = tables[number].slice(offset, 1)
+        run.append(one)
+        held += one.nbytes
+        if held >= batch_bytes:
+            yield pa.concat_tables(run).combine_chunks()
+            run, held = [], 0
+    if run:
+        yield pa.concat_tables(run).combine_chunks()

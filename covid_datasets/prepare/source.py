@@ -10,14 +10,14 @@ from covid_datasets.catalog.card import Choice
 from covid_datasets.extras import need
 from covid_datasets.fetch.cached import require_mirror
 from covid_datasets.prepare.composed import import_builder
-from covid_datasets.prepare.inputs import declared_inputs, folder_signature, key_of
+from covid_datasets.prepare.inputs import declared_inputs, key_of
 from covid_datasets.prepare.pieces import Place, Task
 from covid_datasets.prepare.plan import Plan, make_plan
 from covid_datasets.prepare.quoted import addresses_of
 from covid_datasets.prepare.result import Verify
 from covid_datasets.raw.obtain import Obtained, obtain
 from covid_datasets.raw.terms import require_terms
-from covid_datasets.settings import Settings, given_data
+from covid_datasets.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ class Source:
     def tasks(self, plan: Plan, place: Place | None = None) -> list[Task]:
         """Cut a plan into pieces of work; without a place their rows are only read."""
         name, raw, columns = self.choice.card.id, self.obtained.raw, self.choice.columns
-        voxels = self.choice.form.max_voxels
-        return [Task(name, piece, raw, self.verify, columns, place, voxels) for piece in plan.pieces]
+        bounds = {"max_voxels": self.choice.form.max_voxels, "batch_bytes": plan.batch_bytes}
+        return [Task(name, piece, raw, self.verify, columns, place, **bounds) for piece in plan.pieces]
 
     def _raw_signature(self) -> str:
         """Tell raw files apart: a user's by name, size and time, downloads by hash, incomplete ones by what is lost."""
         if self.data_dir is not None:
-            return folder_signature(given_data(self.data_dir))
+            return self.obtained.signature
         unproven = [origin for origin in self.obtained.origins if origin.verified != "content manifest"]
         found = [(origin.resource, origin.sha256) for origin in unproven]
         return key_of({"resources": found, "missing": list(self.obtained.missing)})

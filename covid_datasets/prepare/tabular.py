@@ -26,16 +26,20 @@ def write_tables(task: Task) -> int:
     """Write one piece of a table: the rows of its records; return its number."""
     piece = PieceWriter(task, arrow_schema(task.columns))
     with piece.open() as sink:
+        held, size = list[pa.Table](), 0
         for number, record in task.piece.rows:
-            table = None
             for item in record_rows(task, record):
                 if isinstance(item, Notice):
                     piece.notices.append(item)
-                else:
-                    table = item
-            if table is not None:
-                sink.write_table(table)
-                piece.index.append(_index_row(task.dataset, number, record, table))
+                    continue
+                held.append(item)
+                piece.index.append(_index_row(task.dataset, number, record, item))
+                size += piece.index[-1]["bytes"]
+            if size >= task.batch_bytes:
+                sink.write_table(pa.concat_tables(held).combine_chunks())
+                held, size = [], 0
+        if held:
+            sink.write_table(pa.concat_tables(held).combine_chunks())
     return task.piece.number
 
 

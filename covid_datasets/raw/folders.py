@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,8 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from covid_datasets.catalog.layout import is_litter
 from covid_datasets.errors import UnreadableError
 from covid_datasets.raw.guards import leads_out
+
+Stamp = tuple[int, int]
+"""Size in bytes, and time of the last change in nanoseconds."""
 
 
 class Folder:
@@ -22,11 +27,15 @@ class Folder:
 
     def names(self) -> Iterable[str]:
         """List every file inside, sorted, hidden ones left out."""
-        return sorted(self.sizes())
+        return self.stamps()
 
     def sizes(self) -> Mapping[str, int]:
         """List every file inside with its size, hidden ones left out."""
-        found: dict[str, int] = {}
+        return {name: size for name, (size, _) in self.stamps().items()}
+
+    def stamps(self) -> Mapping[str, Stamp]:
+        """List every file inside, sorted, with its size and the time of its last change, hidden ones left out."""
+        found: dict[str, Stamp] = {}
         folders: list[tuple[str, tuple[str, ...], int]] = [("", (), 0)]
         linked: set[str] = set()
         while folders:
@@ -42,8 +51,8 @@ class Folder:
                     if stat.S_ISDIR(status.st_mode):
                         folders.append((f"{inside}{entry.name}/", (*above, real), links + entry.is_symlink()))
                     elif stat.S_ISREG(status.st_mode):  # neither a pipe nor a device: reading one may never end
-                        found[inside + entry.name] = status.st_size
-        return found
+                        found[inside + entry.name] = status.st_size, status.st_mtime_ns
+        return dict(sorted(found.items()))
 
     def size(self, name: str) -> int | None:
         """Return the size of a file in bytes, ``None`` where there is no such file."""
@@ -73,6 +82,23 @@ class Folder:
         """Open a file for seeking reads."""
         with readable(self._path / name):
             return (self._path / name).open("rb")
+
+
+def stamps_of(place: Path) -> Mapping[str, Stamp]:
+    """List what a user's own copy holds: the files of a folder, or one archive, whose name is left out."""
+    if place.is_dir():
+        return Folder(place).stamps()
+    found = os.stat(place)
+    return {"": (found.st_size, found.st_mtime_ns)}
+
+
+def signature_of(stamps: Mapping[str, Stamp]) -> str:
+    """Digest names, sizes and times, so that changed files are built anew; what systems leave behind does not count."""
+    digest = hashlib.sha256()
+    for name, stamp in stamps.items():
+        if not is_litter(name):
+            digest.update(f"{name} {stamp}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
 
 
 @contextmanager

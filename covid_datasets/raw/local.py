@@ -8,9 +8,10 @@ from pathlib import Path
 
 from covid_datasets.catalog.layout import matches
 from covid_datasets.catalog.resource import Resource
+from covid_datasets.raw.folders import signature_of, stamps_of
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.mounts import Look, Mount
-from covid_datasets.raw.places import Places, inside, look_into, shown
+from covid_datasets.raw.places import Places, inside, location_of, look_into, shown
 from covid_datasets.settings import given_data
 
 
@@ -24,6 +25,7 @@ class Local:
         damaged: Archives that cannot be read, and why.
         above: The folder above, where that seems to be what was meant; else empty.
         look: What was seen of them, so that nothing is listed again.
+        signature: Tells it from another copy, and from itself with a changed file.
     """
 
     mounts: dict[str, Mount]
@@ -31,12 +33,16 @@ class Local:
     damaged: dict[str, str]
     above: str = ""
     look: Look = field(default_factory=Look, compare=False)
+    signature: str = ""
 
 
 def mount_local(data_dir: str | os.PathLike[str], resources: tuple[Resource, ...]) -> Local:
     """Find the resources in a folder, or in one untouched archive."""
     data_dir = given_data(data_dir)
-    places, look = look_into(data_dir), Look()
+    stamps = stamps_of(data_dir)
+    sizes = {name: size for name, (size, _) in stamps.items()}
+    look = Look({location_of(data_dir): sizes} if data_dir.is_dir() else {})
+    places = look_into(data_dir, look)
     mounts: dict[str, Mount] = {}
     for resource in resources:
         found = kind_of(resource).find(places, resource)
@@ -45,7 +51,7 @@ def mount_local(data_dir: str | os.PathLike[str], resources: tuple[Resource, ...
     named = {shown(location): why for location, why in places.damaged.items()}
     lost = [resource for resource in resources if resource.files and resource.name not in mounts]
     above = data_dir.parent if any(_is_part(data_dir, places, resource) for resource in lost) else ""
-    return Local(mounts, _extra(places, mounts, look), named, str(above), look)
+    return Local(mounts, _extra(places, mounts, look), named, str(above), look, signature_of(stamps))
 
 
 def _is_part(data_dir: Path, places: Places, resource: Resource) -> bool:

@@ -59,8 +59,9 @@ class Mount(Protocol):
 class Look:
     """One look at raw files: however many mounts share a folder or an archive, it is listed once."""
 
-    def __init__(self) -> None:
-        """Begin with nothing seen."""
+    def __init__(self, seen: Mapping[Location, Mapping[str, int]] | None = None) -> None:
+        """Begin with nothing seen, or with what somebody has listed just now."""
+        self._seen = dict(seen or {})
         self._listed: dict[tuple[Location, str], Mapping[str, int]] = {}
         self._sizes: dict[Mount, dict[str, int]] = {}
 
@@ -75,10 +76,17 @@ class Look:
             self._listed[key] = {name: size for name, size in found.items() if name.isascii() or _is_text(name)}
         return self._listed[key]
 
+    def all_of(self, location: Location) -> Mapping[str, int]:
+        """List all files of a folder or an archive with their sizes, whatever bytes their names are."""
+        if location not in self._seen:
+            self._seen[location] = open_archive(location).sizes()
+        return self._seen[location]
+
     def _list(self, location: Location, root: str) -> Mapping[str, int]:
         if not root:
-            return open_archive(location).sizes()
-        if len(location) == 1 and os.path.isdir(location[0]):  # a folder may hold many other things
+            return self.all_of(location)
+        # A folder that nobody has listed yet may hold many other things.
+        if location not in self._seen and len(location) == 1 and os.path.isdir(location[0]):
             below = os.path.join(location[0], root)
             return open_archive((below,)).sizes() if root.endswith("/") and os.path.isdir(below) else {}
         inside = self.below(location)

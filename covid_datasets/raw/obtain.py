@@ -35,7 +35,7 @@ class Obtained:
 
     ``missing`` and ``extra`` are files, ``unusable`` are whole archives and resources, with the reason, and ``absent``
     are optional resources that are not there, with how to get them. It is ``incomplete`` where more is lost than the
-    catalog tolerates, and somebody allowed that.
+    catalog tolerates, and somebody allowed that. ``signature`` tells a user's own copy from another.
     """
 
     raw: RawTree
@@ -45,6 +45,7 @@ class Obtained:
     unusable: Mapping[str, str]
     absent: Mapping[str, str] = field(default_factory=dict)
     incomplete: bool = False
+    signature: str = ""
 
 
 def obtain(
@@ -75,6 +76,7 @@ def obtain(
         origins += [origin for _, origin in brought.values()]
     mounts = {resource.name: mounts[resource.name] for resource in resources if resource.name in mounts}
     raw = RawTree(tuple(mounts.values()), choice.version, choice.config, dict(choice.form.options))
+    raw.remember(local.look)
     found = survey(resources, mounts, local.look)
     # What an optional part lacks may not be needed; the build counts what is, see `covid_datasets.prepare.components`.
     needed = survey([resource for resource in resources if not resource.optional], mounts, local.look)
@@ -84,7 +86,7 @@ def obtain(
         damaged = [*found.wrong, *(f"{where}: {why}" for where, why in unusable.items())]
         raise IncompleteSourceError(incomplete_text(choice, found, damaged, local, place))
     to_get = {resource.name: how_to_get(resource) for resource in resources if resource.name not in mounts}
-    return Obtained(raw, tuple(origins), found.missing, tuple(local.extra), unusable, to_get, short)
+    return Obtained(raw, tuple(origins), found.missing, tuple(local.extra), unusable, to_get, short, local.signature)
 
 
 def needs_hands(reached: Sequence[Resource]) -> bool:

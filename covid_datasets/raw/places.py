@@ -15,7 +15,8 @@ from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.fetch.hosts import host_of
 from covid_datasets.fetch.places import place
-from covid_datasets.raw.archives import Location, is_archive, open_archive, unreadable, unreadable_text
+from covid_datasets.raw.archives import Location, is_archive, unreadable, unreadable_text
+from covid_datasets.raw.mounts import Look
 
 MAX_DEPTH = 3
 """Archives inside archives inside archives; nothing in this field goes deeper."""
@@ -74,16 +75,21 @@ class Places:
         return may_be
 
 
-def look_into(data_dir: Path) -> Places:
+def look_into(data_dir: Path, look: Look) -> Places:
     """List the files of a folder or archive and of every archive inside; damaged ones are told, evil ones refused."""
     places = Places({})
-    _look(places, (str(data_dir.absolute()),), 0)
+    _look(places, location_of(data_dir), look, 0)
     return places
 
 
-def _look(places: Places, location: Location, depth: int) -> None:
+def location_of(data_dir: Path) -> Location:
+    """Give the location of a folder or an archive on a disk."""
+    return (str(data_dir.absolute()),)
+
+
+def _look(places: Places, location: Location, look: Look, depth: int) -> None:
     try:
-        listed = [name for name in open_archive(location).names() if not is_litter(name)]
+        listed = [name for name in look.all_of(location) if not is_litter(name)]
     except DamagedFileError as error:
         if not depth:
             raise
@@ -94,7 +100,7 @@ def _look(places: Places, location: Location, depth: int) -> None:
         if what := unreadable(name):
             places.damaged[inside(location, name)] = unreadable_text(shown(inside(location, name)), what)
         elif depth < MAX_DEPTH and is_archive(name):
-            _look(places, inside(location, name), depth + 1)
+            _look(places, inside(location, name), look, depth + 1)
 
 
 def inside(location: Location, name: str) -> Location:

@@ -9,6 +9,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO
@@ -55,7 +56,11 @@ class RawTree:
 
         Half a million files take seconds, so they are listed once: a file that comes later is not in this tree.
         """
-        return _remembered(_listings, self.token, self._listing)
+        return _remembered(_listings, self.token, partial(self._listing, Look()))
+
+    def remember(self, look: Look) -> None:
+        """List every file by what somebody saw just now."""
+        _remembered(_listings, self.token, partial(self._listing, look))
 
     def paths(self, pattern: str = "*") -> list[str]:
         """List the files whose path matches, sorted; ``*`` crosses folders."""
@@ -127,7 +132,12 @@ class RawTree:
     def below(self, folder: str) -> RawTree:
         """Return one part ("cohen/") of a source that is composed of others, as that other source's own tree."""
         inside = (mount.below(folder) for mount in self.mounts)
-        return replace(self, mounts=tuple(mount for mount in inside if mount is not None))
+        part = replace(self, mounts=tuple(mount for mount in inside if mount is not None))
+        if self.token in _listings:
+            found = _listings[self.token].items()
+            below = {path.removeprefix(folder): size for path, size in found if path.startswith(folder)}
+            _remembered(_listings, part.token, lambda: below)
+        return part
 
     def _mount(self, path: str) -> Mount | None:
         return next((mount for mount in self._candidates(path) if mount.size(path) is not None), None)
@@ -139,8 +149,8 @@ class RawTree:
         found = _remembered(_indexes, self.token, self._index).get(path)
         return () if found is None else (self.mounts[found],)
 
-    def _listing(self) -> dict[str, int]:
-        look, found = Look(), dict[str, int]()
+    def _listing(self, look: Look) -> dict[str, int]:
+        found: dict[str, int] = {}
         for mount in reversed(self.mounts):
             found |= look.sizes(mount)
         return found

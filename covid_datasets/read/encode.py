@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import io
+import hashlib
 import struct
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from covid_datasets.read.png import read_png, write_png
 
 _SHORT, _LONG = 3, 4
 _FORMATS = {np.dtype(np.uint16): 1, np.dtype(np.int16): 2}
@@ -19,8 +21,8 @@ _HEADER_BYTES = 8 + 2 + 10 * 12 + 4
 def encode(pixels: np.ndarray) -> bytes:
     """Encode 16-bit values as TIFF without compression, 8-bit grey or colour as PNG.
 
-    Values with a sign are Hounsfield units; those without are what a detector counted. The TIFF is written here, so
-    that no version of any library gives other bytes.
+    Values with a sign are Hounsfield units; those without are what a detector counted. Both files are written here. No
+    version of any library gives other bytes of a TIFF; how a PNG is compressed may differ, so `digest` looks inside.
 
     >>> encode(np.zeros((2, 3), np.int16))[:2], encode(np.zeros((2, 3), np.uint8))[1:4]
     (b'II', b'PNG')
@@ -28,9 +30,7 @@ def encode(pixels: np.ndarray) -> bytes:
     if pixels.dtype in _FORMATS and pixels.ndim == 2:
         return _tiff(pixels)
     if pixels.dtype == np.uint8 and (pixels.ndim == 2 or pixels.shape[2:] == (3,)):
-        out = io.BytesIO()
-        Image.fromarray(pixels).save(out, "PNG", compress_level=1)
-        return out.getvalue()
+        return write_png(pixels)
     raise TypeError(
         "expected 16-bit values (rows, columns) or 8-bit values (rows, columns[, 3]), "
         f"found {pixels.dtype} {pixels.shape}"
@@ -40,6 +40,22 @@ def encode(pixels: np.ndarray) -> bytes:
 def extension(pixels: np.ndarray) -> str:
     """Name the extension that `encode` gives."""
     return ".tiff" if pixels.dtype in _FORMATS else ".png"
+
+
+def digest(data: bytes | memoryview, pixels: np.ndarray | None = None) -> str:
+    """Return the SHA-256 of the bytes of a file; of the pixels, where `encode` compressed them.
+
+    So equal pixels have one digest, whatever compressed them where. ``pixels`` are what `encode` was given, if at hand.
+
+    >>> pixels = np.zeros((2, 3), np.uint8)
+    >>> digest(encode(pixels)) == digest(encode(pixels), pixels) != hashlib.sha256(encode(pixels)).hexdigest()
+    True
+    """
+    pixels = read_png(data) if pixels is None else pixels
+    if pixels is None or pixels.dtype != np.uint8:
+        return hashlib.sha256(data).hexdigest()
+    shape = " x ".join(map(str, pixels.shape))
+    return hashlib.sha256(f"{shape} pixels: ".encode() + pixels.tobytes()).hexdigest()
 
 
 def is_hounsfield(image: Image.Image) -> bool:

@@ -127,9 +127,9 @@ def pixels(frame: Frame) -> np.ndarray:
         return np.ascontiguousarray(shown[..., 0]) if grey else shown
     full = frame.decoded.color_range == _FULL_RANGE or frame.decoded.format.name.startswith("yuvj")
     luma, *weights = _tables(frame.decoded.colorspace == _BT709, full)
-    brightness = luma[stored[0]]
     if all((plane == 128).all() for plane in stored[1:]):
-        return _eight_bits(brightness)
+        return np.asarray(_eight_bits(luma)[stored[0]])
+    brightness = luma[stored[0]]
     rows, columns = brightness.shape
     blue, red = (
         plane.repeat(-(-rows // len(plane)), axis=0)[:rows].repeat(-(-columns // plane.shape[1]), axis=1)[:, :columns]

@@ -104,19 +104,16 @@ def _contradictions(
 
 
 def _weigh(kind: Kind, links: list[Link], splits: Sequence[str | None], names: Sequence[str]) -> Evidence:
+    groups = components(len(splits), links) if links else []
     members: dict[int, list[int]] = {}
-    for row, group in enumerate(components(len(splits), links)):
-        members.setdefault(group, []).append(row)
+    for row in sorted({row for link in links for row in (link.first, link.second)}):
+        members.setdefault(groups[row], []).append(row)
     keys = {link.first: link.key for link in reversed(links)}
-    linked = {row for link in links for row in (link.first, link.second)}
     straddling = [
-        rows
-        for rows in members.values()
-        if rows[0] in linked and len({splits[row] for row in rows if splits[row] is not None}) > 1
+        rows for rows in members.values() if len({splits[row] for row in rows if splits[row] is not None}) > 1
     ]
     examples = tuple(_example(rows, splits, names, keys) for rows in straddling[:SHOWN])
-    groups = len({group for group, rows in members.items() if len(rows) > 1})
-    return Evidence(kind, groups, len(straddling), sum(map(len, straddling)), examples)
+    return Evidence(kind, len(members), len(straddling), sum(map(len, straddling)), examples)
 
 
 def _example(rows: list[int], splits: Sequence[str | None], names: Sequence[str], keys: dict[int, str]) -> str:

@@ -155,6 +155,59 @@ def test_a_piece_that_a_power_cut_damaged_is_written_again(tmp_path: Path, monke
     assert leftovers(tmp_path) == []
 
 
+def torn(path: Path) -> None:
+    """Leave a file with its size and without its end, as a disk may whose cache was lost."""
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.truncate(size // 2)
+        file.truncate(size)
+
+
+def test_pieces_that_a_restart_of_the_machine_tore_are_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = build_dataset("phantom", "small", cache_dir=tmp_path / "whole", num_proc=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(phantom, "records", replaced({41: fail}))
+        with pytest.raises(ZeroDivisionError):
+            build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1, shard_bytes=1)
+    finished = sorted(tmp_path.glob("prepared/.work/*/pieces-*/piece-*"))
+    torn(finished[0] / "rows.arrow")
+    torn(finished[1] / "index.arrow")
+    torn(finished[2] / "seal.json")
+    monkeypatch.setattr("covid_datasets.prepare.pieces.started", lambda: "after the restart")
+    executor = Serial()
+    built = build_dataset("phantom", "small", cache_dir=tmp_path, executor=executor, shard_bytes=1)
+    assert executor.submitted == whole.rows - len(finished) + 3
+    assert digest_of(built) == digest_of(whole)
+    assert leftovers(tmp_path) == []
+
+
+def test_all_of_a_build_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted by file, whatever it is called then: pieces are linked into the build."""
+    synced: set[tuple[int, int]] = set()
+    steps: list[str] = []
+    fsync, rename = os.fsync, os.rename
+
+    def noting(file: int) -> None:
+        synced.add((os.fstat(file).st_ino, os.fstat(file).st_size))
+        steps.append("sync")
+        fsync(file)
+
+    def publishing(source: Path, target: Path) -> None:
+        if Path(source).name == "build":
+            files = [path.stat() for path in Path(source).rglob("*") if path.is_file()]
+            assert {(file.st_ino, file.st_size) for file in files} <= synced
+            steps.append("publish")
+        rename(source, target)
+
+    monkeypatch.setattr("os.fsync", noting)
+    monkeypatch.setattr("os.rename", publishing)
+    built = build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1)
+    inside = list(built.path.rglob("*"))
+    assert steps == ["sync"] * (len(inside) + 1) + ["publish", "sync"], "each once, and nothing twice"
+
+
 def test_the_folder_of_a_killed_attempt_goes_and_the_pieces_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

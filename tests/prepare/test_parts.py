@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,17 @@ def test_any_number_of_workers_and_any_shard_give_the_same(built: Built, tmp_pat
     again = build_dataset("phantom", "small", cache_dir=tmp_path / "b", num_proc=2, shard_bytes=1, allow_missing=True)
     assert again.fingerprint == built.fingerprint
     assert verify(built.path, pixels=True).ok
+
+
+def test_the_fingerprint_is_of_pixels_and_not_of_their_compression(
+    built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("covid_datasets.read.png.engine", lambda: zlib)
+    again = build_dataset("phantom", "small", cache_dir=tmp_path / "b", num_proc=1, allow_missing=True)
+    files = [[path.read_bytes() for path in sorted(each.path.glob("*/*.arrow"))] for each in (built, again)]
+    assert files[0] != files[1]
+    assert again.fingerprint == built.fingerprint
+    assert verify(again.path).ok
 
 
 def test_flags_of_a_part_come_to_those_of_its_record() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from covid_datasets.errors import CatalogError, InvalidRecordError
 from covid_datasets.prepare import plan as plans
 from covid_datasets.prepare.plan import full_patient_id, make_plan, planned_splits
 from covid_datasets.raw.tree import RawTree
-from covid_datasets.schema import Box, File, Made, Notice, Record
+from covid_datasets.schema import NOTHING, Box, File, Made, Notice, Record
 
 
 def record(number: int, size: int = 0, **fields: Any) -> Record:
@@ -84,6 +85,14 @@ def test_pieces_are_few_and_neither_tiny_nor_huge_by_default(monkeypatch: pytest
         assert max(found) <= max(plans.MAX_PIECE_BYTES, size)
 
 
+def test_batches_follow_the_size_of_the_source_and_not_its_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    for size, batch_bytes in ((1 << 10, 4 << 20), (100 << 20, 20 << 20), (3 << 30, 64 << 20)):
+        monkeypatch.setattr(plans, "ASSUMED_BYTES", size)
+        for shard_bytes in (None, 1, 1 << 40):
+            plan = make_plan("d", [record(number) for number in range(400)], RawTree(()), shard_bytes)
+            assert plan.batch_bytes == batch_bytes
+
+
 def test_a_listed_file_that_is_not_there_is_told(raw: RawTree) -> None:
     plan = make_plan("d", [record(1, size=1), record(77, size=1), Notice("odd", "x", "y")], raw)
     assert plan.rows == 1
@@ -146,6 +155,19 @@ def test_ties_are_of_a_source_and_proven_ones_are_of_all(monkeypatch: pytest.Mon
     assert (found["s002"].patient, found["s002"].flags) == (None, ("patient_unknown", "odd"))
     assert full_patient_id("d", found["s001"]) == "d/p1"
     assert full_patient_id("d", found["s002"]) == "d/article:y"
+
+
+def test_records_share_one_empty_mapping_that_nobody_can_fill() -> None:
+    record, other = Record(sample_id="1"), pickle.loads(pickle.dumps(Record(sample_id="2")))
+    assert {id(getattr(each, name)) for each in (record, other) for name in ("masks", "clinical", "source_row")} == {
+        id(NOTHING)
+    }
+    assert record.masks == {}
+    shared: Any = record.masks
+    for change in (shared.update, shared.setdefault, shared.__setitem__, shared.__ior__):
+        with pytest.raises(TypeError, match="the empty one that all records share"):
+            change("lung", File("1.png"))
+    assert {**record.masks, "lung": File("1.png")}.keys() == {"lung"}
 
 
 def test_rows_that_share_a_tie_are_planned_together() -> None:

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.features import arrow_schema
-from covid_datasets.prepare import settle
 from covid_datasets.prepare.arrow_file import arrow_file
 from covid_datasets.prepare.pieces import rows_path
 from covid_datasets.prepare.settle import lay_out, write_splits
@@ -72,12 +71,11 @@ def test_every_kept_row_is_once_in_its_split_in_the_order_of_the_plan(
 ) -> None:
     pieces, final = plan
     layout = lay_out(pieces, final)
-    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(settle, "BATCH_BYTES", batch_bytes)
+    with tempfile.TemporaryDirectory() as name:
         work, target = Path(name) / "work", Path(name) / "final"
         work.mkdir()
         write_pieces(pieces, work)
-        files = write_splits(layout, work, pieces, target)
+        files = write_splits(layout, work, pieces, target, batch_bytes=batch_bytes)
         found = {split: stored(target / split, files[split]) for split in SPLITS}
         assert {split: sorted(path.name for path in (target / split).iterdir()) for split in SPLITS} == files
     assert found == {split: sorted(row for row, where in final.items() if where == split) for split in SPLITS}

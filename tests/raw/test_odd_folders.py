@@ -192,11 +192,12 @@ def test_what_may_not_be_read_is_named_with_what_to_do(everybodys: Path, closed:
         "import os, sys\n"
         "from covid_datasets.errors import UnreadableError\n"
         "from covid_datasets.raw.archives import open_archive\n"
+        "from covid_datasets.raw.mounts import Look\n"
         "from covid_datasets.raw.places import look_into\n"
         "from pathlib import Path\n"
         "if not os.geteuid(): os.setegid(65534); os.seteuid(65534)\n"
         "try:\n"
-        "    look_into(Path(sys.argv[1]))\n"
+        "    look_into(Path(sys.argv[1]), Look())\n"
         "    open_archive((sys.argv[1],)).read('folder/a.png')\n"
         "except UnreadableError as error: print(error)\n"
     )

@@ -148,7 +148,7 @@ def test_without_an_affine_nobody_knows_left_from_right() -> None:
 @pytest.fixture(params=["isal.isal_zlib", "zlib"], autouse=True)
 def engine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     module: ModuleType = importlib.import_module(request.param)
-    monkeypatch.setattr(reader, "_engine", lambda: module)
+    monkeypatch.setattr(reader, "engine", lambda: module)
 
 
 WAYS: list[Callable[[bytes], object]] = [

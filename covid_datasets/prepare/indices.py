@@ -1,0 +1,99 @@
+"""The indices of all pieces as one, in the order of the plan, and how the index of a finished build is written.
+
+Thumbnails are two thirds of an index and are asked for now and then: they stay in the files of the pieces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from covid_datasets.columns import GROUP, INDEX_FILE
+from covid_datasets.disk import whole
+from covid_datasets.prepare.columnar import arrow_array
+from covid_datasets.prepare.pieces import read_piece_index
+from covid_datasets.prepare.plan import Plan
+from covid_datasets.prepare.rows import INDEX_SCHEMA
+from covid_datasets.schema import Notice
+from covid_datasets.splits.index import Index
+
+_THUMB = "thumb"
+_BATCH_ROWS = 1 << 12
+_OPEN = 4
+"""Pieces whose thumbnails are mapped at once."""
+
+
+@dataclass(frozen=True)
+class PieceIndex(Index):
+    """The index of a build under way; ``numbers`` and ``offsets`` tell in which piece each thumbnail is, and where."""
+
+    pieces: Path = field(default_factory=Path)
+    numbers: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    offsets: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def thumb(self, row: int) -> bytes:
+        """Return the thumbnail of a row; empty where there is none."""
+        return self.stored_thumb(row) or b""
+
+    def stored_thumb(self, row: int) -> bytes | None:
+        """Return the thumbnail of a row as its piece has it."""
+        found: bytes | None = self._of_piece(int(self.numbers[row]))[int(self.offsets[row])].as_py()
+        return found
+
+    @cached_property
+    def _of_piece(self) -> Callable[[int], pa.ChunkedArray]:
+        return lru_cache(maxsize=_OPEN)(lambda number: read_piece_index(self.pieces, number)[0].column(_THUMB))
+
+
+def read_indices(plan: Plan, pieces: Path) -> tuple[PieceIndex, list[list[int]], list[Notice], list[str]]:
+    """Read what the workers found: the index in the order of the plan, the rows, notices and the hash of each piece."""
+    light = INDEX_SCHEMA.remove(INDEX_SCHEMA.get_field_index(_THUMB))
+    tables, rows, notices, hashes = [pa.Table.from_batches([], light)], list[list[int]](), list[Notice](), list[str]()
+    for piece in plan.pieces:
+        part, told, sha256 = read_piece_index(pieces, piece.number)
+        tables.append(part.select(light.names).replace_schema_metadata(None))
+        rows.append(part.column("row").to_pylist())
+        notices += told
+        hashes.append(sha256)
+    order = np.argsort(np.fromiter((row for of_piece in rows for row in of_piece), np.int64), kind="stable")
+    counts = [len(of_piece) for of_piece in rows]
+    numbers = np.repeat([piece.number for piece in plan.pieces], counts)
+    offsets = np.arange(len(order)) - np.repeat(np.cumsum([0, *counts])[:-1], counts)
+    table = _take(pa.concat_tables(tables), order.tolist())
+    return PieceIndex(table, pieces, numbers[order], offsets[order]), rows, notices, hashes
+
+
+def write_index(index: PieceIndex, splits: Sequence[str], order: Sequence[int], final: Path) -> None:
+    """Store the index in the order of the files, with the group and the split of each row.
+
+    The name of the group is stored too: to work it out takes a second of who loads a million rows.
+    """
+    names, groups, group_ids = index.texts("sample_id"), index.groups, index.group_ids
+    schema = INDEX_SCHEMA
+    for name in ("split", "group", GROUP):
+        schema = schema.append(pa.field(name, pa.string()))
+    with (
+        whole(final / INDEX_FILE, durable=False) as private,
+        pa.OSFile(str(private), "wb") as sink,
+        pa.ipc.new_file(sink, schema) as writer,
+    ):
+        for start in range(0, len(order), _BATCH_ROWS):
+            rows = order[start : start + _BATCH_ROWS]
+            columns = dict(zip(index.table.column_names, _take(index.table, rows).columns, strict=True))
+            columns[_THUMB] = arrow_array([index.stored_thumb(row) for row in rows], pa.binary())
+            columns["split"] = arrow_array([splits[row] for row in rows], pa.string())
+            columns["group"] = arrow_array([names[groups[row]] for row in rows], pa.string())
+            columns[GROUP] = arrow_array([group_ids[row] for row in rows], pa.string())
+            writer.write_table(pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema))
+
+
+def _take(table: pa.Table, rows: Sequence[int]) -> pa.Table:
+    """Reorder a table with the system's allocator: Arrow's own takes several times the size of what it copies."""
+    import pyarrow.compute as pc  # here, so that loading a finished build does without it
+
+    return pc.take(table, arrow_array(rows, pa.int64()), memory_pool=pa.system_memory_pool())
