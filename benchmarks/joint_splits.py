@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from PIL import Image
 
 from covid_datasets.load.selection import select
-from covid_datasets.measure.image import perceptual_hash
+from covid_datasets.measure.image import perceptual_hashes
 from covid_datasets.prepare.result import Built
 from covid_datasets.prepare.rows import INDEX_SCHEMA
 from covid_datasets.splits.index import INDEX_FILE
@@ -34,7 +35,7 @@ def pictures(count: int, chance: np.random.Generator) -> tuple[list[str], list[b
         if not number or chance.random() > 1 / 30:
             picture = 128 + (chance.normal(0, 12, 64) @ shapes).reshape(64, 64)
         seen = np.clip(np.rint(picture + chance.normal(0, 2, picture.shape)), 0, 255)
-        hashes.append(perceptual_hash(seen))
+        hashes += perceptual_hashes([Image.fromarray(seen.astype(np.uint8))])
         thumbs.append(np.rint(seen.reshape(32, 2, 32, 2).mean((1, 3))).astype(np.uint8).tobytes())
     return hashes, thumbs
 

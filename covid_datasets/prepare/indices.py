@@ -65,7 +65,7 @@ def read_indices(plan: Plan, pieces: Path) -> tuple[PieceIndex, list[list[int]],
     numbers = np.repeat([piece.number for piece in plan.pieces], counts)
     offsets = np.arange(len(order)) - np.repeat(np.cumsum([0, *counts])[:-1], counts)
     table = _take(pa.concat_tables(tables), order.tolist())
-    return PieceIndex(table, pieces, numbers[order], offsets[order]), rows, notices, hashes
+    return PieceIndex(table, pieces=pieces, numbers=numbers[order], offsets=offsets[order]), rows, notices, hashes
 
 
 def write_index(index: PieceIndex, splits: Sequence[str], order: Sequence[int], final: Path) -> None:
