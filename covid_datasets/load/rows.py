@@ -147,7 +147,7 @@ class NumpyRows(Sequence[dict[str, Any]]):
             rows = part.rows[max(start - starts[number], 0) : max(stop - starts[number], 0)]
             table = open_table(part.build)
             if part.groups is not None and GROUP in columns:
-                table = table.append_column(GROUP, part.groups)
+                table = table.append_column(GROUP, part.groups.slice(0))
             if len(rows):
                 found.append(_rows_of(table.select(list(columns)), rows))
         picked = pa.concat_tables(found)
