@@ -45,7 +45,7 @@ def run_list(arguments: Namespace) -> int:
     for row in rows:
         if row["same_as"]:
             row["access"] = f"as {row['same_as']}"
-        row["modalities"] = row["modalities"] or "table"
+        row["modalities"] = row["modalities"] or ("table" if row["data"] else "not said")
     print_table(rows, LISTED, cut="title", wide=("versions",))
     if not rows:
         wanted = " and ".join(filter(None, (arguments.modality, arguments.access)))

@@ -59,6 +59,18 @@ def test_what_has_no_data_is_listed_and_found_and_has_a_page() -> None:
     assert "The same samples as [`phantom`](phantom.md), which is loaded in its place." in text
 
 
+def test_nobody_need_know_the_modality_of_what_nobody_can_load(
+    catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (catalog / "broken.toml").write_text(PRIVATE.replace('["MR"]', "[]"), encoding="utf-8")
+    assert "| Modalities | not said |" in page(info("broken"))
+    assert main(["list"]) == 0
+    assert "not said" in next(line for line in capsys.readouterr().out.splitlines() if line.startswith("broken"))
+    (catalog / "broken.toml").write_text(CARD.replace('["CXR"]', "[]"), encoding="utf-8")
+    with pytest.raises(CatalogError, match="key 'modalities': expected at least one, found none"):
+        load_card("broken")
+
+
 @pytest.mark.usefixtures("catalog")
 @pytest.mark.parametrize("ask", [load_dataset, build_dataset, choose])
 def test_loading_what_has_no_data_says_what_is_known(ask: object) -> None:
