@@ -64,6 +64,11 @@ class Licence:
     per_image: bool = False
     accept: bool = False
 
+    @property
+    def url(self) -> str:
+        """Return the address of its text at SPDX; empty where it is none of theirs."""
+        return f"https://spdx.org/licenses/{self.spdx}.html" if self.spdx else ""
+
 
 _WHY: Mapping[AccessKind, str] = {
     "open": "A part of it has no address that a program can read.",
