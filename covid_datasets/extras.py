@@ -15,6 +15,7 @@ EXTRAS = {
     "nibabel": "volumes",
     "pandas": "pandas",
     "pydicom": "dicom",
+    "pypdf": "figures",
     "torch": "torch",
 }
 """Import name -> extra of this package."""

@@ -366,6 +366,33 @@ def run_manifest(arguments: Namespace) -> int:
     return 0
 
 
+def run_figures(arguments: Namespace) -> int:
+    """Take the pictures out of a PDF."""
+    from covid_datasets.contribute.figures.command import figures
+
+    found = figures(arguments.pdf, arguments.out, seconds=arguments.seconds)
+    if arguments.json:
+        print_json({"out": arguments.out, **found.to_json()})
+        return 0
+    rows = [
+        {
+            "file": each.file,
+            "pages": each.pages,
+            "width": each.width,
+            "height": each.height,
+            "panels": len(each.panels) or 1,
+            "caption": each.caption,
+        }
+        for each in found.pictures
+    ]
+    if rows:
+        print_table(rows, ("file", "pages", "width", "height", "panels", "caption"), cut="caption")
+    for left in found.left_out:
+        print_text(f"left out: page {left.page}{f', object {left.object}' if left.object else ''}: {left.why}")
+    print_text(f"{len(rows):,} pictures of {found.pages:,} pages in {arguments.out}")
+    return 0
+
+
 def overlap_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """Sum up overlaps: how many pairs, of how many people, with how many contradictory labels."""
     pairs = {(row["first"], row["second"]): row for row in rows if row["proven"]}.values()

@@ -211,6 +211,15 @@ def _add_housekeeping(add: Adder) -> None:
     command.add_argument("--root", metavar="FOLDER", default="", help="only what is below this folder inside")
     command.add_argument("--out", metavar="FILE", help="write the manifest here (default: print it)")
 
+    command = add(
+        "figures",
+        "take the pictures out of the PDF of an article, with their captions",
+        "covid-datasets figures article.pdf article-figures",
+    )
+    command.add_argument("pdf", metavar="PDF", help="a file")
+    command.add_argument("out", metavar="OUT", help="a folder, which is made")
+    command.add_argument("--seconds", type=float, default=600.0, help="how long it may take (default: 600)")
+
 
 def _add_build_name(command: ArgumentParser) -> None:
     command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default; or a folder")

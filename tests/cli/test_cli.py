@@ -20,7 +20,20 @@ from covid_datasets.errors import CovidDatasetsError
 from tests.small import SmallSources
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("list", "info", "check", "build", "path", "splits", "overlaps", "verify", "mirror", "cache", "new")
+COMMANDS = (
+    "list",
+    "info",
+    "check",
+    "build",
+    "path",
+    "splits",
+    "overlaps",
+    "verify",
+    "mirror",
+    "cache",
+    "new",
+    "figures",
+)
 SMALL = ("phantom", "--config", "small")
 Capture = pytest.CaptureFixture[str]
 
