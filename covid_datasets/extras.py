@@ -9,14 +9,17 @@ from covid_datasets.errors import MissingExtraError
 EXTRAS = {
     "av": "video",
     "datasets": "hf",
+    "duckdb": "search",
     "gdcm": "dicom",
     "idc_index_data": "idc",
     "isal": "volumes",
+    "monai": "monai",
     "nibabel": "volumes",
     "pandas": "pandas",
     "pydicom": "dicom",
     "pypdf": "figures",
     "torch": "torch",
+    "torchio": "torchio",
 }
 """Import name -> extra of this package."""
 
