@@ -43,11 +43,15 @@ if TYPE_CHECKING:
     from covid_datasets.raw.obtain import make_mirror as make_mirror
     from covid_datasets.splits.subset import group_folds as group_folds
     from covid_datasets.splits.subset import patient_subset as patient_subset
+    from covid_datasets.view.attribution import Attribution as Attribution
+    from covid_datasets.view.attribution import attribution as attribution
+    from covid_datasets.view.labels import label_table as label_table
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "AccessRequired": "covid_datasets.errors",
+    "Attribution": "covid_datasets.view.attribution",
     "Augment": "covid_datasets.load.fixed.augment",
     "Built": "covid_datasets.prepare.result",
     "Card": "covid_datasets.catalog.card",
@@ -55,6 +59,7 @@ _HOMES = {
     "CovidDatasetsError": "covid_datasets.errors",
     "Exported": "covid_datasets.exports.export",
     "OwnData": "covid_datasets.catalog.own",
+    "attribution": "covid_datasets.view.attribution",
     "audit": "covid_datasets.load.splits",
     "build_dataset": "covid_datasets.prepare.engine",
     "collate": "covid_datasets.load.collate",
@@ -67,6 +72,7 @@ _HOMES = {
     "find_build": "covid_datasets.prepare.find",
     "group_folds": "covid_datasets.splits.subset",
     "info": "covid_datasets.catalog.cards",
+    "label_table": "covid_datasets.view.labels",
     "list_datasets": "covid_datasets.catalog.overview",
     "load_dataset": "covid_datasets.load.dataset",
     "load_splits": "covid_datasets.load.splits",

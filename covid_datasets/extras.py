@@ -19,6 +19,7 @@ EXTRAS = {
     "nibabel": "volumes",
     "pandas": "pandas",
     "pydicom": "dicom",
+    "pypdf": "figures",
     "tensorflow": "tf",
     "tensorflow_datasets": "tf",
     "torch": "torch",

@@ -152,7 +152,8 @@ def engine_strings() -> dict[str, list[str]]:
 def test_the_card_says_what_it_is(card: Card) -> None:
     assert card.title.strip()
     assert len(card.summary.split()) >= 5, "expected one or two sentences"
-    assert bool(card.modalities) != bool(card.columns), "expected modalities, or the columns of a table"
+    assert not (card.modalities and card.columns), "expected modalities, or the columns of a table"
+    assert card.modalities or card.columns or not (card.resources or card.status), "only what nobody can get is unknown"
     assert card.task.strip()
     assert card.homepage.startswith("https://") or not card.resources, "only what is made on the spot has no homepage"
 

@@ -64,6 +64,11 @@ class Licence:
     per_image: bool = False
     accept: bool = False
 
+    @property
+    def url(self) -> str:
+        """Return the address of its text at SPDX; empty where it is none of theirs."""
+        return f"https://spdx.org/licenses/{self.spdx}.html" if self.spdx else ""
+
 
 _WHY: Mapping[AccessKind, str] = {
     "open": "A part of it has no address that a program can read.",
@@ -191,6 +196,11 @@ class KnownOverlap:
     def is_none(self) -> bool:
         """Tell whether what was found is that the two have nothing in common."""
         return self.what.startswith("None")
+
+    @property
+    def is_shown(self) -> bool:
+        """Tell whether it is shown that the two have something in common, and not just unknown whether they do."""
+        return not self.is_none and not self.what.startswith("Unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ def check_card(card: Card, path: Path) -> None:
         CatalogError: Names the file, the key, what was expected and what was found.
     """
     for key in ("title", "modalities", "citations", "versions", "configs"):
-        needless = (key == "modalities" and card.columns) or (key == "versions" and not card.has_data)
+        needless = (key == "modalities" and card.columns) or (key in ("modalities", "versions") and not card.has_data)
         if not getattr(card, key) and not needless:
             raise CatalogError(f"{path}: key {key!r}: expected at least one, found none")
     known = [resource.name for resource in card.resources]

@@ -47,9 +47,8 @@ def run_list(arguments: Namespace) -> int:
         print_json(rows)
         return 0
     for row in rows:
-        if row["same_as"]:
-            row["access"] = f"as {row['same_as']}"
-        row["modalities"] = row["modalities"] or "table"
+        row["access"] = "alias" if row["same_as"] else row["status"] or row["access"]
+        row["modalities"] = row["modalities"] or ("table" if row["data"] else "not said")
     print_table(rows, LISTED, cut="title", wide=("versions",))
     if not rows:
         wanted = " and ".join(filter(None, (arguments.modality, arguments.access)))
@@ -75,14 +74,53 @@ def _list_seed(arguments: Namespace) -> int:
 
 
 def run_info(arguments: Namespace) -> int:
-    """Show a card."""
+    """Show cards, or what follows from them: the credit that is due, and the mapping of labels."""
+    if arguments.output and not arguments.attribution:
+        raise UsageError(f"--output: expected with --attribution, found {arguments.output}")
+    if arguments.attribution:
+        return _info_attribution(arguments)
+    if arguments.labels:
+        return _info_labels(arguments)
+    if arguments.config:
+        raise UsageError(f"--config: expected with --attribution or --labels, found {arguments.config}")
     from covid_datasets.view.page import page
 
-    card = api.info(arguments.id)
+    cards = [api.info(name) for name in arguments.ids]
     if arguments.json:
-        print_json(card)
+        print_json(cards[0] if len(cards) == 1 else cards)
     else:
-        print_markdown(page(card))
+        for card in cards:
+            print_markdown(page(card))
+    return 0
+
+
+def _info_attribution(arguments: Namespace) -> int:
+    found = api.attribution(arguments.ids, arguments.config, cache_dir=arguments.cache_dir)
+    written = found.save(arguments.output) if arguments.output else ()
+    if arguments.json:
+        print_json({"files": written} if written else found)
+    elif written:
+        print_text("\n".join(map(str, written)))
+    else:
+        print_file(str(found))
+    return 0
+
+
+def _info_labels(arguments: Namespace) -> int:
+    from covid_datasets.view.labels import label_words
+
+    rows = api.label_table(arguments.ids, arguments.config, cache_dir=arguments.cache_dir).to_pylist()
+    said = {str(name): label_words(name) for name in arguments.ids}
+    if arguments.json:
+        print_json({"labels": rows, "said": said})
+        return 0
+    if rows:
+        print_table(rows, ("dataset", "label_raw", "label", "rows", "known_from"))
+    for name, words in said.items():
+        if words:
+            print_text(f"\n{name}: {words}")
+    for name in dict.fromkeys(row["dataset"] for row in rows if row["known_from"] == "card"):
+        print_text(f"\n{name}: by its card alone; a finished build tells how often each word is said")
     return 0
 
 
@@ -416,6 +454,33 @@ def run_manifest(arguments: Namespace) -> int:
         print(f"{arguments.out}: {len(files):,} files, {amount(sum(file.size or 0 for file in files))}")
     else:
         print_file(manifest_text(files))
+    return 0
+
+
+def run_figures(arguments: Namespace) -> int:
+    """Take the pictures out of a PDF."""
+    from covid_datasets.contribute.figures.command import figures
+
+    found = figures(arguments.pdf, arguments.out, seconds=arguments.seconds)
+    if arguments.json:
+        print_json({"out": arguments.out, **found.to_json()})
+        return 0
+    rows = [
+        {
+            "file": each.file,
+            "pages": each.pages,
+            "width": each.width,
+            "height": each.height,
+            "panels": len(each.panels) or 1,
+            "caption": each.caption,
+        }
+        for each in found.pictures
+    ]
+    if rows:
+        print_table(rows, ("file", "pages", "width", "height", "panels", "caption"), cut="caption")
+    for left in found.left_out:
+        print_text(f"left out: page {left.page}{f', object {left.object}' if left.object else ''}: {left.why}")
+    print_text(f"{len(rows):,} pictures of {found.pages:,} pages in {arguments.out}")
     return 0
 
 

@@ -87,8 +87,20 @@ def _add_looking(add: Adder) -> None:
         help="a table as printed, ours beside it: survey, covid-arc, covid-arc-analysis",
     )
 
-    command = add("info", "show everything known about a source", "covid-datasets info covid_ct")
-    command.add_argument("id", metavar="ID", help="a source, as `covid-datasets list` names it")
+    command = add("info", "show everything known about sources", "covid-datasets info covid_ct cohen --attribution")
+    command.add_argument("ids", metavar="ID", nargs="+", help="sources, as `covid-datasets list` names them")
+    what = command.add_mutually_exclusive_group()
+    what.add_argument(
+        "--attribution",
+        action="store_true",
+        help="print what their licences ask you to say, and BibTeX of what to cite",
+    )
+    what.add_argument("--labels", action="store_true", help="print what each says, and which class that becomes")
+    command.add_argument(
+        "-o", "--output", metavar="FILE", help="with --attribution: write the text here, and BibTeX beside it"
+    )
+    _add_config(command)
+    _add_cache_dir(command)
 
     command = add(
         "croissant",
@@ -262,6 +274,15 @@ def _add_housekeeping(add: Adder) -> None:
     command.add_argument("place", metavar="PLACE", help="folder or archive; nothing is unpacked")
     command.add_argument("--root", metavar="FOLDER", default="", help="only what is below this folder inside")
     command.add_argument("--out", metavar="FILE", help="write the manifest here (default: print it)")
+
+    command = add(
+        "figures",
+        "take the pictures out of the PDF of an article, with their captions",
+        "covid-datasets figures article.pdf article-figures",
+    )
+    command.add_argument("pdf", metavar="PDF", help="a file")
+    command.add_argument("out", metavar="OUT", help="a folder, which is made")
+    command.add_argument("--seconds", type=float, default=600.0, help="how long it may take (default: 600)")
 
 
 def _add_build_name(command: ArgumentParser) -> None:

@@ -184,6 +184,8 @@ def _access_text(card: Card) -> str:
         return f"that of `{split_name(card.same_as)[0]}`, which holds the same samples"
     if card.own_copy:
         return "your own: read where it is"
+    if card.status and card.access.kind == "open":
+        return "open: its publisher asks for no account"
     if not card.resources and card.access.kind == "open":
         return "open: made on the spot, nothing is downloaded"
     if card.resources and not any(resource.copies for resource in card.resources) and card.access.kind == "web":

@@ -29,6 +29,7 @@ ALIAS = (
     + '[access]\nkind = "open"\n\n'
     + ('[patients]\nknown = "all"\nhow = "As there."\n')
 )
+PLANNED = 'status = "planned"\ndefault_version = "1"'
 ROOT = Path(__file__).resolve().parents[2]
 PHANTOM = (ROOT / "catalogs" / "phantom.toml").read_text(encoding="utf-8")
 
@@ -57,6 +58,30 @@ def test_what_has_no_data_is_listed_and_found_and_has_a_page() -> None:
     assert "## Contents" not in text
     text = page(info("copy"))
     assert "The same samples as [`phantom`](phantom.md), which is loaded in its place." in text
+
+
+def test_a_planned_source_shows_its_facts_and_cannot_be_loaded(catalog: Path) -> None:
+    version = "[versions.1]\nresources = []\nimages = 7\n"
+    (catalog / "closed.toml").write_text(ALIAS.replace('same_as = "phantom"', PLANNED) + version, encoding="utf-8")
+    text = page(info("closed"))
+    assert "**Nothing of it can be loaded.** It is planned: " in text
+    assert "| Access | open: its publisher asks for no account |" in text
+    assert "| `1` (default) | undated | 7 | unknown |" in text
+    assert "load_dataset" not in text
+    with pytest.raises(AccessRequired, match="closed .*nothing of it can be loaded. It is planned"):
+        choose("closed@1")
+
+
+def test_nobody_need_know_the_modality_of_what_nobody_can_load(
+    catalog: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (catalog / "broken.toml").write_text(PRIVATE.replace('["MR"]', "[]"), encoding="utf-8")
+    assert "| Modalities | not said |" in page(info("broken"))
+    assert main(["list"]) == 0
+    assert "not said" in next(line for line in capsys.readouterr().out.splitlines() if line.startswith("broken"))
+    (catalog / "broken.toml").write_text(CARD.replace('["CXR"]', "[]"), encoding="utf-8")
+    with pytest.raises(CatalogError, match="key 'modalities': expected at least one, found none"):
+        load_card("broken")
 
 
 @pytest.mark.usefixtures("catalog")

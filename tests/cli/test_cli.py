@@ -35,6 +35,7 @@ COMMANDS = (
     "mirror",
     "cache",
     "new",
+    "figures",
 )
 SMALL = ("phantom", "--config", "small")
 Capture = pytest.CaptureFixture[str]
@@ -162,7 +163,7 @@ def test_list(capsys: Capture) -> None:
         "versions",
     ]
     assert [line.split()[0] for line in lines[1:]] == [card.id for card in readable_cards()[0]]
-    assert len({line.index("open") for line in lines if "phantom" in line or "covid_ct" in line}) == 1, "aligned"
+    assert len({line.index("open") for line in lines if line.split()[0] in ("phantom", "covid_ct")}) == 1, "aligned"
     assert not any("\x1b" in line for line in lines)
 
 
@@ -178,6 +179,13 @@ def test_a_source_is_one_line_of_a_terminal(
     assert [line.split()[0] for line in lines] == [card.id for card in readable_cards()[0]]
     assert max(map(len, (head, *lines))) <= columns
     assert any("COVID-19 Image Data Collection" in line for line in lines) == versions
+
+
+def test_list_says_what_is_loaded_in_its_place_or_not_yet(capsys: Capture) -> None:
+    assert main(["list", "--modality", "CT"]) == 0
+    access = {line.split()[0]: line.split()[-2:] for line in capsys.readouterr().out.splitlines()}
+    assert "alias" in access["coronacases"]
+    assert "planned" in access["stoic"]
 
 
 def test_list_filters(capsys: Capture) -> None:

@@ -94,11 +94,23 @@ def test_a_description_says_what_the_card_says(name: str) -> None:
     for stated in (card.licence.terms, *(each.what for each in card.defects), card.patients.warning):
         assert json.dumps(stated.strip(), ensure_ascii=False)[1:-1] in text
     assert found["rai:hasSyntheticData"] is card.responsible.synthetic
-    urls = {copy.url for resource in card.choice().resources for copy in resource.copies}
+    resources = card.choice().resources if card.versions else ()
+    urls = {copy.url for resource in resources for copy in resource.copies}
     given = [node.get("contentUrl") for node in nodes(found)] + [node.get("@id") for node in nodes(found)]
     assert {url for url in given if isinstance(url, str) and "://" in url} <= urls | {
         load_card(other).homepage for other in names()
     }, "no address that no card states"
+
+
+def test_a_planned_source_is_described_as_one() -> None:
+    files = croissant("stoic")["distribution"][0]["description"]
+    assert files.startswith("It is planned: ")
+    biases = croissant("medseg")["rai:dataBiases"]
+    alike = {each["name"] for each in croissant("medseg")["prov:alternateOf"]}
+    assert "cohen" in alike
+    assert "covid19_ct_seg" not in alike
+    assert any(said.startswith("sirm: ") and said.endswith("has seen them.") for said in biases)
+    assert next(said for said in biases if said.startswith("covid19_ct_seg: Unknown")).endswith(" are of Radiopaedia.")
 
 
 def test_only_the_phantom_is_synthetic() -> None:

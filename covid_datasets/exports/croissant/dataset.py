@@ -155,9 +155,9 @@ def _provenance(cards: Sequence[Card]) -> dict[str, Any]:
     if len(cards) > 1:
         origins.derived += [_entity(card.id, "One of the sources that are joined here.", known) for card in cards]
     for card in cards:
-        told = {overlap.source for overlap in card.overlaps if not overlap.is_none}
+        told = {overlap.source for overlap in card.overlaps if overlap.is_shown}
         for overlap in card.overlaps:
-            if not overlap.is_none and overlap.source not in inside:
+            if overlap.is_shown and overlap.source not in inside:
                 text = f"{overlap.what.strip()} Evidence: {overlap.evidence.strip()}"
                 derived = overlap.derived or overlap.source in (*card.composed_of, *card.quotes)
                 (origins.derived if derived else origins.alike).append(_entity(overlap.source, text, known))

@@ -91,7 +91,7 @@ def _without_data(name: str, config: str | None) -> Described:
     if card.same_as:
         what = f"The same samples as {card.same_as}, whose description names the files."
     else:
-        what = " ".join((card.access.why, *card.access.steps))
+        what = " ".join((card.why_unavailable, *card.access.steps))
     return Described(
         name=card.id,
         version=chosen or "unknown",

@@ -74,12 +74,11 @@ def _biases(card: Card, version: Version | None) -> Iterator[str]:
         counts = ", ".join(f"{label} {count:,}" for label, count in version.labels.items())
         none = (version.images or 0) - sum(version.labels.values())
         yield f"Labels as published: {counts}{f'; {none:,} images have none' if none > 0 else ''}."
-    yield from (
-        f"{overlap.source}: {overlap.what} A model that was trained there has seen them."
-        for overlap in card.overlaps
-        if not overlap.is_none
-    )
-    if not (card.responsible.biases or card.overlaps or (version and version.labels)):
+    told = [overlap for overlap in card.overlaps if not overlap.is_none]
+    for overlap in told:
+        seen = " A model that was trained there has seen them." if overlap.is_shown else ""
+        yield f"{overlap.source}: {overlap.what}{seen}"
+    if not (card.responsible.biases or told or (version and version.labels)):
         yield "The catalog knows of no study of its biases, which does not say that it has none."
 
 
@@ -116,7 +115,7 @@ def _impact(card: Card, _: Version | None) -> Iterator[str]:
         yield card.responsible.impact
         return
     yield "Its publisher states nothing about social impact."
-    if any(not overlap.is_none for overlap in card.overlaps):
+    if any(overlap.is_shown for overlap in card.overlaps):
         yield "It shares people or pictures with other sources: a test on both overstates what a model can do."
     if card.patients.consequence:
         yield card.patients.consequence

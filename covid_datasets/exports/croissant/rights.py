@@ -21,7 +21,7 @@ def licences(cards: Sequence[Card]) -> list[Any]:
     """
     found: list[Any] = []
     for card in cards:
-        address = _address(card.licence)
+        address = card.licence.url
         terms = {
             "@type": "sc:CreativeWork",
             "name": f"{card.id}: {card.licence.spdx or 'no standard licence'}",
@@ -45,10 +45,6 @@ def usage_info(cards: Sequence[Card]) -> list[dict[str, Any]]:
         found.append(_policy(card))
         found += [term for term in map(_term, _duo(card.licence)) if term not in found]
     return found
-
-
-def _address(licence: Licence) -> str:
-    return f"https://spdx.org/licenses/{licence.spdx}.html" if licence.spdx else ""
 
 
 def _policy(card: Card) -> dict[str, Any]:
