@@ -49,10 +49,9 @@ def test_a_film_of_two_boxes_is_one_row(tree: Path) -> None:
 def test_the_mapping_says_whose_a_film_is(tree: Path) -> None:
     records, _ = of(tree)
     assert records[source.NORMAL].patient == records[source.TWO_BOXES].patient == "00000061"
-    assert records[source.NORMAL].ties == ("nih:00000061",)
     (tree / source.MAPPING).unlink()
     records, notices = of(tree)
-    assert {(record.patient, record.ties) for record in records.values()} == {(None, ("nih:nobody knows who",))}
+    assert {(record.patient, record.ties) for record in records.values()} == {(None, ("film:nobody knows whose",))}
     assert [notice.where for notice in notices] == [source.MAPPING]
 
 
