@@ -22,7 +22,6 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
             sample_id=path,
             image=File(path),
             modality="CXR",
-            ties=("film:nobody knows which",),
             label=_LABELS[str(picture.parent)],
             label_raw=str(picture.parent),
             doi="10.17632/2fxz4px6d8.4",

@@ -77,7 +77,6 @@ def _record(path: str, folder: str, mask: str | None, row: Row) -> Iterator[Reco
         sample_id=PurePosixPath(path).name,
         image=File(path),
         modality="CXR",
-        ties=("film:nobody knows whose",),
         label=cells.finding("folder"),
         label_raw=folder,
         masks=drawn,

@@ -99,7 +99,6 @@ def _record(
         image=Parts(path, film, (path, form), (path,), _EXPANSION),
         modality="CXR",
         patient=patient,
-        ties=() if patient else ("film:nobody knows whose",),
         label=None if label == "lung_opacity" and not target else label,
         label_raw=named.text("class") or (f"Target {cells.text('Target')}" if target is not None else None),
         boxes=None if target is None or (target and not drawn) else tuple(drawn),

@@ -16,7 +16,9 @@ from covid_datasets.splits.groups import (
     components,
     group_names,
     links_by_key,
+    links_by_patient,
     links_by_ties,
+    links_of_everybody,
     near_duplicates,
 )
 from covid_datasets.splits.place import Trait, describe, traits
@@ -71,13 +73,15 @@ class Index:
     @cached_property
     def links(self) -> list[Link]:
         """All evidence that rows belong together, metadata first, pixels last."""
-        return [
-            *links_by_key("patient", self.strings("patient_id")),
+        patients = self.strings("patient_id")
+        links = [
+            *links_by_patient(patients),
             *links_by_ties(self.ties),
             *links_by_key("same bytes", self.telling("sha256")),
             *links_by_key("same pixels", self.telling("pixel_hash")),
             *self.near_links(),
         ]
+        return [*links, *links_of_everybody(patients, links)]
 
     @cached_property
     def ties(self) -> list[list[str]]:

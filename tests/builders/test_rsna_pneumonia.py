@@ -51,7 +51,7 @@ def test_the_mapping_says_whose_a_film_is(tree: Path) -> None:
     assert records[source.NORMAL].patient == records[source.TWO_BOXES].patient == "00000061"
     (tree / source.MAPPING).unlink()
     records, notices = of(tree)
-    assert {(record.patient, record.ties) for record in records.values()} == {(None, ("film:nobody knows whose",))}
+    assert {(record.patient, record.ties) for record in records.values()} == {(None, ())}
     assert [notice.where for notice in notices] == [source.MAPPING]
 
 
