@@ -20,9 +20,14 @@ if TYPE_CHECKING:
     from covid_datasets.contribute.publish import propose_splits as propose_splits
     from covid_datasets.errors import AccessRequired as AccessRequired
     from covid_datasets.errors import CovidDatasetsError as CovidDatasetsError
+    from covid_datasets.exports.croissant.check import check_croissant as check_croissant
+    from covid_datasets.exports.croissant.describe import croissant as croissant
+    from covid_datasets.exports.export import Exported as Exported
+    from covid_datasets.exports.export import export as export
     from covid_datasets.load.collate import collate as collate
     from covid_datasets.load.dataset import load_dataset as load_dataset
     from covid_datasets.load.overlaps import overlaps as overlaps
+    from covid_datasets.load.search import search as search
     from covid_datasets.load.splits import audit as audit
     from covid_datasets.load.splits import load_splits as load_splits
     from covid_datasets.load.verify import verify as verify
@@ -43,13 +48,17 @@ _HOMES = {
     "Card": "covid_datasets.catalog.card",
     "Check": "covid_datasets.raw.check",
     "CovidDatasetsError": "covid_datasets.errors",
+    "Exported": "covid_datasets.exports.export",
     "OwnData": "covid_datasets.catalog.own",
     "audit": "covid_datasets.load.splits",
     "build_dataset": "covid_datasets.prepare.engine",
     "collate": "covid_datasets.load.collate",
     "cache_contents": "covid_datasets.cache",
     "check": "covid_datasets.raw.check",
+    "check_croissant": "covid_datasets.exports.croissant.check",
     "clean_cache": "covid_datasets.cache",
+    "croissant": "covid_datasets.exports.croissant.describe",
+    "export": "covid_datasets.exports.export",
     "find_build": "covid_datasets.prepare.find",
     "group_folds": "covid_datasets.splits.subset",
     "info": "covid_datasets.catalog.cards",
@@ -60,6 +69,7 @@ _HOMES = {
     "overlaps": "covid_datasets.load.overlaps",
     "patient_subset": "covid_datasets.splits.subset",
     "propose_splits": "covid_datasets.contribute.publish",
+    "search": "covid_datasets.load.search",
     "verify": "covid_datasets.load.verify",
 }
 

@@ -9,13 +9,16 @@ from covid_datasets.errors import MissingExtraError
 EXTRAS = {
     "av": "video",
     "datasets": "hf",
+    "duckdb": "search",
     "gdcm": "dicom",
     "idc_index_data": "idc",
     "isal": "volumes",
+    "monai": "monai",
     "nibabel": "volumes",
     "pandas": "pandas",
     "pydicom": "dicom",
     "torch": "torch",
+    "torchio": "torchio",
 }
 """Import name -> extra of this package."""
 

@@ -22,6 +22,7 @@ from covid_datasets.catalog.card import (
     OfficialSplit,
     Patients,
     Permission,
+    Responsible,
     Version,
 )
 from covid_datasets.catalog.cards import load_card
@@ -92,7 +93,20 @@ def test_the_guide_explains_every_column_once() -> None:
 
 def test_the_catalogs_readme_explains_every_key() -> None:
     text = (ROOT / "catalogs" / "README.md").read_text(encoding="utf-8")
-    for kind in (Card, Licence, Access, Patients, Version, Config, OfficialSplit, Defect, KnownOverlap, Citation):
+    kinds = (
+        Card,
+        Licence,
+        Access,
+        Patients,
+        Version,
+        Config,
+        OfficialSplit,
+        Defect,
+        KnownOverlap,
+        Responsible,
+        Citation,
+    )
+    for kind in kinds:
         for field in dataclasses.fields(kind):
             assert re.search(rf"\b{field.name}\b", text) or field.name in ("id", "digest"), (
                 f"{kind.__name__}.{field.name}"

@@ -1,4 +1,4 @@
-"""This library as a contender of the peer benchmark: W1, W2, W6 and W7."""
+"""This library as a contender of the peer benchmark: W1, W2, W5, W6 and W7."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ class CovidDatasets(Contender):
     """The whole way: metadata joined, every byte hashed, every image decoded and judged, splits audited."""
 
     imports = "import covid_datasets"
-    warm = "import covid_datasets.prepare.engine, covid_datasets.load.verify, openpyxl, pyarrow.compute"
+    warm = (
+        "import covid_datasets.prepare.engine, covid_datasets.load.verify, openpyxl, pyarrow.compute\n"
+        "try: import duckdb, covid_datasets.load.search, peerbench.contenders._table\n"
+        "except ImportError: pass"
+    )
     verify_mode: Literal["full", "bytes"] = "full"
     framework = "numpy"
     threads = False
@@ -91,6 +95,26 @@ class Default(CovidDatasets):
             "mosmed", "slices", split="all", framework="numpy", cache_dir=prepared, allow_missing=True
         )
         return SliceBatches(rows)
+
+    def build_table(self, parquet: Path, out: Path) -> None:
+        """W5: write the rows as a build of pictures stores its metadata."""
+        from peerbench.contenders import _table
+
+        _table.write_build(parquet, out)
+
+    def count_by_label(self, prepared: Path) -> dict[str, int]:
+        """W5: rows per label under a condition, by `search`."""
+        from peerbench.contenders import _table
+
+        counts: dict[str, int] = _table.count_by_label(prepared)
+        return counts
+
+    def patient_split(self, prepared: Path) -> dict[str, int]:
+        """W5: rows per split and label, of what `search` finds."""
+        from peerbench.contenders import _table
+
+        counts: dict[str, int] = _table.patient_split(prepared)
+        return counts
 
 
 class Threads(CovidDatasets):

@@ -177,11 +177,36 @@ class Defect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownOverlap:
-    """People or pictures that another source shows too, and the evidence for it; ``source`` need not be in here."""
+    """People or pictures that another source shows too, and the evidence for it; ``source`` need not be in here.
+
+    ``derived`` says that the samples here were taken from that source, and not the other way round.
+    """
 
     source: str
     what: str
     evidence: str
+    derived: bool = False
+
+    @property
+    def is_none(self) -> bool:
+        """Tell whether what was found is that the two have nothing in common."""
+        return self.what.startswith("None")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Responsible:
+    """What publishers state about how data came to be and whom it may harm; empty where they state nothing.
+
+    ``synthetic`` says that samples were made by a program and show nobody. ``collection`` says who collected what,
+    where and how, ``biases`` what sets the people in it apart from others, ``sensitive`` what of them can be seen or
+    was taken out, ``impact`` what use of the data may do to people.
+    """
+
+    synthetic: bool = False
+    collection: str = ""
+    biases: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = ()
+    impact: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +260,7 @@ class Card:
     defects: tuple[Defect, ...] = ()
     overlaps: tuple[KnownOverlap, ...] = ()
     seed: tuple[Seed, ...] = ()
+    responsible: Responsible = field(default_factory=Responsible)
     composed_of: tuple[str, ...] = ()
     quotes: tuple[str, ...] = ()
     same_as: str = ""

@@ -45,6 +45,16 @@ def label_names() -> tuple[str, ...]:
     return tuple(finding.id for finding in load_taxonomy().classes)
 
 
+@lru_cache(maxsize=1)
+def finding_names() -> tuple[str, ...]:
+    """List the classes as text, in the same order: each by the first spelling that the taxonomy has for it.
+
+    >>> finding_names()[:3]
+    ('No Finding', 'COVID-19', 'NonCOVID')
+    """
+    return tuple((*finding.synonyms, finding.id)[0] for finding in load_taxonomy().classes)
+
+
 def agree(first: str, second: str) -> bool:
     """Tell whether two classes can both be true of one picture: one is wider, or says only what it is not.
 

@@ -31,6 +31,8 @@ from covid_datasets.settings import Settings
 OVERLAP = ("first", "second", "kind", "proven", "first_label", "second_label", "evidence")
 SEED_TEXTS = ("note", "metadata", "organisation")
 """Columns of a published table that are sentences, which only ``--json`` shows."""
+SEARCHED = 50
+"""Rows of a search that are shown."""
 LISTED = ("id", "title", "modalities", "images", "patients", "access", "versions")
 
 
@@ -80,6 +82,37 @@ def run_info(arguments: Namespace) -> int:
     else:
         print_markdown(page(card))
     return 0
+
+
+def run_croissant(arguments: Namespace) -> int:
+    """Describe a source as Croissant; or say what is wrong with a description."""
+    if arguments.check is not None:
+        return _check_croissant(arguments)
+    from covid_datasets.exports.croissant.describe import as_text, save
+
+    description = api.croissant(arguments.id, arguments.config, cache_dir=arguments.cache_dir)
+    if arguments.output:
+        save(description, arguments.output)
+    if arguments.json:
+        print_json({"output": arguments.output} if arguments.output else description)
+    elif arguments.output:
+        print_text(arguments.output)
+    else:
+        print_file(as_text(description))
+    return 0
+
+
+def _check_croissant(arguments: Namespace) -> int:
+    if arguments.output:
+        raise UsageError(f"--output: expected with the ID of a source, found --check {arguments.check}")
+    problems = api.check_croissant(arguments.check)
+    if arguments.json:
+        print_json({"file": arguments.check, "ok": not problems, "problems": problems})
+    else:
+        for problem in problems:
+            print_text(problem)
+        print_text(f"{arguments.check}: {f'{len(problems):,} problem(s)' if problems else 'valid Croissant'}")
+    return IntegrityError.exit_code if problems else 0
 
 
 def run_check(arguments: Namespace) -> int:
@@ -181,6 +214,26 @@ def run_path(arguments: Namespace) -> int:
     return 0
 
 
+def run_search(arguments: Namespace) -> int:
+    """Search the metadata of what is built; show the first rows, or write all of them."""
+    found = api.search(arguments.query, cards=arguments.cards, cache_dir=arguments.cache_dir)
+    rows = f"{len(found):,} row{'' if len(found) == 1 else 's'}"
+    file = arguments.csv or arguments.parquet
+    if arguments.csv == "-":
+        found.print_csv(sys.stdout)
+    elif file:
+        (found.to_csv if arguments.csv else found.to_parquet)(file)
+    if arguments.json:
+        print_json({"rows": len(found), "file": file} if file and file != "-" else list(found))
+    elif file and file != "-":
+        print_text(f"{file}: {rows}")
+    elif not file:
+        print_table(found[:SEARCHED], found.shown_columns)
+        more = f", of which {SEARCHED:,} are shown; --csv FILE writes all" if len(found) > SEARCHED else ""
+        print(f"\n{rows}{more}")
+    return 0
+
+
 def run_splits(arguments: Namespace) -> int:
     """Show the splits of a scheme and what the audit says of them."""
     place = {"config": arguments.config, "cache_dir": arguments.cache_dir}
@@ -252,6 +305,42 @@ def run_verify(arguments: Namespace) -> int:
     for problem in other:
         print(problem, file=sys.stderr)
     return 0 if report.ok and not differs else IntegrityError.exit_code
+
+
+def run_export(arguments: Namespace) -> int:
+    """Write a source as files that open without this library."""
+    from covid_datasets.exports.export import check_place
+
+    check_place(arguments.format, arguments.destination, arguments.cache_dir)
+    rows = api.load_dataset(
+        arguments.id,
+        arguments.config,
+        arguments.split,
+        framework="numpy",
+        scheme=arguments.scheme,
+        columns=arguments.columns,
+        license=arguments.license,
+        allow_missing=arguments.allow_missing,
+        data_dir=arguments.data_dir,
+        cache_dir=arguments.cache_dir,
+        accept_licence=accepts(arguments, arguments.id),
+    )
+    done = api.export(
+        rows,
+        arguments.format,
+        arguments.destination,
+        i_have_the_rights=arguments.i_have_the_rights,
+        overwrite=arguments.overwrite,
+        cache_dir=arguments.cache_dir,
+        data_dir=arguments.data_dir,
+        **({"shard_bytes": arguments.shard_bytes} if arguments.shard_bytes else {}),
+    )
+    if arguments.json:
+        print_json({"format": done.format, "url": done.url, "rows": done.rows, "files": done.files})
+    else:
+        files = f"{len(done.files):,} files, {amount(done.bytes)}"
+        print_text(f"{done.url}: {done.rows:,} rows as {done.format}, {files}; README.md says how to open them")
+    return 0
 
 
 def run_mirror(arguments: Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import Action, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Callable
 from importlib import import_module
 from typing import get_args
@@ -10,6 +10,7 @@ from typing import get_args
 from covid_datasets import __version__
 from covid_datasets.catalog.card import AccessKind
 from covid_datasets.cli.own import add_own_data
+from covid_datasets.exports.formats import FORMATS
 from covid_datasets.vocabulary import Modality
 
 CODES = """exit codes:
@@ -20,18 +21,27 @@ CODES = """exit codes:
 """
 
 
+class _Commands(RawDescriptionHelpFormatter):
+    """Shows a command and its text on one line: argparse forgets that commands are indented."""
+
+    def add_argument(self, action: Action) -> None:
+        super().add_argument(action)
+        self._action_max_length += self._indent_increment * bool(action.choices)
+
+
 def make_parser() -> ArgumentParser:
     """Return the parser; after parsing, ``arguments.run`` is the function of the command."""
     parser = ArgumentParser(
         prog="covid-datasets",
         description="Public COVID-19 imaging sources: verified, harmonised, split by patient.",
         epilog=f"example:\n  covid-datasets build phantom\n\n{CODES}",
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=_Commands,
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     add = _adder(parser)
     _add_looking(add)
     _add_building(add)
+    _add_export(add)
     _add_housekeeping(add)
     return parser
 
@@ -79,6 +89,30 @@ def _add_looking(add: Adder) -> None:
 
     command = add("info", "show everything known about a source", "covid-datasets info covid_ct")
     command.add_argument("id", metavar="ID", help="a source, as `covid-datasets list` names it")
+
+    command = add(
+        "croissant",
+        "describe a source as MLCommons Croissant, or check such a description",
+        "covid-datasets croissant covid_ct -o croissant.json",
+    )
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("id", metavar="ID", nargs="?", help="a source, with @VERSION for another than the default")
+    what.add_argument("--check", metavar="FILE", help="list all that is wrong with a Croissant file, whoever made it")
+    command.add_argument("-o", "--output", metavar="FILE", help="write it here (default: print it)")
+    _add_config(command)
+    _add_cache_dir(command)
+
+    command = add(
+        "search",
+        "ask the metadata of everything that is built, in SQL",
+        "covid-datasets search \"finding = 'COVID-19' AND age > 60\" --csv found.csv",
+    )
+    command.add_argument("query", metavar="SQL", nargs="?", default="", help="condition of a WHERE, or a whole SELECT")
+    command.add_argument("--cards", action="store_true", help="search the cards of all sources, built or not")
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--csv", metavar="FILE", help="write all that is found to a CSV file; - prints it")
+    form.add_argument("--parquet", metavar="FILE", help="write all that is found to a Parquet file")
+    _add_cache_dir(command)
 
     command = add("path", "print the folder of a finished build", "covid-datasets path phantom")
     _add_build_name(command)
@@ -155,6 +189,34 @@ def _add_building(add: Adder) -> None:
         metavar="HEX",
         help="exit with code 5 unless it is this one, as a paper gives it; its first 8 digits or more will do",
     )
+
+
+def _add_export(add: Adder) -> None:
+    command = add(
+        "export",
+        "write a source as files that open without this library",
+        "covid-datasets export covid_ct hf ~/exports/covid_ct",
+    )
+    command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default; or a folder")
+    command.add_argument("format", metavar="FORMAT", choices=tuple(FORMATS), help=", ".join(FORMATS))
+    command.add_argument(
+        "destination", metavar="DEST", help="an empty or new folder, or a URL such as s3://bucket/folder"
+    )
+    _add_config(command)
+    command.add_argument("--scheme", default="patient", help="split scheme, as in `splits` (default: patient)")
+    command.add_argument("--split", metavar="SPLIT", help="only this split, as in train[:20%%] (default: all)")
+    command.add_argument("--columns", metavar="NAME", nargs="+", help="only these columns")
+    command.add_argument("--license", metavar="PERMISSION", help="only rows that permit it, as in redistribution")
+    command.add_argument(
+        "--i-have-the-rights", action="store_true", help="carry to a URL what no licence is known to let you pass on"
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace an older export, and nothing else")
+    command.add_argument("--allow-missing", action="store_true", help="accept a source that is marked incomplete")
+    command.add_argument("--shard-bytes", type=_positive, metavar="N", help="size of a file that begins the next")
+    _add_cache_dir(command)
+    _add_data_dir(command)
+    _add_accept(command)
+    add_own_data(command)
 
 
 def _add_housekeeping(add: Adder) -> None:

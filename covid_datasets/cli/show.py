@@ -80,7 +80,7 @@ def print_csv(rows: Sequence[Mapping[str, object]]) -> None:
     """Print rows as CSV, for programs and for spreadsheets."""
     if rows:
         writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(rows[0])
+        writer.writerow(map(csv_cell, rows[0]))
         writer.writerows([csv_cell(cell) for cell in row.values()] for row in rows)
 
 

@@ -26,7 +26,14 @@ from covid_datasets.prepare.result import REPORT_FILE, Built, Verify
 from covid_datasets.settings import Settings
 from covid_datasets.splits.schemes import check_scheme, is_given, split_names
 
-_NEEDS = {"hf": ("datasets",), "numpy": (), "torch": ("torch",), "pandas": ("pandas",)}
+_NEEDS = {
+    "hf": ("datasets",),
+    "numpy": (),
+    "torch": ("torch",),
+    "pandas": ("pandas",),
+    "monai": ("monai", "torch"),
+    "torchio": ("torchio", "torch"),
+}
 """Framework -> the modules that it needs."""
 DERIVED = ("derive", "window", "image_size", "to_spacing", "to_orientation", "lungs_only")
 """Arguments that choose and shape a derived form. A name is one of these or a filter, so no column may have it."""
@@ -65,7 +72,8 @@ def load_dataset(
         config: One of the dataset's configs.
         split: In the syntax of Hugging Face: "train", "train+test", "train[:20%]", "all"; a list of these gives a list.
             A share in per cents tears no patient apart. Without it, all splits.
-        framework: "hf" (``datasets.Dataset``), "numpy", "torch" or "pandas".
+        framework: "hf" (``datasets.Dataset``), "numpy", "torch", "pandas", "monai" (dictionaries of
+            ``MetaTensor``) or "torchio" (``Subject``).
         columns: The columns that you want, such as ``["image", "label"]``; nothing else is read.
         labels: "all" classes of the taxonomy, numbered alike in every source, or those that are "present" here.
         task: Two classes in place of all: "covid19_vs_rest", or "covid19_vs_no_finding", which keeps no other rows.
@@ -183,7 +191,7 @@ def _check_tables(
         raise UsageError(
             f"{table}, with columns of its own: expected it alone, found a list: {', '.join(map(str, names))}"
         )
-    if framework == "torch":
+    if framework in ("torch", "monai", "torchio"):
         raise UsageError(
             f"{table}: its texts and dates make no tensors. Use framework='hf', 'numpy' or 'pandas', and take from "
             "that the columns of numbers"

@@ -43,7 +43,7 @@ ELSEWHERE = {
     "batch_size": "batches are made of what was loaded: torch.utils.data.DataLoader(ds, batch_size=...)",
 }
 """Arguments that other libraries know, and what they are called here or why there are none."""
-_CLOSED = {**VOCABULARIES, "quality": ("good", "questionable", "poor"), "label": label_names()}
+CLOSED = {**VOCABULARIES, "quality": ("good", "questionable", "poor"), "label": label_names()}
 """Columns whose values are known beforehand, so that a slip is an error and not an empty dataset."""
 _SHOWN = 12
 """Values of a column that are named where a filter matches none of them."""
@@ -145,7 +145,7 @@ def _filter(name: str, kind: Any, wanted: Any, *, closed: bool) -> Filter:
         )
     if isinstance(wanted, Mapping | slice):
         raise UsageError(f"{name}={wanted!r}: expected a value, a list of values, or a range such as (20, 40)")
-    words = _CLOSED.get(name, ()) if closed else ()
+    words = CLOSED.get(name, ()) if closed else ()
     if isinstance(wanted, tuple) and (
         kind not in ("string", "label", "bool", ["string"]) or (closed and name == "date")
     ):

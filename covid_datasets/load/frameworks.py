@@ -17,6 +17,7 @@ from covid_datasets.splits.subset import GROUP
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torchio
     from datasets import Dataset, DatasetDict, IterableDataset
     from torch.utils.data import Dataset as TorchDataset
 
@@ -112,10 +113,28 @@ def as_torch(parts: Sequence[Picked], form: Form) -> TorchDataset[dict[str, Any]
     return TorchRows(as_numpy(parts, form))
 
 
+def as_monai(parts: Sequence[Picked], form: Form) -> TorchDataset[dict[str, Any]]:
+    """Return dictionaries of ``monai.data.MetaTensor`` for ``monai.transforms.Compose``."""
+    need("monai", "torch")
+    from covid_datasets.load.monai_rows import MonaiRows
+
+    return MonaiRows(parts, form)
+
+
+def as_torchio(parts: Sequence[Picked], form: Form) -> Sequence[torchio.Subject]:
+    """Return ``torchio.Subject`` for ``torchio.SubjectsDataset``."""
+    need("torchio", "torch")
+    from covid_datasets.load.torchio_rows import TorchioRows
+
+    return TorchioRows(parts, form)
+
+
 FRAMEWORKS: dict[str, Callable[[Sequence[Picked], Form], Any]] = {
     "hf": as_huggingface,
     "stream": as_stream,
     "numpy": as_numpy,
     "pandas": as_pandas,
     "torch": as_torch,
+    "monai": as_monai,
+    "torchio": as_torchio,
 }

@@ -20,6 +20,9 @@ from covid_datasets.read.encode import decode_deep, is_hounsfield
 from covid_datasets.splits.subset import GROUP
 
 _SCALE = ("hu_slope", "hu_intercept")
+_LARGE = ("image", "volume", "video", "masks", "volume_masks")
+"""Columns whose values are files: they are mapped from disk, and never copied to choose rows."""
+_FEW_RUNS = 16
 
 
 class NumpyRows(Sequence[dict[str, Any]]):
@@ -109,12 +112,50 @@ class NumpyRows(Sequence[dict[str, Any]]):
             self._form,
         )
 
+    @property
+    def parts(self) -> tuple[Picked, ...]:
+        """The builds that the rows are taken from, and which rows of each."""
+        return tuple(self._parts)
+
+    @property
+    def form(self) -> Form:
+        """The columns that are handed out, and what the numbers of the label column mean."""
+        return self._form
+
+    def stored(self, start: int, stop: int, columns: Sequence[str]) -> pa.Table:
+        """Return a range of rows as an Arrow table with encoded images, of which no byte is copied."""
+        starts = [0, *self._ends.tolist()]
+        found = []
+        for number, part in enumerate(self._parts):
+            rows = part.rows[max(start - starts[number], 0) : max(stop - starts[number], 0)]
+            table = open_table(part.build)
+            if part.groups is not None and GROUP in columns:
+                table = table.append_column(GROUP, part.groups)
+            if len(rows):
+                found.append(_rows_of(table.select(list(columns)), rows))
+        picked = pa.concat_tables(found)
+        if self._form.classes and "label" in columns:
+            codes = self._form.classes.encode(picked.column("label"))
+            picked = picked.set_column(list(columns).index("label"), "label", codes)
+        return picked
+
     def table(self) -> pa.Table:
         """Return the rows as an Arrow table with encoded images."""
         names = self._form.columns
         return pa.concat_tables(
             [pa.table([self._column(part, name) for name in names], names=list(names)) for part in self._parts]
         )
+
+
+def _rows_of(table: pa.Table, rows: np.ndarray) -> pa.Table:
+    """Choose rows: those that lie together as they lie, and of scattered ones the small columns as copies."""
+    runs = np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1)
+    small = [name for name in table.column_names if name not in _LARGE] if len(runs) > _FEW_RUNS else []
+    large = table.drop_columns(small)
+    picked = pa.concat_tables([large.slice(int(run[0]), len(run)) for run in runs]) if large.num_columns else None
+    copied = table.select(small).take(pa.array(rows))
+    columns = [(copied if name in small or picked is None else picked).column(name) for name in table.column_names]
+    return pa.table(columns, schema=table.schema)
 
 
 def decoded(row: dict[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,11 @@ class TorchRows(Dataset[dict[str, Any]]):
         return {name: _tensors(name, value) for name, value in row.items()}
 
     @property
+    def rows(self) -> NumpyRows:
+        """The same rows as arrays."""
+        return self._rows
+
+    @property
     def label_names(self) -> tuple[str, ...]:
         """The names of the classes, by their numbers in the column label."""
         return self._rows.label_names

@@ -55,6 +55,7 @@ def page(card: Card) -> str:
         _defects(card),
         _overlaps(card),
         listed(card),
+        _responsible(card),
         _columns(card),
         _features(card),
         _citations(card),
@@ -269,6 +270,16 @@ def _overlaps(card: Card) -> Iterator[str]:
         (f"[`{o.source}`]({o.source}.md)" if o.source in known else o.source, o.what, o.evidence) for o in card.overlaps
     ]
     yield from table(("with", "what", "evidence"), rows)
+
+
+def _responsible(card: Card) -> Iterator[str]:
+    stated = card.responsible
+    lines = [
+        *(["Its samples were made by a program and show nobody."] if stated.synthetic else []),
+        *(text.strip() for text in (stated.collection, *stated.biases, *stated.sensitive, stated.impact) if text),
+    ]
+    if lines:
+        yield from ("## Responsible use", "", *(f"- {line}" for line in lines))
 
 
 def _columns(card: Card) -> Iterator[str]:

@@ -20,7 +20,22 @@ from covid_datasets.errors import CovidDatasetsError
 from tests.small import SmallSources
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMANDS = ("list", "info", "check", "build", "path", "splits", "overlaps", "verify", "mirror", "cache", "new")
+COMMANDS = (
+    "list",
+    "info",
+    "croissant",
+    "check",
+    "search",
+    "build",
+    "path",
+    "splits",
+    "overlaps",
+    "verify",
+    "export",
+    "mirror",
+    "cache",
+    "new",
+)
 SMALL = ("phantom", "--config", "small")
 Capture = pytest.CaptureFixture[str]
 
