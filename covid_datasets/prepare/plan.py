@@ -9,7 +9,6 @@ import hashlib
 import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import chain
 from types import MappingProxyType
 from typing import Any
 
@@ -23,7 +22,7 @@ from covid_datasets.prepare.valid import problems_of
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import File, Notice, Parts, Record, Rows
 from covid_datasets.splits.assign import TABLE_SPLIT, assign, everybody
-from covid_datasets.splits.groups import components, links_by_key, links_by_ties
+from covid_datasets.splits.groups import components, links_by_patient, links_by_ties, links_of_everybody
 
 MIN_PIECE_BYTES = 4 << 20
 MAX_PIECE_BYTES = 256 << 20
@@ -138,7 +137,8 @@ def full_patient_id(dataset: str, record: Record) -> str | None:
 def planned_splits(dataset: str, records: Sequence[Record]) -> list[str]:
     """Assign splits by what the metadata alone says; pixels may later join groups."""
     patients = [full_patient_id(dataset, record) for record in records]
-    links = chain(links_by_key("patient", patients), links_by_ties(record.ties for record in records))
+    links = [*links_by_patient(patients), *links_by_ties(record.ties for record in records)]
+    links += links_of_everybody(patients, links)
     units = [patient or f"{dataset}/{record.sample_id}" for patient, record in zip(patients, records, strict=True)]
     return assign(components(len(records), links), units, published_splits(dataset))
 

@@ -23,6 +23,15 @@ def everybody(dataset: str) -> str:
     return f"{dataset}/*"
 
 
+def is_everybody(key: str | None) -> bool:
+    """Tell whether a patient or tie stands for all of a source whom nobody knows.
+
+    >>> is_everybody("cohen/*"), is_everybody("cohen/12"), is_everybody(None)
+    (True, False, False)
+    """
+    return key is not None and key.endswith("/*")
+
+
 def assign(groups: Sequence[int], units: Sequence[str], published: Mapping[str, str]) -> list[str]:
     """Give every row the split of its group; ``units`` name its patient, or what stands for an unknown one.
 
@@ -49,7 +58,7 @@ def vote(unit: str, published: Mapping[str, str]) -> str | None:
     >>> vote("d/1", {"d/1": "test"}), vote("d/2", {}), vote(everybody("d"), {})
     ('test', None, 'train')
     """
-    return published.get(unit, SPLITS[0] if unit.endswith("/*") else None)
+    return published.get(unit, SPLITS[0] if is_everybody(unit) else None)
 
 
 def _decide(votes: set[str], key: str) -> str:

@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from covid_datasets.splits.assign import is_everybody
+
 MAX_DISTANCE = 40
 """Bits of 256 that two perceptual hashes of one picture may differ in."""
 MIN_CORRELATION = 0.95
@@ -53,13 +55,35 @@ def components(count: int, links: Iterable[Link]) -> list[int]:
 def group_names(groups: Sequence[Hashable], units: Sequence[str]) -> list[str]:
     """Name each row's group by its smallest patient, so that the order of rows does not matter.
 
-    >>> group_names([0, 0, 2], ["d/2", "d/1", "d/3"])
-    ['d/1', 'd/1', 'd/3']
+    >>> group_names([0, 0, 2, 3, 3], ["d/2", "d/1", "d/3", "e/4", "a/*"])
+    ['d/1', 'd/1', 'd/3', 'e/4', 'e/4']
     """
     names: dict[Hashable, str] = {}
     for group, unit in zip(groups, units, strict=True):
-        names[group] = min(names.get(group, unit), unit)
+        names[group] = min(names.get(group, unit), unit, key=lambda name: (is_everybody(name), name))
     return [names[group] for group in groups]
+
+
+def links_by_patient(units: Sequence[str | None]) -> Iterator[Link]:
+    """Link the rows of one patient, or of one group of unknown people that is narrower than all of a source."""
+    return links_by_key("patient", [None if is_everybody(unit) else unit for unit in units])
+
+
+def links_of_everybody(units: Sequence[str | None], links: Iterable[Link]) -> Iterator[Link]:
+    """Link all of a source whom nobody knows, but for those of whom ``links`` tell something.
+
+    A row that shows what a row of somebody else shows goes where that one goes. It takes nobody along: that all others
+    are one group says that nothing is known of them, not that they are one person.
+
+    >>> units = ["a/*", "a/*", "a/*", "b/7"]
+    >>> [(link.first, link.second) for link in links_of_everybody(units, [Link("same pixels", 1, 3, "")])]
+    [(0, 2)]
+    """
+    groups = components(len(units), links)
+    bound = {group for group, unit in zip(groups, units, strict=True) if not is_everybody(unit)}
+    return links_by_key(
+        "patient", [None if group in bound else unit for group, unit in zip(groups, units, strict=True)]
+    )
 
 
 def links_by_key(kind: Kind, keys: Iterable[str | None]) -> Iterator[Link]:
@@ -71,11 +95,11 @@ def links_by_key(kind: Kind, keys: Iterable[str | None]) -> Iterator[Link]:
 
 
 def links_by_ties(ties: Iterable[Sequence[str]]) -> Iterator[Link]:
-    """Link rows that share any tie."""
+    """Link rows that share any tie but that of everybody, of which `links_of_everybody` makes what there is to make."""
     first: dict[str, int] = {}
     for row, keys in enumerate(ties):
         for key in keys:
-            if first.setdefault(key, row) != row:
+            if not is_everybody(key) and first.setdefault(key, row) != row:
                 yield Link("tie", first[key], row, key)
 
 

@@ -12,13 +12,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from covid_datasets.columns import INDEX_FILE as INDEX_FILE
+from covid_datasets.splits.assign import is_everybody
 from covid_datasets.splits.groups import (
     Link,
     central_square,
     components,
     group_names,
     links_by_key,
+    links_by_patient,
     links_by_ties,
+    links_of_everybody,
 )
 from covid_datasets.splits.place import Trait, describe, traits
 
@@ -77,11 +80,12 @@ class Index:
     @cached_property
     def links(self) -> list[Link]:
         """All evidence that rows belong together, metadata first, pixels last."""
-        return [*self._told(), *self.near_links()]
+        told = [*self._told(), *self.near_links()]
+        return [*told, *links_of_everybody(self.strings("patient_id"), told)]
 
     def _told(self) -> Iterator[Link]:
         """Yield the evidence for which no pictures have to be compared."""
-        yield from links_by_key("patient", self.strings("patient_id"))
+        yield from links_by_patient(self.strings("patient_id"))
         yield from links_by_ties(self.ties)
         yield from links_by_key("same bytes", self.telling("sha256"))
         yield from links_by_key("same pixels", self.telling("pixel_hash"))
@@ -91,13 +95,21 @@ class Index:
         if not self.sizes:
             return self.links
         builds = [str(number) for number, size in enumerate(self.sizes) for _ in range(size)]
-        stored = links_by_key("tie", map("{} {}".format, builds, self.texts("group")))
+        keys = list(map("{} {}".format, builds, self.texts("group")))
         if len(self.sizes) == 1:
-            return stored
+            return links_by_key("tie", keys)
         from covid_datasets.splits.near import near_groups  # threads, not needed by who only loads
 
-        searches = (near_groups(phashes, thumb, builds) for _, phashes, thumb in self._looks())
-        return itertools.chain(stored, self._told(), *searches)
+        # The group of all whom nobody knows is no evidence: each of its rows is compared with the others again.
+        patients = self.strings("patient_id")
+        known = {key for key, patient in zip(keys, patients, strict=True) if not is_everybody(patient)}
+        stored = links_by_key("tie", [key if key in known else None for key in keys])
+        apart = [
+            build if key in known else f"{build} {row}" for row, (build, key) in enumerate(zip(builds, keys, strict=True))
+        ]
+        searches = (near_groups(phashes, thumb, apart) for _, phashes, thumb in self._looks())
+        found = list(itertools.chain(stored, self._told(), *searches))
+        return itertools.chain(found, links_of_everybody(patients, found))
 
     @cached_property
     def ties(self) -> list[list[str]]:

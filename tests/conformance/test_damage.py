@@ -111,6 +111,7 @@ def said_by(name: str, config: str, tree: Path) -> Said:
     choice = load_card(name).choice(config=config)
     raw = RawTree.of_folder(tree, version=choice.version, config=config, options=choice.form.options)
     said = Said(Counter(), {}, [], [], [])
+    tied = load_card(name).patients.group in ("all", "near-duplicates")  # the engine keeps such rows together
     for item in records_of(name, config, tree):
         if isinstance(item, Notice):
             said.notices[str(item)] += 1
@@ -122,7 +123,7 @@ def said_by(name: str, config: str, tree: Path) -> Said:
             rows = list(item.rows.function(raw, *item.rows.arguments))
             said.notices.update(str(row) for row in rows if isinstance(row, Notice))
             stored = repr([row for row in rows if not isinstance(row, Notice)])
-        elif not (item.patient or item.ties):
+        elif not (item.patient or item.ties or tied):
             said.nobodys.append(item.sample_id)
         if "" in (item.sample_id, item.patient, item.label):
             said.blank.append(item.sample_id)

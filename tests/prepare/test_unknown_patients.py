@@ -13,7 +13,7 @@ from covid_datasets.cli import main
 from covid_datasets.contribute.publish import propose_splits
 from covid_datasets.errors import InvalidRecordError, UsageError
 from covid_datasets.load.dataset import load_dataset
-from covid_datasets.load.splits import audit_build, load_splits
+from covid_datasets.load.splits import audit, audit_build, load_splits
 from covid_datasets.load.stored import open_table
 from covid_datasets.load.verify import verify
 from covid_datasets.prepare.engine import build_dataset
@@ -139,3 +139,30 @@ def test_a_record_of_nobody_and_no_group_is_refused(
         pytest.raises(InvalidRecordError, match="patient: unknown, so ties must hold the narrowest group"),
     ):
         build_dataset("folder", data_dir=tree, cache_dir=tmp_path / "cache", num_proc=1)
+
+
+def test_one_known_film_takes_no_stranger_along(tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loaded with a source that shows one of its films, a source of strangers loses that film to the other's split."""
+    other = tmp_path / "tree"
+    for number in range(4):
+        (other / "f").mkdir(parents=True, exist_ok=True)
+        (other / f"f/{number}.png").write_bytes(chest(50 + number, modality="CXR"))
+    shared = Image.open(tree / "f0/03.png")
+    shared.resize((shared.width * 3 // 4, shared.height * 3 // 4)).save(other / "f/0.png")
+    cards = {"all": card("all"), "known": CARD + FILES}
+    builders = {"all": BUILDER.format(tie=""), "known": BUILDER.format(tie="patient=path")}
+    with installed(tmp_path / "both", monkeypatch, cards, builders) as catalog:
+        (catalog / "splits").mkdir(exist_ok=True)
+        (catalog / "splits/known.csv").write_text("patient_id,split\nf/0.png,test\nf/1.png,train\n", encoding="utf-8")
+        cache = tmp_path / "cache"
+        build_dataset("all", data_dir=tree, cache_dir=cache, num_proc=1)
+        build_dataset("known", data_dir=other, cache_dir=cache, num_proc=1)
+        with pytest.warns(UserWarning, match="Nobody knows which rows"):
+            loaded = load_dataset(["all", "known"], cache_dir=cache, framework="numpy")
+        split = {row["sample_id"]: name for name, rows in loaded.items() for row in rows}
+        assert split["all/f0-03.png"] == split["known/f-0.png"] == "test"
+        strangers = {name: where for name, where in split.items() if name.startswith("all/")}
+        assert strangers == dict.fromkeys(strangers, "train") | {"all/f0-03.png": "test"}
+        group = {row["sample_id"]: row["group_id"] for rows in loaded.values() for row in rows}
+        assert (group["all/f0-03.png"], group["all/f0-04.png"]) == ("known/f/0.png", "all/*")
+        assert not audit(["all", "known"], cache_dir=cache).leaks
