@@ -67,6 +67,7 @@ from tests.demands import (
     every_source,
     every_table,
     made_of,
+    of_another_config,
     records_of,
 )
 from tests.small import SmallSources, forms_of, source_module
@@ -446,7 +447,8 @@ def test_nothing_is_lost_silently(name: str, built: Built, found: list[Record | 
         assert len(lacking) <= given[name_], f"{parts.path}: {len(lacking)} files are neither told nor in a part"
         told |= lacking
     tree = small.tree(name)
-    pictures = {path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.name.lower().endswith(PICTURES)}
+    here = (path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.name.lower().endswith(PICTURES))
+    pictures = {path for path in here if not of_another_config(name, built.config, path)}
     counted = Counter[str]()  # pictures that a notice counts by the folder of the part that they are in
     for notice in notices:
         counted[notice["where"]] += notice["count"] if notice["where"].endswith("/") else 0
