@@ -38,6 +38,7 @@ from covid_datasets.contribute import pages
 from covid_datasets.contribute.new import PLACEHOLDER, placeholders
 from covid_datasets.errors import AccessRequired, IncompleteSourceError
 from covid_datasets.features import features_dict
+from covid_datasets.fetch.hosts import page_of
 from covid_datasets.load.dataset import load_dataset
 from covid_datasets.load.splits import audit_build
 from covid_datasets.load.stored import open_table
@@ -204,7 +205,7 @@ def test_the_card_says_how_to_get_it(card: Card) -> None:
         urls = [copy.url for copy in resource.copies]
         assert len(set(urls)) == len(urls), resource.name
         for url in urls:
-            parts = urlsplit(url)
+            parts = urlsplit(page_of(url))  # of a short form, what a person is sent to
             assert parts.scheme in ("https", "s3", "gs", "hf"), f"{url}: expected an encrypted connection"
             assert parts.hostname, url
             assert not parts.username, f"{url}: no credentials in a catalog"
