@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.read.cells import Columns, day, number, time, whole
+from covid_datasets.read.cells import count as whole_count
 from covid_datasets.read.tables import scan_csv
 from covid_datasets.schema import Notice, RawReader
 
@@ -41,21 +42,27 @@ class TableForm:
 
     Attributes:
         columns: Column -> type, as a card declares them. A table must have each that is not ``optional``.
-        rename: Names of the publisher -> those of ``columns``.
+        names: Column -> what the publisher calls it, where that is something else.
+        rename: Names in older headers -> those of the last one.
         convert: Column -> what reads its cells, where its type does not say enough.
         optional: Columns that some versions of the table lack: they are null then, and that is told.
         key: The columns by which rows are told apart.
         unknown: What the source writes where nobody knows, besides an empty cell.
-        left_out: Columns that are known, and not wanted.
+        left_out: Columns of the publisher that are known, and not wanted.
     """
 
     columns: Mapping[str, str]
+    names: Mapping[str, str] = field(default_factory=dict)
     rename: Mapping[str, str] = field(default_factory=dict)
     convert: Mapping[str, Converter] = field(default_factory=dict)
     optional: Collection[str] = ()
     key: Sequence[str] = ()
     unknown: Collection[str] = ()
     left_out: Collection[str] = ()
+
+    def named(self, columns: Iterable[str]) -> list[str]:
+        """List what the publisher calls some columns."""
+        return [self.names.get(name, name) for name in columns]
 
 
 def typed_rows(
@@ -67,16 +74,17 @@ def typed_rows(
     ``key`` an earlier row has, and one notice says how many these are. A column that nobody expects is told. Of a
     table that is read in several parts, ``lines`` are those in which the rows of this part begin.
     """
-    required = [name for name in form.columns if name not in form.optional]
+    required = form.named(name for name in form.columns if name not in form.optional)
     scan = scan_csv(raw, path, required=required, rename=form.rename, lines=lines)
-    names = set(scan.names)
-    for name in form.columns:
-        if name not in names:
+    expected = form.named(form.columns)
+    for name in expected:
+        if name not in scan.names:
             yield Notice("column missing", path, f"{name}: unknown in all rows")
-    if strange := sorted(names.difference(form.columns, form.left_out)):
+    if strange := sorted(set(scan.names).difference(expected, form.left_out)):
         yield Notice("unknown column", path, f"not in the dataset: {', '.join(strange)}", dropped=True)
     odd, seen, count = Columns(), set[int](), 0
-    at = [scan.names.index(name) for name in form.key]
+    key = [name for name in form.named(form.key) if name in scan.names]
+    at = [scan.names.index(name) for name in key]
     while rows := [cells for _, cells in islice(scan.rows, BATCH_ROWS)]:
         count += len(rows)
         if at:
@@ -86,7 +94,7 @@ def typed_rows(
     if not count:
         raise DamagedFileError(f"{path}: expected rows, found only a header")
     if at and (twice := count - len(seen)):
-        what = f"{twice:,} rows have the {', '.join(form.key)} of an earlier one; all are kept"
+        what = f"{twice:,} rows have the {', '.join(key)} of an earlier one; all are kept"
         yield Notice("row listed twice", path, what, count=twice)
     yield from (*scan.notices, *odd.notices(path))
 
@@ -101,8 +109,9 @@ def typed_columns(
     """
     found: dict[str, list[Any]] = {}
     for name, kind in form.columns.items():
-        texts = cells.get(name, [""] * count)
+        theirs, convert = form.names.get(name, name), form.convert.get(name) or CONVERTERS[kind]
+        texts = cells.get(theirs) or [""] * count
         if form.unknown:
             texts = ["" if text.strip() in form.unknown else text for text in texts]
-        found[name] = odd.values(form.convert.get(name) or CONVERTERS[kind], texts, name)
+        found[name] = list(odd.counts(texts, theirs) if convert is whole_count else odd.values(convert, texts, theirs))
     return found

@@ -82,11 +82,14 @@ def test_no_more_than_a_piece_is_read_ahead(tmp_path: Path, monkeypatch: pytest.
 def test_other_names_and_versions(tmp_path: Path) -> None:
     rows, told = read(
         tmp_path, "ID,n,more\na,1,z\n", columns={"id": "string", "count": "int32", "is": "bool"},
-        rename={"ID": "id", "n": "count"}, optional=("is",), left_out=("more",),
+        names={"id": "ID"}, rename={"n": "count"}, optional=("is",), left_out=("more",),
     )  # fmt: skip
     assert rows == [{"id": "a", "count": 1, "is": None}]
     assert len(told) == 1
     assert "is: unknown in all rows" in told[0]
+    _, told = read(tmp_path, "ID\n1\n1\nx\n", columns={"id": "int32"}, names={"id": "ID"}, key=("id",))
+    assert [line for line in told if "1 rows have the ID of an earlier one" in line]
+    assert [line for line in told if "the first is ID 'x'" in line], "the publisher's name, which its reader can find"
     _, told = read(tmp_path, HEADER.replace("is\n", "is,wave\n") + "a,1,,,,2\n")
     assert [line for line in told if "not in the dataset: wave" in line]
 
