@@ -14,30 +14,18 @@ from itertools import groupby
 from typing import Any
 
 from covid_datasets.catalog.cards import load_card
-from covid_datasets.errors import DamagedFileError
-from covid_datasets.read.cells import Columns, day, fips, number, time, whole
+from covid_datasets.read.cells import Columns, day, fips
+from covid_datasets.read.cells import count as whole_count
 from covid_datasets.read.tables import read_csv, scan_csv
+from covid_datasets.read.typed import TableForm, typed_columns, typed_rows
 from covid_datasets.read.wide import Place, days_of, falls, read_places
 from covid_datasets.schema import Notice, RawFiles, RawReader, Record, Rows
 
 LOOKUP = "csse_covid_19_data/UID_ISO_FIPS_LookUp_Table.csv"
-REPORTS = "csse_covid_19_data/csse_covid_19_daily_reports"
 GROUPS = {"global": "Country_Region", "us": "Province_State"}
 """Level -> the column of which each value is a record."""
 NAMES = ("Country_Region", "Province_State", "Admin2")
 TOLD = (*NAMES, "UID", "iso2", "iso3", "code3", "FIPS", "Lat", "Long_", "Combined_Key", "Population")
-PLACE: Mapping[str, tuple[str, Any]] = {
-    "country": ("Country_Region", str), "province": ("Province_State", str), "county": ("Admin2", str),
-    "iso2": ("iso2", str), "iso3": ("iso3", str), "uid": ("UID", whole), "fips": ("FIPS", fips),
-    "lat": ("Lat", number), "lon": ("Long_", number), "population": ("Population", whole),
-}  # fmt: skip
-"""Column of a wide table of ours -> that of the publisher, and what is in its cells."""
-REPORTED: Mapping[str, tuple[str, Any]] = {
-    "country_raw": ("Country_Region", str), "province": ("Province_State", str), "county": ("Admin2", str),
-    "fips": ("FIPS", fips), "lat": ("Lat", number), "lon": ("Long_", number), "last_update": ("Last_Update", time),
-    "active": ("Active", whole), "incident_rate": ("Incident_Rate", number),
-    "case_fatality_ratio": ("Case_Fatality_Ratio", number),
-}  # fmt: skip
 Lookup = Mapping[tuple[str, ...], Mapping[str, str]]
 Found = Iterator[Mapping[str, Any] | Notice]
 COUNTS = {"confirmed": "Confirmed", "deaths": "Deaths", "recovered": "Recovered"}
@@ -46,19 +34,22 @@ ROW_BYTES = 130
 
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
-    """Yield a record per country and US state, or, of the daily reports, one per day."""
-    countries: Lookup = {}
-    if raw.has(LOOKUP):
-        table = read_csv(raw, LOOKUP, required=(*TOLD[:6], "Population"))
-        countries = {tuple(row[name].strip() for name in NAMES): row for row in table.rows}
-        yield from table.notices
+    """Yield a record per country and US state, of daily reports one per day, and of other tables one."""
+    reports, table = str(raw.options.get("reports", "")), str(raw.options.get("table", ""))
+    if table:
+        yield Record(sample_id=raw.config, rows=Rows(table, table_rows, (raw.config, table), (table,)))
+    elif raw.config == "daily_reports_us":  # their only country has one name
+        yield from _reports(raw, reports, {})
     else:
-        yield Notice("missing file", LOOKUP, "places of the world have no codes and no population", lost=True)
-    if raw.options.get("daily"):
-        yield from _days(raw, {place[0] for place in countries})
-    else:
-        yield from _series(raw, "global", countries)
-        yield from _series(raw, "us", {})
+        countries: Lookup = {}
+        if raw.has(LOOKUP):
+            lookup = read_csv(raw, LOOKUP, required=(*TOLD[:6], "Population"))
+            countries = {tuple(row[name].strip() for name in NAMES): row for row in lookup.rows}
+            yield from lookup.notices
+        else:
+            yield Notice("missing file", LOOKUP, "places of the world have no codes and no population", lost=True)
+        yield from _reports(raw, reports, countries) if reports else _series(raw, "global", countries)
+        yield from () if reports else _series(raw, "us", {})
 
 
 def _series(raw: RawFiles, level: str, lookup: Lookup) -> Iterator[Record | Notice]:
@@ -92,7 +83,7 @@ def _series(raw: RawFiles, level: str, lookup: Lookup) -> Iterator[Record | Noti
 
 def series_rows(raw: RawReader, level: str, files: Sequence[tuple[str, str]], places: Sequence[Place]) -> Found:
     """Turn the rows of some places, a column a day, into a row a day."""
-    scans = {}
+    scans, form = {}, _form("time_series", without=("level", *COUNTS, "revised"))
     for count, path in files:
         lines = {line for place in places for counted, line in place.lines if counted == count}
         scan = scan_csv(raw, path, required=(), rename=load_card("jhu_csse").facts["renamed"], lines=lines)
@@ -101,8 +92,8 @@ def series_rows(raw: RawReader, level: str, files: Sequence[tuple[str, str]], pl
     fallen: dict[str, int] = defaultdict(int)
     for place in places:
         odd, revised = Columns(), [False] * len(days)
-        told = {ours: odd.value(convert, place.told.get(name, ""), name) for ours, (name, convert) in PLACE.items()}
-        columns: dict[str, Any] = {"date": days, "level": level, **told}
+        told = typed_columns({name: [cell] for name, cell in place.told.items()}, form, odd, 1)
+        columns: dict[str, Any] = {"date": days, "level": level} | {name: cell for name, (cell,) in told.items()}
         for count, line in place.lines:
             at, rows = scans[count]
             columns[count] = odd.counts([rows[line][at[of]] if of in at else "" for of in days], count)
@@ -117,37 +108,48 @@ def series_rows(raw: RawReader, level: str, files: Sequence[tuple[str, str]], pl
         yield Notice("cumulative count goes down", where, f"{what} days in {len(places)} places; kept, revised is true")
 
 
-def _days(raw: RawFiles, known: set[str]) -> Iterator[Record | Notice]:
+def _reports(raw: RawFiles, folder: str, lookup: Lookup) -> Iterator[Record | Notice]:
     """Go through the daily reports; their own name says the day."""
-    renamed = tuple((old, new) for old, new in load_card("jhu_csse").facts["countries"].items() if new in known)
-    for path in raw.paths(f"{REPORTS}/*.csv"):
-        name = re.fullmatch(r"(\d\d)-(\d\d)-(\d{4})\.csv", path.removeprefix(f"{REPORTS}/"))
+    known = {country for country, *_ in lookup}
+    countries = tuple((old, new) for old, new in load_card("jhu_csse").facts["countries"].items() if new in known)
+    for path in raw.paths(f"{folder}/*.csv"):
+        name = re.fullmatch(r"(\d\d)-(\d\d)-(\d{4})\.csv", path.removeprefix(f"{folder}/"))
         try:
             of = day("/".join(name.groups()) if name else path)
         except ValueError:
             yield Notice("file name is no day", path, "expected MM-DD-YYYY.csv", dropped=True)
             continue
-        yield Record(sample_id=of.isoformat(), rows=Rows(path, report_rows, (path, of, renamed), (path,)))
+        yield Record(sample_id=of.isoformat(), rows=Rows(path, report_rows, (raw.config, path, of, countries), (path,)))
 
 
-def report_rows(raw: RawReader, path: str, of: date, countries: Sequence[tuple[str, str]]) -> Found:
+def report_rows(raw: RawReader, config: str, path: str, of: date, countries: Sequence[tuple[str, str]]) -> Found:
     """Read the report of a day; columns that its header does not have yet are null."""
-    required = (*NAMES[:2], "Last_Update", *COUNTS.values())
-    scan = scan_csv(raw, path, required=required, rename=load_card("jhu_csse").facts["renamed"])
-    found = [cells for _, cells in scan.rows]
-    yield from scan.notices
-    if not found:
-        raise DamagedFileError(f"{path}: expected rows, found only a header")
-    known = {name for name, _ in REPORTED.values()} | {*COUNTS.values(), "Combined_Key"}
-    if unknown := sorted(set(scan.names) - known):
-        yield Notice("unknown column", path, f"not in the dataset: {', '.join(unknown)}", dropped=True)
-    odd, names, blank = Columns(), dict(countries), [""] * len(found)
-    cells = dict(zip(scan.names, zip(*found, strict=True), strict=True))
-    columns: dict[str, Any] = {"date": [of] * len(found)}
-    columns |= {ours: odd.values(convert, cells.get(name, blank), name) for ours, (name, convert) in REPORTED.items()}
-    columns |= {ours: odd.counts(cells.get(name, blank), name) for ours, name in COUNTS.items()}
-    yield columns | {"country": [names.get(name, name) for name in columns["country_raw"]]}
-    yield from odd.notices(path)
+    renamed = dict(countries)
+    for item in typed_rows(raw, path, _form(config, key=("province", "county", "country", "country_raw"))):
+        if not isinstance(item, Notice):
+            raw_names = item.get("country_raw")
+            country = {"country": [renamed.get(name, name) for name in raw_names]} if raw_names else {}
+            yield item | country | {"date": of}
+        elif item.kind != "column missing":
+            yield item
+
+
+def table_rows(raw: RawReader, config: str, path: str) -> Found:
+    """Read a table as it is."""
+    yield from typed_rows(raw, path, _form(config, key=("uid",)))
+
+
+def _form(config: str, key: Sequence[str] = (), without: Sequence[str] = ()) -> TableForm:
+    card = load_card("jhu_csse")
+    columns = dict(card.choice(config=config).columns)
+    for name in ("date", *without, "country" if "country_raw" in columns else ""):
+        columns.pop(name, None)
+    later, left_out = (card.facts["later"], ("Combined_Key",)) if "last_update" in columns else ((), ())
+    return TableForm(
+        columns=columns, names=card.facts["names"], rename=card.facts["renamed"], optional=later, left_out=left_out,
+        convert={"fips": fips, **dict.fromkeys(COUNTS, whole_count)},
+        key=[name for name in key if name in columns] or list(columns),
+    )  # fmt: skip
 
 
 def _name(key: Sequence[str]) -> str:

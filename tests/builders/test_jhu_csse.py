@@ -24,6 +24,7 @@ from covid_datasets.errors import (
     UsageError,
 )
 from covid_datasets.prepare.result import Built
+from tests.small import shrink
 from tests.sources import jhu_csse as source
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is INCOMPLETE")
@@ -68,7 +69,9 @@ def six_days(tmp_path: Path) -> Iterator[None]:
         templates += re.sub(r"days = .*", f'days = ["{day}", "{day}"]', template) + "\n"
     text = text[: text.rindex("[[resources]]")] + templates
     listed = ", ".join(f'"{name}"' for name in [*names, "lookup"])
-    card.write_text(re.sub(r'resources = \["daily_reports".*', f"resources = [{listed}]", text), encoding="utf-8")
+    text = re.sub(r'resources = \["daily_reports",.*', f"resources = [{listed}]", text)
+    text = text.replace('days = ["2020-04-12", "2023-03-09"]', 'days = ["2020-04-12", "2020-04-12"]')
+    card.write_text(text, encoding="utf-8")
     real = catalogs.__path__
     catalogs.__path__ = [str(folder)]
     yield
@@ -389,6 +392,57 @@ def test_a_broken_row_of_a_report_is_named(daily: Callable[..., Built]) -> None:
     assert (built.rows, built.dropped) == (14, 1)
 
 
+# --- reports of states, and plain tables -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def states(build: Callable[..., Built], tmp_path: Path) -> Iterator[Callable[..., Built]]:
+    """Build the reports of states that the small tree has."""
+    folder = tmp_path / "catalog"
+    shutil.copytree(catalog_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shrink(folder / "jhu_csse.toml", source.SMALL)
+    real = catalogs.__path__
+    catalogs.__path__ = [str(folder)]
+    yield lambda change=lambda files: None: build(change, "daily_reports_us")
+    catalogs.__path__ = real
+
+
+def test_three_headers_of_reports_on_states_are_one_table(states: Callable[..., Built]) -> None:
+    built = states()
+    tested = [(row["people_tested"], row["total_test_results"]) for row in rows(built, province="Alabama")]
+    assert tested == [(62029, None), (None, 2421044), (None, 5081696)]
+    assert [row["case_fatality_ratio"] for row in rows(built, province="Alabama")] == [2.610159978, 1.5, 1.89]
+    assert [row["cases_28_days"] for row in rows(built, province="Alabama")] == [None, None, 52604]
+    assert {row["fips"] for row in rows(built, province="Alabama")} == {"01"}
+    nowhere = rows(built, province="Recovered")[0]
+    assert (nowhere["recovered"], nowhere["active"], nowhere["fips"]) == (32988, -32988, None)
+    assert not told(built, "column missing"), "that older reports lack columns is known"
+
+
+def test_a_place_that_a_report_has_twice_is_told(states: Callable[..., Built]) -> None:
+    path = f"{source.STATES}/11-09-2020.csv"
+    row = source.STATES_BY_NAME["11-09-2020"].splitlines()[1]
+    built = states(lambda files: files.update({path: f"{files[path]}{row}\n"}))
+    assert list(told(built, "row listed twice")) == [path]
+    assert built.rows == 5
+
+
+def test_errata_are_told_and_not_applied(build: Callable[..., Built]) -> None:
+    built = build(config="errata")
+    assert [(row["location"], row["field"], row["old"], row["new"]) for row in rows(built)] == [
+        ("DC, US", "3/21/2020", 0, 98),
+        ("France", "04/01/20;04/02/20", None, None),
+    ]
+    assert told(built, "not a whole number")[source.ERRATA] == "2 cells are null here, the first is Old '0;5'"
+
+
+def test_the_lookup_table_is_a_config(build: Callable[..., Built]) -> None:
+    found = {row["combined_key"]: (row["uid"], row["fips"], row["population"]) for row in rows(build(config="lookup"))}
+    assert found["Autauga, Alabama, US"] == (84001001, "01001", 55869)
+    assert found["American Samoa, US"] == (16, "60", 55641)
+    assert found["Diamond Princess"] == (9999, None, None)
+
+
 # --- the card --------------------------------------------------------------------------------------------------------
 
 
@@ -404,7 +458,7 @@ def test_a_mirror_holds_every_config(six_days: None, tmp_path: Path) -> None:
     served = tmp_path / "served"
     source.write_archives(served)
     written = make_mirror(["jhu_csse"], tmp_path / "mirror", mirror=str(served), cache_dir=tmp_path / "c1")
-    assert len(written) == 6 + 6
+    assert len(written) == 6 + 6 + 2, "the tables, reports of the world, the errata and one report of states"
     for config in ("time_series", "daily_reports"):
         built = build_dataset(
             "jhu_csse", config, mirror=str(tmp_path / "mirror"), cache_dir=tmp_path / "c2", num_proc=1

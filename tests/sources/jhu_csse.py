@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
-HOST = "raw.githubusercontent.com/CSSEGISandData/COVID-19/master"
+HOST = "raw.githubusercontent.com/CSSEGISandData/COVID-19/4360e50239b4eb6b22f3a1759323748f36752177"
 DATA = "csse_covid_19_data"
 SERIES = f"{DATA}/csse_covid_19_time_series/time_series_covid19"
 REPORTS = f"{DATA}/csse_covid_19_daily_reports"
@@ -102,10 +103,37 @@ FIPS,Admin2,Province_State,Country_Region,Last_Update,Lat,Long_,Confirmed,Deaths
 }
 
 
+STATES = f"{REPORTS}_us"
+STATE = "Province_State,Country_Region,Last_Update,Lat,Long_,Confirmed,Deaths,Recovered,Active,FIPS,Incident_Rate"
+STATES_BY_NAME = {
+    "04-12-2020": f"""\
+{STATE},People_Tested,People_Hospitalized,Mortality_Rate,UID,ISO3,Testing_Rate,Hospitalization_Rate
+Alabama,US,2020-04-12 23:18:15,32.3182,-86.9023,3667,93,,3470,1,75.98802021,62029,437,2.610159978,84000001,USA,1265.07,12.26
+Recovered,US,2020-04-12 23:18:15,,,0,0,32988,-32988,,,,,,84070001,USA,,
+""",
+    "11-09-2020": f"""\
+{STATE},Total_Test_Results,People_Hospitalized,Case_Fatality_Ratio,UID,ISO3,Testing_Rate,Hospitalization_Rate
+Alabama,US,2020-11-10 05:42:01,32.3182,-86.9023,206523,3084,84471.0,117302.0,1.0,4178.03,2421044.0,,1.50,84000001,USA,49376.9,
+""",
+    "08-09-2021": f"""\
+{STATE},Total_Test_Results,People_Hospitalized,Case_Fatality_Ratio,UID,ISO3,Testing_Rate,Hospitalization_Rate,\
+Cases_28_Days,Deaths_28_Days
+Alabama,US,2021-08-10 04:30:48,32.3182,-86.9023,612086,11625,,,1.0,12483.4,5081696.0,,1.89,84000001.0,USA,103640.7,,52604,222
+""",
+}
+ERRATA = f"{DATA}/csse_covid_19_time_series/Errata.csv"
+ERRATA_ROWS = """\
+Update Date,File,Location,Field Updated,Old,New,Comments
+4/7/2020,time_series_covid19_confirmed_US.csv,"DC, US",3/21/2020,0,98,New York Times
+09/02/2021,time_series_covid19_deaths_global.csv,France,04/01/20;04/02/20,0;5,1;6,
+"""
+
+
 def files() -> dict[str, str]:
     """Return the text of every file by its path."""
     return {
         LOOKUP: LOOKUP_ROWS,
+        ERRATA: ERRATA_ROWS,
         f"{SERIES}_confirmed_global.csv": CONFIRMED,
         f"{SERIES}_deaths_global.csv": DEATHS,
         f"{SERIES}_recovered_global.csv": RECOVERED,
@@ -116,7 +144,8 @@ def files() -> dict[str, str]:
 
 def reports() -> dict[str, str]:
     """Return the text of some daily reports by their path."""
-    return {f"{REPORTS}/{name}.csv": text for name, text in REPORTS_BY_NAME.items()}
+    states = {f"{STATES}/{name}.csv": text for name, text in STATES_BY_NAME.items()}
+    return {f"{REPORTS}/{name}.csv": text for name, text in REPORTS_BY_NAME.items()} | states
 
 
 def write_files(folder: Path, found: dict[str, str]) -> None:
@@ -138,18 +167,32 @@ def write_archives(folder: Path) -> None:
 
 _REPORT = """\
 name = "{name}"
-path = "{reports}/{name}.csv"
-copies = [{{ url = "https://{host}/{reports}/{name}.csv" }}]
+path = "{folder}/{file}.csv"
+copies = [{{ url = "https://{host}/{folder}/{file}.csv" }}]
 """
-SMALL = {
-    f"""\
-name = "daily_reports"
-path = "{REPORTS}/%m-%d-%Y.csv"
-days = ["2020-01-22", "2023-03-09"]
-copies = [{{ url = "https://{HOST}/{REPORTS}/%m-%d-%Y.csv" }}]
-""": "\n[[resources]]\n".join(_REPORT.format(name=name, reports=REPORTS, host=HOST) for name in REPORTS_BY_NAME),
-    'resources = ["daily_reports", "lookup"]': f"resources = {[*REPORTS_BY_NAME, 'lookup']}",
-}
+_DAYS = """\
+name = "{name}"
+path = "{folder}/%m-%d-%Y.csv"
+days = ["{first}", "2023-03-09"]
+copies = [{{ url = "https://{host}/{folder}/%m-%d-%Y.csv" }}]
+"""
+
+
+def _small(prefix: str, folder: str, first: str, names: Iterable[str]) -> tuple[str, str]:
+    """Return the template of a card that has a report a day, and resources for a few of them."""
+    few = [_REPORT.format(name=f"{prefix}{name}", file=name, folder=folder, host=HOST) for name in names]
+    name = folder.rpartition("/")[2].removeprefix("csse_covid_19_")
+    return _DAYS.format(name=name, folder=folder, first=first, host=HOST), "\n[[resources]]\n".join(few)
+
+
+SMALL = dict(
+    [
+        _small("", REPORTS, "2020-01-22", REPORTS_BY_NAME),
+        _small("us-", STATES, "2020-04-12", STATES_BY_NAME),
+        ('resources = ["daily_reports", "lookup"]', f"resources = {[*REPORTS_BY_NAME, 'lookup']}"),
+        ('resources = ["daily_reports_us"]', f"resources = {[f'us-{name}' for name in STATES_BY_NAME]}"),
+    ]
+)
 """A report of each header instead of one a day."""
 
 EXPECTED = (
@@ -166,6 +209,5 @@ EXPECTED = (
 )
 UNTOLD = {
     f"{LOOKUP}: duplicate row": "the rows of one place say the same",
-    **{f"{path}: duplicate row": "a place that a report has twice is twice in the table" for path in reports()},
 }
 write = write_unpacked
