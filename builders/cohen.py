@@ -34,7 +34,7 @@ _HANNOVER = "github.com/ml-workgroup/covid-19-image-repository"
 
 _WANTED = (
     *("offset", "sex", "age", "survival", "intubated", "went_icu", "needed_supplemental_O2", "temperature"),
-    *("pO2_saturation", "view", "date", "location", "doi", "license"),
+    *("pO2_saturation", "view", "date", "location", "doi", "url", "license"),
 )
 
 
