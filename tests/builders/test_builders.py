@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pytest
 from PIL import Image
 
@@ -89,6 +90,41 @@ def test_covid_ct(covid_ct_tree: Path) -> None:
     assert records["kjr-21-e24-p5-29.png"].ties == records["kjr-21-e24-p5-31.png"].ties == ("article:kjr-21-e24",)
     negative = records["71%0.jpg"]
     assert (negative.patient, negative.ties, negative.label_raw) == ("crawled_patient_71", (), "CT_NonCOVID")
+
+
+def test_covid_ct_tells_the_course_of_the_illness_where_its_prose_does(covid_ct_tree: Path) -> None:
+    records, _ = build("covid_ct", RawTree.of_folder(covid_ct_tree))
+    since_onset = records["2020.01.24.919183-p27-132.png"]
+    since_unsaid = records["2020.01.24.919183-p27-133.png"]
+    assert (since_onset.offset_days, since_unsaid.offset_days) == (6, None)
+    assert since_unsaid.source_row["Time"] == "day 6"
+    assert records["2020.02.10.20021584-p6-52%6.png"].comorbidities == ("hypertension",)
+    assert records[f"{covid_ct_source.LONG}.png"].comorbidities == (), "it says that there are none"
+    assert since_onset.comorbidities is None, "it says nothing"
+    course = records["2020.02.10.20021584-p6-52%10.png"]
+    assert (course.symptoms, course.clinical, course.offset_days) == (("cough",), {"temperature_c": 37.4}, None)
+    assert course.symptoms_raw == covid_ct_source.HISTORY
+    assert records["2020.03.13.20035212-p23-152.png"].symptoms == ("fever", "cough")
+
+
+def test_covid_ct_says_where_a_negative_is_from(covid_ct_tree: Path) -> None:
+    records, _ = build("covid_ct", RawTree.of_folder(covid_ct_tree))
+    assert (records["14.png"].flags, records["0.jpg"].flags) == (("from_medpix",), ("from_pmc",))
+    assert not any(record.flags for record in records.values() if record.label == "covid19")
+
+
+def test_covid_ct_does_not_believe_what_nobody_can_have(covid_ct_tree: Path) -> None:
+    path = covid_ct_tree / "COVID-CT-MetaInfo.xlsx"
+    book = openpyxl.load_workbook(path)
+    sheet = book.active
+    assert sheet is not None
+    sheet["F2"], sheet["G2"] = "99.9 °C", "day 4000000000 after symptom onset"
+    sheet["G3"] = "day 4-5 after admission"
+    book.save(path)
+    records, notices = build("covid_ct", RawTree.of_folder(covid_ct_tree))
+    first, second = records["2020.01.24.919183-p27-132.png"], records["2020.01.24.919183-p27-133.png"]
+    assert (first.clinical, first.offset_days, second.offset_days) == ({}, None, None)
+    assert "temperature is '99.9', expected a number from 30 to 45; left unknown" in {each.what for each in notices}
 
 
 def test_covid_ct_reports_what_does_not_match(covid_ct_tree: Path) -> None:
@@ -178,6 +214,11 @@ def test_covid_ct_whole() -> None:
     assert Counter(row.sex for row in rows) == {None: 609, "M": 86, "F": 51}
     assert sum(row.age is not None for row in rows) == 157
     assert sum(row.doi is not None for row in rows) == 349
+    assert Counter(flag for row in rows for flag in row.flags) == {"from_medpix": 195, "from_pmc": 202}
+    assert sum(row.offset_days is not None for row in rows) == 43
+    assert sum(row.symptoms is not None for row in rows) == 14
+    assert [row.comorbidities for row in rows if row.comorbidities is not None] == [("hypertension",), ()]
+    assert sum(bool(row.clinical) for row in rows) == 6
     assert count(notices) == {"file name completed": 83, "row without a file name": 1}
 
 
@@ -296,7 +337,8 @@ def test_cohen_whole() -> None:
     told = count(notices)
     assert told.pop("file not in the table") <= 13
     assert told.pop("mask without an image") == 3
-    assert told == {"image not in the repository": 21, "row listed twice": 5, "impossible value": 2}
+    # Two numbers that nobody can have, and three days without a year.
+    assert told == {"image not in the repository": 21, "row listed twice": 5, "impossible value": 5}
 
 
 # --- identities and manifests -----------------------------------------------------------------------------------
@@ -327,65 +369,3 @@ def test_manifests_hold_what_the_cards_count() -> None:
     assert sum(path.startswith("images/") for path in files) == 738
     assert sum(path.endswith("_mask.png") for path in files) == 205
     assert sum(not identity.sha256 for identity in files.values()) == 14
-
-
-# --- phantom ----------------------------------------------------------------------------------------------------
-
-
-def phantom(patients: int = 6, seed: int = 0) -> tuple[dict[str, Record], RawTree]:
-    raw = RawTree((), options={"patients": patients, "seed": seed})
-    return build("phantom", raw)[0], raw
-
-
-def test_phantom_is_a_cohort() -> None:
-    records, raw = phantom(24)
-    version = load_card("phantom").version()[1]
-    assert len(records) == version.images
-    assert len({record.patient for record in records.values()}) == version.patients
-    assert Counter(record.label for record in records.values()) == dict(version.labels)
-    assert pickle.loads(pickle.dumps(records["P00000-S1-CT-0"])) == records["P00000-S1-CT-0"]
-    for record in list(records.values())[:21]:
-        assert isinstance(record.image, File | Made)
-        image = np.asarray(image_of(record.image.read(raw)))
-        lung, infection = (np.asarray(image_of(record.masks[name].read(raw))) for name in ("lung", "infection"))
-        assert image.shape == lung.shape == infection.shape == ((192, 192) if record.modality == "CT" else (224, 224))
-        assert set(np.unique(lung)) == {0, 255}
-        assert 0.05 < (lung > 0).mean() < 0.5
-        assert not (infection > lung).any()
-        assert (infection.any()) == (record.label != "no_finding")
-        healthy = (lung > 0) & (infection == 0)
-        if infection.any():
-            assert image[infection > 0].mean() > image[healthy].mean() + 20
-
-
-def test_phantom_plants_duplicates_that_the_records_do_not_link() -> None:
-    records, raw = phantom(6)
-    planted = {record.source_row["planted"]: record for record in records.values() if record.source_row["planted"]}
-    exact = planted["exact duplicate of P00002-S1-CT-0"]
-    near = planted["near duplicate of P00001-S1-CT-0"]
-    assert (exact.patient, near.patient) == ("P00005", "P00004")
-    assert exact.ties == near.ties == ()
-    assert exact.label == records["P00002-S1-CT-0"].label
-
-    def data(record: Record) -> bytes:
-        assert isinstance(record.image, File | Made)
-        return record.image.read(raw)
-
-    assert data(exact) == data(records["P00002-S1-CT-0"])
-    one, other = data(near), data(records["P00001-S1-CT-0"])
-    assert one != other
-    pixels = [np.asarray(image_of(each).resize((32, 32)), float).ravel() for each in (one, other)]
-    assert np.corrcoef(pixels)[0, 1] > 0.98
-
-
-def test_phantom_bytes_are_the_same_everywhere() -> None:
-    import hashlib
-
-    records, raw = phantom(6)
-    total = hashlib.sha256()
-    for record in records.values():
-        for reference in (record.image, *record.masks.values()):
-            assert isinstance(reference, File | Made)
-            total.update(reference.read(raw))
-    assert total.hexdigest() == "56758c11fc01d0b7d6e48a78c4d67fd8328aa8d2de4a1595e2bbb1407a74f0c9"
-    assert phantom(6, seed=1)[0]["P00000-S1-CT-0"].image != records["P00000-S1-CT-0"].image
