@@ -369,3 +369,69 @@ def test_manifests_hold_what_the_cards_count() -> None:
     assert sum(path.startswith("images/") for path in files) == 738
     assert sum(path.endswith("_mask.png") for path in files) == 205
     assert sum(not identity.sha256 for identity in files.values()) == 14
+    first = read_manifest("cohen-b2f88601.tsv")
+    assert sum(path.startswith("images/") for path in first) == 162
+    assert sum(not identity.sha256 for identity in first.values()) == 4
+    assert {path for path, identity in first.items() if identity.git_sha1 == getattr(files.get(path), "git_sha1", "")}
+
+
+# --- phantom ----------------------------------------------------------------------------------------------------
+
+
+def phantom(patients: int = 6, seed: int = 0) -> tuple[dict[str, Record], RawTree]:
+    raw = RawTree((), options={"patients": patients, "seed": seed})
+    return build("phantom", raw)[0], raw
+
+
+def test_phantom_is_a_cohort() -> None:
+    records, raw = phantom(24)
+    version = load_card("phantom").version()[1]
+    assert len(records) == version.images
+    assert len({record.patient for record in records.values()}) == version.patients
+    assert Counter(record.label for record in records.values()) == dict(version.labels)
+    assert pickle.loads(pickle.dumps(records["P00000-S1-CT-0"])) == records["P00000-S1-CT-0"]
+    for record in list(records.values())[:21]:
+        assert isinstance(record.image, File | Made)
+        image = np.asarray(image_of(record.image.read(raw)))
+        lung, infection = (np.asarray(image_of(record.masks[name].read(raw))) for name in ("lung", "infection"))
+        assert image.shape == lung.shape == infection.shape == ((192, 192) if record.modality == "CT" else (224, 224))
+        assert set(np.unique(lung)) == {0, 255}
+        assert 0.05 < (lung > 0).mean() < 0.5
+        assert not (infection > lung).any()
+        assert (infection.any()) == (record.label != "no_finding")
+        healthy = (lung > 0) & (infection == 0)
+        if infection.any():
+            assert image[infection > 0].mean() > image[healthy].mean() + 20
+
+
+def test_phantom_plants_duplicates_that_the_records_do_not_link() -> None:
+    records, raw = phantom(6)
+    planted = {record.source_row["planted"]: record for record in records.values() if record.source_row["planted"]}
+    exact = planted["exact duplicate of P00002-S1-CT-0"]
+    near = planted["near duplicate of P00001-S1-CT-0"]
+    assert (exact.patient, near.patient) == ("P00005", "P00004")
+    assert exact.ties == near.ties == ()
+    assert exact.label == records["P00002-S1-CT-0"].label
+
+    def data(record: Record) -> bytes:
+        assert isinstance(record.image, File | Made)
+        return record.image.read(raw)
+
+    assert data(exact) == data(records["P00002-S1-CT-0"])
+    one, other = data(near), data(records["P00001-S1-CT-0"])
+    assert one != other
+    pixels = [np.asarray(image_of(each).resize((32, 32)), float).ravel() for each in (one, other)]
+    assert np.corrcoef(pixels)[0, 1] > 0.98
+
+
+def test_phantom_bytes_are_the_same_everywhere() -> None:
+    import hashlib
+
+    records, raw = phantom(6)
+    total = hashlib.sha256()
+    for record in records.values():
+        for reference in (record.image, *record.masks.values()):
+            assert isinstance(reference, File | Made)
+            total.update(reference.read(raw))
+    assert total.hexdigest() == "56758c11fc01d0b7d6e48a78c4d67fd8328aa8d2de4a1595e2bbb1407a74f0c9"
+    assert phantom(6, seed=1)[0]["P00000-S1-CT-0"].image != records["P00000-S1-CT-0"].image
