@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from covid_datasets.load.collate import collate as collate
     from covid_datasets.load.dataset import load_dataset as load_dataset
     from covid_datasets.load.overlaps import overlaps as overlaps
+    from covid_datasets.load.paper import paper_table as paper_table
     from covid_datasets.load.search import search as search
     from covid_datasets.load.splits import audit as audit
     from covid_datasets.load.splits import load_splits as load_splits
@@ -67,6 +68,7 @@ _HOMES = {
     "load_splits": "covid_datasets.load.splits",
     "make_mirror": "covid_datasets.raw.obtain",
     "overlaps": "covid_datasets.load.overlaps",
+    "paper_table": "covid_datasets.load.paper",
     "patient_subset": "covid_datasets.splits.subset",
     "propose_splits": "covid_datasets.contribute.publish",
     "search": "covid_datasets.load.search",

@@ -89,6 +89,10 @@ def _add_looking(add: Adder) -> None:
 
     command = add("info", "show everything known about a source", "covid-datasets info covid_ct")
     command.add_argument("id", metavar="ID", help="a source, as `covid-datasets list` names it")
+    command.add_argument(
+        "--paper", action="store_true", help="the figures that its papers state, recomputed from what is built"
+    )
+    _add_cache_dir(command)
 
     command = add(
         "croissant",
