@@ -17,6 +17,7 @@ from covid_datasets.schema import File, Notice, RawFiles, Record
 from covid_datasets.vocabulary import Sex
 
 _WORKBOOK, _NEGATIVES = "COVID-CT-MetaInfo.xlsx", "NonCOVID-CT-MetaInfo.csv"
+_COLUMNS = "File name,Patient ID,Age,Gender,Location,Medical history,Time,Severity,DOI,Captions".split(",")
 _LABELS = {"CT_COVID": "covid19", "CT_NonCOVID": "not_covid19"}
 _LISTS = {
     f"Data-split/{kind}/{part}CT_{kind}.txt": split
@@ -40,8 +41,7 @@ Rows = Mapping[str, list[Mapping[str, str]]]
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
     """Yield a record for each image that is there or that the metadata names, sorted by file name."""
-    columns = ("File name", "Patient ID", "Age", "Gender", "Location", "Severity", "DOI", "Captions")
-    workbook = read_xlsx(raw, _WORKBOOK, required=columns)
+    workbook = read_xlsx(raw, _WORKBOOK, required=_COLUMNS)
     table = read_csv(raw, _NEGATIVES, required=("image name", "patient id"))
     yield from (*workbook.notices, *table.notices)
     named = [row for row in workbook.rows if row["File name"].strip()]

@@ -26,6 +26,7 @@ from covid_datasets.catalog.card import (
     Version,
 )
 from covid_datasets.catalog.cards import load_card
+from covid_datasets.catalog.papers import Count, Figure, Paper
 from covid_datasets.schema import COLUMNS
 from covid_datasets.vocabulary import MASKS, Modality
 
@@ -105,6 +106,9 @@ def test_the_catalogs_readme_explains_every_key() -> None:
         KnownOverlap,
         Responsible,
         Citation,
+        Paper,
+        Figure,
+        Count,
     )
     for kind in kinds:
         for field in dataclasses.fields(kind):
