@@ -15,11 +15,12 @@ import covid_datasets.catalogs
 import pyarrow as pa
 import pytest
 
-from covid_datasets import build_dataset, paper_table
+from covid_datasets import build_dataset, load_dataset, paper_table
 from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.manifest import read_manifest
 from covid_datasets.cli import main
 from covid_datasets.errors import CatalogError, NotBuiltError, NotThereError, UnknownDatasetError, UnknownVersionError
+from covid_datasets.load.stored import open_table
 from tests.small import SmallSources
 from tests.sources import chest
 
@@ -63,8 +64,6 @@ def found(table: pa.Table) -> dict[str, tuple[float | None, bool | None]]:
 
 
 def rows_of(cache: Path) -> list[dict[str, Any]]:
-    from covid_datasets import load_dataset
-
     return list(load_dataset("phantom", "small", "all", framework="numpy", cache_dir=cache))
 
 
@@ -216,3 +215,19 @@ def test_the_first_paper_of_cohen_reproduces(tmp_path: Path, monkeypatch: pytest
     read_manifest.cache_clear()
     differing = {(row["what"], row["stated"], row["recomputed"]) for row in table if not row["reproduces"]}
     assert differing == {("frontal films of all findings", 122, 123), ("PA films with pneumonia", 97, 98)}
+
+
+def test_a_table_without_images_is_counted_by_its_own_columns(small: SmallSources) -> None:
+    built = small.build("jhu_csse")
+    papers = small.catalog / "papers" / "jhu_csse.toml"
+    head = '[[paper]]\ntext = "a paper"\n[[paper.figures]]\nwhat = "countries"\nwhere = "table 1"\nstated = 3\n'
+    papers.write_text(head + 'count = { form = "distinct", of = "country" }\n', encoding="utf-8")
+    try:
+        [row] = paper_table("jhu_csse", cache_dir=small.cache).to_pylist()
+        countries = set(open_table(built).column("country").to_pylist()) - {None}
+        assert (row["recomputed"], row["counted"]) == (len(countries), "distinct country")
+        papers.write_text(head + 'count.known = ["age"]\n', encoding="utf-8")
+        with pytest.raises(CatalogError, match="expected columns of jhu_csse, found 'age'"):
+            paper_table("jhu_csse", cache_dir=small.cache)
+    finally:
+        papers.unlink()

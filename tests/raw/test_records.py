@@ -53,8 +53,8 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def storage(tmp_path: Path) -> Iterator[Server]:
     """Serve the files that the lists lead to."""
     (tmp_path / "storage").mkdir()
-    behaviours = {"/films.zip": Behaviour(body=ZIP), "/list.csv": Behaviour(body=LIST)}
-    with serve(tmp_path / "storage", behaviours) as running:
+    files = {"/films.zip": Behaviour(body=ZIP), "/list.csv": Behaviour(body=LIST)}
+    with serve(tmp_path / "storage", {**files}) as running:
         yield running
 
 
