@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import PurePosixPath
+from typing import Any
 
+from covid_datasets.catalog.cards import load_card
 from covid_datasets.read.cells import Cells
 from covid_datasets.read.rows import not_in, read_splits, rows_by
 from covid_datasets.read.tables import read_csv, read_xlsx
@@ -15,6 +17,7 @@ from covid_datasets.schema import File, Notice, RawFiles, Record
 from covid_datasets.vocabulary import Sex
 
 _WORKBOOK, _NEGATIVES = "COVID-CT-MetaInfo.xlsx", "NonCOVID-CT-MetaInfo.csv"
+_COLUMNS = "File name,Patient ID,Age,Gender,Location,Medical history,Time,Severity,DOI,Captions".split(",")
 _LABELS = {"CT_COVID": "covid19", "CT_NonCOVID": "not_covid19"}
 _LISTS = {
     f"Data-split/{kind}/{part}CT_{kind}.txt": split
@@ -25,14 +28,20 @@ _SEX: Mapping[str, Sex] = {"F": "F", "M": "M"}
 _NO_NUMBER = ("Young Child", "40+")
 _ARTICLE = re.compile(r"\d{4}\.\d\d\.\d\d\.\d+|PIIS\d+|.+?(?=-p\d+-\d+)")
 _PREPRINT = re.compile(r"\d{4}\.\d\d\.\d\d\.\d+")
+_ORIGINS = {"medpix": "from_medpix", "crawled": "from_pmc"}
+_ILL_FOR = re.compile(
+    r"\bday (\d{1,3}) +(?:after|from) (?:the onset of illness|symptom onse)|Illness Day (\d{1,3})\b"
+    r"|^(\d{1,3})\w\w day of the course"
+)
+"""A number of days that says since when it counts: since the illness began."""
+_CELSIUS = re.compile(r"(\d\d(?:\.\d)?) *°C")
 
 Rows = Mapping[str, list[Mapping[str, str]]]
 
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
     """Yield a record for each image that is there or that the metadata names, sorted by file name."""
-    columns = ("File name", "Patient ID", "Age", "Gender", "Location", "Severity", "DOI", "Captions")
-    workbook = read_xlsx(raw, _WORKBOOK, required=columns)
+    workbook = read_xlsx(raw, _WORKBOOK, required=_COLUMNS)
     table = read_csv(raw, _NEGATIVES, required=("image name", "patient id"))
     yield from (*workbook.notices, *table.notices)
     named = [row for row in workbook.rows if row["File name"].strip()]
@@ -81,6 +90,7 @@ def _record(path: str, cells: Cells, split: str | None, severity: str | None) ->
         label=_LABELS[folder],
         label_raw=folder,
         severity=severity,
+        **_course(cells),
         sex=cells.one_of("Gender", _SEX),
         age=cells.age("Age"),
         location=location,
@@ -89,8 +99,32 @@ def _record(path: str, cells: Cells, split: str | None, severity: str | None) ->
         value_range="8-bit, windowed before publication; Hounsfield units are lost",
         caption=_caption(cells.row.get("Captions", "")),
         official_split=split,
+        flags=tuple(flag for start, flag in _ORIGINS.items() if (patient or "").startswith(f"{start}_patient_")),
         source_row=cells.row,
     )
+
+
+def _course(cells: Cells) -> dict[str, Any]:
+    """Read what the columns of the medical history and of the time tell for sure; most of it is other prose."""
+    history, time = cells.text("Medical history"), cells.text("Time")
+    symptoms = {text: words for text in (history, time) if text and (words := _words("symptoms", text)) is not None}
+    day, celsius = _ILL_FOR.search(time or ""), _CELSIUS.search(history or "")
+    measured = Cells({"temperature": celsius[1] if celsius else ""}, cells.where)
+    clinical = measured.clinical({"temperature": "temperature_c"})
+    cells.notices += measured.notices
+    return {
+        "symptoms": tuple(dict.fromkeys(word for words in symptoms.values() for word in words)) if symptoms else None,
+        "symptoms_raw": " ".join(symptoms) or None,
+        "comorbidities": _words("comorbidities", history or ""),
+        "offset_days": int(next(filter(None, day.groups()))) if day else None,
+        "clinical": clinical,
+    }
+
+
+def _words(column: str, text: str) -> tuple[str, ...] | None:
+    """Find the phrases that the card knows in a text, and say what they mean; null where there is none."""
+    found = [words.split() for phrase, words in load_card("covid_ct").facts[column].items() if phrase in text]
+    return tuple(dict.fromkeys(word for words in found for word in words)) if found else None
 
 
 def _severity(rows: Rows) -> dict[str, str]:

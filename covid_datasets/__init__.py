@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from covid_datasets.load.fixed.make import to_numpy as to_numpy
     from covid_datasets.load.fixed.to_torch import to_torch as to_torch
     from covid_datasets.load.overlaps import overlaps as overlaps
+    from covid_datasets.load.paper import paper_table as paper_table
     from covid_datasets.load.search import search as search
     from covid_datasets.load.splits import audit as audit
     from covid_datasets.load.splits import load_splits as load_splits
@@ -78,6 +79,7 @@ _HOMES = {
     "load_splits": "covid_datasets.load.splits",
     "make_mirror": "covid_datasets.raw.obtain",
     "overlaps": "covid_datasets.load.overlaps",
+    "paper_table": "covid_datasets.load.paper",
     "patient_subset": "covid_datasets.splits.subset",
     "propose_splits": "covid_datasets.contribute.publish",
     "search": "covid_datasets.load.search",

@@ -12,6 +12,7 @@ import ast
 import hashlib
 import importlib
 import inspect
+import json
 import os
 import pickle
 import re
@@ -32,6 +33,7 @@ from covid_datasets.catalog.card import Card
 from covid_datasets.catalog.cards import choose, load_card, names, split_name
 from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.manifest import read_manifest
+from covid_datasets.catalog.papers import papers_of
 from covid_datasets.catalog.published import published_splits, read_identities
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.contribute import pages
@@ -40,6 +42,7 @@ from covid_datasets.errors import AccessRequired, IncompleteSourceError
 from covid_datasets.features import features_dict
 from covid_datasets.fetch.hosts import page_of
 from covid_datasets.load.dataset import load_dataset
+from covid_datasets.load.paper import check_count
 from covid_datasets.load.splits import audit_build
 from covid_datasets.load.stored import open_table
 from covid_datasets.load.verify import verify
@@ -247,6 +250,27 @@ def test_what_the_card_expects_fits_together(card: Card) -> None:
 
 
 @every_source
+def test_figures_of_papers_are_counted_in_columns_that_exist(name: str, card: Card, small: SmallSources) -> None:
+    for paper in papers_of(card):
+        about = f"{paper.dataset or name}@{paper.version}" if paper.version else paper.dataset or name
+        if load_card(paper.dataset or name).status:
+            continue
+        choice = choose(about, paper.config or None)
+        keys = set[str]()
+        for figure in paper.figures:
+            if figure.count is not None:
+                check_count(figure.count, choice)
+                keys |= {
+                    column.removeprefix("source_row.") for column in figure.count.columns if "source_row." in column
+                }
+        if keys and choice.card.id == name:
+            built = small.build(name, config=paper.config or None)
+            rows = open_table(built).column("source_row").to_pylist()
+            lost = keys - {key for row in rows for key in json.loads(row)}
+            assert not lost, f"catalogs/papers/{name}.toml: no row of {name} has {sorted(lost)}"
+
+
+@every_source
 def test_published_splits_and_identities_are_of_this_source(name: str, card: Card) -> None:
     full = published_splits(name)
     assert all(patient.startswith(f"{name}/") and patient != f"{name}/" for patient in full)
@@ -258,7 +282,7 @@ def test_there_is_no_file_of_no_source() -> None:
     known = {*SOURCES, *BROKEN}  # nobody can tell the files of a card that cannot be read from strays
     assert {path.stem for path in (ROOT / "builders").glob("*.py")} - {"__init__", *BROKEN} == {*SOURCES}
     assert {path.stem for path in (ROOT / "tests" / "sources").glob("*.py")} - {"__init__", *BROKEN} == {*SOURCES}
-    for folder in ("splits", "identities"):
+    for folder in ("splits", "identities", "papers"):
         assert {path.stem for path in (catalog_folder() / folder).glob("*.*")} <= known
     if not BROKEN:
         used = {resource.manifest for card in CARDS.values() for resource in card.resources}

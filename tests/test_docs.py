@@ -27,6 +27,7 @@ from covid_datasets.catalog.card import (
     Version,
 )
 from covid_datasets.catalog.cards import load_card
+from covid_datasets.catalog.papers import Count, Figure, Paper
 from covid_datasets.schema import COLUMNS
 from covid_datasets.vocabulary import MASKS, Modality
 
@@ -107,6 +108,9 @@ def test_the_catalogs_readme_explains_every_key() -> None:
         Responsible,
         Seed,
         Citation,
+        Paper,
+        Figure,
+        Count,
     )
     for kind in kinds:
         for field in dataclasses.fields(kind):

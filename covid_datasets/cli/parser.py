@@ -96,6 +96,9 @@ def _add_looking(add: Adder) -> None:
         help="print what their licences ask you to say, and BibTeX of what to cite",
     )
     what.add_argument("--labels", action="store_true", help="print what each says, and which class that becomes")
+    what.add_argument(
+        "--paper", action="store_true", help="the figures that its papers state, recomputed from what is built"
+    )
     command.add_argument(
         "-o", "--output", metavar="FILE", help="with --attribution: write the text here, and BibTeX beside it"
     )

@@ -11,7 +11,7 @@ from covid_datasets.catalog.resource import Pattern, Resource
 from covid_datasets.fetch.hosts import page_of
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.local import Local
-from covid_datasets.raw.reach import is_open, keys_for
+from covid_datasets.raw.reach import is_open, keys_besides, keys_for
 from covid_datasets.raw.survey import Survey
 
 SHOWN = 20
@@ -43,6 +43,12 @@ def access_text(choice: Choice) -> str:
             f"All that is known about it: covid-datasets info {card.id}",
         ]
     )
+
+
+def other_copies_text(resource: Resource, reached: Resource) -> str:
+    """Say which keys would open copies that were not asked; empty where all were."""
+    keys = [_wrapped("  ", key) for key in keys_besides(resource, reached)]
+    return "\n".join(["With a key of your own it is downloaded from another copy:", *keys]) if keys else ""
 
 
 def how_to_get(resource: Resource) -> str:

@@ -13,7 +13,7 @@ from covid_datasets.disk import check_space
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
 from covid_datasets.fetch.cached import require_mirror
 from covid_datasets.fetch.transfer import Transfer
-from covid_datasets.raw.access import access_text, how_to_get, incomplete_text
+from covid_datasets.raw.access import access_text, how_to_get, incomplete_text, other_copies_text
 from covid_datasets.raw.kinds import by_kind, check_card
 from covid_datasets.raw.local import Local, mount_local
 from covid_datasets.raw.mirror import Mirror, Mirrored, open_folder, read_sums, write_sums
@@ -68,7 +68,9 @@ def obtain(
     by_hand = not all(is_open(choice.card, resource) for resource in resources)
     if data_dir is None or (by_hand and mounts):  # what is within reach completes what its user has to bring
         lacking = [resource for resource in reached if resource.copies and resource.name not in mounts]
-        brought, told = _bring(lacking, Transfer(settings, dataset=choice.name), allow_missing=allow_missing)
+        besides = {part.name: other_copies_text(part, some) for part, some in zip(resources, reached, strict=True)}
+        transfer = Transfer(settings, dataset=choice.name)
+        brought, told = _bring(lacking, transfer, besides, allow_missing=allow_missing)
         if told and not brought and not mounts:
             raise next(iter(told.values()))
         unusable |= {name: str(told[name]) for name in sorted(told)}
@@ -95,14 +97,17 @@ def needs_hands(reached: Sequence[Resource]) -> bool:
 
 
 def _bring(
-    resources: Sequence[Resource], transfer: Transfer, *, allow_missing: bool
+    resources: Sequence[Resource], transfer: Transfer, besides: Mapping[str, str], *, allow_missing: bool
 ) -> tuple[dict[str, Brought], dict[str, CovidDatasetsError]]:
-    """Download what is open; an optional resource, or one that may be missing, that cannot be had is told."""
+    """Download what is open; an optional resource, or one that may be missing, that cannot be had is told.
+
+    ``besides`` says of each resource what other copies there would be, with a key.
+    """
     told: dict[str, CovidDatasetsError] = {}
 
     def lost(resource: Resource, name: str, error: CovidDatasetsError) -> None:
         if not (allow_missing or resource.optional):
-            raise error
+            raise type(error)(f"{error}\n{besides[resource.name]}") if besides[resource.name] else error
         told[name] = error
 
     settings, found = transfer.settings, dict[str, Brought]()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from covid_datasets.catalog.card import Card
@@ -52,11 +52,17 @@ def _may_ask(card: Card, copy: Copy, settings: Settings) -> bool:
 
 def keys_for(card: Card, resources: Sequence[Resource]) -> list[str]:
     """Say, for each host with a key, how to get it and on which pages to accept terms."""
+    return _keys(copy for resource in resources if not is_open(card, resource) for copy in resource.copies)
+
+
+def keys_besides(resource: Resource, reached: Resource) -> list[str]:
+    """Say the same of the copies of a resource that were left out because their key is not there."""
+    return _keys(copy for copy in resource.copies if copy not in reached.copies)
+
+
+def _keys(copies: Iterable[Copy]) -> list[str]:
     pages: dict[str, dict[str, None]] = {}
-    for resource in resources:
-        if is_open(card, resource):
-            continue
-        for host, name in filter(None, (host_of(copy.url) for copy in resource.copies)):
-            if host.key:
-                pages.setdefault(host.key, {})[host.page(name)] = None
+    for host, name in filter(None, (host_of(copy.url) for copy in copies)):
+        if host.key:
+            pages.setdefault(host.key, {})[host.page(name)] = None
     return [key + ", ".join(where) for key, where in pages.items()]

@@ -104,9 +104,8 @@ class Index:
         patients = self.strings("patient_id")
         known = {key for key, patient in zip(keys, patients, strict=True) if not is_everybody(patient)}
         stored = links_by_key("tie", [key if key in known else None for key in keys])
-        apart = [
-            build if key in known else f"{build} {row}" for row, (build, key) in enumerate(zip(builds, keys, strict=True))
-        ]
+        sides = enumerate(zip(builds, keys, strict=True))
+        apart = [build if key in known else f"{build} {row}" for row, (build, key) in sides]
         searches = (near_groups(phashes, thumb, apart) for _, phashes, thumb in self._looks())
         found = list(itertools.chain(stored, self._told(), *searches))
         return itertools.chain(found, links_of_everybody(patients, found))

@@ -17,6 +17,7 @@ from covid_datasets.harmless import visible
 from covid_datasets.raw.access import examples, expected_tree
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.reach import is_open, keys_for
+from covid_datasets.view.papers import stated
 from covid_datasets.view.seeds import listed
 
 KNOWN = {
@@ -55,6 +56,7 @@ def page(card: Card) -> str:
         _defects(card),
         _overlaps(card),
         listed(card),
+        stated(card),
         _responsible(card),
         _columns(card),
         _features(card),

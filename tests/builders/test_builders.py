@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pytest
 from PIL import Image
 
@@ -90,6 +91,41 @@ def test_covid_ct(covid_ct_tree: Path) -> None:
     assert records["kjr-21-e24-p5-29.png"].ties == records["kjr-21-e24-p5-31.png"].ties == ("article:kjr-21-e24",)
     negative = records["71%0.jpg"]
     assert (negative.patient, negative.ties, negative.label_raw) == ("crawled_patient_71", (), "CT_NonCOVID")
+
+
+def test_covid_ct_tells_the_course_of_the_illness_where_its_prose_does(covid_ct_tree: Path) -> None:
+    records, _ = build("covid_ct", RawTree.of_folder(covid_ct_tree))
+    since_onset = records["2020.01.24.919183-p27-132.png"]
+    since_unsaid = records["2020.01.24.919183-p27-133.png"]
+    assert (since_onset.offset_days, since_unsaid.offset_days) == (6, None)
+    assert since_unsaid.source_row["Time"] == "day 6"
+    assert records["2020.02.10.20021584-p6-52%6.png"].comorbidities == ("hypertension",)
+    assert records[f"{covid_ct_source.LONG}.png"].comorbidities == (), "it says that there are none"
+    assert since_onset.comorbidities is None, "it says nothing"
+    course = records["2020.02.10.20021584-p6-52%10.png"]
+    assert (course.symptoms, course.clinical, course.offset_days) == (("cough",), {"temperature_c": 37.4}, None)
+    assert course.symptoms_raw == covid_ct_source.HISTORY
+    assert records["2020.03.13.20035212-p23-152.png"].symptoms == ("fever", "cough")
+
+
+def test_covid_ct_says_where_a_negative_is_from(covid_ct_tree: Path) -> None:
+    records, _ = build("covid_ct", RawTree.of_folder(covid_ct_tree))
+    assert (records["14.png"].flags, records["0.jpg"].flags) == (("from_medpix",), ("from_pmc",))
+    assert not any(record.flags for record in records.values() if record.label == "covid19")
+
+
+def test_covid_ct_does_not_believe_what_nobody_can_have(covid_ct_tree: Path) -> None:
+    path = covid_ct_tree / "COVID-CT-MetaInfo.xlsx"
+    book = openpyxl.load_workbook(path)
+    sheet = book.active
+    assert sheet is not None
+    sheet["F2"], sheet["G2"] = "99.9 °C", "day 4000000000 after symptom onset"
+    sheet["G3"] = "day 4-5 after admission"
+    book.save(path)
+    records, notices = build("covid_ct", RawTree.of_folder(covid_ct_tree))
+    first, second = records["2020.01.24.919183-p27-132.png"], records["2020.01.24.919183-p27-133.png"]
+    assert (first.clinical, first.offset_days, second.offset_days) == ({}, None, None)
+    assert "temperature is '99.9', expected a number from 30 to 45; left unknown" in {each.what for each in notices}
 
 
 def test_covid_ct_reports_what_does_not_match(covid_ct_tree: Path) -> None:
@@ -179,6 +215,11 @@ def test_covid_ct_whole() -> None:
     assert Counter(row.sex for row in rows) == {None: 609, "M": 86, "F": 51}
     assert sum(row.age is not None for row in rows) == 157
     assert sum(row.doi is not None for row in rows) == 349
+    assert Counter(flag for row in rows for flag in row.flags) == {"from_medpix": 195, "from_pmc": 202}
+    assert sum(row.offset_days is not None for row in rows) == 43
+    assert sum(row.symptoms is not None for row in rows) == 14
+    assert [row.comorbidities for row in rows if row.comorbidities is not None] == [("hypertension",), ()]
+    assert sum(bool(row.clinical) for row in rows) == 6
     assert count(notices) == {"file name completed": 83, "row without a file name": 1}
 
 
@@ -297,7 +338,8 @@ def test_cohen_whole() -> None:
     told = count(notices)
     assert told.pop("file not in the table") <= 13
     assert told.pop("mask without an image") == 3
-    assert told == {"image not in the repository": 21, "row listed twice": 5, "impossible value": 2}
+    # Two numbers that nobody can have, and three days without a year.
+    assert told == {"image not in the repository": 21, "row listed twice": 5, "impossible value": 5}
 
 
 # --- identities and manifests -----------------------------------------------------------------------------------
@@ -328,6 +370,10 @@ def test_manifests_hold_what_the_cards_count() -> None:
     assert sum(path.startswith("images/") for path in files) == 738
     assert sum(path.endswith("_mask.png") for path in files) == 205
     assert sum(not identity.sha256 for identity in files.values()) == 14
+    first = read_manifest("cohen-b2f88601.tsv")
+    assert sum(path.startswith("images/") for path in first) == 162
+    assert sum(not identity.sha256 for identity in first.values()) == 4
+    assert {path for path, identity in first.items() if identity.git_sha1 == getattr(files.get(path), "git_sha1", "")}
 
 
 # --- phantom ----------------------------------------------------------------------------------------------------

@@ -17,25 +17,27 @@ FIGURE_1 = "['Figure 1. Chest radiographs of patient 1. a. b. c. d. Chest comput
 LONG = "2019-novel-Coronavirus-severe-adult-respiratory-dist_2020_International-Jour-p3-91"
 TALAROMYCES = "Talaromyces-marneffei-infection-relapse-presenting-as-ost_2020_International-p1-12%1"
 CASE_8 = "['Figure 4. The course of chest CT images of case 8.']"
+HISTORY = "Feb. 10, next day after admission. Both lungs with GGO.\n37.4 °C (Feb. 10) Slight cough (Feb. 10)."
 N = None
 
 # Cells as the workbook types them: numbers, text with stray blanks, names without their ending.
 POSITIVES: list[tuple[object, ...]] = [
-    ("2020.01.24.919183-p27-132.png", "Patient 1", 41, "M", "Wuhan, China", N, "day 6", "Chest tightness", N,
-     N, FIGURE_1),
+    ("2020.01.24.919183-p27-132.png", "Patient 1", 41, "M", "Wuhan, China", N, "day 6 after the onset of illness",
+     "Chest tightness", N, N, FIGURE_1),
     ("2020.01.24.919183-p27-133.png", "Patient 1", 41, "M", "Wuhan, China ", N, "day 6", "same as above", N, N,
      FIGURE_1),
-    ("2020.02.10.20021584-p6-52%6.png", "Patient 2", 50, "M", "Beijing, China", N, N, "Consolidation stage", N, N, N),
-    ("2020.02.10.20021584-p6-52%10.png", "Patient 2", "40+", "M ", "Beijing, China", N, 7, N, N, N, N),
+    ("2020.02.10.20021584-p6-52%6.png", "Patient 2", 50, "M", "Beijing, China", "hypertension", N, "Consolidation stage", N,
+     N, N),
+    ("2020.02.10.20021584-p6-52%10.png", "Patient 2", "40+", "M ", "Beijing, China", HISTORY, 7, N, N, N, N),
     ("2020.02.25.20021568-p24-111%5.png", "Patient 51", N, N, "Wuhan, China", N, N, N, "ordinary bacterial pneumonia",
      "10.1101/2020.02.25.20021568", N),
     ("2020.03.12.20034686-p17-91-3.png", "Patient 124", "Young Child", N, "China", N, N, N, N,
      "10.1101/2020.03.12.20034686", "['Fig 2. Typical Features of CT Images of Paediatric Patient']"),
-    ("2020.03.13.20035212-p23-152.png", "Patient 128", N, N, "China", N, N, N, N,
+    ("2020.03.13.20035212-p23-152.png", "Patient 128", N, N, "China", N, "have fever and cough", N, N,
      "10.1101/2020.03.13.20035212", CASE_8),
     ("2020.03.13.20035212-p23-163.png", "Patient 139", N, N, "China", N, N, N, N,
      "10.1101/2020.03.13.20035212", CASE_8),
-    (LONG, "Patient 180 ", 65, "F ", "Changsha, China.", N, 3, N, N, "10.1016/j.ijid.2020.02.043", "(a) Follow-up CT"),
+    (LONG, "Patient 180 ", 65, "F ", "Changsha, China.", "without any underling diseases ", 3, N, N, "10.1016/j.ijid.2020.02.043", "(a) Follow-up CT"),
     ("kjr-21-e24-p5-29", "Patient 195", N, N, N, N, N, N, N, "10.3348/kjr.2020.0132",
      "Representative CT images (A, B)"),
     ("kjr-21-e24-p5-31", "Patient 196", N, N, N, N, N, N, N, "10.3348/kjr.2020.0132",
