@@ -109,7 +109,7 @@ def test_ranks_share_the_files_of_a_build_at_a_url(remote: str) -> None:
 
 def test_a_changed_build_at_a_url_is_refused(remote: str) -> None:
     store = fsspec.filesystem("memory")
-    files = [path for path in store.find("/published/phantom/train") if path.endswith(".arrow")]
+    files = sorted(store.glob("/published/phantom/train/data-*.arrow"))  # not what datasets.map kept beside them
     store.pipe(files[0], store.cat(files[0])[:-9])
     with pytest.raises(DamagedFileError, match=r"expected [\d,]+ bytes"):
         list(load_dataset(remote, split="train", streaming=True, columns=["sample_id"]))
