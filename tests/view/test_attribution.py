@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from covid_datasets import attribution, build_dataset
+from covid_datasets.catalog.card import Citation
 from covid_datasets.cli import main
 from covid_datasets.errors import CacheError, UnknownDatasetError, UnknownVersionError, UsageError
 from tests.tiny import CARD, installed
@@ -64,6 +65,15 @@ def test_every_citation_is_in_both_and_once() -> None:
     assert all(f"Cite [{key}]: " in both.text for key in keys)
     assert both == attribution(["tiny", "phantom"])
     assert both.bibtex.count("{") == both.bibtex.count("}")
+
+
+def test_latex_reads_no_command_in_a_title() -> None:
+    entry = Citation(key="a_b", title="X_1 & 5 % \\& more", author=("{R&D}",), year=2020, url="https://x.org/a_b%20c")
+    assert entry.bibtex().splitlines()[1:3] == [
+        r"  title = {{X\_1 \& 5 \% \& more}},",
+        r"  author = {{R\&D}},",
+    ]
+    assert "url = {https://x.org/a_b%20c}" in entry.bibtex()
 
 
 @pytest.mark.usefixtures("catalog")
