@@ -61,7 +61,8 @@ class Citation:
 class Licence:
     """What the source lets its users do; ``spdx`` is empty where none is stated.
 
-    Where the publisher wants its ``terms`` accepted before anybody downloads, ``accept`` is true.
+    Where the publisher wants its ``terms`` accepted before anybody downloads, ``accept`` is true. ``credit`` holds the
+    words in which it wants to be named, where it prescribes some.
     """
 
     spdx: str
@@ -70,6 +71,7 @@ class Licence:
     commercial: Permission
     per_image: bool = False
     accept: bool = False
+    credit: str = ""
 
     @property
     def url(self) -> str:

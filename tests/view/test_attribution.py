@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets import attribution, build_dataset
+from covid_datasets import attribution, build_dataset, info
 from covid_datasets.catalog.card import Citation
 from covid_datasets.cli import main
 from covid_datasets.errors import CacheError, UnknownDatasetError, UnknownVersionError, UsageError
@@ -89,6 +89,13 @@ def test_a_second_name_credits_what_is_loaded_too() -> None:
     text = attribution("twin").text
     assert "Loaded in its place: phantom" in text
     assert text.index("(twin)") < text.index("(phantom, version 1)")
+
+
+def test_prescribed_words_are_given_as_they_are() -> None:
+    words = info("jhu_csse").licence.credit
+    assert words
+    assert f"\nCredit, in the words that its publisher prescribes: {words}\n" in attribution("jhu_csse").text
+    assert "Credit, in the words" not in attribution("covid_ct").text
 
 
 def test_components_are_credited_with_the_source_that_is_made_of_them() -> None:
