@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -20,6 +21,9 @@ ColumnType = Literal["string", "bool", "int32", "int64", "float64", "date32", "t
 """What a column of a table may hold: single values, with Arrow's names for their types."""
 
 
+_COMMANDS = re.compile(r"(?<!\\)[&%#$_]")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Citation:
     """One publication to cite, as BibTeX fields."""
@@ -35,11 +39,14 @@ class Citation:
     url: str = ""
 
     def bibtex(self) -> str:
-        """Render the entry as BibTeX."""
+        """Render the entry as BibTeX, in which LaTeX reads no character of a text as a command."""
+        title, author, journal = (
+            _COMMANDS.sub(r"\\\g<0>", text) for text in (self.title, " and ".join(self.author), self.journal)
+        )
         fields = {
-            "title": f"{{{self.title}}}",
-            "author": " and ".join(self.author),
-            "journal": self.journal,
+            "title": f"{{{title}}}",
+            "author": author,
+            "journal": journal,
             "year": str(self.year),
             "doi": self.doi,
             "eprint": self.eprint,
@@ -54,7 +61,8 @@ class Citation:
 class Licence:
     """What the source lets its users do; ``spdx`` is empty where none is stated.
 
-    Where the publisher wants its ``terms`` accepted before anybody downloads, ``accept`` is true.
+    Where the publisher wants its ``terms`` accepted before anybody downloads, ``accept`` is true. ``credit`` holds the
+    words in which it wants to be named, where it prescribes some.
     """
 
     spdx: str
@@ -63,6 +71,7 @@ class Licence:
     commercial: Permission
     per_image: bool = False
     accept: bool = False
+    credit: str = ""
 
     @property
     def url(self) -> str:

@@ -118,7 +118,9 @@ def _info_labels(arguments: Namespace) -> int:
     if arguments.json:
         print_json({"labels": rows, "said": said})
         return 0
-    if rows:
+    if not rows:
+        print_text("no labels are known: these are tables, or there is no finished build")
+    else:
         print_table(rows, ("dataset", "label_raw", "label", "rows", "known_from"))
     for name, words in said.items():
         if words:

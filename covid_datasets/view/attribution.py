@@ -118,6 +118,8 @@ def _section(name: Name, keys: Mapping[Citation, str], config: str | None) -> It
     yield from (title, "=" * len(title))
     if card.homepage:
         yield f"Homepage: {card.homepage}"
+    if card.licence.credit:
+        yield f"Credit, in the words that its publisher prescribes: {' '.join(card.licence.credit.split())}"
     yield from (f"Cite [{keys[each]}]: {cited(each)}" for each in card.citations)
     yield f"Licence: {spdx(card)}{f', {card.licence.url}' if card.licence.url else ''}"
     yield f"Terms: {' '.join(card.licence.terms.split())}"

@@ -155,6 +155,8 @@ def _licence(card: Card) -> Iterator[str]:
         f"- redistribution: {ALLOWED[licence.redistribution]}",
         f"- commercial use: {ALLOWED[licence.commercial]}",
     )
+    if licence.credit:
+        yield f"- to be named in these words: {licence.credit}"
     if licence.per_image:
         yield "- each image has its own licence, in the column `license`"
     if licence.accept:

@@ -224,12 +224,17 @@ def test_what_cannot_be_kept_is_told(tmp_path: Path) -> None:
         27: picture(b"x", -5, 50, "/ColorSpace /DeviceGray /BitsPerComponent 8"),
         28: flate_picture(GREY, "/ColorSpace [/Indexed /DeviceRGB 3 <00>] /BitsPerComponent 8"),
         29: jpeg_picture(jpeg(seed=7)),
+        30: picture(b"x", 50, 50, "/Filter 31 0 R"),
+        31: b"[31 0 R]",
+        32: picture(b"x", 50, 50, "/ColorSpace 33 0 R /BitsPerComponent 8"),
+        33: b"[/Indexed 33 0 R 255 (abc)]",
     }
     page = "".join(painted(f"X{number}", 0, 0, 100, 100) for number in objects)
     found = taken(tmp_path, document([page + "BI /W 1 /H 1 /BPC 8 /CS /G ID x EI"], objects))
     assert [each.object for each in found.pictures] == [29]
-    assert {each.object for each in found.left_out} == {*range(20, 29), 0}
+    assert {each.object for each in found.left_out} == {*range(20, 29), 30, 32, 0}
     assert all(each.page == 1 and each.why for each in found.left_out)
+    assert not any("IndirectObject" in each.why for each in found.left_out), "the same words each time"
 
 
 @pytest.mark.parametrize("width", [8_000, 100_000])

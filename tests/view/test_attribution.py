@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets import attribution, build_dataset
+from covid_datasets import attribution, build_dataset, info
+from covid_datasets.catalog.card import Citation
 from covid_datasets.cli import main
 from covid_datasets.errors import CacheError, UnknownDatasetError, UnknownVersionError, UsageError
 from tests.tiny import CARD, installed
@@ -66,6 +67,15 @@ def test_every_citation_is_in_both_and_once() -> None:
     assert both.bibtex.count("{") == both.bibtex.count("}")
 
 
+def test_latex_reads_no_command_in_a_title() -> None:
+    entry = Citation(key="a_b", title="X_1 & 5 % \\& more", author=("{R&D}",), year=2020, url="https://x.org/a_b%20c")
+    assert entry.bibtex().splitlines()[1:3] == [
+        r"  title = {{X\_1 \& 5 \% \& more}},",
+        r"  author = {{R\&D}},",
+    ]
+    assert "url = {https://x.org/a_b%20c}" in entry.bibtex()
+
+
 @pytest.mark.usefixtures("catalog")
 def test_two_papers_under_one_key_stay_two() -> None:
     both = attribution(["tiny", "other"])
@@ -79,6 +89,13 @@ def test_a_second_name_credits_what_is_loaded_too() -> None:
     text = attribution("twin").text
     assert "Loaded in its place: phantom" in text
     assert text.index("(twin)") < text.index("(phantom, version 1)")
+
+
+def test_prescribed_words_are_given_as_they_are() -> None:
+    words = info("jhu_csse").licence.credit
+    assert words
+    assert f"\nCredit, in the words that its publisher prescribes: {words}\n" in attribution("jhu_csse").text
+    assert "Credit, in the words" not in attribution("covid_ct").text
 
 
 def test_components_are_credited_with_the_source_that_is_made_of_them() -> None:

@@ -74,7 +74,8 @@ def _filters(stream: Any) -> list[str]:
     given = _plain(stream.get("/Filter"))
     if given is None:
         return []
-    return [str(_plain(each)) for each in given] if isinstance(given, list) else [str(given)]
+    names = [_plain(each) for each in given] if isinstance(given, list) else [given]
+    return [str(each) if isinstance(each, str) else "that is no name" for each in names]
 
 
 def _grey(data: bytes, name: str) -> np.ndarray:
