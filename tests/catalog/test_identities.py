@@ -98,10 +98,11 @@ def test_proven_persons_share_a_split_and_flags_reach_the_rows(data: Path) -> No
 def test_the_installed_identities_name_samples_of_their_source(path: Path) -> None:
     card = load_card(path.stem)
     names = {
-        resource.folder + member.rsplit("/", 1)[-1]
+        resource.folder + name
         for resource in card.resources  # a sample may be in an older version only
         if resource.manifest
         for member in read_manifest(resource.manifest)
+        for name in (member, member.rsplit("/", 1)[-1])  # sources call samples by the path or by the name of a file
     }
     listings = [resource.listing for resource in card.resources if resource.listing]
     names |= {series.series for listing in listings for series in read_listing(listing).values()}
