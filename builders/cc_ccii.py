@@ -46,8 +46,8 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
             scans.setdefault(match[1], {})[path] = match[2]
         elif path not in (_SCANS, _LESIONS, _CLEANED, _EXCLUDED):
             yield Notice("extra file", path, "expected NCP/<patient>/<scan>/<slice>.png and the like; not used", True)
-    here = {f"{scan}/{digits}" for scan, slices in scans.items() for digits in slices.values()}
-    if absent := sorted(lesions.keys() - here):
+    parts = ((path, *path.rpartition("/")) for path in lesions)
+    if absent := sorted(path for path, scan, _, digits in parts if digits not in scans.get(scan, {}).values()):
         what = f"{len(absent):,} slices with lesions are not here, such as {absent[0]}"
         yield Notice("listed slice not here", _LESIONS, what, count=len(absent))
     for scan in sorted({*scans, *rows}):
@@ -77,6 +77,7 @@ def _slices(
         order = numbers if corrected is None else [number for number in dict.fromkeys(corrected) if number in numbers]
     place = {number: at for at, number in enumerate(order)}
     good = [number for number in order if number not in foreign] or order or [-1]
+    rows = {listed: {**row, "has_lesion": "listed" if listed else "not listed"} for listed in (True, False)}
     for path, digits in slices.items():
         number, listed = int(digits), f"{scan}/{digits}" in lesions
         reasons: tuple[str, ...] = ("repeated or foreign slice (Clean-CC-CCII)",) if number in foreign else ()
@@ -98,7 +99,7 @@ def _slices(
                 value_range=_SHOWN,
                 quality_reasons=(*of_scan, *reasons),
                 flags=flags,
-                source_row={**row, "has_lesion": "listed" if listed else "not listed"},
+                source_row=rows[listed],
             ),
         )
 

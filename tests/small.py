@@ -142,6 +142,10 @@ class SmallSources:
                         copy_by_hand(resource, folder / "unpacked", folder / form)
                 if resource.listing or not resource.copies:
                     continue
+                if resource.optional and not any(
+                    (folder / "served" / place(copy.url)).is_file() for copy in resource.copies
+                ):
+                    continue  # one of many that the host need not have
                 copy, path = served_copy(resource, folder / "served")
                 kept = folder / "packed" / (resource.path or archive_names(copy)[-1])
                 kept.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ FILES, ARCHIVES = 50, 40
 def test_each_file_is_matched_once(packed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     members = [[f"NCP/{number}/{file}/0001.png" for file in range(FILES)] for number in range(ARCHIVES)]
     if packed:
-        found = {("/data",): [f"{at}.zip" for at in range(ARCHIVES)]}
+        found: dict[tuple[str, ...], list[str]] = {("/data",): [f"{at}.zip" for at in range(ARCHIVES)]}
         found |= {(f"/data/{at}.zip",): inside for at, inside in enumerate(members)}
     else:
         found = {("/data",): [f"raw/{path}" for inside in members for path in inside]}
