@@ -94,7 +94,8 @@ def test_a_description_says_what_the_card_says(name: str) -> None:
     for stated in (card.licence.terms, *(each.what for each in card.defects), card.patients.warning):
         assert json.dumps(stated.strip(), ensure_ascii=False)[1:-1] in text
     assert found["rai:hasSyntheticData"] is card.responsible.synthetic
-    urls = {copy.url for resource in card.choice().resources for copy in resource.copies}
+    resources = card.choice().resources if card.versions else ()
+    urls = {copy.url for resource in resources for copy in resource.copies}
     given = [node.get("contentUrl") for node in nodes(found)] + [node.get("@id") for node in nodes(found)]
     assert {url for url in given if isinstance(url, str) and "://" in url} <= urls | {
         load_card(other).homepage for other in names()
