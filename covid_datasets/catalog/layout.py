@@ -107,8 +107,8 @@ def respelled(glob: str, rename: Iterable[tuple[str, str]]) -> str:
 def absent(patterns: Sequence[Pattern], present: Iterable[str]) -> list[str]:
     """Name each required file that is not there, once for each folder that should have one.
 
-    Of a pattern for several files, such as ``*.jpg``, one is enough, and of several patterns for the same ``what`` too.
-    A folder counts as soon as anything is in it.
+    Of a pattern for several files, such as ``*.jpg``, one is enough, and of several patterns for the same ``what`` too,
+    in a folder inside of it as well (``case-{case}/{stack}/*.jpg``). A folder counts as soon as anything is in it.
 
     >>> text = Pattern(glob="case-{case}/case.txt", what="the text of the page", required=True)
     >>> absent([text, Pattern(glob="case-{case}/*.jpg", what="a figure")], ["case-7/fig1.jpg", "case-9/notes.doc"])
@@ -122,9 +122,11 @@ def absent(patterns: Sequence[Pattern], present: Iterable[str]) -> list[str]:
             continue
         names = set(_compiled(pattern.glob).groupindex)
         alike = [each.glob for each in patterns if each.what == pattern.what]
-        have = {_sorted(match.groupdict()) for path in paths for glob in alike if (match := _matched(glob, path))}
-        wanted = {tuple(pair for pair in groups if pair[0] in names) for groups in met} if names else {()}
-        for groups in sorted(wanted - have):
+        found = (_sorted(match.groupdict()) for path in paths for glob in alike if (match := _matched(glob, path)))
+        have, wanted = (
+            {tuple(pair for pair in groups if pair[0] in names) for groups in each} for each in (found, met)
+        )
+        for groups in sorted((wanted if names else {()}) - have):
             if len(groups) == len(names):
                 lacking[f"{_filled(pattern.glob, dict(groups))} ({pattern.what})"] = None
     return list(lacking)

@@ -232,3 +232,14 @@ def test_a_damaged_archive_is_told_and_the_rest_is_used(tmp_path: Path) -> None:
 
 def test_readable_globs() -> None:
     assert readable("{slug}/study-{n:number}/*.(dcm|nii)") == "<slug>/study-<number>/*.dcm|nii"
+
+
+def test_pictures_in_a_stack_are_pictures_of_the_case() -> None:
+    page = Pattern(glob="case-{case}/case.txt", what="its text", required=True)
+    figure = Pattern(glob="case-{case}/*.jpg", what="a figure", required=True)
+    stacked = Pattern(glob="case-{case}/{stack}/*.jpg", what="a figure", required=True)
+    wanted = [page, figure, stacked]
+    assert absent(wanted, ["case-1/case.txt", "case-1/CT/1.jpg"]) == []
+    assert absent(wanted, ["case-1/case.txt", "case-1/a.jpg"]) == []
+    assert absent(wanted, ["case-1/case.txt", "case-2/case.txt", "case-2/CT/1.jpg"]) == ["case-1/*.jpg (a figure)"]
+    assert absent(wanted, ["case-1/case.txt", "case-1/a.jpg", "case-1/CT/notes.doc"]) == ["case-1/CT/*.jpg (a figure)"]
