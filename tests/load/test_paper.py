@@ -8,19 +8,28 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import covid_datasets.catalogs
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from covid_datasets import build_dataset, load_dataset, paper_table
+from covid_datasets.catalog.cards import choose
 from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.manifest import read_manifest
+from covid_datasets.catalog.papers import Count
+from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.cli import main
 from covid_datasets.errors import CatalogError, NotBuiltError, NotThereError, UnknownDatasetError, UnknownVersionError
+from covid_datasets.load.paper import counted
 from covid_datasets.load.stored import open_table
+from covid_datasets.prepare.find import find_build
+from covid_datasets.schema import COLUMNS
 from tests.small import SmallSources
 from tests.sources import chest
 
@@ -94,6 +103,47 @@ def test_each_form_counts_what_it_says(cache: Path, write: Write) -> None:
     assert answers["wrong"] == (len(rows), False)
 
 
+COUNTS = st.builds(
+    Count,
+    among=st.fixed_dictionaries(
+        {},
+        optional={
+            "sex": st.lists(st.sampled_from(["F", "M"]), min_size=1).map(tuple),
+            "modality": st.just(("CT",)),
+            "symptoms": st.lists(st.sampled_from(["cough", "fever", "headache"]), min_size=1).map(tuple),
+            "label": st.lists(st.sampled_from(["covid19", "no_finding", "sars"]), min_size=1).map(tuple),
+        },
+    ),
+    known=st.lists(st.sampled_from(["age", "sex", "study_id", "masks.lung"]), unique=True, max_size=2).map(tuple),
+    unknown=st.lists(st.sampled_from(["severity", "symptoms", "masks.infection"]), unique=True, max_size=2).map(tuple),
+)
+
+
+@given(count=COUNTS)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_count_is_what_a_loop_over_the_rows_counts(cache: Path, count: Count) -> None:
+    table = open_table(find_build("phantom", "small", cache_dir=cache))
+    rows = table.select([name for name in COLUMNS if name != "image"]).to_pylist()
+    rows = [row | {f"masks.{name}": mask for name, mask in row["masks"].items()} for row in rows]
+
+    def fits(row: dict[str, Any]) -> bool:
+        row = row | {"label": None if row["label"] is None else label_names()[row["label"]]}
+        held = {name: row[name] if isinstance(row[name], list) else [row[name]] for name in count.among}
+        return (
+            all(set(held[name]) & set(values) for name, values in count.among.items())
+            and all(row[name] is not None for name in count.known)
+            and all(row[name] is None for name in count.unknown)
+        )
+
+    chosen = [row for row in rows if fits(row)]
+    choice = choose("phantom", "small")
+    assert counted(table, count, choice) == len(chosen)
+    people = replace(count, form="distinct", of="patient_id")
+    assert counted(table, people, choice) == len({row["patient_id"] for row in chosen})
+    ages = [row["age"] for row in chosen if row["age"] is not None]
+    assert counted(table, replace(count, form="maximum", of="age"), choice) == max(ages, default=None)
+
+
 def test_it_counts_in_the_tables_of_the_source_and_in_clinical_values(cache: Path, write: Write) -> None:
     rows = rows_of(cache)
     key, value = next(iter(json.loads(rows[0]["source_row"]).items()))
@@ -112,6 +162,8 @@ def test_it_counts_in_the_tables_of_the_source_and_in_clinical_values(cache: Pat
     [
         ('{ known = ["agee"] }', "expected columns of phantom, found 'agee'"),
         ('{ known = ["clinical.fever"] }', "expected columns of phantom, found 'clinical.fever'"),
+        ('{ known = ["masks"] }', "expected columns of phantom, found 'masks'"),
+        ('{ known = ["masks.liver"] }', "expected columns of phantom, found 'masks.liver'"),
         ('{ known = ["age.years"] }', "expected columns of phantom, found 'age.years'"),
         ('{ known = ["source_row."] }', "expected columns of phantom, found 'source_row.'"),
         ('{ among.label = ["covid"] }', "label 'covid': expected one of .*Did you mean"),
