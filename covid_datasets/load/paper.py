@@ -103,7 +103,7 @@ def _row(
     *,
     why: str = "",
 ) -> dict[str, Any]:
-    same, lacks = _judged(figure, built, found) if built and found is not None else (None, "")
+    same, lacks = judged(figure, built, found) if built and found is not None else (None, "")
     return {
         "paper": paper.citation or None,
         "text": paper.text,
@@ -121,19 +121,22 @@ def _row(
     }
 
 
-def _judged(figure: Figure, built: Built, found: float) -> tuple[bool | None, str]:
+def judged(figure: Figure, built: Built, found: float) -> tuple[bool | None, str]:
     """Tell whether a figure reproduces; of a build that lacks samples only where these cannot change it, and say so."""
     same = _as_stated(found, figure.stated)
     if not built.incomplete and not built.lost:
         return same, ""
     lost = f"{built.lost:,} sample{'' if built.lost == 1 else 's'}" if built.lost else "files"
     lacks = f"The build lacks {lost} of the source"
-    counts = figure.count is not None and figure.count.form in ("rows", "distinct")
-    if counts and not built.incomplete and not found <= figure.stated <= found + built.lost:
-        return False, f"{lacks}, too few to make up for it."
     if same:
         return None, f"{lacks}; as it is, it gives the stated figure."
-    return None, f"{lacks}, so this does not tell."
+    if figure.count is None or figure.count.form not in ("rows", "distinct") or not built.lost:
+        return None, f"{lacks}, so this does not tell."
+    if found <= figure.stated <= found + built.lost:
+        return None, f"{lacks}; with them it may be the stated figure."
+    if built.incomplete:  # perhaps a table is missing too, and with it what rows say
+        return None, f"{lacks}; too few to make up for the difference, but tables may be missing as well."
+    return False, f"{lacks}, too few to make up for the difference."
 
 
 def _as_stated(found: float, stated: float) -> bool:

@@ -22,11 +22,11 @@ from covid_datasets import build_dataset, load_dataset, paper_table
 from covid_datasets.catalog.cards import choose
 from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.manifest import read_manifest
-from covid_datasets.catalog.papers import Count
+from covid_datasets.catalog.papers import Count, Figure
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.cli import main
 from covid_datasets.errors import CatalogError, NotBuiltError, NotThereError, UnknownDatasetError, UnknownVersionError
-from covid_datasets.load.paper import counted
+from covid_datasets.load.paper import counted, judged
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.find import find_build
 from covid_datasets.schema import COLUMNS
@@ -214,7 +214,34 @@ def test_a_build_that_lacks_samples_says_so(small: SmallSources, tmp_path: Path)
     assert (built.incomplete, built.lost) == (True, 1)
     first = paper_table("covid_ct", cache_dir=tmp_path).to_pylist()[0]
     assert (first["stated"], first["recomputed"], first["reproduces"]) == (349, 12, None)
-    assert first["why"] == "The build lacks 1 sample of the source, so this does not tell."
+    assert first["why"] == (
+        "The build lacks 1 sample of the source; too few to make up for the difference, but tables may be "
+        "missing as well."
+    )
+
+
+@pytest.mark.parametrize(
+    ("lost", "incomplete", "stated", "form", "expected"),
+    [
+        (0, False, 10, "rows", True),
+        (0, False, 11, "rows", False),
+        (2, False, 10, "rows", None),  # the lost ones might count, too
+        (2, False, 12, "rows", None),
+        (2, False, 13, "rows", False),
+        (2, False, 9, "rows", False),
+        (2, False, 13, "mean", None),
+        (2, True, 13, "rows", None),
+        (0, True, 13, "rows", None),
+    ],
+)
+def test_lost_samples_are_judged_by_what_they_could_change(
+    cache: Path, lost: int, incomplete: bool, stated: float, form: Any, expected: bool | None
+) -> None:
+    built = replace(find_build("phantom", "small", cache_dir=cache), lost=lost, incomplete=incomplete)
+    count = Count(form=form, of="" if form == "rows" else "age")
+    reproduces, lacks = judged(Figure(what="a", where="b", stated=stated, count=count), built, 10.0)
+    assert reproduces is expected
+    assert bool(lacks) == bool(lost or incomplete)
 
 
 def test_the_command_shows_them_side_by_side(small: SmallSources, capsys: pytest.CaptureFixture[str]) -> None:
