@@ -23,8 +23,8 @@ Form = Literal["rows", "distinct", "minimum", "maximum", "mean"]
 class Count:
     """How a figure is counted: rows, or something of a column, among the rows that meet all conditions.
 
-    A column is a stored one, a clinical value (``clinical.temperature_c``), or a column of the source's own table as it
-    is there, as text (``source_row.Age``). Nulls are no value: ``distinct`` and the others leave them out.
+    A column is a stored one, a part of one (``clinical.temperature_c``, ``masks.lung``), or a column of the source's
+    own table, as text (``source_row.Age``). Nulls are no value: ``distinct`` and the others leave them out.
 
     ``among`` has the values that a column may hold, ``known`` and ``unknown`` name columns that must, or must not, hold
     anything.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import covid_datasets as api
+from covid_datasets.cli.papers import info_papers
 from covid_datasets.cli.show import (
     counts_text,
     error_json,
@@ -84,7 +85,7 @@ def run_info(arguments: Namespace) -> int:
     if arguments.config:
         raise UsageError(f"--config: expected with --attribution or --labels, found {arguments.config}")
     if arguments.paper:
-        return _info_paper(arguments)
+        return info_papers(arguments.ids, arguments.cache_dir, as_json=arguments.json)
     if arguments.cache_dir:
         raise UsageError("--cache-dir: expected with --paper, --labels or --attribution; a card is in no cache")
     from covid_datasets.view.page import page
@@ -128,57 +129,6 @@ def _info_labels(arguments: Namespace) -> int:
     for name in dict.fromkeys(row["dataset"] for row in rows if row["known_from"] == "card"):
         print_text(f"\n{name}: by its card alone; a finished build tells how often each word is said")
     return 0
-
-
-def _info_paper(arguments: Namespace) -> int:
-    if len(arguments.ids) > 1:
-        raise UsageError(f"--paper: expected one source, found {', '.join(map(str, arguments.ids))}")
-    found = api.paper_table(arguments.ids[0], cache_dir=arguments.cache_dir)
-    rows, contradictions = found.to_pylist(), found.schema.metadata[b"contradictions"].decode().splitlines()
-    if arguments.json:
-        numbers = ("stated", "recomputed")
-        print_json(
-            {
-                "figures": [row | {name: _whole(row[name]) for name in numbers} for row in rows],
-                "contradictions": contradictions,
-            }
-        )
-        return 0
-    for text in dict.fromkeys(row["text"] for row in rows):
-        _print_paper([row for row in rows if row["text"] == text])
-    if contradictions:
-        print_text("\n".join(("What a text says in two ways:", *(f"  {each}" for each in contradictions), "")))
-    answers = Counter(row["reproduces"] for row in rows)
-    rest = f", {answers[None]:,} cannot be told" if answers[None] else ""
-    print_text(f"{answers[True]:,} of {len(rows):,} figures reproduce, {answers[False]:,} do not{rest}")
-    return 0
-
-
-def _print_paper(rows: Sequence[Mapping[str, Any]]) -> None:
-    first = rows[0]
-    version = f"@{first['version']}" if first["version"] else ""
-    state = "" if first["fingerprint"] else ", which is not built"
-    print_text(f"{first['text']}\nheld against {first['dataset']}{version}{state}\n")
-    reasons = list(dict.fromkeys(row["why"] for row in rows if row["why"]))
-    shown = [
-        {
-            "figure": row["what"],
-            "where": row["where"],
-            "stated": _whole(row["stated"]),
-            "ours": _whole(row["recomputed"]),
-            "reproduces": {True: "yes", False: "no", None: "?"}[row["reproduces"]],
-            "note": f"[{reasons.index(row['why']) + 1}]" if row["why"] else "",
-        }
-        for row in rows
-    ]
-    print_table(shown, ("figure", "where", "stated", "ours", "reproduces", "note"), wide=("where",))
-    notes = [f"[{number}] {reason}" for number, reason in enumerate(reasons, start=1)]
-    print_text("\n".join(("", *notes, *([""] if notes else []))))
-
-
-def _whole(number: float | None) -> int | float | None:
-    """Show a whole number as one, and of others one digit more than papers print."""
-    return number if number is None else int(number) if number.is_integer() else round(number, 2)
 
 
 def run_croissant(arguments: Namespace) -> int:

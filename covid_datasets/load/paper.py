@@ -20,14 +20,13 @@ from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
 from covid_datasets.schema import COLUMNS
-from covid_datasets.vocabulary import CLINICAL
 
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("paper", "text", "dataset", "version", "config", "what", "where")]
     + [("stated", pa.float64()), ("recomputed", pa.float64()), ("reproduces", pa.bool_())]
     + [(name, pa.string()) for name in ("counted", "why", "fingerprint")]
 )
-_SOURCE_ROW, _CLINICAL = "source_row", "clinical"
+_SOURCE_ROW = "source_row"
 
 
 def paper_table(name: Name, *, cache_dir: str | os.PathLike[str] | None = None) -> pa.Table:
@@ -86,13 +85,13 @@ def _chosen(paper: Paper, identifier: str) -> Choice:
 def _compared(paper: Paper, identifier: str, cache_dir: str | os.PathLike[str] | None) -> list[dict[str, Any]]:
     """Count all figures of a paper in the build that they are about."""
     choice = _chosen(paper, identifier)
-    counts = [check_count(figure.count, choice) if figure.count else [] for figure in paper.figures]
+    for figure in paper.figures:
+        if figure.count is not None:
+            check_count(figure.count, choice)
     built = find_build(choice.name, paper.config or None, cache_dir=cache_dir)
-    table, rows = open_table(built), []
-    for figure, filters in zip(paper.figures, counts, strict=True):
-        found = None if figure.count is None else _counted(table, figure.count, filters)
-        rows.append(_row(paper, figure, identifier, built, found))
-    return rows
+    table = open_table(built)
+    found = [None if each.count is None else counted(table, each.count, choice) for each in paper.figures]
+    return [_row(paper, each, identifier, built, value) for each, value in zip(paper.figures, found, strict=True)]
 
 
 def _row(
@@ -104,7 +103,7 @@ def _row(
     *,
     why: str = "",
 ) -> dict[str, Any]:
-    same, lacks = _judged(figure, built, found) if built and found is not None else (None, "")
+    same, lacks = judged(figure, built, found) if built and found is not None else (None, "")
     return {
         "paper": paper.citation or None,
         "text": paper.text,
@@ -122,19 +121,22 @@ def _row(
     }
 
 
-def _judged(figure: Figure, built: Built, found: float) -> tuple[bool | None, str]:
+def judged(figure: Figure, built: Built, found: float) -> tuple[bool | None, str]:
     """Tell whether a figure reproduces; of a build that lacks samples only where these cannot change it, and say so."""
     same = _as_stated(found, figure.stated)
     if not built.incomplete and not built.lost:
         return same, ""
     lost = f"{built.lost:,} sample{'' if built.lost == 1 else 's'}" if built.lost else "files"
     lacks = f"The build lacks {lost} of the source"
-    counts = figure.count is not None and figure.count.form in ("rows", "distinct")
-    if counts and not built.incomplete and not found <= figure.stated <= found + built.lost:
-        return False, f"{lacks}, too few to make up for it."
     if same:
         return None, f"{lacks}; as it is, it gives the stated figure."
-    return None, f"{lacks}, so this does not tell."
+    if figure.count is None or figure.count.form not in ("rows", "distinct") or not built.lost:
+        return None, f"{lacks}, so this does not tell."
+    if found <= figure.stated <= found + built.lost:
+        return None, f"{lacks}; with them it may be the stated figure."
+    if built.incomplete:  # perhaps a table is missing too, and with it what rows say
+        return None, f"{lacks}; too few to make up for the difference, but tables may be missing as well."
+    return False, f"{lacks}, too few to make up for the difference."
 
 
 def _as_stated(found: float, stated: float) -> bool:
@@ -169,11 +171,12 @@ def check_count(count: Count, choice: Choice) -> list[Filter]:
 def _kind(column: str, choice: Choice) -> Any:
     """Return the type of a column as its schema has it; nothing where there is none of that name."""
     root, dot, inner = column.partition(".")
-    if not dot or choice.columns:
-        return (choice.columns or COLUMNS).get(column)
-    if root == _CLINICAL:
-        return CLINICAL[inner].type if inner in CLINICAL else None
-    return "string" if root == _SOURCE_ROW and inner else None
+    kind = (choice.columns or COLUMNS).get(column if choice.columns else root)
+    if root == _SOURCE_ROW and dot and not choice.columns:
+        return "string" if inner else None
+    if isinstance(kind, dict):  # is there in every row, whatever is in it
+        return kind.get(inner)
+    return None if dot and not choice.columns else kind
 
 
 def _is_single(kind: Any, form: str) -> bool:
@@ -182,7 +185,7 @@ def _is_single(kind: Any, form: str) -> bool:
     return numbers or (form == "distinct" and kind in ("string", "label", "bool", "date32", "timestamp[s]"))
 
 
-def _counted(table: pa.Table, count: Count, filters: Sequence[Filter]) -> float | None:
+def counted(table: pa.Table, count: Count, choice: Choice) -> float | None:
     """Count in the rows of a build; null where there is no value to take the least, greatest or mean of."""
     import pyarrow.compute as pc
 
@@ -191,7 +194,7 @@ def _counted(table: pa.Table, count: Count, filters: Sequence[Filter]) -> float 
         return float(table.num_rows)
     chosen = pa.table(columns)
     fits = np.ones(table.num_rows, dtype=bool)
-    for each in filters:
+    for each in check_count(count, choice):
         fits &= each.mask(chosen)
     for name in (*count.known, *count.unknown):
         fits &= chosen.column(name).is_valid().to_numpy() == (name in count.known)
@@ -210,12 +213,11 @@ def _column(table: pa.Table, name: str) -> pa.ChunkedArray:
     import pyarrow.compute as pc
 
     root, _, inner = name.partition(".")
-    column = table.column(root)
-    if root == _CLINICAL and inner:
-        return pc.struct_field(column, inner)
-    if root == _SOURCE_ROW and inner:
-        return pa.chunked_array([_cells(column.to_pylist(), inner)])
-    return column
+    if name in table.column_names:
+        return table.column(name)
+    if root == _SOURCE_ROW:
+        return pa.chunked_array([_cells(table.column(root).to_pylist(), inner)])
+    return pc.struct_field(table.column(root), inner)
 
 
 def _cells(rows: Sequence[str | None], key: str) -> pa.Array:

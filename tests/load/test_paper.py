@@ -8,19 +8,28 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import covid_datasets.catalogs
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from covid_datasets import build_dataset, load_dataset, paper_table
+from covid_datasets.catalog.cards import choose
 from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.manifest import read_manifest
+from covid_datasets.catalog.papers import Count, Figure
+from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.cli import main
 from covid_datasets.errors import CatalogError, NotBuiltError, NotThereError, UnknownDatasetError, UnknownVersionError
+from covid_datasets.load.paper import counted, judged
 from covid_datasets.load.stored import open_table
+from covid_datasets.prepare.find import find_build
+from covid_datasets.schema import COLUMNS
 from tests.small import SmallSources
 from tests.sources import chest
 
@@ -94,6 +103,47 @@ def test_each_form_counts_what_it_says(cache: Path, write: Write) -> None:
     assert answers["wrong"] == (len(rows), False)
 
 
+COUNTS = st.builds(
+    Count,
+    among=st.fixed_dictionaries(
+        {},
+        optional={
+            "sex": st.lists(st.sampled_from(["F", "M"]), min_size=1).map(tuple),
+            "modality": st.just(("CT",)),
+            "symptoms": st.lists(st.sampled_from(["cough", "fever", "headache"]), min_size=1).map(tuple),
+            "label": st.lists(st.sampled_from(["covid19", "no_finding", "sars"]), min_size=1).map(tuple),
+        },
+    ),
+    known=st.lists(st.sampled_from(["age", "sex", "study_id", "masks.lung"]), unique=True, max_size=2).map(tuple),
+    unknown=st.lists(st.sampled_from(["severity", "symptoms", "masks.infection"]), unique=True, max_size=2).map(tuple),
+)
+
+
+@given(count=COUNTS)
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_count_is_what_a_loop_over_the_rows_counts(cache: Path, count: Count) -> None:
+    table = open_table(find_build("phantom", "small", cache_dir=cache))
+    rows = table.select([name for name in COLUMNS if name != "image"]).to_pylist()
+    rows = [row | {f"masks.{name}": mask for name, mask in row["masks"].items()} for row in rows]
+
+    def fits(row: dict[str, Any]) -> bool:
+        row = row | {"label": None if row["label"] is None else label_names()[row["label"]]}
+        held = {name: row[name] if isinstance(row[name], list) else [row[name]] for name in count.among}
+        return (
+            all(set(held[name]) & set(values) for name, values in count.among.items())
+            and all(row[name] is not None for name in count.known)
+            and all(row[name] is None for name in count.unknown)
+        )
+
+    chosen = [row for row in rows if fits(row)]
+    choice = choose("phantom", "small")
+    assert counted(table, count, choice) == len(chosen)
+    people = replace(count, form="distinct", of="patient_id")
+    assert counted(table, people, choice) == len({row["patient_id"] for row in chosen})
+    ages = [row["age"] for row in chosen if row["age"] is not None]
+    assert counted(table, replace(count, form="maximum", of="age"), choice) == max(ages, default=None)
+
+
 def test_it_counts_in_the_tables_of_the_source_and_in_clinical_values(cache: Path, write: Write) -> None:
     rows = rows_of(cache)
     key, value = next(iter(json.loads(rows[0]["source_row"]).items()))
@@ -112,6 +162,8 @@ def test_it_counts_in_the_tables_of_the_source_and_in_clinical_values(cache: Pat
     [
         ('{ known = ["agee"] }', "expected columns of phantom, found 'agee'"),
         ('{ known = ["clinical.fever"] }', "expected columns of phantom, found 'clinical.fever'"),
+        ('{ known = ["masks"] }', "expected columns of phantom, found 'masks'"),
+        ('{ known = ["masks.liver"] }', "expected columns of phantom, found 'masks.liver'"),
         ('{ known = ["age.years"] }', "expected columns of phantom, found 'age.years'"),
         ('{ known = ["source_row."] }', "expected columns of phantom, found 'source_row.'"),
         ('{ among.label = ["covid"] }', "label 'covid': expected one of .*Did you mean"),
@@ -162,7 +214,34 @@ def test_a_build_that_lacks_samples_says_so(small: SmallSources, tmp_path: Path)
     assert (built.incomplete, built.lost) == (True, 1)
     first = paper_table("covid_ct", cache_dir=tmp_path).to_pylist()[0]
     assert (first["stated"], first["recomputed"], first["reproduces"]) == (349, 12, None)
-    assert first["why"] == "The build lacks 1 sample of the source, so this does not tell."
+    assert first["why"] == (
+        "The build lacks 1 sample of the source; too few to make up for the difference, but tables may be "
+        "missing as well."
+    )
+
+
+@pytest.mark.parametrize(
+    ("lost", "incomplete", "stated", "form", "expected"),
+    [
+        (0, False, 10, "rows", True),
+        (0, False, 11, "rows", False),
+        (2, False, 10, "rows", None),  # the lost ones might count, too
+        (2, False, 12, "rows", None),
+        (2, False, 13, "rows", False),
+        (2, False, 9, "rows", False),
+        (2, False, 13, "mean", None),
+        (2, True, 13, "rows", None),
+        (0, True, 13, "rows", None),
+    ],
+)
+def test_lost_samples_are_judged_by_what_they_could_change(
+    cache: Path, lost: int, incomplete: bool, stated: float, form: Any, expected: bool | None
+) -> None:
+    built = replace(find_build("phantom", "small", cache_dir=cache), lost=lost, incomplete=incomplete)
+    count = Count(form=form, of="" if form == "rows" else "age")
+    reproduces, lacks = judged(Figure(what="a", where="b", stated=stated, count=count), built, 10.0)
+    assert reproduces is expected
+    assert bool(lacks) == bool(lost or incomplete)
 
 
 def test_the_command_shows_them_side_by_side(small: SmallSources, capsys: pytest.CaptureFixture[str]) -> None:
