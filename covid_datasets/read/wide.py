@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from covid_datasets.errors import DamagedFileError
-from covid_datasets.read.cells import day
+from covid_datasets.read.cells import Columns, count, day
 from covid_datasets.read.tables import scan_csv
 from covid_datasets.schema import Notice, RawReader
 
@@ -44,7 +44,7 @@ def read_places(
     """
     places: dict[tuple[str, ...], Place] = {}
     longest, notices = 1, []
-    for count, path in tables.items():
+    for counted, path in tables.items():
         scan = scan_csv(raw, path, required=required, rename=rename)
         days, odd = days_of(scan.names, told, path)
         longest = max(longest, len(days))
@@ -56,11 +56,11 @@ def read_places(
             where, before = f"{path} line {line}", places.get(of, Place({}, ()))
             if not of[0]:
                 notices.append(Notice("row without a place", where, f"expected a {key[0]}", dropped=True))
-            elif count in dict(before.lines):
+            elif counted in dict(before.lines):
                 notices.append(Notice("place listed twice", where, f"the first row of {of} is kept", dropped=True))
             else:
                 said = {name: cell for name, cell in before.told.items() if cell}
-                places[of] = Place(row | said, (*before.lines, (count, line)))
+                places[of] = Place(row | said, (*before.lines, (counted, line)))
         notices += scan.notices
     return places, longest, notices
 
@@ -90,6 +90,45 @@ def days_of(names: Sequence[str], told: Collection[str], path: str) -> tuple[dic
     if not days:
         raise DamagedFileError(f"{path}: expected a column for each day, as 1/22/20, found {', '.join(names[-3:])}")
     return days, notices
+
+
+def counts_on(
+    raw: RawReader,
+    path: str,
+    wanted: Mapping[str, Collection[date]],
+    of: Callable[[Mapping[str, str]], Iterable[str]],
+    *,
+    told: Sequence[str],
+    required: Sequence[str],
+) -> tuple[dict[tuple[str, date], int], list[Notice]]:
+    """Take the counts of places on some days; of what several rows belong to, such as a state, their sum.
+
+    Args:
+        raw: The files.
+        path: The wide table.
+        wanted: Place -> the days on which its count is wanted.
+        of: From what a row tells to the places that it is counted for.
+        told: All columns that tell of a place.
+        required: The columns that the table must have; the first tells rows apart, and of two the first counts.
+    """
+    scan = scan_csv(raw, path, required=required)
+    days, notices = days_of(scan.names, told, path)
+    named = [(name, scan.names.index(name)) for name in told if name in scan.names]
+    odd, seen, counts = Columns(), set[str](), dict[tuple[str, date], int]()
+    for line, cells in scan.rows:
+        row = {name: cells[at].strip() for name, at in named}
+        if row[required[0]] in seen:
+            notices.append(Notice("place listed twice", f"{path} line {line}", "the first row is kept", dropped=True))
+            continue
+        seen.add(row[required[0]])
+        for place in set(of(row)):
+            for on in wanted.get(place, ()):
+                value = odd.value(count, cells[days[on]], f"{on:%m/%d/%y}") if on in days else None
+                if value is not None:
+                    counts[place, on] = counts.get((place, on), 0) + value
+    if not seen:
+        raise DamagedFileError(f"{path}: expected rows, found only a header")
+    return counts, [*notices, *scan.notices, *odd.notices(path)]
 
 
 def falls(values: Sequence[int | None]) -> Iterator[int]:
