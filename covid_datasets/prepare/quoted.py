@@ -25,7 +25,7 @@ def addresses_of(card: Card) -> Addresses:
     """List the pages that matter for a source: its own, and those that its rows quote.
 
     >>> sorted(addresses_of(load_card("cohen")))
-    ['sirm']
+    ['eurorad', 'radiopaedia', 'sirm']
     """
     known = set(names()) if card.quotes else set()
     cards = [card, *(load_card(name) for name in card.quotes if name in known)]

@@ -113,9 +113,9 @@ def records_of_case(case: Case, cells: Cells, address: str) -> Iterator[Record |
     if (other := re.search(address, url or "", re.IGNORECASE)) and other[1].lower() != case.id.lower():
         cells.doubt("url of another case", f"{url} in the folder of case {case.id}; kept, and tied to both")
     yield from cells.notices
-    stacks = {path: (name, found) for name, found in case.stacks.items() for path in found}
+    stacks = {path: (name, place) for name, found in case.stacks.items() for place, path in enumerate(found)}
     for path in sorted((*case.figures, *stacks)):
-        stack, found = stacks.get(path, ("", ()))
+        stack, place_in_stack = stacks.get(path, ("", None))
         modality, view = shown(stack) if stack else shown(path)
         if modality is None:
             yield Notice("modality not stated", path, "the name does not say which one; it is null")
@@ -134,8 +134,8 @@ def records_of_case(case: Case, cells: Cells, address: str) -> Iterator[Record |
             value_range="windowed before publication",
             caption=note.text or None,
             series=f"{case.folder}/{stack}" if stack else None,
-            part_index=found.index(path) if stack else None,
-            typical=not stack or path == found[len(found) // 2],
+            part_index=place_in_stack,
+            typical=place_in_stack is None or place_in_stack == len(case.stacks[stack]) // 2,
             source_row={"folder": case.folder, **_said_of(path, note)},
         )
 

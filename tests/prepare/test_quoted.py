@@ -134,4 +134,4 @@ def test_cases_of_sirm_are_known_in_cohen(small: SmallSources) -> None:
         ties = {tie for row in Index.read(built.path).column("ties") for tie in row}  # type: ignore[attr-defined]
         known.append({tie for tie in ties if tie.startswith("case:")})
     assert known[0] & known[1] == {"case:sirm/13", "case:sirm/71"}
-    assert known[1] == {"case:sirm/13", "case:sirm/71"}
+    assert known[1] == {"case:sirm/13", "case:sirm/71", "case:eurorad/10483"}
