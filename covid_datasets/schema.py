@@ -224,6 +224,8 @@ class Record:
     ``part_index`` its place from the feet up (or as the source orders it), and ``typical`` is true of one slice of a
     series, that stands for it in the search for near-duplicates. Where the source says how its stored values become
     Hounsfield units, these are ``value * hu_slope + hu_intercept``.
+
+    ``quality_reasons`` is what the source, or a list of it, says against a picture: they join those that are measured.
     """
 
     sample_id: str
@@ -279,6 +281,7 @@ class Record:
     kvp: float | None = None
     slice_thickness_mm: float | None = None
     caption: str | None = None
+    quality_reasons: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     official_split: str | None = None
     source_row: Mapping[str, Any] = field(default_factory=dict)

@@ -41,8 +41,8 @@ def damages(path: str, data: bytes) -> Iterator[Damage]:
     first, last = header + 1, len(rows) - 1
     if isinstance(sheet, Workbook):
         yield Damage("cut table", "", data[: len(data) // 2])
-    elif last > header:
-        yield Damage("cut table", "", sheet.cut())
+    elif last > header and (cut_off := sheet.cut()) != data.rstrip():  # of one column nothing is cut
+        yield Damage("cut table", "", cut_off)
     yield Damage("header alone", "", sheet.written(rows[:first]))
     for column, name in enumerate(rows[header]):
         if name:
@@ -60,9 +60,9 @@ def damages(path: str, data: bytes) -> Iterator[Damage]:
 
 
 def header_of(rows: list[list[str]]) -> int:
-    """Find the line of names: the first with two names or more and as many cells as any of the first lines."""
+    """Find the line of names: the first with two names or all, and as many cells as any of the first lines."""
     width = max(map(len, rows[:5]))
-    return next(number for number, row in enumerate(rows) if len(row) == width and sum(map(bool, row)) > 1)
+    return next(number for number, row in enumerate(rows) if len(row) == width and sum(map(bool, row)) >= min(2, width))
 
 
 class Text:

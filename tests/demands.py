@@ -16,6 +16,8 @@ from typing import IO, Any
 import pytest
 
 from covid_datasets.catalog.cards import load_card, readable_cards
+from covid_datasets.catalog.layout import matches
+from covid_datasets.catalog.resource import Resource
 from covid_datasets.errors import CovidDatasetsError
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.result import Built
@@ -45,6 +47,18 @@ def records_of(name: str, config: str, folder: Path) -> list[Record | Notice]:
     choice = load_card(name).choice(config=config)
     raw = RawTree.of_folder(folder, version=choice.version, config=config, options=choice.form.options)
     return list(importlib.import_module(f"covid_datasets.builders.{name}").records(raw))
+
+
+def of_another_config(name: str, config: str, path: str) -> bool:
+    """Tell whether a file is of a resource that other configs of the source are built from, and this one is not."""
+    choice = load_card(name).choice(config=config)
+    others = [part for part in choice.every_resource if part not in choice.resources and not part.optional]
+
+    def holds(part: Resource) -> bool:
+        globs = [pattern.glob for pattern in part.files] or ([part.path] if part.path else [])
+        return path.startswith(part.folder) and matches(path.removeprefix(part.folder), globs)
+
+    return any(map(holds, others)) and not any(map(holds, choice.resources))
 
 
 def made_of(found: Iterable[Record | Notice], folder: Path) -> dict[str, set[str]]:

@@ -32,7 +32,7 @@ from covid_datasets.prepare.inputs import FORMAT
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.bounds import allowing
 from covid_datasets.read.cases import read_cases
-from covid_datasets.read.cells import Cells, Columns, count, day, fips, number, time, whole
+from covid_datasets.read.cells import Cells, Columns, count, day, fips, number, ranges, time, whole
 from covid_datasets.read.coco import read_coco
 from covid_datasets.read.darwin import read_darwin
 from covid_datasets.read.dicom import read_header, read_hounsfield
@@ -115,7 +115,8 @@ def cells() -> Any:
         except ValueError:
             return "no value"
 
-    return [[read(convert, text) for text in texts] for convert in (whole, count, number, time, day)]
+    listed = [read(lambda text: ranges(text, ";"), text) for text in ("0;11;24-26", "7", "3-", "", "1;x")]
+    return [[[read(convert, text) for text in texts] for convert in (whole, count, number, time, day)], listed]
 
 
 def notes() -> Any:

@@ -11,6 +11,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _file(self, behaviour: Behaviour) -> None:
-        path = self.site.folder / self.path.split("?")[0].lstrip("/")
+        path = self.site.folder / unquote(self.path.split("?")[0]).lstrip("/")  # once, as every server does
         if behaviour.body is None and not path.is_file():
             self._answer(404, b"", {})
             return

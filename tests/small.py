@@ -26,6 +26,7 @@ from covid_datasets.catalog.layout import matches
 from covid_datasets.catalog.listing import read_listing
 from covid_datasets.catalog.manifest import read_manifest
 from covid_datasets.catalog.resource import Copy, Resource
+from covid_datasets.catalog.templates import read_members
 from covid_datasets.contribute.listing import write_listing
 from covid_datasets.fetch.places import place
 from covid_datasets.prepare.engine import build_dataset
@@ -141,6 +142,10 @@ class SmallSources:
                         copy_by_hand(resource, folder / "unpacked", folder / form)
                 if resource.listing or not resource.copies:
                     continue
+                if resource.optional and not any(
+                    (folder / "served" / place(copy.url)).is_file() for copy in resource.copies
+                ):
+                    continue  # one of many that the host need not have
                 copy, path = served_copy(resource, folder / "served")
                 kept = folder / "packed" / (resource.path or archive_names(copy)[-1])
                 kept.parent.mkdir(parents=True, exist_ok=True)
@@ -188,6 +193,11 @@ def served_copy(resource: Resource, served: Path) -> tuple[Copy, Path]:
 def write_catalog(folder: Path) -> None:
     """Copy the catalog without the hashes and sizes of the downloads."""
     shutil.copytree(catalog_folder(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in folder.glob("listings/*.tsv"):  # of downloads, whose hashes are those of the real files
+        header, *lines = path.read_text(encoding="utf-8").splitlines()
+        if header.startswith("name\turl\t"):
+            bare = ["\t".join([*line.split("\t")[:2], "", "", "", ""]) for line in lines]
+            path.write_text("\n".join([header, *bare]) + "\n", encoding="utf-8")
     for path in folder.glob("*.toml"):
         text = re.sub(r"(?m)^(size|sha256|md5) = .*\n", "", path.read_text(encoding="utf-8"))
         path.write_text(text, encoding="utf-8")
@@ -207,6 +217,7 @@ def forget() -> None:
     """Drop what is remembered of a catalog by name only."""
     read_manifest.cache_clear()
     read_listing.cache_clear()
+    read_members.cache_clear()
 
 
 def write_listing_of(path: Path, tree: Path) -> None:

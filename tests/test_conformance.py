@@ -40,6 +40,7 @@ from covid_datasets.contribute import pages
 from covid_datasets.contribute.new import PLACEHOLDER, placeholders
 from covid_datasets.errors import AccessRequired, IncompleteSourceError
 from covid_datasets.features import features_dict
+from covid_datasets.fetch.hosts import page_of
 from covid_datasets.load.dataset import load_dataset
 from covid_datasets.load.paper import check_count
 from covid_datasets.load.splits import audit_build
@@ -69,6 +70,7 @@ from tests.demands import (
     every_source,
     every_table,
     made_of,
+    of_another_config,
     records_of,
 )
 from tests.small import SmallSources, forms_of, source_module
@@ -207,7 +209,7 @@ def test_the_card_says_how_to_get_it(card: Card) -> None:
         urls = [copy.url for copy in resource.copies]
         assert len(set(urls)) == len(urls), resource.name
         for url in urls:
-            parts = urlsplit(url)
+            parts = urlsplit(page_of(url))  # of a short form, what a person is sent to
             assert parts.scheme in ("https", "s3", "gs", "hf"), f"{url}: expected an encrypted connection"
             assert parts.hostname, url
             assert not parts.username, f"{url}: no credentials in a catalog"
@@ -468,7 +470,8 @@ def test_nothing_is_lost_silently(name: str, built: Built, found: list[Record | 
         assert len(lacking) <= given[name_], f"{parts.path}: {len(lacking)} files are neither told nor in a part"
         told |= lacking
     tree = small.tree(name)
-    pictures = {path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.name.lower().endswith(PICTURES)}
+    here = (path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.name.lower().endswith(PICTURES))
+    pictures = {path for path in here if not of_another_config(name, built.config, path)}
     counted = Counter[str]()  # pictures that a notice counts by the folder of the part that they are in
     for notice in notices:
         counted[notice["where"]] += notice["count"] if notice["where"].endswith("/") else 0

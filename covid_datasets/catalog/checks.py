@@ -169,7 +169,7 @@ def _check_resource(resource: Resource, path: Path) -> None:
 
 
 def _check_plain(resource: Resource, where: str, catalog: Path) -> None:
-    if resource.folder and not re.fullmatch(r"\w[\w.-]*/", resource.folder, re.ASCII):
+    if resource.folder and not re.fullmatch(r"\w([\w. -]*\w)?/", resource.folder, re.ASCII):
         raise CatalogError(f"{where}: key 'folder': expected one folder such as 'parts/', found {resource.folder!r}")
     for key, inside in (("manifest", "manifests"), ("listing", "listings")):
         name = getattr(resource, key)

@@ -47,6 +47,17 @@ class Measured:
     quality: str | None = None
     quality_reasons: tuple[str, ...] | None = None
 
+    def told(self, reasons: tuple[str, ...]) -> Measured:
+        """Add what its source says against it; where the pixels were graded, the grade follows.
+
+        >>> Measured("", quality="good", quality_reasons=()).told(("a slice of another scan",)).quality
+        'questionable'
+        """
+        if not reasons:
+            return self
+        every = (*(self.quality_reasons or ()), *reasons)
+        return replace(self, quality=None if self.quality is None else grade(every), quality_reasons=every)
+
 
 class UndecodableError(Exception):
     """The bytes are no image that can be shown; the message says why. Becomes a dropped row."""

@@ -150,6 +150,7 @@ def _rows(task: Task) -> Iterator[Row | Notice]:
             yield dropped.notice
             continue
         yield from lost
+        measured = measured.told(record.quality_reasons)
         row = stored_row(task.dataset, record, data, masks, measured)
         size = len(data) + sum(map(len, masks.values()))
         yield row, index_row(number * PARTS, record, row, size, measured, typical=record.typical)
@@ -169,6 +170,7 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
             encoded = {name: encode(mask) for name, mask in part.masks.items()}
             sha256 = hashlib.sha256(data).hexdigest()
             measured = Measured(sha256) if task.verify == "bytes" else measure_pixels(part.pixels, sha256, path)
+            measured = measured.told(own.quality_reasons)
             row = stored_row(task.dataset, own, data, encoded, measured)
             size = len(data) + sum(map(len, encoded.values()))
             # Above the lungs and below them slices are blank, and so the same in everybody.

@@ -141,12 +141,9 @@ def most_votes(
     globs = [pattern.glob for pattern in patterns]
     votes: Counter[tuple[Location, str, Rename]] = Counter()
     for rename in sorted(set(renames), key=len):
-        here = [respelled(glob, rename) for glob in globs]
-        for location, members in places.members.items():
-            for member in members:
-                for root in roots(member):
-                    if may_be(location, root) and matches(member[len(root) :], here):
-                        votes[location, root, rename] += 1
+        for (location, root), count in places.roots_of(tuple(respelled(glob, rename) for glob in globs)).items():
+            if may_be(location, root):
+                votes[location, root, rename] = count
     if not votes:
         return None
     outermost_first = {location: number for number, location in enumerate(places.members)}

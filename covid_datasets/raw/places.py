@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from covid_datasets.catalog.layout import is_litter
+from covid_datasets.catalog.layout import is_litter, matches
 from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.fetch.hosts import host_of
 from covid_datasets.fetch.places import place
 from covid_datasets.raw.archives import Location, is_archive, open_archive, unreadable, unreadable_text
 
+Root = tuple[Location, str]
+"""A folder or an archive, and a folder in it."""
 MAX_DEPTH = 3
 """Archives inside archives inside archives; nothing in this field goes deeper."""
 
@@ -32,6 +34,7 @@ class Places:
 
     members: dict[Location, list[str]]
     damaged: dict[Location, str] = field(default_factory=dict)
+    _below: dict[tuple[str, ...], Counter[Root]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def top(self) -> Location:
@@ -55,6 +58,26 @@ class Places:
                 for end in {tail(member), tail(member).rpartition("/")[2]}:
                     found[end].append((location, member))
         return dict(found)
+
+    def roots_of(self, globs: tuple[str, ...]) -> Counter[Root]:
+        """Count the files that globs name below each root; once, however many resources have the same globs.
+
+        A glob names as many folders as it has slashes, so of each file one root at most is its own.
+        """
+        if globs not in self._below:
+            depths = {glob: glob.count("/") + 1 for glob in globs}
+            found = self._below[globs] = Counter()
+            for location, members in self.members.items():
+                for member in members:
+                    parts = member.split("/")
+                    inner = {depth: "/".join(parts[-depth:]) for depth in depths.values() if depth <= len(parts)}
+                    named = {
+                        inner[depth]
+                        for glob, depth in depths.items()
+                        if depth in inner and matches(inner[depth], (glob,))
+                    }
+                    found.update((location, member[: len(member) - len(name)]) for name in named)
+        return self._below[globs]
 
     def that_may_hold(self, resource: Resource) -> Callable[[Location, str], bool]:
         """Tell which places may hold a resource; one of several parts, whose files have like names, says so in its own.

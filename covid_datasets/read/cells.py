@@ -218,6 +218,22 @@ def whole(text: str) -> int:
     return int(text.partition(".")[0])
 
 
+def ranges(text: str, between: str) -> list[int]:
+    """Read numbers and ranges of numbers, with the sign that stands between them.
+
+    >>> ranges("0;11;24-26", ";")
+    [0, 11, 24, 25, 26]
+    """
+    found: list[int] = []
+    for part in text.split(between):
+        first, dash, last = part.partition("-")
+        last = last if dash else first
+        if not ((first + last).isascii() and first.isdigit() and last.isdigit() and len(first + last) <= 12):
+            raise ValueError(f"expected numbers and ranges such as 3{between}5-7")
+        found += range(int(first), int(last) + 1)
+    return found
+
+
 def count(text: str) -> int:
     """Read a whole number of 0 or more."""
     if (value := whole(text)) < 0:

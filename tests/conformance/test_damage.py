@@ -26,7 +26,7 @@ from covid_datasets.raw.survey import survey
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import CONTENT, File, Made, Notice, Parts, Record
 from tests.damage import PICTURE_DAMAGE, SHEETS, Damage, damages
-from tests.demands import PICTURES, every_build, every_image_build, made_of, records_of
+from tests.demands import PICTURES, every_build, every_image_build, made_of, of_another_config, records_of
 from tests.small import SmallSources, source_module
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is INCOMPLETE")
@@ -147,7 +147,8 @@ def said_reading(name: str, config: str, tree: Path, monkeypatch: pytest.MonkeyP
         patch.setattr(Folder, "read", reading)
         patch.setattr(Folder, "open", opening)
         said = said_by(name, config, tree)
-    tables = [path for path in tree.rglob("*") if path.name.lower().endswith(SHEETS)]
+    here = (path.relative_to(tree).as_posix() for path in tree.rglob("*") if path.name.lower().endswith(SHEETS))
+    tables = [path for path in here if not of_another_config(name, config, path)]
     assert seen or not tables, f"no table was read, though there are {len(tables)}: this test sees nothing"
     return said, list(seen)
 
