@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
@@ -43,25 +44,28 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
     files = [path for path in sorted(raw.sizes()) if path.endswith(".tif") and ("/" not in path) == selected]
     yield from not_in(_CHOSEN, files, chosen) if selected else ()
     keys: dict[str, Key] = {}
-    numbers: dict[tuple[str, str], list[int]] = {}
+    numbers: dict[str, list[int]] = {}
     for path in sorted(chosen) if selected else files:
         if key := _key(path):
             keys[path] = key
-            numbers.setdefault(key[:2], []).append(key[2])
+            numbers.setdefault(_series(path), []).append(key[2])
         else:
             yield Notice("extra file", path, "expected <folder>/patient<N>/SR_<n>/IM<N>.tif; not used", dropped=True)
     images = {key for path in chosen if (key := _key(path))}
     if absent := sorted(images.difference(keys.values())) if not selected else []:
         what = f"{len(absent):,} slices that were chosen of the whole are not in it, such as {absent[0]}"
         yield Notice("chosen slice missing", _CHOSEN, what, count=len(absent))
-    for path, (patient, of, at) in keys.items():
-        said = {"class": chosen[path][0]["class"]} if selected else {"chosen": str((patient, of, at) in images)}
-        row = {**people.get(patient, [{}])[0], **said, **folds.get((patient, of, at), {})}
+    count = Counter(keys.values())
+    for path, key in keys.items():
+        patient, said = key[0], {"class": chosen[path][0]["class"]} if selected else {"chosen": str(key in images)}
+        row = {**people.get(patient, [{}])[0], **said, **folds.get(key, {})}
         cells, tags = Cells(row, path), Cells(series.get(patient, [{}])[0], path, unknown=("N/A",))
         if patient not in people:
             cells.doubt("patient not in the table", f"{_PEOPLE} does not list {patient}")
-        every = sorted(numbers[patient, of])
-        record = _record(path, (patient, of, at), cells, tags, every[len(every) // 2] == at, raw)
+        if count[key] > 1:
+            cells.flags.append("number_twice")
+        every = sorted(numbers[_series(path)])
+        record = _record(path, key, cells, tags, every[len(every) // 2] == key[2], raw)
         yield from (*cells.notices, *tags.notices)
         yield record
 
@@ -78,7 +82,7 @@ def _record(path: str, key: Key, cells: Cells, tags: Cells, typical: bool, raw: 
         modality="CT",
         patient=patient,
         study=patient,
-        series=f"{patient}/{series}",
+        series=_series(path),
         part_index=at,
         typical=typical,
         view="axial",
@@ -97,6 +101,7 @@ def _record(path: str, key: Key, cells: Cells, tags: Cells, typical: bool, raw: 
         scanner_model=tags.text(f"{series} ManufacturerModelName"),
         hu_slope=float(raw.options["hu_slope"]),
         hu_intercept=float(raw.options["hu_intercept"]),
+        flags=tuple(cells.flags),
         official_split=cells.text("fold_1"),
         source_row=cells.row,
     )
@@ -127,6 +132,11 @@ def _names(table: object, above: str) -> Iterator[str]:
 def _key(path: str) -> Key | None:
     match = _FILE.fullmatch(path)
     return match and (match[1] or match[3], match[2] or match[4], int(match[5]))
+
+
+def _series(path: str) -> str:
+    """Cut the number off: ``covid1/patient1/SR_2``, or ``normal1_patient168_SR_2``, which is not ``normal4_...``."""
+    return path[: path.rindex("IM") - 1]
 
 
 def _years(text: str) -> float:

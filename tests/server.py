@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _file(self, behaviour: Behaviour) -> None:
-        path = self.site.folder / unquote(self.path.split("?")[0]).lstrip("/")  # once, as every server does
+        path = self.site.folder / unquote(self.path.split("?")[0]).lstrip("/")
         if behaviour.body is None and not path.is_file():
             self._answer(404, b"", {})
             return

@@ -65,6 +65,17 @@ def test_reasons_of_a_list_are_stored_with_those_that_are_measured(small: SmallS
     assert rows["CP/10/3153/0001.JPG"]["quality"] == "questionable"
 
 
+def test_reasons_of_a_list_are_stored_where_nothing_is_decoded(small: SmallSources, tmp_path: Path) -> None:
+    with small.in_use():
+        rows = load_dataset(
+            "cc_ccii", split="all", framework="numpy", data_dir=small.tree("cc_ccii"), cache_dir=tmp_path,
+            verify="bytes", allow_missing=True,
+        )  # fmt: skip
+        found = {row["sample_id"]: (row["quality"], row["quality_reasons"]) for row in rows}
+    assert found["cc_ccii/CP/10/3153/0001.JPG"] == (None, ["discarded scan (Clean-CC-CCII)"])
+    assert found["cc_ccii/NCP/16/1164/0000.png"] == (None, None)
+
+
 def test_lungs_that_are_cut_out_are_flagged_and_unknown_ones_too(tree: Path) -> None:
     records, _ = of(tree)
     flags = {path: record.flags for path, record in records.items()}

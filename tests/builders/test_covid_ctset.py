@@ -61,8 +61,8 @@ def test_arrays_are_hounsfield_units_and_bytes_the_publishers(small: SmallSource
 def test_three_series_are_one_patient_and_one_visit(tree: Path) -> None:
     records, _ = of(tree)
     two, three = (records[f"137covid_patient1_SR_{at}_IM00010.tif"] for at in (2, 3))
-    assert (two.patient, two.study, two.series) == ("patient1", "patient1", "patient1/SR_2")
-    assert three.series == "patient1/SR_3"
+    assert (two.patient, two.study, two.series) == ("patient1", "patient1", "137covid_patient1_SR_2")
+    assert three.series == "137covid_patient1_SR_3"
     assert (two.slice_thickness_mm, three.slice_thickness_mm) == (4, 6)
     assert (two.kernel, two.kvp, two.spacing) == ("B70s", 110, (0.625, 0.62890625))
     assert (two.age, two.sex, two.date) == (53, "F", "2020-04-07")
@@ -87,11 +87,19 @@ def test_validation_is_taken_out_of_test_and_all_folds_are_kept(tree: Path) -> N
 
 def test_the_whole_set_is_labelled_by_patient_and_says_what_was_chosen(tree: Path) -> None:
     records, _ = of(tree, "full")
-    assert len(records) == 3 * len(source.CHOSEN)
+    assert len(records) == 3 * (len(source.CHOSEN) - 1)
     of_one = {path: record for path, record in records.items() if "/patient1/SR_2/" in path}
     assert {record.label for record in of_one.values()} == {"covid19"}
     assert [record.source_row["chosen"] for _, record in sorted(of_one.items())] == ["False", "True", "False"]
     assert [record.typical for _, record in sorted(of_one.items())] == [False, True, False]
+
+
+def test_two_files_of_one_number_are_one_patients_and_flagged(tree: Path) -> None:
+    records, _ = of(tree)
+    twice = {name: record for name, record in records.items() if "number_twice" in record.flags}
+    assert sorted(twice) == ["normal1_patient100_SR_2_IM00010.tif", "normal4_patient100_SR_2_IM00010.tif"]
+    assert {record.patient for record in twice.values()} == {"patient100"}
+    assert len({record.series for record in twice.values()}) == 2
 
 
 def test_what_contradicts_is_told(tree: Path) -> None:
