@@ -6,6 +6,7 @@ One base class; one child per exit code of the command line; grandchildren by ca
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import ClassVar
 
 from covid_datasets.harmless import visible
@@ -173,3 +174,18 @@ class NoSpaceError(CovidDatasetsError):
     """The disk has, or would have, no room."""
 
     exit_code = 7
+
+
+def did_you_mean(found: object, known: Iterable[str]) -> str:
+    """Name the nearest of what is known, as the end of a message; empty where nothing is near.
+
+    >>> did_you_mean("Lable", ["image", "label"])
+    ". Did you mean 'label'?"
+    >>> did_you_mean("volume", ["image", "label"])
+    ''
+    """
+    import difflib  # here, because most programs never misspell anything
+
+    folded = {each.lower(): each for each in known}
+    near = difflib.get_close_matches(str(found).lower(), list(folded), n=1)
+    return f". Did you mean {folded[near[0]]!r}?" if near and folded[near[0]] != found else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from covid_datasets import disk
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UsageError, did_you_mean
 from covid_datasets.exports.croissant.describe import save
 from covid_datasets.exports.croissant.exported import describe_export
 from covid_datasets.exports.exportable import Exportable
@@ -127,9 +126,9 @@ def check_place(
 
 def _module(format: str) -> Any:
     if format not in tuple(FORMATS):
-        near = difflib.get_close_matches(str(format), FORMATS, n=1)
-        hint = f". Did you mean {near[0]!r}?" if near else ""
-        raise UsageError(f"format: expected one of {', '.join(FORMATS)}, found {format!r}{hint}")
+        raise UsageError(
+            f"format: expected one of {', '.join(FORMATS)}, found {format!r}{did_you_mean(format, FORMATS)}"
+        )
     return import_module(FORMATS[format])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from covid_datasets.catalog.taxonomy import label_names
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UsageError, did_you_mean
 from covid_datasets.read.dates import stated_date
 from covid_datasets.schema import COLUMNS, CONTENT
 from covid_datasets.vocabulary import VOCABULARIES
@@ -131,9 +130,8 @@ def check_filters(
 def _unknown(name: str, kinds: Mapping[str, Any], arguments: Iterable[str]) -> UsageError:
     if name in ELSEWHERE:
         return UsageError(f"{name}: expected no such argument, because {ELSEWHERE[name]}")
-    near = difflib.get_close_matches(name, [*kinds, *arguments], n=1)
     found = "found one that holds more than a value" if name in COLUMNS else "found no such column"
-    hint = f". Did you mean {near[0]!r}?" if near and near[0] != name else ""
+    hint = did_you_mean(name, [*kinds, *arguments])
     return UsageError(f"filter {name!r}: expected a column with single values ({', '.join(kinds)}), {found}{hint}")
 
 
@@ -209,10 +207,7 @@ def _value(name: str, kind: Any, value: Any, wanted: Any, words: Sequence[str] =
         return None
     if words and isinstance(value, str):
         if value not in words:
-            near = [word for word in words if word.lower() == value.lower()]
-            near = near or difflib.get_close_matches(value, words, n=1)
-            hint = f". Did you mean {near[0]!r}?" if near else ""
-            raise UsageError(f"{name} {value!r}: expected one of {', '.join(words)}{hint}")
+            raise UsageError(f"{name} {value!r}: expected one of {', '.join(words)}{did_you_mean(value, words)}")
         return words.index(value) if kind == "label" else value
     try:
         return _typed(kind, value, len(words))

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import pyarrow as pa
 
 from covid_datasets.columns import COLUMNS, GROUP
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UsageError, did_you_mean
 from covid_datasets.prepare.result import Built
 
 Labels = Literal["all", "present"]
@@ -71,11 +71,7 @@ def check_columns(columns: Sequence[str] | None, known: Sequence[str]) -> tuple[
         raise UsageError(f"columns: expected a list such as ['image', 'label'], found {columns!r}")
     for name in columns:
         if name not in known:
-            import difflib
-
-            near = difflib.get_close_matches(str(name), known, n=1)
-            hint = f". Did you mean {near[0]!r}?" if near else ""
-            raise UsageError(f"columns: expected some of {', '.join(known)}, found {name!r}{hint}")
+            raise UsageError(f"columns: expected some of {', '.join(known)}, found {name!r}{did_you_mean(name, known)}")
     if len(set(columns)) < len(columns):
         raise UsageError(f"columns: expected each once, found {', '.join(columns)}")
     return tuple(columns)

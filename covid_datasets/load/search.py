@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import warnings
@@ -13,7 +12,7 @@ import pyarrow as pa
 
 from covid_datasets.catalog.overview import list_datasets
 from covid_datasets.catalog.taxonomy import UnknownFindingError, classify, finding_names
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UsageError, did_you_mean
 from covid_datasets.extras import need
 from covid_datasets.load.filters import CLOSED, Condition, check_filters
 from covid_datasets.load.found import Found
@@ -200,7 +199,7 @@ def _labels(wanted: Any) -> list[str | None]:
         except UnknownFindingError as error:
             raise UsageError(
                 f"finding={wanted!r}: expected one of {', '.join(finding_names())}, found {each!r}"
-                f"{_hint(str(each), finding_names())}"
+                f"{did_you_mean(str(each), finding_names())}"
             ) from error
     return found
 
@@ -232,7 +231,7 @@ def _tell_of_slips(query: str) -> None:
     for column, text in _COMPARED.findall(query):
         if (known := words.get(column.lower())) is not None and text not in known:
             warnings.warn(
-                f"{column} = {text!r} is true of no row: expected one of {', '.join(known)}{_hint(text, known)}",
+                f"{column} = {text!r} is true of no row: expected one of {', '.join(known)}{did_you_mean(text, known)}",
                 stacklevel=3,
             )
 
@@ -243,23 +242,18 @@ def _said(error: Exception, tables: Mapping[str, pa.Table]) -> UsageError:
     if found := _NO_TABLE.search(text):
         known = [*dict.fromkeys((SAMPLES, CARDS, BUILDS, *tables))]
         name = found[1].strip("!\"'")
-        return UsageError(f"query: expected tables {', '.join(known)}, found {name!r}{_hint(name, known)}")
+        return UsageError(f"query: expected tables {', '.join(known)}, found {name!r}{did_you_mean(name, known)}")
     if found := _NO_COLUMN.search(text):
         name = found[1] or found[2]
         known = [*dict.fromkeys(column for table in tables.values() for column in table.column_names)]
-        hint = _hint(name, known) or ". Text is written in single quotes: 'COVID-19'."
-        return UsageError(f"query: expected columns {', '.join(known)}, found {name!r}{hint}")
+        if hint := did_you_mean(name, known):
+            return UsageError(f"query: expected a column that is there, found {name!r}{hint}")
+        quotes = "Text is written in single quotes: 'COVID-19'."
+        return UsageError(f"query: expected columns {', '.join(known)}, found {name!r}. {quotes}")
     if "disabled by configuration" in text:
         names = ", ".join(dict.fromkeys((SAMPLES, CARDS, BUILDS, *tables)))
         return UsageError(f"query: expected to read the tables {names}, and no files, found: {_first_lines(error)}")
     return UsageError(f"query: {_first_lines(error)}")
-
-
-def _hint(given: str, known: Iterable[str]) -> str:
-    """Name the nearest of what is known, if there is one."""
-    folded = {each.lower(): each for each in known}
-    near = difflib.get_close_matches(given.lower(), list(folded), n=1)
-    return f". Did you mean {folded[near[0]]!r}?" if near else ""
 
 
 def _first_lines(error: Exception) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UsageError, did_you_mean
 
 _PART = re.compile(
     r"(?P<split>\w+(\.\w+)*)"
@@ -74,11 +74,8 @@ def parse_split(spec: str, sizes: Mapping[str, int]) -> list[Range]:
             parts += [Range(split, 0, size) for split, size in sizes.items()]
             continue
         if name not in sizes:
-            import difflib
-
-            hint = _CALLED.get(name.lower(), "")
-            near = [hint] if hint in sizes else difflib.get_close_matches(name, sizes, n=1)
-            meant = f". Did you mean {near[0]!r}?" if near else ""
+            called = _CALLED.get(name.lower(), "")
+            meant = f". Did you mean {called!r}?" if called in sizes else did_you_mean(name, sizes)
             raise UsageError(f"split {spec!r}: expected one of {', '.join(sizes)}, found {name!r}{meant}")
         rounding = _rounding(match, spec)
         roundings |= {rounding} - {""}

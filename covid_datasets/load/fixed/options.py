@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, TypedDict
 
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UsageError, did_you_mean
 from covid_datasets.load.fixed.order import Shuffle
 from covid_datasets.load.fixed.sources import Materialise
 from covid_datasets.load.fixed.steps import Steps, Uneven
@@ -138,9 +137,7 @@ def wanted(options: Mapping[str, Any]) -> Wanted:
     """
     for name in options:
         if name not in NAMES:
-            near = difflib.get_close_matches(name, NAMES, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise UsageError(f"{name}: expected one of {', '.join(NAMES)}.{hint}")
+            raise UsageError(f"{name}: expected one of {', '.join(NAMES)}{did_you_mean(name, NAMES)}")
     found = Wanted(**options)
     _ = found.view, found.steps  # each says what is wrong with it
     given_count(found.threads, "threads")
