@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from covid_datasets.catalog.layout import matches
 from covid_datasets.catalog.resource import Resource
 from covid_datasets.raw.folders import signature_of, stamps_of
 from covid_datasets.raw.kinds import kind_of
-from covid_datasets.raw.mounts import Look, Mount
+from covid_datasets.raw.mounts import Look, Mount, Place
 from covid_datasets.raw.places import Places, inside, location_of, look_into, shown
 from covid_datasets.settings import given_data
 
@@ -48,10 +49,28 @@ def mount_local(data_dir: str | os.PathLike[str], resources: tuple[Resource, ...
         found = kind_of(resource).find(places, resource)
         if found is not None:
             mounts[resource.name] = found
+    for name in _taken_by_name(mounts, resources):
+        del mounts[name]
     named = {shown(location): why for location, why in places.damaged.items()}
     lost = [resource for resource in resources if resource.files and resource.name not in mounts]
     above = data_dir.parent if any(_is_part(data_dir, places, resource) for resource in lost) else ""
     return Local(mounts, _extra(places, mounts, look), named, str(above), look, signature_of(stamps))
+
+
+def _taken_by_name(mounts: Mapping[str, Mount], resources: Sequence[Resource]) -> list[str]:
+    """Find resources that took a file for its name alone, which by its whole path is another's.
+
+    Two folders may have files of equal names, such as the days of two kinds of reports: where one lacks a day, the
+    other's is not its own.
+    """
+    whole, by_name = set[Place](), dict[str, Place]()
+    for resource in resources:
+        if resource.path and (mount := mounts.get(resource.name)) and (place := mount.place_of(resource.path)):
+            if f"/{place[1]}".endswith(f"/{resource.path}"):
+                whole.add(place)
+            else:
+                by_name[resource.name] = place
+    return [name for name, place in by_name.items() if place in whole]
 
 
 def _is_part(data_dir: Path, places: Places, resource: Resource) -> bool:

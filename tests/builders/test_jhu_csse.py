@@ -419,6 +419,20 @@ def test_three_headers_of_reports_on_states_are_one_table(states: Callable[..., 
     assert not told(built, "column missing"), "that older reports lack columns is known"
 
 
+def test_a_report_on_states_does_not_stand_in_for_one_on_the_world(
+    daily: Callable[..., Built], six_days: None, tmp_path: Path
+) -> None:
+    states = f"{source.STATES}/04-12-2020.csv"
+    folder = Path(catalogs.__path__[0])
+    card = folder / "jhu_csse.toml"
+    text = card.read_text(encoding="utf-8").replace('["2020-03-01", "2020-03-01"]', '["2020-04-12", "2020-04-12"]')
+    card.write_text(text, encoding="utf-8")
+    built = daily(lambda files: files.pop(report("03-01-2020")), allow_missing=True)
+    assert (tmp_path / "raw" / states).exists()
+    assert built.rows == 13, "a report is missing, and that on states of its day is none of these"
+    assert list(told(built, "file not served")) == [report("04-12-2020")]
+
+
 def test_a_place_that_a_report_has_twice_is_told(states: Callable[..., Built]) -> None:
     path = f"{source.STATES}/11-09-2020.csv"
     row = source.STATES_BY_NAME["11-09-2020"].splitlines()[1]

@@ -62,7 +62,7 @@ def test_unknown_names_suggest_the_nearest(name: str, config: str | None, messag
     [
         (
             {"name": "phantom", "framework": "keras"},
-            "expected one of hf, numpy, torch, pandas, tf, found 'keras'",
+            "expected one of hf, numpy, torch, tf, pandas, monai, torchio, found 'keras'",
         ),
         ({"name": []}, "found an empty list"),
         ({"name": ["cohen", "covid_ct"], "data_dir": "x"}, "data_dir: expected with one dataset"),

@@ -207,7 +207,7 @@ def _globs(glob: str) -> list[str]:
     >>> _globs("case-{case:number}/*.(jpg|png)")
     ['case-*/*.jpg', 'case-*/*.png']
     """
-    plain = re.sub(r"\{[^}]*\}", "*", glob)
+    plain = re.sub(r"\{[^{}]*\}", "*", glob)
     found = re.search(r"\(([^()]*)\)", plain)
     if not found:
         return [plain]
