@@ -101,7 +101,7 @@ class Look:
     def taken(self, mounts: Iterable[Mount]) -> dict[Place, Mount]:
         """Tell which places belong to one of these mounts; the first one counts."""
         found: dict[Place, Mount] = {}
-        for mount in mounts:
+        for mount in dict.fromkeys(mounts):  # parts that were unpacked into one folder may be one mount
             for path in self.sizes(mount):
                 if place := mount.place_of(path):
                     found.setdefault(place, mount)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from covid_datasets.catalog.resource import Resource
+from covid_datasets.catalog.resource import Pattern, Resource
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.mounts import Look, Mount
 
@@ -30,12 +30,19 @@ def survey(resources: Sequence[Resource], mounts: Mapping[str, Mount], look: Loo
     missing: list[str] = []
     wrong: list[str] = []
     expected = 0
+    alike: dict[tuple[Mount, tuple[Pattern, ...], str, str], list[str]] = {}  # parts unpacked into one folder
     for resource in resources:
         mount, kind = mounts.get(resource.name), kind_of(resource)
         if mount is None and resource.optional:
             continue  # told as a part that is not there, see `Obtained.absent`
         present = {} if mount is None else look.sizes(mount)
-        lacking = kind.missing(resource, mount, look, taken)
+        if mount is None or not resource.files:
+            lacking = kind.missing(resource, mount, look, taken)
+        else:
+            key = (mount, resource.files, resource.folder, resource.manifest)
+            if key not in alike:
+                alike[key] = kind.missing(resource, mount, look, taken)
+            lacking = alike[key]
         missing += lacking
         wrong += kind.wrong(resource, present)
         expected += kind.count(resource, len(present) + len(lacking))
