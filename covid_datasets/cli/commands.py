@@ -49,6 +49,7 @@ def run_list(arguments: Namespace) -> int:
         return 0
     for row in rows:
         row["access"] = "alias" if row["same_as"] else row["status"] or row["access"]
+        row["versions"] = len(row["versions"])  # their names are on the page of a source
         row["modalities"] = row["modalities"] or ("table" if row["data"] else "not said")
     print_table(rows, LISTED, cut="title", wide=("versions",))
     if not rows:
