@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import covid_datasets as api
-from covid_datasets.cli.papers import info_papers
 from covid_datasets.cli.show import (
     counts_text,
     error_json,
@@ -18,11 +17,9 @@ from covid_datasets.cli.show import (
     print_error,
     print_file,
     print_json,
-    print_markdown,
     print_table,
     print_text,
 )
-from covid_datasets.disk import whole
 from covid_datasets.errors import CovidDatasetsError, IntegrityError, UsageError
 from covid_datasets.harmless import visible
 from covid_datasets.prepare.result import REPORT_FILE, Built
@@ -30,137 +27,6 @@ from covid_datasets.progress import amount
 from covid_datasets.settings import Settings
 
 OVERLAP = ("first", "second", "kind", "proven", "first_label", "second_label", "evidence")
-SEED_TEXTS = ("note", "metadata", "organisation")
-"""Columns of a published table that are sentences, which only ``--json`` shows."""
-SEARCHED = 50
-"""Rows of a search that are shown."""
-LISTED = ("id", "title", "modalities", "images", "patients", "access", "versions")
-
-
-def run_list(arguments: Namespace) -> int:
-    """List sources, or a published table of them."""
-    from covid_datasets.catalog.overview import list_rows
-
-    if arguments.seed:
-        return _list_seed(arguments)
-    rows = list_rows(modality=arguments.modality, access=arguments.access)
-    if arguments.json:
-        print_json(rows)
-        return 0
-    for row in rows:
-        row["access"] = "alias" if row["same_as"] else row["status"] or row["access"]
-        row["versions"] = len(row["versions"])  # their names are on the page of a source
-        row["modalities"] = row["modalities"] or ("table" if row["data"] else "not said")
-    print_table(rows, LISTED, cut="title", wide=("versions",))
-    if not rows:
-        wanted = " and ".join(filter(None, (arguments.modality, arguments.access)))
-        print(f"no source: none is known with {wanted}", file=sys.stderr)
-    return 0
-
-
-def _list_seed(arguments: Namespace) -> int:
-    table = api.list_datasets(arguments.modality, arguments.access, seed=arguments.seed)
-    rows = table.to_pylist()
-    if arguments.json:
-        print_json(rows)
-        return 0
-    shown = [
-        {name: " | ".join(str(value).splitlines()) if isinstance(value, str) else value for name, value in row.items()}
-        for row in rows
-    ]
-    columns = [name for name in table.column_names if any(row[name] for row in rows) and name not in SEED_TEXTS]
-    print_table(shown, columns, cut="name", wide=("url", "location", "our_access", "format", "our_patients"))
-    for line in table.schema.metadata[b"totals"].decode().splitlines():
-        print_text(line)
-    return 0
-
-
-def run_info(arguments: Namespace) -> int:
-    """Show cards, or what follows from them: the credit that is due, the mapping of labels, the figures of papers."""
-    if arguments.output and not arguments.attribution:
-        raise UsageError(f"--output: expected with --attribution, found {arguments.output}")
-    if arguments.attribution:
-        return _info_attribution(arguments)
-    if arguments.labels:
-        return _info_labels(arguments)
-    if arguments.config:
-        raise UsageError(f"--config: expected with --attribution or --labels, found {arguments.config}")
-    if arguments.paper:
-        return info_papers(arguments.ids, arguments.cache_dir, as_json=arguments.json)
-    if arguments.cache_dir:
-        raise UsageError("--cache-dir: expected with --paper, --labels or --attribution; a card is in no cache")
-    from covid_datasets.view.page import page
-
-    cards = [api.info(name) for name in arguments.ids]
-    if arguments.json:
-        print_json(cards[0] if len(cards) == 1 else cards)
-    else:
-        for card in cards:
-            print_markdown(page(card))
-    return 0
-
-
-def _info_attribution(arguments: Namespace) -> int:
-    found = api.attribution(arguments.ids, arguments.config, cache_dir=arguments.cache_dir)
-    written = found.save(arguments.output) if arguments.output else ()
-    if arguments.json:
-        print_json({"files": written} if written else found)
-    elif written:
-        print_text("\n".join(map(str, written)))
-    else:
-        print_file(str(found))
-    return 0
-
-
-def _info_labels(arguments: Namespace) -> int:
-    from covid_datasets.view.labels import label_words
-
-    rows = api.label_table(arguments.ids, arguments.config, cache_dir=arguments.cache_dir).to_pylist()
-    said = {str(name): label_words(name) for name in arguments.ids}
-    if arguments.json:
-        print_json({"labels": rows, "said": said})
-        return 0
-    if not rows:
-        print_text("no labels are known: these are tables, or there is no finished build")
-    else:
-        print_table(rows, ("dataset", "label_raw", "label", "rows", "known_from"))
-    for name, words in said.items():
-        if words:
-            print_text(f"\n{name}: {words}")
-    for name in dict.fromkeys(row["dataset"] for row in rows if row["known_from"] == "card"):
-        print_text(f"\n{name}: by its card alone; a finished build tells how often each word is said")
-    return 0
-
-
-def run_croissant(arguments: Namespace) -> int:
-    """Describe a source as Croissant; or say what is wrong with a description."""
-    if arguments.check is not None:
-        return _check_croissant(arguments)
-    from covid_datasets.exports.croissant.describe import as_text, save
-
-    description = api.croissant(arguments.id, arguments.config, cache_dir=arguments.cache_dir)
-    if arguments.output:
-        save(description, arguments.output)
-    if arguments.json:
-        print_json({"output": arguments.output} if arguments.output else description)
-    elif arguments.output:
-        print_text(arguments.output)
-    else:
-        print_file(as_text(description))
-    return 0
-
-
-def _check_croissant(arguments: Namespace) -> int:
-    if arguments.output:
-        raise UsageError(f"--output: expected with the ID of a source, found --check {arguments.check}")
-    problems = api.check_croissant(arguments.check)
-    if arguments.json:
-        print_json({"file": arguments.check, "ok": not problems, "problems": problems})
-    else:
-        for problem in problems:
-            print_text(problem)
-        print_text(f"{arguments.check}: {f'{len(problems):,} problem(s)' if problems else 'valid Croissant'}")
-    return IntegrityError.exit_code if problems else 0
 
 
 def run_check(arguments: Namespace) -> int:
@@ -259,26 +125,6 @@ def run_path(arguments: Namespace) -> int:
         print_json({"path": built.path, "fingerprint": built.fingerprint})
     else:
         print(built.path)
-    return 0
-
-
-def run_search(arguments: Namespace) -> int:
-    """Search the metadata of what is built; show the first rows, or write all of them."""
-    found = api.search(arguments.query, cards=arguments.cards, cache_dir=arguments.cache_dir)
-    rows = f"{len(found):,} row{'' if len(found) == 1 else 's'}"
-    file = arguments.csv or arguments.parquet
-    if arguments.csv == "-":
-        found.print_csv(sys.stdout)
-    elif file:
-        (found.to_csv if arguments.csv else found.to_parquet)(file)
-    if arguments.json:
-        print_json({"rows": len(found), "file": file} if file and file != "-" else list(found))
-    elif file and file != "-":
-        print_text(f"{file}: {rows}")
-    elif not file:
-        print_table(found[:SEARCHED], found.shown_columns)
-        more = f", of which {SEARCHED:,} are shown; --csv FILE writes all" if len(found) > SEARCHED else ""
-        print(f"\n{rows}{more}")
     return 0
 
 
@@ -429,66 +275,6 @@ def run_cache(arguments: Namespace) -> int:
     print_table(rows, ("kind", "name", "size", "note", "path"), wide=("path",))
     place = Settings.resolve(arguments.cache_dir).cache
     print_text(f"\n{amount(sum(entry.bytes for entry in entries))} in all, in {place}")
-    return 0
-
-
-def run_new(arguments: Namespace) -> int:
-    """Write the skeleton of a source."""
-    from covid_datasets.contribute.new import write_skeleton
-    from covid_datasets.contribute.probe import probe
-
-    found = probe(arguments.probe, arguments.root, Settings.resolve(arguments.cache_dir)) if arguments.probe else None
-    written = write_skeleton(arguments.id, arguments.checkout, kind=arguments.kind, found=found)
-    if arguments.json:
-        print_json({"id": arguments.id, "written": written})
-        return 0
-    for path in written:
-        print(path)
-    print(f"\nNext: fill in every FILL-IN, then: make docs && pytest tests -k {arguments.id}")
-    return 0
-
-
-def run_manifest(arguments: Namespace) -> int:
-    """Write the content manifest of a folder or an archive."""
-    from covid_datasets.contribute.manifest import content_manifest, manifest_text
-
-    files = content_manifest(arguments.place, arguments.root)
-    if arguments.out:
-        with whole(Path(arguments.out)) as part:
-            part.write_text(manifest_text(files), encoding="utf-8", newline="\n")
-    if arguments.json:
-        print_json({"files": len(files), "bytes": sum(file.size or 0 for file in files), "out": arguments.out})
-    elif arguments.out:
-        print(f"{arguments.out}: {len(files):,} files, {amount(sum(file.size or 0 for file in files))}")
-    else:
-        print_file(manifest_text(files))
-    return 0
-
-
-def run_figures(arguments: Namespace) -> int:
-    """Take the pictures out of a PDF."""
-    from covid_datasets.contribute.figures.command import figures
-
-    found = figures(arguments.pdf, arguments.out, seconds=arguments.seconds)
-    if arguments.json:
-        print_json({"out": arguments.out, **found.to_json()})
-        return 0
-    rows = [
-        {
-            "file": each.file,
-            "pages": each.pages,
-            "width": each.width,
-            "height": each.height,
-            "panels": len(each.panels) or 1,
-            "caption": each.caption,
-        }
-        for each in found.pictures
-    ]
-    if rows:
-        print_table(rows, ("file", "pages", "width", "height", "panels", "caption"), cut="caption")
-    for left in found.left_out:
-        print_text(f"left out: page {left.page}{f', object {left.object}' if left.object else ''}: {left.why}")
-    print_text(f"{len(rows):,} pictures of {found.pages:,} pages in {arguments.out}")
     return 0
 
 

@@ -67,11 +67,17 @@ def _adder(parser: ArgumentParser) -> Adder:
     return add
 
 
+_MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
+_MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
+"""Where commands are that are not in ``commands``."""
+
+
 def _later(name: str) -> Callable[[Namespace], int]:
     """Import the commands only when one runs, so that ``--help`` is quick."""
 
     def run(arguments: Namespace) -> int:
-        command: Callable[[Namespace], int] = getattr(import_module("covid_datasets.cli.commands"), f"run_{name}")
+        module = import_module(f"covid_datasets.cli.{_MODULES.get(name, 'commands')}")
+        command: Callable[[Namespace], int] = getattr(module, f"run_{name}")
         return command(arguments)
 
     return run
