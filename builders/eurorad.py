@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ from covid_datasets.schema import Notice, RawFiles, Record
 
 _FOLDER = r"case-([0-9]+)"
 _HEADERS = (*HEADERS, "finding", "credit", "license", "patients")
-_ADDRESS = r"eurorad\.org/case/0*([0-9]+)"
+_ADDRESS = re.compile(r"eurorad\.org/case/0*([1-9][0-9]*)", re.IGNORECASE)
 
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:

@@ -11,7 +11,7 @@ from covid_datasets.schema import Notice, RawFiles, Record
 
 _FOLDER = r"case-([a-z0-9-]+)"
 _HEADERS = (*HEADERS, "rid", "finding", "certainty", "credit", "license")
-_ADDRESS = r"radiopaedia\.org/cases/([a-z0-9-]+)"
+_ADDRESS = re.compile(r"radiopaedia\.org/cases/([a-z0-9-]+)", re.IGNORECASE)
 
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from covid_datasets.read.cases import HEADERS, read_cases, records_of_case
 from covid_datasets.schema import Notice, RawFiles, Record
 
 _FOLDER = r"case-([0-9]+)"
-_ADDRESS = r"caso-0*([0-9]+)"
+_ADDRESS = re.compile(r"caso-0*([1-9][0-9]*)")
 
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:

@@ -98,7 +98,7 @@ def read_cases(
         yield Case(case, folder, said, figures, ordered)
 
 
-def records_of_case(case: Case, cells: Cells, address: str) -> Iterator[Record | Notice]:
+def records_of_case(case: Case, cells: Cells, address: re.Pattern[str]) -> Iterator[Record | Notice]:
     """Yield a record for each figure of a case, and for each slice of its stacks, with what its note says.
 
     What only the site's builder can say it puts to them with ``replace``: the label, whose the case is.
@@ -106,11 +106,11 @@ def records_of_case(case: Case, cells: Cells, address: str) -> Iterator[Record |
     Args:
         case: The case.
         cells: Its cells, from which the builder may have read headers of its own.
-        address: Finds the case in the address of a page, as a regular expression whose group it is.
+        address: Finds the case in the address of a page, as its group.
     """
     note, sex, age = case.note, cells.one_of("sex", _SEX), cells.age("age")
     day, place, country, url = cells.date("date"), cells.text("location"), cells.country("location"), cells.text("url")
-    if (other := re.search(address, url or "", re.IGNORECASE)) and other[1].lower() != case.id.lower():
+    if (other := address.search(url or "")) and other[1].lower() != case.id.lower():
         cells.doubt("url of another case", f"{url} in the folder of case {case.id}; kept, and tied to both")
     yield from cells.notices
     stacks = {path: (name, place) for name, found in case.stacks.items() for place, path in enumerate(found)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from covid_datasets.raw.tree import RawTree
@@ -27,7 +28,7 @@ def cases_of(raw: RawTree, *, stacks: bool = True) -> tuple[dict[str, Case], lis
 
 
 def rows_of(case: Case) -> dict[str, Record]:
-    found = records_of_case(case, case.cells, r"/cases/([a-z0-9-]+)")
+    found = records_of_case(case, case.cells, re.compile(r"/cases/([a-z0-9-]+)"))
     return {item.sample_id: item for item in found if isinstance(item, Record)}
 
 
