@@ -13,7 +13,7 @@ from covid_datasets.read.tables import read_xlsx
 from covid_datasets.schema import File, Made, Notice, RawFiles, Record
 
 _FILM = re.compile(r"(?P<folder>[^/]+)/(?P<kind>images/|masks/|)(?P<name>[^/]+)\.png")
-_NUMBERED = re.compile(r"(?P<name>.*?)[ -]*\(?(?P<number>\d+)\)?")
+_NUMBERED = re.compile(r"(?P<name>.{0,99}?)[ -]{0,9}\(?(?P<number>\d{1,9})\)?")
 _TABLE = ".metadata.xlsx"
 _SIZE = (299, 299)
 """Rows and columns of a film, says the readme; its mask has a size of its own."""

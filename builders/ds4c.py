@@ -63,7 +63,7 @@ def joined(raw: RawReader, config: str) -> Iterator[Mapping[str, Any] | Notice]:
         for stop in routes.rows:
             stops[stop["patient_id"]].append(stop)
     else:
-        yield Notice("missing file", ROUTES, "nobody has a route; the last version has no such table")
+        yield Notice("no such table", ROUTES, "nobody has a route; the last version has no such table")
     rows: list[dict[str, str]] = []
     for person, (told, *_) in by_id.items():
         cluster: Row = by_cluster.get(f"{told['province']}: {told['infection_case']}", [{}])[0]

@@ -13,9 +13,11 @@ import argparse
 import hashlib
 import io
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -31,9 +33,10 @@ from covid_datasets.phantoms.chest import draw, picture
 from covid_datasets.prepare.inputs import FORMAT
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.bounds import allowing
-from covid_datasets.read.cases import read_cases
+from covid_datasets.read.cases import HEADERS, Case, read_cases, records_of_case
 from covid_datasets.read.cells import Cells, Columns, count, day, fips, number, ranges, time, whole
 from covid_datasets.read.coco import read_coco
+from covid_datasets.read.cuts import CutReader, cuts
 from covid_datasets.read.darwin import read_darwin
 from covid_datasets.read.dicom import read_header, read_hounsfield
 from covid_datasets.read.encode import decode_deep, digest, encode, extension
@@ -51,9 +54,10 @@ from covid_datasets.read.scores import read_scores
 from covid_datasets.read.series import Wanted, series_parts
 from covid_datasets.read.slices import axial_slices
 from covid_datasets.read.tables import read_csv, read_xlsx
+from covid_datasets.read.typed import TableForm, typed_rows
 from covid_datasets.read.video import frames, pixels, sample
 from covid_datasets.read.volumes import read_header as read_volume_header
-from covid_datasets.read.wide import falls, read_places
+from covid_datasets.read.wide import counts_on, falls, read_places
 from covid_datasets.schema import File, Notice, RawFiles, Record
 from tests.dicom import ct, jpeg_lossless, radiograph
 from tests.metaimage import mha
@@ -92,6 +96,45 @@ def csv() -> Any:
         read_csv(files, "a.csv", required=("file", "years"), rename={"age": "years"}).rows,
         read_csv(files, "b.csv", required=("file",), delimiter=";", comment="#").rows,
     ]
+
+
+def typed() -> Any:
+    text = b"n,on,day,word,more\n1,TRUE,2020-03-09,a,x\n?,false,soon,b,y\n1,TRUE,2020-03-09,a,x\n"
+    columns = {"count": "int32", "on": "bool", "day": "date32", "word": "string", "late": "float64"}
+    form = TableForm(columns=columns, names={"count": "n"}, optional=("late",), key=("count", "on"), unknown=("?",))
+    wide = b"Country,Place,3/9/20,3/10/20\nItaly,Rome,1,2\nItaly,Milan,4,\nItaly,Rome,9,9\nSpain,Madrid,x,8\n"
+    files = Files({"a.csv": text, "wide.csv": wide})
+    days = {"Italy": (date(2020, 3, 9), date(2020, 3, 10)), "Spain": (date(2020, 3, 9),)}
+    counts, told = counts_on(
+        files, "wide.csv", days, lambda row: [row["Country"]], told=("Country", "Place"), required=("Place",)
+    )
+    parts = list(cuts(files, "a.csv", 20))
+    readers = [CutReader(files, part) for part in parts]
+    of_parts = [row for each in readers for row in read_csv(each, "a.csv", required=("n",)).rows]
+    assert all(each.has("a.csv") for each in readers)
+    summed = sorted((place, str(on), value) for (place, on), value in counts.items())
+    return [
+        summed,
+        told,
+        list(typed_rows(files, "a.csv", form)),
+        [part.name for part in parts],
+        of_parts,
+        readers[-1].read("a.csv"),
+    ]
+
+
+def pages() -> Any:
+    note = "url: https://a.org/case/8\nage: 7,5\nsex: f\ndate: 2020-03-09\ncredit film-pa.jpg: B\n\nTosse.\n"
+    names = ("case.txt", "film-pa.jpg", "ct/10.png", "ct/2.png")
+    files = {f"case 07/{name}": note.encode() if name == "case.txt" else b"" for name in names}
+    with TemporaryDirectory() as folder:
+        for name, content in files.items():
+            (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+            (Path(folder) / name).write_bytes(content)
+        raw = RawTree.of_folder(Path(folder))
+        found = list(read_cases(raw, "case ([0-9]+)", (*HEADERS, "credit"), stacks=True))
+    address = re.compile(r"case/([0-9]{1,9})")
+    return [list(records_of_case(case, case.cells, address)) for case in found if isinstance(case, Case)]
 
 
 def xlsx() -> Any:
@@ -374,6 +417,8 @@ CASES: dict[str, Callable[[], Any]] = {
     "drawings": drawings,
     "rows": rows,
     "tables": tables,
+    "typed": typed,
+    "pages": pages,
     "phantoms": phantoms,
     "videos": videos,
     "pictures": pictures,

@@ -9,7 +9,6 @@ one test, its own. Of one without data (private, view-only, another name of a so
 from __future__ import annotations
 
 import ast
-import hashlib
 import importlib
 import inspect
 import json
@@ -52,6 +51,7 @@ from covid_datasets.prepare.result import Built
 from covid_datasets.raw.access import expected_tree
 from covid_datasets.raw.check import check
 from covid_datasets.raw.tree import RawTree
+from covid_datasets.read.encode import digest
 from covid_datasets.schema import COLUMNS, CONTENT, File, Notice, Parts, Record
 from covid_datasets.splits.index import Index
 from covid_datasets.view.page import page
@@ -287,7 +287,8 @@ def test_there_is_no_file_of_no_source() -> None:
     if not BROKEN:
         used = {resource.manifest for card in CARDS.values() for resource in card.resources}
         assert {path.name for path in (catalog_folder() / "manifests").glob("*.tsv")} <= used
-        listed = {resource.listing for card in CARDS.values() for resource in card.resources}
+        resources = [resource for card in CARDS.values() for resource in card.resources]
+        listed = {name for resource in resources for name in (resource.listing, resource.members)}
         assert {path.name for path in (catalog_folder() / "listings").glob("*.tsv")} <= listed
 
 
@@ -587,7 +588,7 @@ def test_what_a_sample_shows_is_the_original_bytes(name: str, built: Built, smal
     raw = RawTree.of_folder(small.tree(name))
     for row in table(built).select([*CONTENT, "sha256"]).to_pylist():
         for shown in (row[kind] for kind in CONTENT if row[kind] is not None):
-            assert hashlib.sha256(shown["bytes"]).hexdigest() == row["sha256"]
+            assert digest(shown["bytes"]) == row["sha256"]
             assert not raw.has(shown["path"]) or raw.read(shown["path"]) == shown["bytes"]
 
 

@@ -42,7 +42,7 @@ def screens(monkeypatch: pytest.MonkeyPatch) -> list[Screen]:
         def __exit__(self, *_: object) -> None:
             made[-1].close()
 
-    monkeypatch.setattr(engine, "progress", Opened)
+    monkeypatch.setattr("covid_datasets.progress.progress", Opened)
     return made
 
 

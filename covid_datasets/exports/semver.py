@@ -36,7 +36,7 @@ def semvers(card: Card) -> dict[str, str]:
 
     >>> from covid_datasets import info
     >>> semvers(info("cohen"))
-    {'2020.6.22': '2020-06-22', '0.0.2': '6a42423'}
+    {'2020.6.22': '2020-06-22', '2020.3.25': '2020-03-25', '0.0.3': '6a42423'}
     """
     ours = sorted(card.versions, key=lambda version: version != card.default_version)
     return {semver(version, list(card.versions)): version for version in ours}

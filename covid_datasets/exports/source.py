@@ -16,7 +16,9 @@ from covid_datasets.errors import UnknownDatasetError
 from covid_datasets.exports.split import Split
 from covid_datasets.prepare.result import Built
 
-_BUILT = re.compile(r"Built by covid_datasets as (\S+?)@(\S+) \(([^)\n]+)\), fingerprint ([0-9a-f]{8,64})\b")
+_BUILT = re.compile(
+    r"Built by covid_datasets as (\S{1,200}?)@(\S{1,200}) \(([^)\n]{1,200})\), fingerprint ([0-9a-f]{8,64})\b"
+)
 """What a build says of itself in ``dataset.info.description``, which ``datasets`` keeps through select and filter."""
 
 

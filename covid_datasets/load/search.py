@@ -43,7 +43,7 @@ _SAFE: Mapping[str, Any] = {
     "lock_configuration": True,
 }
 """Settings of the database, so that a query that somebody else wrote can do nothing but look at these tables."""
-_WHOLE = re.compile(r"\s*\(*\s*(select|with|from|values|describe|summarize|show|table|pivot|unpivot)\b", re.IGNORECASE)
+_WHOLE = re.compile(r"[\s(]*(select|with|from|values|describe|summarize|show|table|pivot|unpivot)\b", re.IGNORECASE)
 _NO_COLUMN = re.compile(r'Referenced column "([^"]*)" not found|does not have a column named "([^"]*)"')
 _NO_TABLE = re.compile(r"Table with name (\S+) does not exist")
 _ABOUT_SCHEMA = {"describe", "summarize", "show", "duckdb_columns", "pragma_table_info", "information_schema"}

@@ -47,19 +47,24 @@ def find_folder(
 ) -> Path:
     """Return the folder of the build that `find_build` reads, of which no more than the manifest was looked at."""
     prepared = Settings.resolve(cache_dir).prepared
-    raw: dict[str, Any] = {}
+    own: Path | None = None
     said = read_note(prepared, name, config) if isinstance(name, str) and data_dir is None else None
     if said is None:
         from covid_datasets.catalog.cards import choose
-        from covid_datasets.prepare.inputs import declared_inputs, folder_signature
+        from covid_datasets.prepare.inputs import declared_inputs
 
         choice = choose(name, config)
         said = Said((choice.card.id, choice.version, choice.config), declared_inputs(choice, ""))
         data_dir = choice.data_dir(data_dir)
-        raw = {} if data_dir is None else {"raw": folder_signature(given_data(data_dir))}
+        own = None if data_dir is None else given_data(data_dir)
     folder = prepared.joinpath(*said.place)
-    fitting, reasons = [], []
-    for path in sorted(folder.glob(f"*/{MANIFEST_FILE}")):
+    fitting, reasons, paths = [], [], sorted(folder.glob(f"*/{MANIFEST_FILE}"))
+    raw: dict[str, Any] = {}
+    if own is not None and paths:  # listed where something was made of it, and not to learn that nothing was
+        from covid_datasets.prepare.inputs import folder_signature
+
+        raw = {"raw": folder_signature(own)}
+    for path in paths:
         # What another release built has a manifest of its own form.
         stored = said.declared["format"]
         if (found := read_json(path).get("inputs", {})).get("format", stored) != stored:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from covid_datasets.disk import read_json, whole
+from covid_datasets.disk import read_json
 from covid_datasets.settings import STARTED
 
 if TYPE_CHECKING:
@@ -38,8 +38,10 @@ class Said:
     declared: dict[str, Any]
 
 
-def read_note(prepared: Path, name: str, config: str | None) -> Said | None:
+def read_note(prepared: Path, name: str, config: object) -> Said | None:
     """Return what the catalog says of a name; ``None`` where that is not noted, or may be something else by now."""
+    if not isinstance(config, str | None):
+        return None  # whoever reads the catalog says what is wrong with it
     asked = _asked(name, config)
     found = read_json(_file(prepared, asked))
     note = found.get("note")
@@ -78,8 +80,9 @@ def write_notes(prepared: Path, choice: Choice) -> None:
         note = said | {"asked": asked}
         try:
             (prepared / FOLDER).mkdir(exist_ok=True)
-            with whole(_file(prepared, asked), durable=False) as private:
-                private.write_text(json.dumps({"note": note, "sha256": _digest(note)}), encoding="utf-8")
+            # In place: a note that is torn is not the one that it says its digest of, and is none.
+            text = json.dumps({"note": note, "sha256": _digest(note)})
+            _file(prepared, asked).write_text(text, encoding="utf-8")
         except OSError:  # a full disk, or one that may only be read: a note saves time, and nothing needs it
             return
 
