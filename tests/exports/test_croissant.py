@@ -19,8 +19,8 @@ from covid_datasets.exports.croissant.describe import croissant
 from covid_datasets.exports.croissant.vocabulary import CROISSANT, RAI
 from covid_datasets.exports.export import export
 from covid_datasets.exports.exportable import Exportable
-from covid_datasets.exports.formats import FORMATS
 from tests.exports.outside import needs_outside, outside
+from tests.exports.written import WRITTEN
 from tests.small import SmallSources
 
 needs_mlcroissant = pytest.mark.skipif(not find_spec("mlcroissant"), reason="mlcroissant is not installed")
@@ -273,7 +273,7 @@ def test_values_are_those_that_are_stored(small: SmallSources, tmp_path: Path) -
     assert repr(stored["masks"]["lung"] and stored["masks"]["lung"]["bytes"]) in first["samples"]["samples/masks"]
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", WRITTEN)
 def test_every_export_has_a_description_of_its_files(form: str, tmp_path: Path) -> None:
     rows = covid_datasets.load_dataset("phantom", "small", framework="numpy")
     done = export(rows, form, tmp_path / "out")

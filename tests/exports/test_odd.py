@@ -14,8 +14,8 @@ import pytest
 
 from covid_datasets.exports.export import export
 from covid_datasets.exports.features import feature_types, with_features, yaml_features
-from covid_datasets.exports.formats import FORMATS
 from tests.exports.outside import needs_outside, outside
+from tests.exports.written import WRITTEN
 
 FORMULA = '=HYPERLINK("http://evil")'
 NAMES = ["../../etc/passwd", "a.b/c d.png", "A.B/C D.png", None, "", "größe\n", "x" * 500, "nul\0"]
@@ -57,7 +57,7 @@ def odd() -> Any:
     return Dataset.from_dict(values, features)
 
 
-@pytest.mark.parametrize("format", sorted(FORMATS))
+@pytest.mark.parametrize("format", WRITTEN)
 def test_nothing_leaves_the_folder(format: str, odd: Any, tmp_path: Path) -> None:
     (tmp_path / "deep" / "er").mkdir(parents=True)
     done = export(odd, format, tmp_path / "deep" / "er" / "out")
@@ -133,7 +133,7 @@ def test_features_survive_the_schema(odd: Any) -> None:
     assert Features.from_arrow_schema(again) == odd.features
 
 
-@pytest.mark.parametrize("format", sorted(FORMATS))
+@pytest.mark.parametrize("format", WRITTEN)
 def test_no_rows(format: str, odd: Any, tmp_path: Path) -> None:
     from covid_datasets.errors import UsageError
 
