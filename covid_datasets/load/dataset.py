@@ -140,9 +140,9 @@ def load_dataset(
     if streaming and framework != "hf":
         raise UsageError(f"streaming: expected with framework='hf', found framework={framework!r}")
     # What can be wrong with the call is said now, and not after a build that may take hours.
-    need(*_NEEDS[framework])
     classes = task or labels != "all"
     of_table = stored.columns if stored else check_tables(names, config, framework, scheme, license, classes)
+    need(*_NEEDS[framework])
     if batching is not None and of_table:
         raise UsageError(f"image_size: expected images, found {names[0]}, a table without any")
     wanted = [split_text(each) for each in (split if isinstance(split, list | tuple) else [split]) if each is not None]
