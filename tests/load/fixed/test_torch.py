@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ import pytest
 from covid_datasets import Augment, build_dataset, load_dataset, to_numpy, to_torch
 from covid_datasets.errors import UsageError
 
-torch = pytest.importorskip("torch")
+torch: Any = import_module("torch") if find_spec("torch") else None
+pytestmark = pytest.mark.skipif(torch is None, reason="needs the extra torch")
 OPTIONS: dict[str, Any] = {"image_size": 16, "batch_size": 4, "masks": True}
 
 
