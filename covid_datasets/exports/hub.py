@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,11 +63,9 @@ class HubPlace:
             raise taken(self.url, some(others))
         return None
 
-    @contextmanager
-    def workspace(self, needed: int) -> Iterator[Path]:
+    def workspace(self, needed: int) -> AbstractContextManager[Path]:
         """Give a folder of the cache."""
-        with working_in(self.work, self.url, needed) as private:
-            yield private
+        return working_in(self.work, self.url, needed)
 
     def publish(self, private: Path, manifest: Mapping[str, Any], old: Mapping[str, Any] | None) -> None:
         """Commit all files, and the removal of those of an older export."""

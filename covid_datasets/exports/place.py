@@ -124,11 +124,9 @@ class RemotePlace:
                 raise taken(self.url, some(names))
         return None
 
-    @contextmanager
-    def workspace(self, needed: int) -> Iterator[Path]:
+    def workspace(self, needed: int) -> AbstractContextManager[Path]:
         """Give a folder of the cache."""
-        with working_in(self.work, self.url, needed) as private:
-            yield private
+        return working_in(self.work, self.url, needed)
 
     def publish(self, private: Path, manifest: Mapping[str, Any], old: Mapping[str, Any] | None) -> None:
         """Carry the files, the manifest last. An older one is taken away first, so that nobody takes half for whole."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from monai.data import MetaTensor
 from monai.utils import SpaceKeys
 from torch.utils.data import Dataset
 
+from covid_datasets.load.by_number import RowsByNumber
 from covid_datasets.load.form import Form
 from covid_datasets.load.located import Located, LocatedRows
 from covid_datasets.load.selection import Picked
@@ -19,7 +20,7 @@ _FLAT = 1e-3
 """Of its length, an axis of an axial slice leads no more than this up or down."""
 
 
-class MonaiRows(Dataset[dict[str, Any]]):
+class MonaiRows(RowsByNumber[dict[str, Any]], Dataset[dict[str, Any]]):
     """A split as a sequence of dictionaries for the transforms and datasets of MONAI.
 
     ``image``, ``volume`` and masks (``mask_lung``) are float32 `MetaTensor`: channel first, then columns, rows and
@@ -34,34 +35,16 @@ class MonaiRows(Dataset[dict[str, Any]]):
         """Count the rows."""
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
-    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+    def _row(self, position: int) -> dict[str, Any]:
         """Return a row."""
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"row {index} of {len(self)}")
-        tensors = {
-            name: _tensor(located, self._rows.file(index, name)) for name, located in self._rows.pictures(index).items()
-        }
-        return {**tensors, **self._rows.metadata(index)}
-
-    def __repr__(self) -> str:
-        """Say what this is in one line."""
-        return f"MonaiRows({len(self):,} rows)"
+        pictures = self._rows.pictures(position)
+        tensors = {name: _tensor(located, self._rows.file(position, name)) for name, located in pictures.items()}
+        return {**tensors, **self._rows.metadata(position)}
 
     @property
-    def label_names(self) -> tuple[str, ...]:
-        """The names of the classes, by their numbers in the column label."""
-        return self._rows.form.label_names
-
-    @property
-    def column_names(self) -> list[str]:
-        """The names of the columns that were asked for."""
-        return list(self._rows.form.columns)
+    def form(self) -> Form:
+        """The columns that were asked for, and what the numbers of the label column mean."""
+        return self._rows.form
 
 
 def _tensor(located: Located, file: str) -> MetaTensor:

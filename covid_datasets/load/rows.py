@@ -7,13 +7,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, groupby
 from operator import itemgetter
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from PIL import Image
 
 from covid_datasets.columns import GROUP
+from covid_datasets.load.by_number import RowsByNumber
 from covid_datasets.load.form import Form
 from covid_datasets.load.selection import Picked
 from covid_datasets.load.stored import Columns, open_table
@@ -26,7 +27,7 @@ _LARGE = ("image", "volume", "video", "masks", "volume_masks")
 _FEW_RUNS = 16
 
 
-class NumpyRows(Sequence[dict[str, Any]]):
+class NumpyRows(RowsByNumber[dict[str, Any]]):
     """A split as a sequence of dictionaries; images, volumes and masks are arrays, decoded when a row is asked for.
 
     A video stays encoded: ``{"bytes": ..., "path": ...}``. ``label_names`` has the classes by their numbers.
@@ -46,15 +47,9 @@ class NumpyRows(Sequence[dict[str, Any]]):
         """Count the rows."""
         return self._ends[-1] if self._ends else 0
 
-    @overload
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[dict[str, Any]]: ...
-    def __getitem__(self, index: int | slice) -> dict[str, Any] | list[dict[str, Any]]:
+    def _row(self, position: int) -> dict[str, Any]:
         """Return a row with its images decoded."""
-        if isinstance(index, slice):
-            return [self[position] for position in range(*index.indices(len(self)))]
-        number, place = self._place(index)
+        number, place = self._place(position)
         part = self._parts[number]
         row = self._stored(number).row(place)
         if part.groups is not None and GROUP in row:
@@ -70,11 +65,8 @@ class NumpyRows(Sequence[dict[str, Any]]):
         """Return several rows: what the ``DataLoader`` of torch asks for, once for each batch."""
         return [self[index] for index in indices]
 
-    def _place(self, index: int) -> tuple[int, int]:
+    def _place(self, position: int) -> tuple[int, int]:
         """Find the part that holds a row, and the row's number in the build of that part."""
-        position = index + len(self) if index < 0 else index
-        if not 0 <= position < len(self):
-            raise IndexError(f"row {index} of {len(self)}")
         number = bisect_right(self._ends, position)
         return number, int(self._parts[number].rows[position - (self._ends[number - 1] if number else 0)])
 
@@ -88,20 +80,6 @@ class NumpyRows(Sequence[dict[str, Any]]):
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """Go through all rows."""
         return (self[position] for position in range(len(self)))
-
-    def __repr__(self) -> str:
-        """Say what this is in one line."""
-        return f"NumpyRows({len(self):,} rows)"
-
-    @property
-    def column_names(self) -> list[str]:
-        """The names of the columns."""
-        return list(self._form.columns)
-
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """The names of the classes, by their numbers in the column label."""
-        return self._form.label_names
 
     def column(self, name: str) -> pa.ChunkedArray:
         """Return one column of all rows; no other is read."""

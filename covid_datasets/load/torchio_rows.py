@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 import torch
 import torchio
 
 from covid_datasets.errors import UsageError
+from covid_datasets.load.by_number import RowsByNumber
 from covid_datasets.load.form import Form
 from covid_datasets.load.located import PICTURES, Located, LocatedRows
 from covid_datasets.load.selection import Picked
@@ -33,7 +34,7 @@ class StoredLabelMap(torchio.LabelMap):  # type: ignore[misc]
         super().__init__(*args, **{**kwargs, "verify_path": False})
 
 
-class TorchioRows(Sequence[torchio.Subject]):
+class TorchioRows(RowsByNumber[torchio.Subject]):
     """A split as a sequence of `torchio.Subject`: give it to ``torchio.SubjectsDataset`` with a transform.
 
     ``image`` and ``volume`` are `torchio.ScalarImage`, masks (``mask_lung``) `torchio.LabelMap`. They are decoded when
@@ -48,22 +49,14 @@ class TorchioRows(Sequence[torchio.Subject]):
         """Count the rows."""
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, index: int) -> torchio.Subject: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[torchio.Subject]: ...
-    def __getitem__(self, index: int | slice) -> torchio.Subject | list[torchio.Subject]:
+    def _row(self, position: int) -> torchio.Subject:
         """Return a row as a subject."""
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"row {index} of {len(self)}")
-        position, metadata = range(len(self))[index], self._rows.metadata(index)
+        metadata = self._rows.metadata(position)
         names = self._rows.names(position)
         if not names:
             raise UsageError(
-                f"row {index} ({metadata.get('sample_id', 'columns without sample_id')}): expected an image, a volume "
-                "or a mask among its columns, of which a subject is made, found none"
+                f"row {position} ({metadata.get('sample_id', 'columns without sample_id')}): expected an image, a "
+                "volume or a mask among its columns, of which a subject is made, found none"
             )
         stored = _Stored(self._rows, position)
         images = {
@@ -74,19 +67,10 @@ class TorchioRows(Sequence[torchio.Subject]):
         }
         return torchio.Subject({**metadata, **images})
 
-    def __repr__(self) -> str:
-        """Say what this is in one line."""
-        return f"TorchioRows({len(self):,} rows)"
-
     @property
-    def label_names(self) -> tuple[str, ...]:
-        """The names of the classes, by their numbers in the column label."""
-        return self._rows.form.label_names
-
-    @property
-    def column_names(self) -> list[str]:
-        """The names of the columns that were asked for."""
-        return list(self._rows.form.columns)
+    def form(self) -> Form:
+        """The columns that were asked for, and what the numbers of the label column mean."""
+        return self._rows.form
 
 
 @dataclass(eq=False)
