@@ -24,15 +24,15 @@ from covid_datasets.prepare.result import MANIFEST_FILE
 from covid_datasets.settings import VIEW_FILE, VIEWS, Settings
 from covid_datasets.splits.kept import heading_of
 
-Kind = Literal["download", "build", "view", "split", "unfinished"]
+Kind = Literal["download", "build", "view", "split", "export", "unfinished"]
 What = Literal["unfinished", "downloads", "prepared", "views", "all"]
 
 KINDS: dict[What, tuple[Kind, ...]] = {
     "unfinished": ("unfinished",),
     "downloads": ("download",),
-    "prepared": ("build", "view", "split"),
+    "prepared": ("build", "view", "split", "export"),
     "views": ("view",),
-    "all": ("download", "build", "view", "split", "unfinished"),
+    "all": ("download", "build", "view", "split", "export", "unfinished"),
 }
 
 GONE_AFTER = 3600.0
@@ -41,11 +41,11 @@ GONE_AFTER = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class CacheEntry:
-    """One thing in the cache: a download, a finished build, a view of one, a joint split, or what is unfinished.
+    """One thing in the cache: a download, a finished build, what was made of builds, or what is unfinished.
 
-    A view holds the images of a build in one size; the next call that wants it makes it again. ``name`` is the source,
-    with its version for a build, and several sources of a joint split, with commas; empty where no source of this
-    catalog has such a file.
+    Of builds are made views, which hold the images in one size, joint splits, and exports for TensorFlow Datasets; the
+    next call that wants one makes it again. ``name`` is the source, with its version for a build, and several sources
+    of a joint split, with commas; empty where no source of this catalog has such a file.
     """
 
     kind: Kind
@@ -56,10 +56,10 @@ class CacheEntry:
 
 
 def cache_contents(cache_dir: str | os.PathLike[str] | None = None) -> list[CacheEntry]:
-    """List everything in the cache: downloads, finished builds, their views, splits, unfinished builds; by path."""
+    """List everything in the cache: downloads, finished builds, what was made of them, unfinished builds; by path."""
     settings = Settings.resolve(cache_dir)
     prepared = settings.prepared
-    finished = [*_builds(prepared), *_views(prepared), *_splits(settings.splits)]
+    finished = [*_builds(prepared), *_views(prepared), *_splits(settings.splits), *_exports(settings.tfds)]
     return [*_downloads(settings.downloads), *finished, *_unfinished_builds(prepared)]
 
 
@@ -77,8 +77,8 @@ def clean_cache(
     Args:
         cache_dir: The cache folder, as everywhere.
         name: Only this source; ``"cohen@2020-06-22"`` means only the builds of that version.
-        what: Unfinished downloads and builds, whole downloads, finished builds with their views and the splits that
-            were found for them, views alone, or all.
+        what: Unfinished downloads and builds, whole downloads, finished builds with all that was made of them, views
+            alone, or all.
         dry_run: Remove nothing.
     """
     if what not in tuple(KINDS):
@@ -135,6 +135,13 @@ def _splits(folder: Path) -> Iterator[CacheEntry]:
         of = heading_of(path)
         note = f"scheme {of['scheme']}" if of else "damaged; it is made anew when it is asked for"
         yield CacheEntry("split", ", ".join(of.get("builds", ())), path, path.stat().st_size, note)
+
+
+def _exports(folder: Path) -> Iterator[CacheEntry]:
+    for manifest in sorted(folder.rglob(MANIFEST_FILE)):
+        of = read_json(manifest).get("export", {})
+        name = f"{of.get('name', '')}@{of.get('version', '')}"
+        yield CacheEntry("export", name, manifest.parent, _size(manifest.parent), f"{of.get('format', '')} for tfds")
 
 
 def _is_of(entry: CacheEntry, name: str) -> bool:

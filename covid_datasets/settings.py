@@ -66,6 +66,11 @@ class Settings:
         """Joint splits and folds that took long to find."""
         return self.cache / "splits"
 
+    @property
+    def tfds(self) -> Path:
+        """What was exported for TensorFlow Datasets."""
+        return self.cache / "tfds"
+
 
 def given_path(value: object, key: str) -> Path:
     """Take a path as somebody gave it; one that no file can have is a `UsageError`.

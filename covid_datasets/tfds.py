@@ -40,7 +40,7 @@ class Builder(_tfds.core.dataset_builder.FileReaderBuilder, skip_registration=Tr
         self, *, data_dir: str | os.PathLike[str] | None = None, config: Any = None, version: Any = None, **options: Any
     ) -> None:
         """Choose a config and a version. ``data_dir`` is where exports go; our cache by default."""
-        folder = Settings.resolve().cache / "tfds" if data_dir is None else Path(data_dir)
+        folder = Settings.resolve().tfds if data_dir is None else Path(data_dir)
         super().__init__(data_dir=os.fspath(folder), config=config, version=version, **options)
 
     def download_and_prepare(

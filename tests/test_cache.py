@@ -146,3 +146,17 @@ def test_entries_are_plain(cache: Path) -> None:
         "bytes",
         "note",
     }
+
+
+def test_exports_for_tensorflow_datasets_go_with_their_builds(cache: Path) -> None:
+    pytest.importorskip("google_crc32c")
+    rows = covid_datasets.load_dataset("phantom", "small", framework="numpy", cache_dir=cache)
+    folder = cache / "tfds" / "phantom" / "small" / "1.0.0"
+    covid_datasets.export(rows, "tfrecord", folder)
+    [entry] = [entry for entry in cache_contents(cache) if entry.kind == "export"]
+    assert (entry.name, entry.path, entry.note) == ("phantom@1", folder, "tfrecord for tfds")
+    assert entry.bytes > 1000
+    assert clean_cache(cache, name="cohen", what="prepared") == 0
+    assert folder.exists()
+    assert clean_cache(cache, name="phantom", what="prepared") >= entry.bytes
+    assert not (cache / "tfds").exists()

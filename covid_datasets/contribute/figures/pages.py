@@ -91,7 +91,7 @@ def walk(reader: Any, number: int) -> Page:
         page.left_out.append(LeftOut(number, 0, f"pictures of the page: {words_of(error)}"))
     try:
         page.lines = list(_lines(found, turned))
-    except Exception as error:
+    except Exception as error:  # as above
         page.left_out.append(LeftOut(number, 0, f"text of the page: {words_of(error)}"))
     return page
 

@@ -68,14 +68,16 @@ def spans_of(arrays: Sequence[Array], which: np.ndarray, places: np.ndarray) -> 
     return found
 
 
-def read(spans: Sequence[Span]) -> None:
-    """Read parts of files, so that they are in memory; the bytes themselves are not kept."""
-    scratch = memoryview(bytearray(CHUNK_BYTES))
+def read(spans: Sequence[Span]) -> int:
+    """Read parts of files, so that they are in memory, and count the bytes that were there; they are not kept."""
+    scratch, count = memoryview(bytearray(CHUNK_BYTES)), 0
     for file, first, last in spans:
         with file.open("rb", buffering=0) as opened:
             opened.seek(first)
             while first < last and (size := opened.readinto(scratch[: last - first])):
                 first += size
+                count += size
+    return count
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +93,7 @@ class Ahead:
     def lots(self, lots: Iterable[tuple[np.ndarray, Lot]]) -> Iterator[Lot]:
         """Yield the samples of batches, each when its blocks were read."""
         members = self.blocks.members()
-        waiting: deque[tuple[Lot, Future[None]]] = deque()
+        waiting: deque[tuple[Lot, Future[int]]] = deque()
         rows_ahead = 0
         pool = ThreadPoolExecutor(1, "read ahead")
         try:
@@ -106,7 +108,7 @@ class Ahead:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _ready(self, lot: Lot, reading: Future[None]) -> Lot:
+    def _ready(self, lot: Lot, reading: Future[int]) -> Lot:
         reading.result()
         return lot
 

@@ -88,4 +88,4 @@ def test_a_file_that_cannot_be_read_is_an_error(rows: Any, monkeypatch: pytest.M
 def test_it_reads_what_is_there(tmp_path: Path) -> None:
     file = tmp_path / "a"
     file.write_bytes(np.arange(100, dtype=np.uint8).tobytes())
-    ahead.read([(file, 10, 20), (file, 90, 200)])
+    assert ahead.read([(file, 10, 20), (file, 90, 200)]) == 20
