@@ -18,7 +18,7 @@ from covid_datasets.exports.example import LIMIT, example
 from covid_datasets.exports.exportable import Exportable, Split
 from covid_datasets.exports.framing import checksums, record_lengths, write_record
 from covid_datasets.exports.pictures import OFFSET
-from covid_datasets.exports.semver import UNKNOWN, semver
+from covid_datasets.exports.semver import UNKNOWN, semver, semvers
 from covid_datasets.exports.survey import Pictures, row_name, survey
 from covid_datasets.exports.tfds_features import UNKNOWN_LISTS, Feature, features_json, plan
 
@@ -193,7 +193,8 @@ def version_of(data: Exportable) -> str:
     if len(data.sources) != 1:
         return UNKNOWN
     card = data.sources[0].card
-    return semver(data.version, list(card.versions) if card else ())
+    numbers = {ours: number for number, ours in semvers(card).items()} if card else {}
+    return numbers.get(data.version) or semver(data.version)
 
 
 def _description(data: Exportable, pictures: Mapping[str, Pictures]) -> Iterator[str]:
