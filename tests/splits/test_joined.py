@@ -1,0 +1,71 @@
+"""Groups over several builds start from what each build found alone, and are those that all evidence together gives."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from covid_datasets.prepare.rows import INDEX_SCHEMA
+from covid_datasets.splits.assign import everybody
+from covid_datasets.splits.index import Index
+
+HASHES = {name: hashlib.sha256(name.encode()).digest() for name in "xyz"}
+THUMBS = {name: HASHES[name] + HASHES[name][::-1] for name in "xyz"}
+PICTURE = st.sampled_from("xyz")
+PATIENT = st.sampled_from(["1", "2", "3", "*"])
+"""``*`` stands for all whom nobody knows."""
+ROW = st.tuples(PATIENT, PICTURE, st.integers(0, 60), st.sampled_from([(), ("page",), ("case",)]))
+BUILD = st.lists(ROW, min_size=1, max_size=7)
+
+
+def table_of(source: str, rows: list[Any]) -> pa.Table:
+    """Write an index; a number says how many bits of a picture's hash are turned: up to 40 look the same."""
+    found = []
+    for number, (patient, picture, bits, ties) in enumerate(rows):
+        phash = int.from_bytes(HASHES[picture], "big") ^ ((1 << bits) - 1)
+        known = {"patient_id": f"{source}/{patient}", "patient_known": True}
+        unknown = {"patient_id": everybody(source), "patient_known": False}
+        found.append({
+            "row": number, "sample_id": f"{source}/{number}", "ties": [f"{tie}:1" for tie in ties],
+            "label": "covid19", "modality": "CXR", "blank": False, "aspect": 1.0,
+            "sha256": f"{source}{number}", "pixel_hash": f"{source}{number}",
+            "phash": phash.to_bytes(32, "big").hex(), "thumb": THUMBS[picture],
+            **(unknown if patient == "*" else known),
+        })  # fmt: skip
+    return pa.Table.from_pylist(found, schema=INDEX_SCHEMA)
+
+
+def finished(table: pa.Table) -> pa.Table:
+    """Add the groups that a build finds alone, as it stores them."""
+    index = Index(table)
+    names = index.texts("sample_id")
+    return table.append_column("group", pa.array([names[group] for group in index.groups]))
+
+
+def parted(index: Index) -> list[list[int]]:
+    groups: dict[int, list[int]] = {}
+    for row, group in enumerate(index.groups):
+        groups.setdefault(group, []).append(row)
+    return sorted(groups.values())
+
+
+@given(st.lists(BUILD, min_size=2, max_size=3))
+@settings(max_examples=100, deadline=None)
+def test_joined_groups_are_those_of_all_evidence(builds: list[list[Any]]) -> None:
+    tables = [table_of("abc"[number], rows) for number, rows in enumerate(builds)]
+    whole = Index(pa.concat_tables(tables))
+    joined = Index(pa.concat_tables(map(finished, tables)), tuple(map(len, tables)))
+    assert parted(joined) == parted(whole)
+    assert joined.group_ids == whole.group_ids
+
+
+def test_a_film_that_is_known_elsewhere_goes_alone() -> None:
+    strangers = table_of("a", [("*", "x", 0, ()), ("*", "y", 0, ()), ("*", "z", 0, ())])
+    known = table_of("b", [("1", "x", 5, ()), ("2", "y", 60, ())])
+    joined = Index(pa.concat_tables([finished(strangers), finished(known)]), (3, 2))
+    assert parted(joined) == [[0, 3], [1, 2], [4]]
+    assert joined.group_ids == ["b/1", "a/*", "a/*", "b/1", "b/2"]
