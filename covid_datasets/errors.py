@@ -170,6 +170,10 @@ class CacheError(BuildError):
     """The cache folder cannot be written, or somebody holds its lock for too long."""
 
 
+class StoreError(BuildError):
+    """An object store refuses, or cannot be reached."""
+
+
 class NoSpaceError(CovidDatasetsError):
     """The disk has, or would have, no room."""
 

@@ -7,10 +7,12 @@ import os
 import stat
 import sys
 import time
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 from covid_datasets.errors import NotThereError, UnreadableError, UsageError
+from covid_datasets.store import Store, is_url, scratch_name, stands_for
 
 STARTED = time.time()
 """When this process began to read what is installed: a file that is changed later may be another than was read."""
@@ -18,12 +20,17 @@ SHOWN = 80
 """Characters of an impossible path that a message repeats."""
 VIEWS, VIEW_FILE = ".views", "view.json"
 """What stands behind the name of a build in that of the folder of its views; and the file that says what a view is."""
+DOWNLOADS, PREPARED = "downloads", "prepared"
+"""Rooms of a cache, of a folder or of a store."""
 _FALSE = {"", "0", "false", "no", "off"}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Cache folder, mirror and offline switch, resolved once per call.
+
+    Where the cache is a ``store``, ``cache`` is a folder of this machine that belongs to it: downloads are verified
+    there before they are put into the store, and builds that are loaded are kept there.
 
     >>> Settings.resolve(cache_dir="/data/cache").downloads.as_posix()
     '/data/cache/downloads'
@@ -32,6 +39,7 @@ class Settings:
     cache: Path
     mirror: str | None = None
     offline: bool = False
+    store: Store | None = None
 
     @classmethod
     def resolve(
@@ -45,21 +53,32 @@ class Settings:
         if offline is None:
             offline = environment.get("COVID_DATASETS_OFFLINE", "").strip().lower() not in _FALSE
         cache = cache_dir or environment.get("COVID_DATASETS_CACHE") or _platform_cache()
+        store = Store.of(os.fspath(cache)) if is_url(cache) else None
+        if store and offline:
+            raise UsageError(
+                f"cache_dir {store}: expected a folder while COVID_DATASETS_OFFLINE forbids the network, found a URL"
+            )
         return cls(
-            cache=given_path(cache, "cache_dir"),
+            cache=scratch_of(store.url) if store else given_path(cache, "cache_dir"),
             mirror=_given_mirror(mirror or environment.get("COVID_DATASETS_MIRROR")),
             offline=offline,
+            store=store,
         )
+
+    @property
+    def given(self) -> str:
+        """What was given for the cache: a folder, or the URL of a store."""
+        return self.store.url if self.store else str(self.cache)
 
     @property
     def downloads(self) -> Path:
         """Raw files as their hosts served them."""
-        return self.cache / "downloads"
+        return self.cache / DOWNLOADS
 
     @property
     def prepared(self) -> Path:
         """Finished builds, and the work folders of unfinished ones."""
-        return self.cache / "prepared"
+        return self.cache / PREPARED
 
     @property
     def splits(self) -> Path:
@@ -95,6 +114,11 @@ def given_path(value: object, key: str) -> Path:
     return path
 
 
+def scratch_of(url: str) -> Path:
+    """Give the folder of this machine that belongs to a URL, in the user's own cache."""
+    return given_path(_platform_cache(), "cache") / "stores" / scratch_name(url)
+
+
 def _given_mirror(value: str | None) -> str | None:
     """Take a mirror, a folder or a URL; nothing where none was given."""
     if value and not (isinstance(value, str) and "://" in value):
@@ -113,12 +137,14 @@ def given_count(value: object, key: str) -> int | None:
     raise UsageError(f"{key}: expected 1 or more, found {value!r}")
 
 
-def given_data(data_dir: object) -> Path:
+def given_data(data_dir: str | os.PathLike[str]) -> Path:
     """Take the folder or archive that somebody gave; it must be there, and such that it can be looked into.
 
     >>> given_data(getfixture("tmp_path")).is_dir()
     True
     """
+    if is_url(data_dir):
+        return _given_store(Store.of(os.fspath(data_dir)))
     path = given_path(data_dir, "data_dir")
     try:
         found = os.stat(path)
@@ -128,6 +154,15 @@ def given_data(data_dir: object) -> Path:
         raise UnreadableError.of(path, error) from error
     if not (stat.S_ISDIR(found.st_mode) or stat.S_ISREG(found.st_mode)):
         raise UsageError(f"data_dir {data_dir}: expected a folder or an archive, found a device, a pipe or a socket")
+    return path
+
+
+def _given_store(store: Store) -> Path:
+    """Take a folder or an archive in a store; the folder of this machine that stands for it is never made."""
+    if store.size() is None and not store.folders():
+        raise NotThereError(f"data_dir {store}: expected a folder or an archive, found nothing")
+    path = scratch_of(store.parent.url) / "given" / store.name
+    stands_for(str(path), store.url, uuid.uuid4().hex)
     return path
 
 

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HOUSE = ROOT / "covid_datasets"
 ROOMS = """
-harmless errors settings extras disk holder lock progress vocabulary columns schema
+harmless errors store settings extras disk holder lock progress vocabulary columns schema
 catalog features fetch raw read own phantoms transforms measure splits prepare cache load exports tfds audit
 baselines view contribute cli
 """.split()

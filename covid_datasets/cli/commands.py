@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,10 @@ from covid_datasets.cli.show import (
     print_table,
     print_text,
 )
-from covid_datasets.errors import CovidDatasetsError, IntegrityError, UsageError
+from covid_datasets.errors import CovidDatasetsError, IntegrityError, UsageError, words_of
+from covid_datasets.extras import need
 from covid_datasets.harmless import visible
+from covid_datasets.prepare.find import find_folder
 from covid_datasets.prepare.result import REPORT_FILE, Built
 from covid_datasets.progress import amount
 from covid_datasets.settings import Settings
@@ -41,8 +45,30 @@ def run_check(arguments: Namespace) -> int:
 
 def run_build(arguments: Namespace) -> int:
     """Build sources one after the other and sum up what came out; one that fails does not hold up the rest."""
+    with _cluster(arguments.dask) as executor:
+        return _run_build(arguments, executor)
+
+
+@contextmanager
+def _cluster(address: str | None) -> Iterator[Executor | None]:
+    """Connect to a Dask cluster; ``None`` where none is named."""
+    if address is None:
+        yield None
+        return
+    need("distributed")
+    from distributed import Client
+
+    try:
+        client = Client(address, timeout=30)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--dask {address}: expected the scheduler of a Dask cluster: {words_of(error)}") from error
+    with client:
+        yield client.get_executor()
+
+
+def _run_build(arguments: Namespace, executor: Executor | None) -> int:
     if len(arguments.ids) == 1:
-        built = _build(arguments, arguments.ids[0])
+        built = _build(arguments, arguments.ids[0], executor)
         if arguments.json:
             print_json(built.to_json())
         else:
@@ -54,7 +80,7 @@ def run_build(arguments: Namespace) -> int:
     codes: list[int] = []
     for name in arguments.ids:
         try:
-            built = _build(arguments, name)
+            built = _build(arguments, name, executor)
         except CovidDatasetsError as error:
             print(f"{visible(str(name))}: ", end="", file=sys.stderr)
             print_error(error)
@@ -72,12 +98,13 @@ def run_build(arguments: Namespace) -> int:
     return codes[0] if codes else 0
 
 
-def _build(arguments: Namespace, name: str) -> Built:
+def _build(arguments: Namespace, name: str, executor: Executor | None) -> Built:
     return api.build_dataset(
         name,
         arguments.config,
         data_dir=arguments.data_dir,
         cache_dir=arguments.cache_dir,
+        executor=executor,
         num_proc=arguments.num_proc,
         verify=arguments.verify,
         allow_missing=arguments.allow_missing,
@@ -97,8 +124,8 @@ def _print_built(built: Built) -> None:
             "splits": counts_text(built.splits),
             **({"columns": ", ".join(built.columns)} if built.columns else {"labels": counts_text(built.labels)}),
             "fingerprint": built.fingerprint,
-            "path": built.path,
-            "report": built.path / REPORT_FILE,
+            "path": built.folder,
+            "report": built.folder / REPORT_FILE,
             "took": f"{built.seconds:.1f} s",
         }
     )
@@ -119,12 +146,13 @@ def accepts(arguments: Namespace, name: str) -> bool:
 
 
 def run_path(arguments: Namespace) -> int:
-    """Print the folder of a finished build, and nothing else."""
-    built = api.find_build(arguments.id, arguments.config, cache_dir=arguments.cache_dir, data_dir=arguments.data_dir)
+    """Print the folder of a finished build, or its URL, and nothing else."""
+    place = {"cache_dir": arguments.cache_dir, "data_dir": arguments.data_dir}
+    built = Built.read(find_folder(arguments.id, arguments.config, **place))
     if arguments.json:
-        print_json({"path": built.path, "fingerprint": built.fingerprint})
+        print_json({"path": str(built.folder), "fingerprint": built.fingerprint})
     else:
-        print(built.path)
+        print(built.folder)
     return 0
 
 

@@ -193,7 +193,9 @@ def _add_building(add: Adder) -> None:
     command.add_argument("--offline", action="store_true", default=None, help="never open a connection")
     command.add_argument("--allow-missing", action="store_true", help="build an incomplete source, marked incomplete")
     _add_accept(command)
-    command.add_argument("--num-proc", type=_positive, metavar="N", help="worker processes (default: one per core)")
+    workers = command.add_mutually_exclusive_group()
+    workers.add_argument("--num-proc", type=_positive, metavar="N", help="worker processes (default: one per core)")
+    workers.add_argument("--dask", metavar="ADDRESS", help="the scheduler of a Dask cluster, as in tcp://10.0.0.1:8786")
     command.add_argument(
         "--verify",
         choices=("full", "bytes"),

@@ -27,6 +27,7 @@ from covid_datasets.fetch.lookup import look_up
 from covid_datasets.fetch.partial import Fetched, discard, hash_file
 from covid_datasets.fetch.places import local_path, mirrored, place, redacted
 from covid_datasets.fetch.remote import download_remote
+from covid_datasets.fetch.shared import share, take
 from covid_datasets.fetch.transfer import CancelToken, Transfer
 from covid_datasets.lock import Lock
 from covid_datasets.settings import Settings
@@ -109,9 +110,18 @@ def fetch(url: str, asset: Asset, transfer: Transfer) -> Download:
         asset: What is published about the file: size, hashes, whether what is inside is checked.
         transfer: How to bring it; nothing is shown where the cache has the file.
     """
-    settings = transfer.settings
-    address = mirrored(url, settings.mirror) if settings.mirror else url
-    local = local_path(address)
+    address = mirrored(url, transfer.settings.mirror) if transfer.settings.mirror else url
+    found = _fetch(address, url, asset, transfer)
+    if transfer.settings.store is not None:
+        kept = place(url) if found.in_place else place(address)
+        noted = {key: value for key, value in asdict(found).items() if key not in ("path", "in_place")}
+        receipt = {} if found.in_place else read_json(receipt_path(found.path))
+        share(found.path, kept, noted | receipt, transfer.settings)
+    return found
+
+
+def _fetch(address: str, url: str, asset: Asset, transfer: Transfer) -> Download:
+    settings, local = transfer.settings, local_path(address)
     if local is not None:
         return _in_place(local, url, asset, transfer)
     target = settings.downloads / place(address)
@@ -129,6 +139,7 @@ def fetch(url: str, asset: Asset, transfer: Transfer) -> Download:
         _turn(target, transfer.cancel),
         Lock(target.with_name(target.name + ".lock"), on_wait=transfer.display.note, cancel=transfer.cancel),
     ):
+        take(place(address), target, receipt_path(target), settings)
         # Another process may have brought it while we waited.
         return _cached(target, address, asset) or _bring(address, target, asset, transfer)
 

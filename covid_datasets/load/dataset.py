@@ -16,10 +16,12 @@ from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
 from covid_datasets.load.selection import narrow, select
 from covid_datasets.load.splitspec import split_text
 from covid_datasets.load.stored import open_table
-from covid_datasets.prepare.find import find_build
+from covid_datasets.prepare.find import at_hand, find_build, find_folder
 from covid_datasets.prepare.noted import read_note
 from covid_datasets.prepare.result import REPORT_FILE, Built, Verify
+from covid_datasets.prepare.seal import Folder
 from covid_datasets.settings import Settings
+from covid_datasets.store import Store
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -155,11 +157,18 @@ def load_dataset(
     form = Form(check_columns(columns, columns_of(of_table)))
     plain = not conditions and scheme == "patient" and len(names) == 1
     whole = plain and columns is None and not classes
-    if streaming and whole and not stored and not _is_built(names[0], config, cache_dir, options):
-        from covid_datasets.load.streaming import stream_raw
+    if streaming and whole and not stored:
+        folder = _find_whole(names[0], config, cache_dir, options)
+        if isinstance(folder, Store):
+            from covid_datasets.load.remote import stream_build
 
-        how = {**options, "accept_licence": accept_licence, "verify": verify or "full"}
-        return _of_streams(stream_raw(names[0], config, Settings.resolve(cache_dir, mirror, offline), **how), split)
+            return _of_streams(stream_build(folder.url), split)
+        if folder is None:
+            from covid_datasets.load.streaming import stream_raw
+
+            how = {**options, "accept_licence": accept_licence, "verify": verify or "full"}
+            settings = Settings.resolve(cache_dir, mirror, offline)
+            return _of_streams(stream_raw(names[0], config, settings, **how), split)
     builds = [stored] if stored else []
     for source in () if stored else names:
         try:
@@ -169,7 +178,8 @@ def load_dataset(
 
             how = {"executor": executor, "num_proc": num_proc, "mirror": mirror, "offline": offline}
             how |= {"accept_licence": accept_licence, "verify": verify or "full"}
-            builds.append(build_dataset(source, config, cache_dir=cache_dir, **options | how))
+            built = build_dataset(source, config, cache_dir=cache_dir, **options | how)
+            builds.append(at_hand(built.folder, Settings.resolve(cache_dir)))
     _warn(
         builds, names, scheme, unlabelled="label" in form.columns and all(each.name != "label" for each in conditions)
     )
@@ -205,21 +215,21 @@ def _find_noted(
     if not isinstance(name, str) or options["data_dir"] is not None:
         return None
     try:
-        if read_note(Settings.resolve(cache_dir).prepared, name, config) is None:
-            return None
+        settings = Settings.resolve(cache_dir)
+        if settings.store or read_note(settings.prepared, name, config) is None:
+            return None  # of what has to be brought from a store, all arguments are checked first
         return find_build(name, config, cache_dir=cache_dir, **options)
     except NotBuiltError:
         return None
 
 
-def _is_built(
+def _find_whole(
     name: Name, config: str | None, cache_dir: str | os.PathLike[str] | None, options: dict[str, Any]
-) -> bool:
+) -> Folder | None:
     try:
-        find_build(name, config, cache_dir=cache_dir, **options)
+        return find_folder(name, config, cache_dir=cache_dir, **options)
     except NotBuiltError:
-        return False
-    return True
+        return None
 
 
 def _of_streams(streams: Any, split: Any) -> Any:

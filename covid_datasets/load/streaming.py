@@ -73,6 +73,7 @@ def stream_raw(
 
 def _rows(tasks: list[Task]) -> Iterator[dict[str, Any]]:
     for task in tasks:
+        task.raw.reach()
         for item in table_rows(task) if task.columns else piece_rows(task):
             if not isinstance(item, Notice):
                 yield item if isinstance(item, dict) else item[0]

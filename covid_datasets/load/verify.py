@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -21,17 +22,18 @@ from covid_datasets.catalog.published import SPLITS
 from covid_datasets.features import arrow_schema
 from covid_datasets.load.stored import split_files
 from covid_datasets.measure.image import UndecodableError, decode, grey_of, pixel_hash
-from covid_datasets.prepare.find import find_folder
+from covid_datasets.prepare.find import at_hand, find_folder
 from covid_datasets.prepare.finish import fingerprint_of
 from covid_datasets.prepare.result import Built
 from covid_datasets.prepare.rows import row_digest
-from covid_datasets.prepare.seal import MANIFEST_FILE, SEAL_FILE, damaged, difference, read_manifest
+from covid_datasets.prepare.seal import MANIFEST_FILE, SEAL_FILE, Folder, damaged, difference, read_manifest
 from covid_datasets.prepare.tabular import table_digest
 from covid_datasets.prepare.workers import worker_pool
 from covid_datasets.read.encode import digest
 from covid_datasets.schema import CONTENT
-from covid_datasets.settings import given_path, usable_cores
+from covid_datasets.settings import Settings, given_path, usable_cores
 from covid_datasets.splits.index import INDEX_FILE, Index
+from covid_datasets.store import Store, is_url
 
 _WAITING = 256
 """Images that are given to threads ahead of what was decoded."""
@@ -42,7 +44,7 @@ class VerifyReport:
     """What a check found; ``problems`` names every sample that is not as it was built."""
 
     id: str
-    path: Path
+    path: Folder
     rows: int
     bytes: int
     pixels: bool
@@ -76,9 +78,11 @@ def verify(
         DamagedFileError: The manifest was changed, a file is gone, or one that was changed cannot be read at all.
     """
     started = time.perf_counter()
-    folder = given_path(name, "name")
-    if not ((folder / MANIFEST_FILE).exists() or (folder / SEAL_FILE).exists()):
-        folder = find_folder(name, config, cache_dir=cache_dir)
+    folder = _folder(name, config, cache_dir)
+    if isinstance(folder, Store):
+        if not pixels:
+            return _check_objects(folder, started)
+        folder = at_hand(folder, Settings.resolve(cache_dir)).path  # its pictures are decoded here, so they come here
     manifest = read_manifest(folder)
     built = Built(path=folder, **manifest["build"])
     sealed: dict[str, Any] = manifest["files"]
@@ -102,7 +106,40 @@ def verify(
     return VerifyReport(built.id, folder, built.rows, size, pixels, time.perf_counter() - started, tuple(problems))
 
 
-def _changed(folder: Path, sealed: Mapping[str, Any]) -> dict[str, str]:
+def _folder(name: str | os.PathLike[str], config: str | None, cache_dir: str | os.PathLike[str] | None) -> Folder:
+    """Find a build by its own folder, or URL, or by name."""
+    if is_url(name):
+        return Store.of(os.fspath(name))
+    folder = given_path(name, "name")
+    if (folder / MANIFEST_FILE).exists() or (folder / SEAL_FILE).exists():
+        return folder
+    return find_folder(name, config, cache_dir=cache_dir)
+
+
+def _check_objects(build: Store, started: float) -> VerifyReport:
+    """Hash every object of a build in a store; nothing of it is kept here but the index, which has the fingerprint."""
+    manifest = read_manifest(build)
+    sealed: dict[str, Any] = manifest["files"]
+    changed = _changed(build, sealed)
+    problems = [f"{name}: {what}" for name, what in changed.items()]
+    problems += [
+        f"{name}: expected no such file, found one that is not of this build"
+        for name in build.sizes()
+        if name not in {*sealed, MANIFEST_FILE, SEAL_FILE}
+    ]
+    built = Built(path=Path(), url=build.url, **manifest["build"])
+    with TemporaryDirectory(prefix="covid-datasets-") as folder:
+        if INDEX_FILE not in changed:
+            build.get_file(INDEX_FILE, Path(folder) / INDEX_FILE)
+            index = Index.read(Path(folder))
+            digests = zip(index.texts("row_sha256"), index.texts("split"), strict=True)
+            problems = _check_fingerprint(built, dict(zip(index.texts("sample_id"), digests, strict=True)), problems)
+            del index
+    size = sum(told["size"] for name, told in sealed.items() if _is_data(name))
+    return VerifyReport(built.id, build, built.rows, size, False, time.perf_counter() - started, tuple(problems))
+
+
+def _changed(folder: Folder, sealed: Mapping[str, Any]) -> dict[str, str]:
     """Hash all files, in threads, the large ones first; say how those differ that are not as they were built."""
     largest = sorted(sealed, key=lambda name: (-sealed[name]["size"], name))
     with ThreadPoolExecutor(usable_cores(), "verify") as pool:

@@ -16,19 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.cards import Name, choose
-from covid_datasets.disk import check_space, make_folder, publish_folder, remove_folder
+from covid_datasets.disk import make_folder
 from covid_datasets.errors import CacheError, DamagedFileError, NotBuiltError, UsageError
 from covid_datasets.harmless import visible
 from covid_datasets.holder import read_holder
 from covid_datasets.lock import Lock
-from covid_datasets.prepare.find import find_folder
+from covid_datasets.prepare.find import find_folder, parts_of
 from covid_datasets.prepare.inputs import PROVEN, key_of
 from covid_datasets.prepare.noted import write_notes
-from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
+from covid_datasets.prepare.result import Built, Verify
 from covid_datasets.prepare.seal import read_manifest
+from covid_datasets.prepare.target import Target, target_of
 from covid_datasets.settings import Settings, given_count
 
 if TYPE_CHECKING:
+    from covid_datasets.prepare.place import Place
     from covid_datasets.prepare.plan import Plan
     from covid_datasets.prepare.source import Source
 
@@ -95,26 +97,30 @@ def build_dataset(
     from covid_datasets.progress import tell
 
     how: dict[str, Any] = {"verify": verify, "allow_missing": bool(allow_missing), "accept_licence": accept_licence}
+    if settings.store:
+        settings.store.try_out()
     if data_dir is None:
         tell(before_download(choice, settings))
     source = open_source(choice, settings, data_dir=data_dir, **how)
-    job = _Job(source, source.inputs(), settings.prepared, given_count(shard_bytes, "shard_bytes"), started)
-    while not _is_built(job.final) or job.work.exists():
+    inputs = source.inputs()
+    target = target_of(settings, (choice.card.id, choice.version, choice.config, key_of(inputs)))
+    job = _Job(source, inputs, target, given_count(shard_bytes, "shard_bytes"), started)
+    while not target.is_built() or job.work.exists():
         with Lock(job.work.with_name(f"{job.work.name}.lock"), expire=LEASE, on_wait=_say) as lock:
-            if not _is_built(job.final):
+            if not target.is_built():
                 try:
                     with _attempt(job.work, lock) as attempt:
-                        pieces, plan = _write_pieces(job, attempt, lock, worker_pool(executor, num_proc))
-                        _publish(job, plan, pieces, attempt, lock)
+                        place, plan = _write_pieces(job, attempt, lock, worker_pool(executor, num_proc))
+                        _publish(job, plan, place, attempt, lock)
                 except Exception:
-                    if lock.still_mine():
+                    if lock.still_mine() and not target.is_built():
                         raise
                     continue  # somebody took over while this process was suspended: wait for it, and share its build
             if lock.still_mine():
-                shutil.rmtree(job.work, ignore_errors=True)  # also where one was killed right after its last step
+                target.clean()  # also where one was killed right after its last step
                 break
     write_notes(settings.prepared, choice)
-    return Built.read(job.final)
+    return target.read()
 
 
 def _check_workers(executor: Executor | None, num_proc: int | None) -> None:
@@ -131,7 +137,7 @@ def _finished(
 
     That is so of a user's own copy, and where every download is proven by its content; else the files must be had.
     """
-    found: dict[str, Any] = {"cache_dir": settings.cache, "data_dir": data_dir, "verify": verify}
+    found: dict[str, Any] = {"cache_dir": settings.given, "data_dir": data_dir, "verify": verify}
     try:
         folder = find_folder(name, choice.config, **found)
         inputs = read_manifest(folder)["inputs"]
@@ -139,8 +145,8 @@ def _finished(
         return None
     own = choice.data_dir(data_dir) is not None
     same = inputs["allow_missing"] == allow_missing and (own or inputs["raw"] == PROVEN)
-    work = settings.prepared / ".work" / "-".join(folder.relative_to(settings.prepared).parts)
-    return Built.read(folder) if same and not work.exists() else None
+    target = target_of(settings, parts_of(folder, settings))
+    return target.read() if same and not target.work.exists() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,27 +155,13 @@ class _Job:
 
     source: Source
     inputs: dict[str, Any]
-    prepared: Path
+    target: Target
     shard_bytes: int | None
     started: float
 
     @property
-    def place(self) -> tuple[str, str, str, str]:
-        """Source, version, config, and the digest of all inputs: no two different builds share it."""
-        choice = self.source.choice
-        return choice.card.id, choice.version, choice.config, key_of(self.inputs)
-
-    @property
-    def final(self) -> Path:
-        return self.prepared.joinpath(*self.place)
-
-    @property
     def work(self) -> Path:
-        return self.prepared / ".work" / "-".join(self.place)
-
-
-def _is_built(final: Path) -> bool:
-    return (final / MANIFEST_FILE).exists()
+        return self.target.work
 
 
 def _say(text: str) -> None:
@@ -202,12 +194,11 @@ def _attempt(work: Path, lock: Lock) -> Iterator[Path]:
 
 def _write_pieces(
     job: _Job, attempt: Path, lock: Lock, workers: AbstractContextManager[Executor | None]
-) -> tuple[Path, Plan]:
-    """Write every piece that is not there yet; return their folder, and the plan without its records."""
+) -> tuple[Place, Plan]:
+    """Write every piece that is not there yet; return their place, and the plan without its records."""
     from covid_datasets.prepare.completeness import check_complete
     from covid_datasets.prepare.growth import Growth
     from covid_datasets.prepare.needs import before_build
-    from covid_datasets.prepare.pieces import Place
     from covid_datasets.prepare.workers import run_tasks, telling
     from covid_datasets.progress import progress, tell
 
@@ -216,21 +207,19 @@ def _write_pieces(
         plan = source.plan(job.shard_bytes)
         if plan.shares:  # whoever forgot a component is told before its pictures are missed, not after all are read
             check_complete(source.choice, plan.rows, plan.notices, plan.shares, source.allow_missing)
-        place = Place(job.work / f"pieces-{plan.digest[:16]}", attempt)
-        make_folder(place.pieces)
-        have = sum(path.stat().st_size for path in place.pieces.glob("*/*.arrow"))
+        place = job.target.place(plan.digest, attempt)
         # The output is as large as the bytes that go in: what cannot end is not begun.
-        needed = plan.bytes + plan.bytes // 20 - have
-        tell(before_build(plan, max(needed, 0), job.prepared))
-        check_space(place.pieces, needed, SPARE_BYTES)
+        needed = plan.bytes + plan.bytes // 20 - place.prepare()
+        tell(before_build(plan, max(needed, 0), job.target.room))
+        job.target.check_room(needed, SPARE_BYTES)
         with progress(f"Building {source.choice.card.id}", total_bytes=plan.bytes) as display, telling(job.work):
             growth = Growth(plan.pieces, attempt, display)
             with growth.watched():
                 run_tasks(source.tasks(plan, place), pool, growth, lambda: _proceed(lock))
-    return place.pieces, plan.without_records()  # before the index takes the place of the records in memory
+    return place, plan.without_records()  # before the index takes the place of the records in memory
 
 
-def _publish(job: _Job, plan: Plan, pieces: Path, attempt: Path, lock: Lock) -> None:
+def _publish(job: _Job, plan: Plan, place: Place, attempt: Path, lock: Lock) -> None:
     """Assemble the build in private, and make it visible in one step, unless another attempt was first."""
     from covid_datasets.prepare.finish import finish
     from covid_datasets.prepare.workers import telling
@@ -238,9 +227,6 @@ def _publish(job: _Job, plan: Plan, pieces: Path, attempt: Path, lock: Lock) -> 
     assembled = attempt / "build"
     with telling(job.work):
         assembled.mkdir()
-        finish(job.source, job.inputs, plan, pieces, assembled, job.started)
+        linked = finish(job.source, job.inputs, plan, place, assembled, job.started)
         _proceed(lock)
-        if not publish_folder(assembled, job.final) and not _is_built(job.final):  # what is there lost its manifest
-            _proceed(lock)
-            remove_folder(job.final)
-            publish_folder(assembled, job.final)
+        job.target.publish(assembled, linked, place, lambda: _proceed(lock))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from covid_datasets.disk import read_json
 from covid_datasets.errors import NotBuiltError
 from covid_datasets.prepare.noted import Said, read_note
 from covid_datasets.prepare.result import Built, Verify
-from covid_datasets.prepare.seal import MANIFEST_FILE, read_manifest
-from covid_datasets.settings import Settings, given_data
+from covid_datasets.prepare.seal import MANIFEST_FILE, Folder, glance, read_manifest
+from covid_datasets.prepare.target import finished_in
+from covid_datasets.settings import PREPARED, Settings, given_data
+from covid_datasets.store import Store
 
 if TYPE_CHECKING:
     from covid_datasets.catalog.cards import Name
@@ -28,12 +30,15 @@ def find_build(
 ) -> Built:
     """Return the newest finished build that fits, without looking at raw files or the network.
 
+    Where the cache is in an object store, its files are brought to this machine first, once.
+
     Raises:
         NotBuiltError: There is none; the message says why an older one does not fit.
         DamagedFileError: It is there, and a file of it is not as it was built.
     """
     options: dict[str, Any] = {"cache_dir": cache_dir, "data_dir": data_dir, "verify": verify}
-    return Built.read(find_folder(name, config, allow_missing=allow_missing, **options))
+    folder = find_folder(name, config, allow_missing=allow_missing, **options)
+    return at_hand(folder, Settings.resolve(cache_dir))
 
 
 def find_folder(
@@ -44,9 +49,10 @@ def find_folder(
     data_dir: str | os.PathLike[str] | None = None,
     verify: Verify | None = None,
     allow_missing: bool = True,
-) -> Path:
+) -> Folder:
     """Return the folder of the build that `find_build` reads, of which no more than the manifest was looked at."""
-    prepared = Settings.resolve(cache_dir).prepared
+    settings = Settings.resolve(cache_dir)
+    prepared = settings.prepared
     own: Path | None = None
     said = read_note(prepared, name, config) if isinstance(name, str) and data_dir is None else None
     if said is None:
@@ -57,35 +63,60 @@ def find_folder(
         said = Said((choice.card.id, choice.version, choice.config), declared_inputs(choice, ""))
         data_dir = choice.data_dir(data_dir)
         own = None if data_dir is None else given_data(data_dir)
-    folder = prepared.joinpath(*said.place)
-    fitting, reasons, paths = [], [], sorted(folder.glob(f"*/{MANIFEST_FILE}"))
+    fitting: list[tuple[bool, bool, int, str, Folder]] = []
+    reasons: list[str] = []
+    folders = _folders(settings, said.place)
     raw: dict[str, Any] = {}
-    if own is not None and paths:  # listed where something was made of it, and not to learn that nothing was
+    if own is not None and folders:  # listed where something was made of it, and not to learn that nothing was
         from covid_datasets.prepare.inputs import folder_signature
 
         raw = {"raw": folder_signature(own)}
-    for path in paths:
+    for folder, when in folders:
         # What another release built has a manifest of its own form.
         stored = said.declared["format"]
-        if (found := read_json(path).get("inputs", {})).get("format", stored) != stored:
+        if (found := glance(folder).get("inputs", {})).get("format", stored) != stored:
             from covid_datasets.prepare.inputs import outdated
 
-            reasons.append(f"{path.parent} was {outdated(found)}")
+            reasons.append(f"{folder} was {outdated(found)}")
             continue
-        manifest = read_manifest(path.parent)
+        manifest = read_manifest(folder)
         found = manifest["inputs"]
         declared = said.declared | {"verify": verify or found["verify"]} | raw
         changed = [key for key, value in declared.items() if found.get(key) != value]
         if not allow_missing and manifest["build"]["incomplete"]:
             changed.append("allow_missing (it is incomplete)")
         if changed:
-            reasons.append(f"{path.parent} has other inputs: {', '.join(changed)}")
+            reasons.append(f"{folder} has other inputs: {', '.join(changed)}")
         else:
-            fitting.append(
-                (not manifest["build"]["incomplete"], found["verify"] == "full", path.stat().st_mtime_ns, path)
-            )
+            fitting.append((not manifest["build"]["incomplete"], found["verify"] == "full", when, str(folder), folder))
     if not fitting:
-        why = "; ".join(reasons) or f"nothing in {folder}"
+        why = "; ".join(reasons) or f"nothing in {settings.given}/{PREPARED}/{'/'.join(said.place)}"
         command = f"covid-datasets build {name}" + (f" --config {config}" if config else "")
         raise NotBuiltError(f"{name} has no finished build that fits ({why}). Make one: {command}")
-    return max(fitting)[-1].parent
+    return max(fitting, key=itemgetter(0, 1, 2, 3))[-1]
+
+
+def _folders(settings: Settings, place: tuple[str, str, str]) -> list[tuple[Folder, int]]:
+    """List the finished builds of a source, with the time of each."""
+    if settings.store is not None:
+        return list(finished_in(settings.store / PREPARED / "/".join(place)))
+    paths = sorted(settings.prepared.joinpath(*place).glob(f"*/{MANIFEST_FILE}"))
+    return [(path.parent, path.stat().st_mtime_ns) for path in paths]
+
+
+def parts_of(folder: Folder, settings: Settings) -> tuple[str, str, str, str]:
+    """Return source, version, config and key of a finished build, as its place says them."""
+    if isinstance(folder, Store):
+        source, version, config, key, _ = folder.url.rsplit("/", 5)[1:]
+    else:
+        source, version, config, key = folder.relative_to(settings.prepared).parts
+    return source, version, config, key
+
+
+def at_hand(folder: Folder, settings: Settings) -> Built:
+    """Read a finished build; one in a store is brought to this machine first, once."""
+    if isinstance(folder, Store):
+        from covid_datasets.prepare.brought import bring
+
+        folder = bring(folder, settings.prepared, parts_of(folder, settings))
+    return Built.read(folder)

@@ -16,6 +16,7 @@ from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.completeness import check_complete, compare
 from covid_datasets.prepare.huggingface import write_huggingface
 from covid_datasets.prepare.indices import read_indices, write_index
+from covid_datasets.prepare.place import Place
 from covid_datasets.prepare.plan import Plan
 from covid_datasets.prepare.report import write_report
 from covid_datasets.prepare.result import REPORT_FILE
@@ -29,10 +30,16 @@ from covid_datasets.splits.audit import AuditReport, audit_links
 from covid_datasets.splits.index import Index
 
 
-def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, final: Path, started: float) -> None:
-    """Assemble the finished folder ``final`` from the pieces; ``started`` is when the build began."""
+def finish(
+    source: Source, inputs: dict[str, Any], plan: Plan, place: Place, final: Path, started: float
+) -> dict[str, int]:
+    """Assemble the finished folder ``final`` from the pieces; ``started`` is when the build began.
+
+    Returns:
+        The names of the files that are pieces as their workers wrote them, and the number of each.
+    """
     choice, obtained = source.choice, source.obtained
-    index, rows_of, told, hashes = read_indices(plan, pieces)
+    index, rows_of, told, seals = read_indices(plan, place)
     planned = list(zip((piece.split for piece in plan.pieces), rows_of, strict=True))
     notices = [*plan.notices, *told]
     notices += _told(obtained, {notice.where for notice in notices}, table=bool(choice.columns))
@@ -46,8 +53,8 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
     rows: list[int] = index.table.column("row").to_pylist()
     layout = lay_out(planned, dict(zip(rows, splits, strict=True)))
     named = (TABLE_SPLIT,) if columns else SPLITS
-    files = write_splits(layout, pieces, planned, final, named, arrow_schema(columns), plan.batch_bytes)
-    position = {row: place for place, row in enumerate(rows)}
+    files = write_splits(layout, place, planned, final, named, arrow_schema(columns), plan.batch_bytes)
+    position = {row: number for number, row in enumerate(rows)}
     write_index(index, splits, [position[row] for row in layout.order()], final)
 
     digests = zip(index.texts("sample_id"), zip(index.texts("row_sha256"), splits, strict=True), strict=True)
@@ -88,7 +95,9 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
         "audits": [audit.to_json() for audit in audits],
         "notices": [asdict(notice) for notice in notices],
     }
-    seal(final, manifest, _linked(files, layout, hashes))
+    linked = _linked(files, layout)
+    seal(final, manifest, {name: seals[number] for name, number in linked.items()})
+    return {name: plan.pieces[number].number for name, number in linked.items()}
 
 
 def fingerprint_of(rows: Mapping[str, tuple[str, str]]) -> str:
@@ -103,10 +112,10 @@ def fingerprint_of(rows: Mapping[str, tuple[str, str]]) -> str:
     return digest.hexdigest()
 
 
-def _linked(files: Mapping[str, list[str]], layout: Layout, hashes: Sequence[str]) -> dict[str, str]:
-    """Return the hashes of the files that are pieces as their workers wrote and hashed them."""
+def _linked(files: Mapping[str, list[str]], layout: Layout) -> dict[str, int]:
+    """Tell which files are pieces as their workers wrote and hashed them."""
     return {
-        f"{split}/{name}": hashes[piece]
+        f"{split}/{name}": piece
         for split, names in files.items()
         for name, (piece, _) in zip(names, layout.files[split], strict=False)  # a split without rows has a file too
         if piece is not None

@@ -5,10 +5,11 @@ Thumbnails are two thirds of an index and are asked for now and then: they stay 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ import pyarrow as pa
 from covid_datasets.columns import GROUP, INDEX_FILE
 from covid_datasets.disk import whole
 from covid_datasets.prepare.columnar import arrow_array
-from covid_datasets.prepare.pieces import read_piece_index
+from covid_datasets.prepare.place import Place
 from covid_datasets.prepare.plan import Plan
 from covid_datasets.prepare.rows import INDEX_SCHEMA
 from covid_datasets.schema import Notice
@@ -32,7 +33,7 @@ _OPEN = 4
 class PieceIndex(Index):
     """The index of a build under way; ``numbers`` and ``offsets`` tell in which piece each thumbnail is, and where."""
 
-    pieces: Path = field(default_factory=Path)
+    place: Place | None = None
     numbers: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     offsets: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
@@ -47,25 +48,29 @@ class PieceIndex(Index):
 
     @cached_property
     def _of_piece(self) -> Callable[[int], pa.ChunkedArray]:
-        return lru_cache(maxsize=_OPEN)(lambda number: read_piece_index(self.pieces, number)[0].column(_THUMB))
+        place = self.place
+        assert place is not None, "an index without pieces has no rows"
+        return lru_cache(maxsize=_OPEN)(lambda number: place.index(number)[0].column(_THUMB))
 
 
-def read_indices(plan: Plan, pieces: Path) -> tuple[PieceIndex, list[list[int]], list[Notice], list[str]]:
-    """Read what the workers found: the index in the order of the plan, the rows, notices and the hash of each piece."""
+def read_indices(plan: Plan, place: Place) -> tuple[PieceIndex, list[list[int]], list[Notice], list[Mapping[str, Any]]]:
+    """Read what the workers found: the index in the order of the plan; of each piece the rows, notices and the seal."""
     light = INDEX_SCHEMA.remove(INDEX_SCHEMA.get_field_index(_THUMB))
-    tables, rows, notices, hashes = [pa.Table.from_batches([], light)], list[list[int]](), list[Notice](), list[str]()
+    tables, rows, notices = [pa.Table.from_batches([], light)], list[list[int]](), list[Notice]()
+    seals: list[Mapping[str, Any]] = []
+    place.bring_indices(piece.number for piece in plan.pieces)
     for piece in plan.pieces:
-        part, told, sha256 = read_piece_index(pieces, piece.number)
+        part, told, seal = place.index(piece.number)
         tables.append(part.select(light.names).replace_schema_metadata(None))
         rows.append(part.column("row").to_pylist())
         notices += told
-        hashes.append(sha256)
+        seals.append(seal)
     order = np.argsort(np.fromiter((row for of_piece in rows for row in of_piece), np.int64), kind="stable")
     counts = [len(of_piece) for of_piece in rows]
     numbers = np.repeat([piece.number for piece in plan.pieces], counts)
     offsets = np.arange(len(order)) - np.repeat(np.cumsum([0, *counts])[:-1], counts)
     table = _take(pa.concat_tables(tables), order.tolist())
-    return PieceIndex(table, pieces=pieces, numbers=numbers[order], offsets=offsets[order]), rows, notices, hashes
+    return PieceIndex(table, place=place, numbers=numbers[order], offsets=offsets[order]), rows, notices, seals
 
 
 def write_index(index: PieceIndex, splits: Sequence[str], order: Sequence[int], final: Path) -> None:

@@ -57,7 +57,8 @@ def key_of(inputs: dict[str, Any]) -> str:
 
 def folder_signature(data_dir: Path) -> str:
     """Digest names, sizes and times of a user's own files, so that changed files are built anew."""
-    from covid_datasets.raw.folders import signature_of, stamps_of  # here, for most look for no files of their own
+    from covid_datasets.raw.folders import signature_of  # here, for most look for no files of their own
+    from covid_datasets.raw.stored import stamps_of
 
     return signature_of(stamps_of(data_dir))
 

@@ -66,11 +66,12 @@ def before_download(choice: Choice, settings: Settings) -> str:
     return f"{choice.card.id}: {download}, then about as much for the build; {_free(settings.cache)}"
 
 
-def before_build(plan: Plan, needed: int, prepared: Path) -> str:
+def before_build(plan: Plan, needed: int, prepared: Path | None) -> str:
     """Say how large a build becomes, and what room there is; nothing of one that hardly takes any."""
     if needed < WORTH_TELLING:
         return ""
-    return f"{plan.dataset}: {plan.rows:,} rows to build, about {amount(needed)} on the disk; {_free(prepared)}"
+    told = f"{plan.dataset}: {plan.rows:,} rows to build, about {amount(needed)}"
+    return told if prepared is None else f"{told} on the disk; {_free(prepared)}"
 
 
 def _free(folder: Path) -> str:

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from covid_datasets.disk import publish_folder, read_json, remove_folder, started, write_json
 from covid_datasets.errors import DamagedFileError, InvalidRecordError
 from covid_datasets.features import arrow_schema
 from covid_datasets.measure.image import Measured, measure_pixels
 from covid_datasets.prepare.arrow_file import Sink, arrow_file
 from covid_datasets.prepare.contents import CheckedFiles, DroppedError, read_content, read_masks
+from covid_datasets.prepare.place import INDEX, ROWS, Place
 from covid_datasets.prepare.plan import MIN_BATCH_BYTES, Piece
 from covid_datasets.prepare.result import Verify
 from covid_datasets.prepare.rows import INDEX_SCHEMA, index_row, stored_row
-from covid_datasets.prepare.seal import file_digest, sealed
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.bounds import allowing
 from covid_datasets.read.encode import digest, encode, extension
@@ -33,25 +29,6 @@ PARTS = 1 << 20
 
 Row = tuple[dict[str, Any], dict[str, Any]]
 """A stored row and its row of the index."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where pieces go: ``pieces`` holds the finished ones of a plan, ``attempt`` is the private folder of one try.
-
-    Pieces of one plan have the same content whoever writes them, so attempts share them. A piece is a folder that is
-    written in the attempt and gets its name in one step, unless another attempt was first.
-    """
-
-    pieces: Path
-    attempt: Path
-
-    def publish(self, private: Path, number: int) -> None:
-        """Give a piece its name, unless it has been written by now."""
-        final = piece_folder(self.pieces, number)
-        if not publish_folder(private, final, durable=False) and not is_finished(self.pieces, number):  # damaged
-            remove_folder(final)
-            publish_folder(private, final, durable=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,32 +49,8 @@ class Task:
     batch_bytes: int = MIN_BATCH_BYTES
 
 
-def piece_folder(pieces: Path, number: int) -> Path:
-    """Name the folder of a piece, which has its name only when it is whole."""
-    return pieces / f"piece-{number:05d}"
-
-
-def rows_path(pieces: Path, number: int) -> Path:
-    """Name the file of a piece's rows."""
-    return piece_folder(pieces, number) / "rows.arrow"
-
-
-def index_path(pieces: Path, number: int) -> Path:
-    """Name the file of a piece's index."""
-    return piece_folder(pieces, number) / "index.arrow"
-
-
-def _seal_path(pieces: Path, number: int) -> Path:
-    return piece_folder(pieces, number) / "seal.json"
-
-
 class PieceWriter:
-    """Writes a piece, its rows and its index with the notices, and gives it its name when both are whole.
-
-    Nothing is forced to the disk here, which would mean to wait for it again and again: a build does that once, at its
-    end. Till then a power cut may tear pieces that have their names, so each says what its files must hold, and whoever
-    goes on after a restart of the machine looks.
-    """
+    """Writes a piece, its rows and its index with the notices; its place gives it its name when both are whole."""
 
     def __init__(self, task: Task, schema: pa.Schema) -> None:
         assert task.place is not None, "who streams has nowhere to write"
@@ -108,19 +61,12 @@ class PieceWriter:
     @contextmanager
     def open(self) -> Iterator[Sink]:
         """Open the file of the rows; the piece is published when the block ends well."""
-        private = self._place.attempt / f"{self._number}.{uuid.uuid4().hex[:12]}"
-        private.mkdir()
-        try:
-            with arrow_file(private / "rows.arrow", self._schema) as sink:
+        with self._place.writing(self._number) as private:
+            with arrow_file(private / ROWS, self._schema) as sink:
                 yield sink
             told = {"notices": json.dumps([astuple(note) for note in self.notices])}
-            with arrow_file(private / "index.arrow", INDEX_SCHEMA.with_metadata(told)) as sink:
+            with arrow_file(private / INDEX, INDEX_SCHEMA.with_metadata(told)) as sink:
                 sink.write(self.index)
-            files = {path.name: sealed(path) for path in private.iterdir()}
-            write_json(private / "seal.json", {"started": started(), "files": files}, durable=False)
-            self._place.publish(private, self._number)
-        finally:
-            shutil.rmtree(private, ignore_errors=True)
 
 
 def write_piece(task: Task) -> int:
@@ -221,24 +167,3 @@ def part_record(record: Record, part: Part, path: str) -> Record:
         masks={name: File(f"{part.path}.{name}{extension(mask)}") for name, mask in part.masks.items()},
         **{**part.fields, "flags": flags},
     )
-
-
-def read_piece_index(pieces: Path, number: int) -> tuple[pa.Table, list[Notice], str]:
-    """Read the index of a finished piece, its notices, and the SHA-256 of its rows."""
-    with pa.memory_map(str(index_path(pieces, number))) as source:
-        table = pa.ipc.open_stream(source).read_all()
-    told = json.loads(table.schema.metadata[b"notices"])
-    sha256: str = read_json(_seal_path(pieces, number))["files"]["rows.arrow"]["sha256"]
-    return table, [Notice(*values) for values in told], sha256
-
-
-def is_finished(pieces: Path, number: int) -> bool:
-    """Tell whether a piece is there and whole: by its sizes; after a restart of the machine by hashing all of it."""
-    told = read_json(_seal_path(pieces, number))
-    if not told:
-        return False
-    files = {piece_folder(pieces, number) / name: wanted for name, wanted in told["files"].items()}
-    if any(not path.exists() or path.stat().st_size != wanted["size"] for path, wanted in files.items()):
-        return False
-    restarted = not told["started"] or told["started"] != started()
-    return not restarted or all(file_digest(path) == wanted["sha256"] for path, wanted in files.items())

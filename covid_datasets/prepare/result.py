@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from covid_datasets.prepare.seal import MANIFEST_FILE as MANIFEST_FILE
-from covid_datasets.prepare.seal import check_files, read_manifest
+from covid_datasets.prepare.seal import Folder, check_files, read_manifest
+from covid_datasets.store import Store
 
 Verify = Literal["full", "bytes"]
 """How sure a build is: every image decoded and judged, or every byte hashed."""
@@ -28,6 +29,8 @@ def people(patients: int | None, groups: int) -> str:
 @dataclass(frozen=True, slots=True)
 class Built:
     """A finished build. ``path`` is the folder that ``datasets.load_from_disk`` opens.
+
+    Of a build in an object store that is its ``url``, and ``path`` is where `load_dataset` keeps its own copy.
 
     ``columns`` are those of a table; it is empty where the source has images, whose columns are `schema.COLUMNS`.
     ``patients`` are those who are known, ``None`` where nobody is; ``groups`` are what no split tears apart.
@@ -50,6 +53,12 @@ class Built:
     columns: Mapping[str, str] = field(default_factory=dict)
     groups: int = 0
     lost: int = 0
+    url: str = ""
+
+    @property
+    def folder(self) -> Folder:
+        """Where the build is: the folder, or that of the store."""
+        return Store(self.url) if self.url else self.path
 
     @property
     def people(self) -> str:
@@ -57,24 +66,32 @@ class Built:
         return "" if self.columns else people(self.patients, self.groups)
 
     @classmethod
-    def read(cls, folder: Path) -> Built:
+    def read(cls, folder: Folder, copy: Path | None = None) -> Built:
         """Read the manifest of a finished build, whose files are there as they were built.
+
+        Of one in a store, ``copy`` is where its copy on this machine is to be.
 
         Raises:
             DamagedFileError: The manifest was changed, a file is gone, has another size, or is small and was changed.
         """
         manifest = read_manifest(folder)
         check_files(folder, manifest)
+        if isinstance(folder, Store):
+            return cls(path=copy or Path(), url=folder.url, **manifest["build"])
         return cls(path=folder, **manifest["build"])
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, ready for JSON."""
-        return asdict(self) | {"path": str(self.path), "splits": dict(self.splits), "labels": dict(self.labels)}
+        told = asdict(self) | {"path": str(self.folder), "splits": dict(self.splits), "labels": dict(self.labels)}
+        del told["url"]  # it is the path
+        return told
 
     def manifest(self) -> dict[str, Any]:
         """Return the whole manifest: inputs, origins of the raw files, files and their hashes, notices."""
-        return read_manifest(self.path)
+        return read_manifest(self.folder)
 
     def report(self) -> str:
         """Return the report for people, as Markdown."""
-        return (self.path / REPORT_FILE).read_text(encoding="utf-8")
+        if isinstance(self.folder, Store):
+            return self.folder.read(REPORT_FILE).decode("utf-8")
+        return (self.folder / REPORT_FILE).read_text(encoding="utf-8")

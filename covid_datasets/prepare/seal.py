@@ -12,9 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from covid_datasets.disk import whole
+from covid_datasets.disk import read_json, whole
 from covid_datasets.errors import DamagedFileError
+from covid_datasets.store import Store
 
+Folder = Path | Store
+"""Where a finished build is: a folder of this machine, or one of an object store."""
 MANIFEST_FILE = "manifest.json"
 SEAL_FILE = "manifest.sha256"
 """Holds the digest of the manifest, in the form that ``sha256sum --check`` reads."""
@@ -22,17 +25,19 @@ SMALL_BYTES = 1 << 16
 """Files up to this size are hashed whenever a build is opened; that takes less time than to read them."""
 
 
-def seal(folder: Path, manifest: Mapping[str, Any], known: Mapping[str, str]) -> None:
+def seal(folder: Path, manifest: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> None:
     """Add all files of a folder to its manifest and write that as the last one, after its own digest.
 
     They are forced to the disk when the folder gets its name.
 
-    ``known`` holds the SHA-256 of those files that were hashed while they were written.
+    ``known`` holds the size and the SHA-256 of those files that were hashed while they were written; of a build in a
+    store they come to the others only there.
     """
-    files = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+    files = {name: dict(told) for name, told in known.items()}
+    for path in (path for path in folder.rglob("*") if path.is_file()):
         name = path.relative_to(folder).as_posix()
-        files[name] = sealed(path, known.get(name, ""))
+        files[name] = sealed(path, known[name]["sha256"] if name in known else "")
+    files = dict(sorted(files.items()))
     text = json.dumps({**manifest, "files": files}, indent=2, ensure_ascii=False).encode()
     for name, content in ((SEAL_FILE, seal_of(text)), (MANIFEST_FILE, text)):
         with whole(folder / name, durable=False) as private:
@@ -44,7 +49,18 @@ def sealed(path: Path, known: str = "") -> dict[str, Any]:
     return {"size": path.stat().st_size, "sha256": known or file_digest(path)}
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
+def glance(folder: Folder) -> dict[str, Any]:
+    """Read a manifest that may be of any release; a damaged one is empty, and `read_manifest` says what is wrong."""
+    if not isinstance(folder, Store):
+        return read_json(folder / MANIFEST_FILE)
+    try:
+        found = json.loads(folder.read(MANIFEST_FILE))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_manifest(folder: Folder) -> dict[str, Any]:
     """Read the manifest of a build.
 
     Raises:
@@ -58,21 +74,22 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def check_files(folder: Path, manifest: Mapping[str, Any]) -> None:
+def check_files(folder: Folder, manifest: Mapping[str, Any]) -> None:
     """Compare what is cheap to compare: the size of every file, and the SHA-256 of the small ones.
 
     Raises:
         DamagedFileError: A file is gone, or is not as it was built.
     """
+    sizes = folder.sizes() if isinstance(folder, Store) else {}  # a thousand questions, or one
     for name, wanted in manifest["files"].items():
-        size = _size(folder, name)
+        size = sizes[name] if name in sizes else _size(folder, name)
         if size != wanted["size"]:
             raise damaged(folder, name, f"{wanted['size']:,} bytes", f"{size:,}")
         if size <= SMALL_BYTES and (found := hashlib.sha256(_read(folder, name)).hexdigest()) != wanted["sha256"]:
             raise damaged(folder, name, f"SHA-256 {wanted['sha256']}", found)
 
 
-def difference(folder: Path, name: str, wanted: Mapping[str, Any]) -> str:
+def difference(folder: Folder, name: str, wanted: Mapping[str, Any]) -> str:
     """Hash a file; say what was expected of it and what was found, and nothing where it is as it was built.
 
     Raises:
@@ -80,7 +97,7 @@ def difference(folder: Path, name: str, wanted: Mapping[str, Any]) -> str:
     """
     if (size := _size(folder, name)) != wanted["size"]:
         return f"expected {wanted['size']:,} bytes, found {size:,}"
-    found = file_digest(folder / name)
+    found = folder.digest(name) if isinstance(folder, Store) else file_digest(folder / name)
     return "" if found == wanted["sha256"] else f"expected sha256 {wanted['sha256']}, found {found}"
 
 
@@ -96,7 +113,7 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def damaged(folder: Path, name: str, expected: str, found: str) -> DamagedFileError:
+def damaged(folder: Folder, name: str, expected: str, found: str) -> DamagedFileError:
     """Make the error for a file of a build that is not as it was built."""
     return DamagedFileError(f"{folder / name}: expected {expected}, found: {found}. Remove {folder} and build again.")
 
@@ -106,15 +123,19 @@ def seal_of(manifest: bytes) -> bytes:
     return f"{hashlib.sha256(manifest).hexdigest()}  {MANIFEST_FILE}\n".encode()
 
 
-def _read(folder: Path, name: str) -> bytes:
+def _read(folder: Folder, name: str) -> bytes:
     try:
-        return (folder / name).read_bytes()
+        return folder.read(name) if isinstance(folder, Store) else (folder / name).read_bytes()
     except OSError as error:
         raise damaged(folder, name, "the file as it was built", error.strerror or str(error)) from error
 
 
-def _size(folder: Path, name: str) -> int:
+def _size(folder: Folder, name: str) -> int:
     try:
+        if isinstance(folder, Store):
+            if (size := folder.size(name)) is None:
+                raise FileNotFoundError("there is no such object")
+            return size
         return (folder / name).stat().st_size
     except OSError as error:
         raise damaged(folder, name, "the file as it was built", error.strerror or str(error)) from error

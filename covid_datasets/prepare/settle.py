@@ -8,8 +8,6 @@ All other pieces are linked into place as they are.
 from __future__ import annotations
 
 import bisect
-import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ import pyarrow as pa
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.arrow_file import arrow_file
-from covid_datasets.prepare.pieces import rows_path
+from covid_datasets.prepare.place import Place
 from covid_datasets.prepare.plan import MIN_BATCH_BYTES
 
 
@@ -66,7 +64,7 @@ def lay_out(pieces: Sequence[tuple[str, list[int]]], split_of: dict[int, str]) -
 
 def write_splits(
     layout: Layout,
-    work: Path,
+    place: Place,
     pieces: Sequence[tuple[str, list[int]]],
     target: Path,
     splits: Sequence[str] = SPLITS,
@@ -74,7 +72,7 @@ def write_splits(
     batch_bytes: int = MIN_BATCH_BYTES,
 ) -> dict[str, list[str]]:
     """Link or write the files of every split; returns their names by split."""
-    place = {row: (number, offset) for number, (_, rows) in enumerate(pieces) for offset, row in enumerate(rows)}
+    places = {row: (number, offset) for number, (_, rows) in enumerate(pieces) for offset, row in enumerate(rows)}
     names: dict[str, list[str]] = {}
     for split in splits:
         folder = target / split
@@ -83,31 +81,23 @@ def write_splits(
         names[split] = [f"data-{number:05d}-of-{len(files):05d}.arrow" for number in range(len(files))]
         for name, (piece, rows) in zip(names[split], files, strict=True):
             if piece is not None:
-                _link(rows_path(work, piece), folder / name)
+                place.link(piece, folder / name)
             else:
                 with arrow_file(folder / name, schema or arrow_schema()) as sink:
-                    for batch in _batches(rows, place, work, batch_bytes):
+                    for batch in _batches(rows, places, place, batch_bytes):
                         sink.write_table(batch)
     return names
 
 
-def _link(source: Path, target: Path) -> None:
-    """Give a finished piece its final name; it keeps the old one until the build is finished, for a resume."""
-    try:
-        os.link(source, target)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(source, target)
-
-
-def _batches(rows: list[int], place: dict[int, tuple[int, int]], work: Path, batch_bytes: int) -> Iterator[pa.Table]:
+def _batches(rows: list[int], places: dict[int, tuple[int, int]], place: Place, batch_bytes: int) -> Iterator[pa.Table]:
     """Take rows from wherever they are, and put them together as they would have been written."""
     run: list[pa.Table] = []
     held = 0
     tables: dict[int, pa.Table] = {}
     for row in rows:
-        number, offset = place[row]
+        number, offset = places[row]
         if number not in tables:
-            tables[number] = pa.ipc.open_stream(pa.memory_map(str(rows_path(work, number)))).read_all()
+            tables[number] = pa.ipc.open_stream(pa.memory_map(str(place.rows_file(number)))).read_all()
         one = tables[number].slice(offset, 1)
         run.append(one)
         held += one.nbytes

@@ -11,7 +11,8 @@ from covid_datasets.extras import need
 from covid_datasets.fetch.cached import require_mirror
 from covid_datasets.prepare.composed import import_builder
 from covid_datasets.prepare.inputs import declared_inputs, key_of
-from covid_datasets.prepare.pieces import Place, Task
+from covid_datasets.prepare.pieces import Task
+from covid_datasets.prepare.place import Place
 from covid_datasets.prepare.plan import Plan, make_plan
 from covid_datasets.prepare.quoted import addresses_of
 from covid_datasets.prepare.result import Verify

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from covid_datasets.disk import is_full, refused
-from covid_datasets.errors import BuildError, CovidDatasetsError
+from covid_datasets.errors import BuildError, CovidDatasetsError, words_of
 from covid_datasets.prepare.growth import Growth
-from covid_datasets.prepare.pieces import Task, is_finished, write_piece
+from covid_datasets.prepare.pieces import Task, write_piece
 from covid_datasets.prepare.tabular import write_tables
 from covid_datasets.settings import usable_cores
 
@@ -66,8 +66,10 @@ def run_tasks(tasks: Sequence[Task], pool: Executor | None, growth: Growth, proc
 
     Finished pieces of an earlier, interrupted run are left as they are.
     """
-    left = [task for task in tasks if task.place and not is_finished(task.place.pieces, task.piece.number)]
-    for number in {task.piece.number for task in tasks} - {task.piece.number for task in left}:
+    numbers = [task.piece.number for task in tasks]
+    finished = tasks[0].place.finished(numbers) if tasks and tasks[0].place else set()
+    left = [task for task in tasks if task.piece.number not in finished]
+    for number in finished:
         growth.finished(number)
     if pool is not None:
         _collect(left, pool, growth, proceed)
@@ -78,7 +80,10 @@ def run_tasks(tasks: Sequence[Task], pool: Executor | None, growth: Growth, proc
 
 
 def write(task: Task) -> int:
-    """Write one piece, of samples or of rows of a table; return its number."""
+    """Write one piece, of samples or of rows of a table, unless somebody has by now; return its number."""
+    task.raw.reach()
+    if task.place and task.place.is_finished(task.piece.number):
+        return task.piece.number
     return write_tables(task) if task.columns else write_piece(task)
 
 
@@ -107,7 +112,14 @@ def telling(folder: Path) -> Iterator[None]:
         raise BuildError(
             f"a worker process died, most likely for lack of memory; use fewer (num_proc=1). {resume}"
         ) from error
-    except OSError as error:
+    except Exception as error:
+        if not isinstance(error, OSError):
+            if not type(error).__module__.startswith("distributed."):
+                raise
+            raise BuildError(
+                f"the cluster gave up: {words_of(error)}. Most likely workers died of it for lack of memory; give each "
+                f"more, or let it do one thing at a time (--nthreads 1). {resume}"
+            ) from error
         if is_full(error):
             raise refused(folder, error, resume) from error
         raise BuildError(f"{folder}: {error}. {resume}") from error

@@ -21,6 +21,7 @@ from covid_datasets.raw.archive import Archive
 from covid_datasets.raw.folders import Folder
 from covid_datasets.raw.gunzip import Gunzip
 from covid_datasets.raw.handles import Inside, OnDisk, Source, SourceFile
+from covid_datasets.raw.stored import InStore, StoredFolder, stored
 from covid_datasets.raw.tars import Tar
 from covid_datasets.raw.zips import Zip
 
@@ -66,6 +67,8 @@ def open_archive(location: Location) -> Archive:
     try:
         found = os.stat(location[0])
     except (FileNotFoundError, NotADirectoryError) as error:
+        if (elsewhere := stored(location[0])) is not None:
+            return _listed_elsewhere(location, elsewhere)
         raise NotThereError(f"{location[0]}: expected a folder or an archive, found nothing") from error
     except OSError as error:
         raise UnreadableError.of(location[0], error) from error
@@ -73,12 +76,29 @@ def open_archive(location: Location) -> Archive:
     return _listed(location, found.st_mtime_ns, found.st_size)
 
 
+def is_folder(path: str | Path) -> bool:
+    """Tell whether a path is a folder, of this machine or of the store that stands for it."""
+    return os.path.isdir(path) or (not os.path.exists(path) and isinstance(stored(path), StoredFolder))
+
+
 @lru_cache(maxsize=REMEMBERED)
 def _listed(location: Location, mtime_ns: int, outer_size: int) -> Archive:
+    if len(location) > 1:
+        return _inside(location)
+    path = location[0]
+    return Folder(Path(path)) if os.path.isdir(path) else _list(OnDisk(path, outer_size, mtime_ns), path)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _listed_elsewhere(location: Location, found: StoredFolder | InStore) -> Archive:
+    if len(location) > 1:
+        return _inside(location)
+    return found if isinstance(found, StoredFolder) else _list(found, found.url)
+
+
+def _inside(location: Location) -> Archive:
+    """List an archive inside another one."""
     shown = " -> ".join(location)
-    if len(location) == 1:
-        path = location[0]
-        return Folder(Path(path)) if os.path.isdir(path) else _list(OnDisk(path, outer_size, mtime_ns), shown)
     parent, name = open_archive(location[:-1]), location[-1]
     size = parent.size(name)
     if size is None:

@@ -14,6 +14,7 @@ from covid_datasets.errors import DamagedFileError
 from covid_datasets.fetch.asset import Asset
 from covid_datasets.fetch.cached import Download, fetch, receipt_path
 from covid_datasets.fetch.places import mirrored, place
+from covid_datasets.fetch.shared import withdraw
 from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.settings import Settings
 
@@ -42,7 +43,7 @@ def list_objects(root: str, prefix: str, transfer: Transfer) -> tuple[list[Serve
         try:
             found, token = parse_page(page.path.read_bytes(), url)
         except DamagedFileError:
-            forget([(url, page)])
+            forget([(url, page)], transfer.settings)
             raise
         pages.append((url, page))
         objects += found
@@ -57,12 +58,13 @@ def fetch_object(root: str, found: Object, name: str, transfer: Transfer) -> Ser
     return url, fetch(url, Asset(name=name, urls=(url,), size=found.size), transfer)
 
 
-def forget(pages: list[Served]) -> None:
+def forget(pages: list[Served], settings: Settings) -> None:
     """Let go of lists that are wrong, so that the next call asks the host anew; files of a user's mirror stay."""
     for _, page in pages:
         if not page.in_place:
             page.path.unlink(missing_ok=True)
             receipt_path(page.path).unlink(missing_ok=True)
+            withdraw(page.path, settings)
 
 
 def kept_in(root: str, settings: Settings) -> Path:

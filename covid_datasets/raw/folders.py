@@ -84,14 +84,6 @@ class Folder:
             return (self._path / name).open("rb")
 
 
-def stamps_of(place: Path) -> Mapping[str, Stamp]:
-    """List what a user's own copy holds: the files of a folder, or one archive, whose name is left out."""
-    if place.is_dir():
-        return Folder(place).stamps()
-    found = os.stat(place)
-    return {"": (found.st_size, found.st_mtime_ns)}
-
-
 def signature_of(stamps: Mapping[str, Stamp]) -> str:
     """Digest names, sizes and times, so that changed files are built anew; what systems leave behind does not count."""
     digest = hashlib.sha256()

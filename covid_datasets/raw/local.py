@@ -9,10 +9,12 @@ from pathlib import Path
 
 from covid_datasets.catalog.layout import matches
 from covid_datasets.catalog.resource import Resource
-from covid_datasets.raw.folders import signature_of, stamps_of
+from covid_datasets.raw.archives import is_folder
+from covid_datasets.raw.folders import signature_of
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.mounts import Look, Mount, Place
 from covid_datasets.raw.places import Places, inside, location_of, look_into, shown
+from covid_datasets.raw.stored import stamps_of
 from covid_datasets.settings import given_data
 
 
@@ -42,7 +44,7 @@ def mount_local(data_dir: str | os.PathLike[str], resources: tuple[Resource, ...
     data_dir = given_data(data_dir)
     stamps = stamps_of(data_dir)
     sizes = {name: size for name, (size, _) in stamps.items()}
-    look = Look({location_of(data_dir): sizes} if data_dir.is_dir() else {})
+    look = Look({location_of(data_dir): sizes} if is_folder(data_dir) else {})
     places = look_into(data_dir, look)
     mounts: dict[str, Mount] = {}
     for resource in resources:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from covid_datasets.catalog.manifest import Identity
-from covid_datasets.raw.archives import Location, open_archive
+from covid_datasets.raw.archives import Location, is_folder, open_archive
 
 Place = tuple[Location, str]
 """A folder or archive, and the name of a file inside."""
@@ -86,9 +86,9 @@ class Look:
         if not root:
             return self.all_of(location)
         # A folder that nobody has listed yet may hold many other things.
-        if location not in self._seen and len(location) == 1 and os.path.isdir(location[0]):
+        if location not in self._seen and len(location) == 1 and is_folder(location[0]):
             below = os.path.join(location[0], root)
-            return open_archive((below,)).sizes() if root.endswith("/") and os.path.isdir(below) else {}
+            return open_archive((below,)).sizes() if root.endswith("/") and is_folder(below) else {}
         inside = self.below(location)
         return {name[len(root) :]: size for name, size in inside.items() if name.startswith(root)}
 

@@ -12,6 +12,7 @@ from covid_datasets.catalog.resource import Resource
 from covid_datasets.disk import check_space
 from covid_datasets.errors import AccessRequired, CovidDatasetsError, IncompleteSourceError
 from covid_datasets.fetch.cached import require_mirror
+from covid_datasets.fetch.places import local_path
 from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.raw.access import access_text, how_to_get, incomplete_text, other_copies_text
 from covid_datasets.raw.kinds import by_kind, check_card
@@ -24,7 +25,8 @@ from covid_datasets.raw.reach import is_open, within_reach
 from covid_datasets.raw.survey import survey
 from covid_datasets.raw.terms import require_terms
 from covid_datasets.raw.tree import RawTree
-from covid_datasets.settings import Settings, given_path
+from covid_datasets.settings import DOWNLOADS, Settings, given_data, given_path
+from covid_datasets.store import Store, is_url
 
 GIVEN = "given by the user"
 
@@ -77,7 +79,14 @@ def obtain(
         mounts |= {name: mount for name, (mount, _) in brought.items()}
         origins += [origin for _, origin in brought.values()]
     mounts = {resource.name: mounts[resource.name] for resource in resources if resource.name in mounts}
-    raw = RawTree(tuple(mounts.values()), choice.version, choice.config, dict(choice.form.options))
+    raw = RawTree(
+        tuple(mounts.values()),
+        choice.version,
+        choice.config,
+        dict(choice.form.options),
+        stores=_stores(settings, data_dir),
+    )
+    raw.reach()
     raw.remember(local.look)
     found = survey(resources, mounts, local.look)
     # What an optional part lacks may not be needed; the build counts what is, see `covid_datasets.prepare.components`.
@@ -89,6 +98,18 @@ def obtain(
         raise IncompleteSourceError(incomplete_text(choice, found, damaged, local, place))
     to_get = {resource.name: how_to_get(resource) for resource in resources if resource.name not in mounts}
     return Obtained(raw, tuple(origins), found.missing, tuple(local.extra), unusable, to_get, short, local.signature)
+
+
+def _stores(settings: Settings, data_dir: str | os.PathLike[str] | None) -> dict[str, str]:
+    """Say which folders of this machine a worker finds in a store: the downloads, and a user's own copy."""
+    found = {}
+    if settings.store:
+        shared = (settings.store / DOWNLOADS).url
+        mirror = local_path(settings.mirror) if settings.mirror else None
+        found = {str(folder): shared for folder in (settings.downloads, mirror) if folder is not None}
+    if data_dir is not None and is_url(data_dir):
+        found[str(given_data(data_dir))] = Store.of(os.fspath(data_dir)).url
+    return found
 
 
 def needs_hands(reached: Sequence[Resource]) -> bool:

@@ -15,7 +15,7 @@ from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.fetch.hosts import host_of
 from covid_datasets.fetch.places import place
-from covid_datasets.raw.archives import Location, is_archive, unreadable, unreadable_text
+from covid_datasets.raw.archives import Location, is_archive, is_folder, unreadable, unreadable_text
 from covid_datasets.raw.mounts import Look
 
 Root = tuple[Location, str]
@@ -129,7 +129,7 @@ def _look(places: Places, location: Location, look: Look, depth: int) -> None:
 def inside(location: Location, name: str) -> Location:
     """Give the location of an archive in a folder or in an archive."""
     outer = Path(location[0])
-    return (str(outer / name),) if len(location) == 1 and outer.is_dir() else (*location, name)
+    return (str(outer / name),) if len(location) == 1 and is_folder(outer) else (*location, name)
 
 
 def shown(location: Location) -> str:

@@ -18,6 +18,7 @@ from covid_datasets.catalog.manifest import Identity
 from covid_datasets.errors import DamagedFileError, NotThereError
 from covid_datasets.raw.archives import open_archive
 from covid_datasets.raw.mounts import Look, Mount, TreeMount
+from covid_datasets.store import stands_for
 
 FEW = 8
 """Mounts that are asked in turn where a file is; of more than these there is an index."""
@@ -31,12 +32,16 @@ _indexes: OrderedDict[str, Mapping[str, int]] = OrderedDict()
 
 @dataclass(frozen=True, slots=True)
 class RawTree:
-    """Every raw file of one version of a source; small enough to send to any worker."""
+    """Every raw file of one version of a source; small enough to send to any worker.
+
+    ``stores`` says of folders that a worker may not have which URL stands for each.
+    """
 
     mounts: tuple[Mount, ...]
     version: str = ""
     config: str = "default"
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
+    stores: Mapping[str, str] = field(default_factory=dict, compare=False)
     token: str = field(default_factory=lambda: uuid.uuid4().hex, init=False, compare=False, repr=False)
 
     @classmethod
@@ -50,6 +55,11 @@ class RawTree:
     ) -> RawTree:
         """Take a plain folder as the source's tree, with no questions asked."""
         return cls((TreeMount((str(Path(folder).absolute()),)),), version, config, dict(options or {}))
+
+    def reach(self) -> None:
+        """Let this process find in stores what it has not on its disk; who got a tree from elsewhere calls it first."""
+        for folder, url in self.stores.items():
+            stands_for(folder, url, self.token)
 
     def sizes(self) -> Mapping[str, int]:
         """List every file with its size; where two mounts hold one path, the first counts.

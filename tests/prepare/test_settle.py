@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.arrow_file import arrow_file
-from covid_datasets.prepare.pieces import rows_path
+from covid_datasets.prepare.place import LocalPlace, rows_path
 from covid_datasets.prepare.settle import lay_out, write_splits
 
 Pieces = list[tuple[str, list[int]]]
@@ -75,7 +75,7 @@ def test_every_kept_row_is_once_in_its_split_in_the_order_of_the_plan(
         work, target = Path(name) / "work", Path(name) / "final"
         work.mkdir()
         write_pieces(pieces, work)
-        files = write_splits(layout, work, pieces, target, batch_bytes=batch_bytes)
+        files = write_splits(layout, LocalPlace(work, work), pieces, target, batch_bytes=batch_bytes)
         found = {split: stored(target / split, files[split]) for split in SPLITS}
         assert {split: sorted(path.name for path in (target / split).iterdir()) for split in SPLITS} == files
     assert found == {split: sorted(row for row, where in final.items() if where == split) for split in SPLITS}
@@ -98,7 +98,7 @@ def test_a_piece_in_its_place_is_the_same_file(tmp_path: Path) -> None:
     pieces: Pieces = [("train", [0, 1]), ("train", [2, 5]), ("test", [3, 4])]
     final = {0: "train", 1: "train", 2: "train", 3: "test", 4: "train", 5: "train"}
     write_pieces(pieces, tmp_path)
-    files = write_splits(lay_out(pieces, final), tmp_path, pieces, tmp_path / "final")
+    files = write_splits(lay_out(pieces, final), LocalPlace(tmp_path, tmp_path), pieces, tmp_path / "final")
     assert files == {
         "train": ["data-00000-of-00002.arrow", "data-00001-of-00002.arrow"],
         "validation": ["data-00000-of-00001.arrow"],
@@ -118,7 +118,9 @@ def test_where_files_cannot_be_linked_they_are_copied(tmp_path: Path, monkeypatc
     monkeypatch.setattr("os.link", no_links)
     pieces: Pieces = [("train", [0, 1])]
     write_pieces(pieces, tmp_path)
-    files = write_splits(lay_out(pieces, {0: "train", 1: "train"}), tmp_path, pieces, tmp_path / "final")
+    files = write_splits(
+        lay_out(pieces, {0: "train", 1: "train"}), LocalPlace(tmp_path, tmp_path), pieces, tmp_path / "final"
+    )
     assert stored(tmp_path / "final" / "train", files["train"]) == [0, 1]
     assert rows_path(tmp_path, 0).exists()
 

@@ -22,6 +22,7 @@ from covid_datasets.errors import ChangedUpstreamError, CovidDatasetsError, Dama
 from covid_datasets.extras import need
 from covid_datasets.fetch.cached import mirror_advice
 from covid_datasets.fetch.places import local_path, place
+from covid_datasets.fetch.shared import share
 from covid_datasets.fetch.together import together
 from covid_datasets.fetch.transfer import CancelToken, Transfer
 from covid_datasets.progress import Display, progress
@@ -220,7 +221,7 @@ def _bring_one(root: str, series: Series, transfer: Transfer) -> _Whole:
     _check_keys(objects, series, root)
     named = f"series {series.folder} ({series.series})"
     if what := series.difference([found.size for found in objects]):
-        forget(pages)
+        forget(pages, transfer.settings)
         kind = MissingUpstreamError if not objects else ChangedUpstreamError
         raise kind(
             f"{root}: {named}: {what}. Next: call again; if it stays so, get the series elsewhere and pass its folder "
@@ -244,7 +245,7 @@ def _check_keys(objects: list[Object], series: Series, root: str) -> None:
 
 def _in_place(here: Path, resource: Resource, transfer: Transfer, lost: Lost) -> tuple[SeriesMount, str]:
     """Use the files of a mirror where they lie."""
-    digest = hashlib.sha256()
+    digest, inside = hashlib.sha256(), Path(place(f"{resource.copies[0].url}any")).parent
     folders: dict[str, Place] = {}
     for series in listed(resource).values():
         files = sorted(path for path in (here / series.folder).glob("*") if path.suffix.lower() == _SUFFIX)
@@ -259,6 +260,8 @@ def _in_place(here: Path, resource: Resource, transfer: Transfer, lost: Lost) ->
             continue
         for path, found in zip(files, stats, strict=True):
             digest.update(f"{series.folder}/{path.name} {found.st_size} {found.st_mtime_ns}\n".encode())
+            if transfer.settings.store:
+                share(path, (inside / series.folder / path.name).as_posix(), {}, transfer.settings)
         folders[series.folder] = ((str(here / series.folder),), "")
     return SeriesMount(folders), digest.hexdigest()
 
