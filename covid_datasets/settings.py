@@ -159,7 +159,7 @@ def given_data(data_dir: str | os.PathLike[str]) -> Path:
 
 def _given_store(store: Store) -> Path:
     """Take a folder or an archive in a store; the folder of this machine that stands for it is never made."""
-    if store.size() is None and not store.folders():
+    if not store.folders() and store.size() is None:
         raise NotThereError(f"data_dir {store}: expected a folder or an archive, found nothing")
     path = scratch_of(store.parent.url) / "given" / store.name
     stands_for(str(path), store.url, uuid.uuid4().hex)

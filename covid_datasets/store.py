@@ -130,7 +130,8 @@ class Store:
         """List the names of what is right below, and no deeper."""
         try:
             with self._asking("") as (system, path):
-                return sorted({name.rstrip("/").rpartition("/")[2] for name in system.ls(path, detail=False)})
+                listed = {name.strip("/") for name in system.ls(path, detail=False)}
+                return sorted(name.rpartition("/")[2] for name in listed - {path.strip("/")})  # an object lists itself
         except FileNotFoundError:
             return []
 
@@ -179,14 +180,14 @@ class Store:
         A store that knows conditions (``If-None-Match: *``) decides. Of one that knows none, what is there then is read
         back, and the lowest data wins. To read it back also tells who won where the answer of the store was lost.
         """
-        decided = False
-        with self._asking(name) as (system, path):
-            try:
-                system.pipe_file(path, data, mode="create")
-            except FileExistsError:
-                decided = True
-            except (NotImplementedError, ValueError, TypeError, OSError):  # it knows no conditions, or does not answer
-                if self.info(name) is None:
+        decided = self.info(name) is not None
+        if not decided:
+            with self._asking(name, writing=True) as (system, path):
+                try:
+                    system.pipe_file(path, data, mode="create")
+                except FileExistsError:
+                    decided = True
+                except (NotImplementedError, ValueError, TypeError, OSError):  # it knows no conditions, or is away
                     system.pipe_file(path, data)
         found = self.read(name)
         if not decided and data < found:

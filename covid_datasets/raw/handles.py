@@ -34,6 +34,10 @@ class Handle(Protocol):
         """Return up to ``size`` bytes from a place."""
         ...
 
+    def expect(self, start: int, stop: int) -> None:
+        """Make ready for somebody who reads from a place to another; most need not."""
+        ...
+
     def close(self) -> None:
         """Let go of it."""
         ...
@@ -100,6 +104,9 @@ class _Descriptor:
             os.lseek(self._descriptor, offset, os.SEEK_SET)  # under the lock of `Handles`
             return os.read(self._descriptor, size)
 
+    def expect(self, start: int, stop: int) -> None:
+        """Do nothing: the system reads ahead."""
+
     def close(self) -> None:
         os.close(self._descriptor)
 
@@ -111,6 +118,9 @@ class _Held:
 
     def pread(self, size: int, offset: int) -> bytes:
         return self._data[offset : offset + size]
+
+    def expect(self, start: int, stop: int) -> None:
+        """Do nothing: all is here."""
 
     def close(self) -> None:
         self._data = b""
@@ -125,6 +135,9 @@ class _Stream:
     def pread(self, size: int, offset: int) -> bytes:
         self._stream.seek(offset)
         return self._stream.read(size)
+
+    def expect(self, start: int, stop: int) -> None:
+        """Do nothing: it is read in order."""
 
     def close(self) -> None:
         self._stream.close()
@@ -153,6 +166,13 @@ class Handles:
         self.opened = 0
         self._open: OrderedDict[Source, _Open] = OrderedDict()
         self._lock = threading.RLock()
+
+    def expect(self, source: Source, start: int, stop: int) -> None:
+        """Tell a source which of its bytes are asked for next."""
+        found = self._get(source)
+        with found.lock:
+            if not found.closed:
+                found.handle.expect(start, stop)
 
     def pread(self, source: Source, size: int, offset: int) -> bytes:
         """Return up to ``size`` bytes of a source from a place."""
@@ -207,6 +227,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
+def expect(stream: IO[bytes], start: int, stop: int) -> None:
+    """Say which bytes of a stream are asked for next, where it is the buffer of a source."""
+    raw = stream.raw if isinstance(stream, io.BufferedReader) else None
+    if isinstance(raw, SourceFile):
+        raw.expect(start, stop)
+
+
 class SourceFile(io.RawIOBase):
     """A source as a file to read and seek in, with a position of its own."""
 
@@ -214,6 +241,10 @@ class SourceFile(io.RawIOBase):
         """Begin at the first byte; nothing is opened before it is read."""
         self._source = source
         self._at = 0
+
+    def expect(self, start: int, stop: int) -> None:
+        """Say which bytes are asked for next."""
+        handles.expect(self._source, start, stop)
 
     def readable(self) -> bool:
         """Tell that it can be read."""

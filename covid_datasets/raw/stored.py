@@ -1,7 +1,7 @@
 """Raw files in an object store: a folder of it through the interface of archives, an object read by ranges.
 
-Whoever reads an archive asks for a few kilobytes here and there, so a handle fetches blocks and keeps the last ones:
-members that lie one after the other come with few requests, whatever their size.
+Whoever reads an archive asks for a few kilobytes here and there. So an archive says which member it is about to read:
+that comes with one request, and with it those behind it where members are read one after the other.
 """
 
 from __future__ import annotations
@@ -22,10 +22,15 @@ from covid_datasets.raw.guards import leads_out
 from covid_datasets.raw.handles import Handle, SourceFile
 from covid_datasets.store import Store, store_of
 
-BLOCK_BYTES = 4 << 20
-"""Bytes of one request: at a gigabit a block takes as long as two or three answers do to come."""
-BLOCKS = 4
-"""Blocks of an object that are kept."""
+FIRST_BYTES, MOST_BYTES = 64 << 10, 4 << 20
+"""What is fetched around a few bytes that somebody asks for; and what at most, where one asks on and on."""
+HELD_BYTES = 64 << 20
+"""Bytes of a member that are fetched at once; a larger one comes as it is read."""
+GAP_BYTES = 1 << 20
+"""What may lie between: to receive a megabyte more takes about as much of a processor as another request does."""
+SLACK_BYTES = 16 << 10
+RANGES = 4
+"""Ranges of an object that are held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,46 +45,57 @@ class InStore:
         """Open it; an object that was replaced meanwhile is refused, since its list is that of another one."""
         if Store(self.url).info() != (self.size, self.tag):
             raise DamagedFileError(f"{self.url}: it was changed while it was read. Next: call again")
-        return _Blocks(self)
+        return _Ranges(self)
 
 
-class _Blocks:
-    """Reads an object by blocks, of which the last few are held."""
+class _Ranges:
+    """Reads an object by ranges, of which the last few are held; who reads on and on gets larger and larger ones."""
 
-    held = BLOCKS * BLOCK_BYTES
+    held = RANGES * MOST_BYTES
 
     def __init__(self, source: InStore) -> None:
         self._source, self._store = source, Store(source.url)
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
-        self.held = min(source.size, self.held)
+        self._ranges: OrderedDict[int, bytes] = OrderedDict()
+        self._began, self._reached, self._window = 0, 0, 0
 
     def pread(self, size: int, offset: int) -> bytes:
-        if size >= BLOCKS * BLOCK_BYTES:
-            return self._fetch(offset, min(offset + size, self._source.size))
-        first, last = offset // BLOCK_BYTES, (offset + size - 1) // BLOCK_BYTES
-        data = b"".join(self._block(number) for number in range(first, last + 1))
-        at = offset - first * BLOCK_BYTES
-        return data[at : at + size]
+        size = min(size, self._source.size - offset)
+        if size <= 0:
+            return b""
+        if (found := self._held(offset, offset + size)) is None:
+            found = self._fetch(offset, offset + size, FIRST_BYTES)
+        start, data = found
+        return data[offset - start : offset - start + size]
 
-    def _block(self, number: int) -> bytes:
-        if number not in self._blocks:
-            start = number * BLOCK_BYTES
-            while len(self._blocks) >= BLOCKS:
-                self._blocks.popitem(last=False)
-            self._blocks[number] = self._fetch(start, min(start + BLOCK_BYTES, self._source.size))
-        self._blocks.move_to_end(number)
-        return self._blocks[number]
+    def expect(self, start: int, stop: int) -> None:
+        if stop - start <= HELD_BYTES and self._held(start, stop) is None:
+            self._fetch(start, stop + SLACK_BYTES, 0)  # buffers ask for a little more than is needed
 
-    def _fetch(self, start: int, stop: int) -> bytes:
-        data = self._store.read("", start, stop) if start < stop else b""
-        if len(data) != max(stop - start, 0):
+    def _held(self, start: int, stop: int) -> tuple[int, bytes] | None:
+        for first, data in self._ranges.items():
+            if first <= start and stop <= first + len(data):
+                return first, data
+        return None
+
+    def _fetch(self, start: int, stop: int, least: int) -> tuple[int, bytes]:
+        """Fetch a range, and more where it begins soon after the last one ended."""
+        goes_on = self._began <= start <= self._reached + GAP_BYTES
+        self._window = min(max(2 * self._window, FIRST_BYTES), MOST_BYTES) if goes_on else least
+        stop = min(max(stop, start + self._window), self._source.size)
+        if stop <= start:
+            return start, b""
+        data = self._store.read("", start, stop)
+        if len(data) != stop - start:
             raise DamagedFileError(
                 f"{self._source.url}: expected {stop - start:,} bytes from {start:,} on, found {len(data):,}"
             )
-        return data
+        while len(self._ranges) >= RANGES:
+            self._ranges.popitem(last=False)
+        self._ranges[start], self._began, self._reached = data, start, stop
+        return start, data
 
     def close(self) -> None:
-        self._blocks.clear()
+        self._ranges.clear()
 
 
 class StoredFolder:
@@ -142,9 +158,9 @@ def stored(path: str | Path) -> StoredFolder | InStore | None:
 @lru_cache(maxsize=4096)
 def _looked_up(store: Store, token: str) -> StoredFolder | InStore | None:
     """Ask once for each tree: its token changes where objects may have changed."""
-    if (state := store.info()) is not None:
-        return InStore(store.url, *state)
-    return StoredFolder(store) if store.folders() else None
+    if store.folders():  # asked first: some servers call a folder an empty object, or fail
+        return StoredFolder(store)
+    return None if (state := store.info()) is None else InStore(store.url, *state)
 
 
 def stamps_of(place: Path) -> Mapping[str, Stamp]:

@@ -9,6 +9,7 @@ from typing import IO, Self
 
 from covid_datasets.errors import CovidDatasetsError, DamagedFileError, UnsafeArchiveError
 from covid_datasets.raw.guards import check_bomb, check_name, check_size
+from covid_datasets.raw.handles import expect
 
 MAX_TAR_HEADER_BYTES = 1 << 20
 """A long name or other header of a tar file beyond this is no name: it would be held in memory whole."""
@@ -98,6 +99,7 @@ class Tar:
     def read(self, name: str) -> bytes:
         """Return the bytes of a member."""
         member = self._members[name]
+        expect(self._stream, member.offset_data, member.offset_data + member.size)
         try:
             with self._lock, self.open(name) as stream:
                 data = stream.read()

@@ -12,6 +12,7 @@ from typing import IO, NamedTuple
 
 from covid_datasets.errors import CovidDatasetsError, DamagedFileError, UnsafeArchiveError
 from covid_datasets.raw.guards import check_bomb, check_name, check_size
+from covid_datasets.raw.handles import expect
 
 _END_MARK = b"PK\5\6"
 _SHORTEST_END = 22
@@ -27,6 +28,7 @@ class Zip:
     def __init__(self, stream: IO[bytes], shown: str) -> None:
         archive = zipfile.ZipFile(stream)
         self._archive = archive
+        self._stream = stream
         self._shown = shown
         self._members: dict[str, zipfile.ZipInfo] = {}
         members = archive.infolist()
@@ -63,6 +65,8 @@ class Zip:
                     "pack the archive again with unique names"
                 )
             self._members[member.filename] = member
+        starts = sorted(member.header_offset for member in members)
+        self._ends = dict(zip(starts, [*starts[1:], archive.start_dir], strict=True))
 
     def names(self) -> Iterable[str]:
         """List every file inside."""
@@ -80,6 +84,7 @@ class Zip:
     def read(self, name: str) -> bytes:
         """Return the bytes of a member; its checksum is verified."""
         member = self._members[name]
+        expect(self._stream, member.header_offset, self._ends[member.header_offset])
         try:
             with self._archive.open(member) as stream:
                 data = stream.read(member.file_size + 1)
