@@ -21,7 +21,7 @@ from covid_datasets.prepare.quoted import Addresses, quoted_ties
 from covid_datasets.prepare.valid import problems_of
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import File, Made, Notice, Parts, Record, Rows
-from covid_datasets.splits.assign import TABLE_SPLIT, assign, everybody
+from covid_datasets.splits.assign import TABLE_SPLIT, assign, everybody, places, shared_id
 from covid_datasets.splits.groups import components, links_by_patient, links_by_ties, links_of_everybody
 
 MIN_PIECE_BYTES = 4 << 20
@@ -141,7 +141,8 @@ def planned_splits(dataset: str, records: Sequence[Record]) -> list[str]:
     links = [*links_by_patient(patients), *links_by_ties(record.ties for record in records)]
     links += links_of_everybody(patients, links)
     units = [patient or f"{dataset}/{record.sample_id}" for patient, record in zip(patients, records, strict=True)]
-    return assign(components(len(records), links), units, published_splits(dataset))
+    keys = places(units, (record.ties for record in records))
+    return assign(components(len(records), links), units, published_splits(dataset), keys)
 
 
 def _with_identity(
@@ -158,7 +159,7 @@ def _with_identity(
     own = tuple(f"{dataset}/{tie}" for tie in (*record.ties, *study))
     patient = None if "patient_unknown" in flags else record.patient
     copied = quoted_ties(dataset, record, addresses)
-    shared = (f"patient:{ids}/{patient}",) if ids and patient is not None else ()
+    shared = (shared_id(ids, patient),) if ids and patient is not None else ()
     whole = (everybody(dataset),) if group == "all" and patient is None else ()
     ties = (*proven, *own, *shared, *copied, *whole)
     if (patient, ties, flags) == (record.patient, record.ties, ()):  # to copy a record takes longer than to make one

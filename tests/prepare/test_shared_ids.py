@@ -45,7 +45,7 @@ def build(name: str, folder: Path) -> Built:
 
 def test_people_of_both_have_one_tie_and_are_in_one_split(two: dict[str, Built]) -> None:
     ties = {name: [row[0] for row in Index.read(built.path).ties] for name, built in two.items()}
-    assert sorted(ties["first"]) == [f"patient:hospital-7/{person}" for person in PEOPLE["first"]]
+    assert sorted(ties["first"]) == [f"person:hospital-7/{person}" for person in PEOPLE["first"]]
     assert len(set(ties["first"]) & set(ties["second"])) == 20
     splits: dict[str, set[str]] = {}
     for split, parts in select(list(two.values()), "patient").splits.items():
@@ -54,6 +54,18 @@ def test_people_of_both_have_one_tie_and_are_in_one_split(two: dict[str, Built])
                 splits.setdefault(ties[name][int(row)], set()).add(split)
     assert len(splits) == 60
     assert {tie: found for tie, found in splits.items() if len(found) > 1} == {}
+
+
+def test_each_alone_puts_them_into_the_same_split(two: dict[str, Built]) -> None:
+    found = []
+    for built in two.values():
+        index = Index.read(built.path)
+        people = (patient.rpartition("/")[2] for patient in index.texts("patient_id"))
+        found.append(dict(zip(people, index.texts("split"), strict=True)))
+    both = found[0].keys() & found[1].keys()
+    assert len(both) == 20
+    assert {found[0][person] for person in both} > {"train"}
+    assert [person for person in both if found[0][person] != found[1][person]] == []
 
 
 def test_a_build_depends_on_whose_ids_they_are(two: dict[str, Built]) -> None:
