@@ -41,8 +41,9 @@ from covid_datasets.read.darwin import read_darwin
 from covid_datasets.read.dicom import read_header, read_hounsfield
 from covid_datasets.read.encode import decode_deep, digest, encode, extension
 from covid_datasets.read.film import FilmForm, film
+from covid_datasets.read.levels import Grey
 from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
-from covid_datasets.read.masks import check_mask, read_mask
+from covid_datasets.read.masks import check_mask, read_labels, read_mask
 from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.nifti import read_header as read_nifti_header
 from covid_datasets.read.notes import read_note
@@ -52,7 +53,7 @@ from covid_datasets.read.polygons import Polygon, fill
 from covid_datasets.read.rows import contradictions, count_by_folder, ids_of_one, not_in, read_splits, rows_by
 from covid_datasets.read.scores import read_scores
 from covid_datasets.read.series import Wanted, series_parts
-from covid_datasets.read.slices import axial_slices
+from covid_datasets.read.slices import axial_slices, piled_pictures
 from covid_datasets.read.tables import read_csv, read_xlsx
 from covid_datasets.read.typed import TableForm, typed_rows
 from covid_datasets.read.video import frames, pixels, sample
@@ -190,6 +191,20 @@ def volumes() -> Any:
         read_mask(files["mask.nii.gz"], "mask").voxels,
         read_nifti_header(files["oblique.nii"], "x"),
         measured,
+    ]
+
+
+def greys() -> Any:
+    values = np.arange(3 * 6 * 5).reshape(3, 6, 5)
+    kinds = {"whole": values, "below": values - 40, "parts": values / 89}
+    raw = Files({f"{name}.nii": nifti(each.astype(np.float32), packed=False) for name, each in kinds.items()})
+    raw["m.nii"] = nifti((values % 5).astype(np.uint8), packed=False)
+    masks = (("lung", "m.nii", (1, 2), (1, 2, 3)), ("infection", "m.nii", (3,), (1, 2, 3)))
+    return [
+        [list(read(raw, f"{name}.nii", masks, Grey())) for name in kinds for read in (axial_slices, piled_pictures)],
+        read_labels(raw["m.nii"], "m.nii", (1, 4)).voxels,
+        volume_mask("m.nii", (1,), (1, 2)).read(raw),
+        measure_volume(raw["parts.nii"], "0", "parts.nii"),
     ]
 
 
@@ -408,6 +423,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "cells": cells,
     "notes": notes,
     "volumes": volumes,
+    "greys": greys,
     "dicom": dicom,
     "films": films,
     "metaimages": metaimages,
