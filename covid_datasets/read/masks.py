@@ -14,6 +14,7 @@ from covid_datasets.read.volume import VolumeHeader
 from covid_datasets.read.volumes import read_header, read_slices
 from covid_datasets.schema import Notice
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Mask:
     """Voxels by (slice, row, column): 1 where the stored value is above a half, else 0.
