@@ -33,6 +33,7 @@ from covid_datasets.measure.volume import measure_volume
 from covid_datasets.phantoms.chest import draw, picture
 from covid_datasets.prepare.inputs import FORMAT
 from covid_datasets.raw.tree import RawTree
+from covid_datasets.read.arrays import read_npy
 from covid_datasets.read.bounds import allowing
 from covid_datasets.read.cases import HEADERS, Case, read_cases, records_of_case
 from covid_datasets.read.cells import Cells, Columns, count, day, fips, number, ranges, time, whole
@@ -50,6 +51,7 @@ from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.nifti import read_header as read_nifti_header
 from covid_datasets.read.notes import read_note
 from covid_datasets.read.parts import records_of_part
+from covid_datasets.read.person import described
 from covid_datasets.read.png import read_png
 from covid_datasets.read.polygons import Polygon, fill
 from covid_datasets.read.rows import contradictions, count_by_folder, ids_of_one, not_in, read_splits, rows_by
@@ -224,6 +226,29 @@ def dicom() -> Any:
         {name: read_hounsfield(data, name) for name, data in files.items()},
         header,
     ]
+
+
+def headers() -> Any:
+    """Headers of series: what they say of a person, and what may tell who it is."""
+    said: dict[str, Any] = {
+        "PatientSex": "F",
+        "PatientAge": "042Y",
+        "KVP": 110,
+        "ConvolutionKernel": "D40s",
+        "SliceThickness": 2,
+    }
+    plain = ct(np.zeros((8, 6), np.int16), **said)
+    named = ct(np.zeros((8, 6), np.int16), **said, PatientName="Doe", StudyDate="20200305", Manufacturer=" Maker ")
+    files = Files({"plain.dcm": plain, "named.dcm": named})
+    return [described(files, ["plain.dcm"], "P1"), described(files, ["named.dcm"], "P2")]
+
+
+def arrays() -> Any:
+    found = {}
+    for name, array in {"rows": np.arange(6.0).reshape(2, 3), "columns": np.arange(6).reshape(3, 2).T}.items():
+        np.save(out := io.BytesIO(), array)
+        found[name] = read_npy(Files({"a.npy": out.getvalue()}), "a.npy", (None, 3))
+    return found
 
 
 def films() -> Any:
@@ -458,6 +483,8 @@ CASES: dict[str, Callable[[], Any]] = {
     "volumes": volumes,
     "greys": greys,
     "dicom": dicom,
+    "headers": headers,
+    "arrays": arrays,
     "films": films,
     "listed": listed,
     "metaimages": metaimages,
