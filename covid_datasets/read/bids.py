@@ -28,8 +28,24 @@ TAGS = {
     "Manufacturer": "00080070",
     "SeriesDescription": "0008103E",
     "ManufacturerModelName": "00081090",
+    "ReferringPhysicianName": "00080090",
+    "PerformingPhysicianName": "00081050",
+    "NameOfPhysiciansReadingStudy": "00081060",
+    "OperatorsName": "00081070",
+    "PatientName": "00100010",
     "PatientID": "00100020",
+    "PatientBirthDate": "00100030",
     "PatientSex": "00100040",
+    "OtherPatientIDs": "00101000",
+    "OtherPatientNames": "00101001",
+    "PatientBirthName": "00101005",
+    "PatientAddress": "00101040",
+    "PatientMotherBirthName": "00101060",
+    "MilitaryRank": "00101080",
+    "MedicalRecordLocator": "00101090",
+    "PatientTelephoneNumbers": "00102154",
+    "ResponsiblePerson": "00102297",
+    "RequestingPhysician": "00321032",
     "PatientAge": "00101010",
     "BodyPartExamined": "00180015",
     "SliceThickness": "00180050",
@@ -104,8 +120,11 @@ class Header:
     def get(self, keyword: str, default: Any = None) -> Any:
         """Return a value, a list of several, or the items of a sequence; the default where there is nothing."""
         element = self._elements.get(TAGS[keyword])
-        value = element.get("Value") if isinstance(element, Mapping) else None
+        element = element if isinstance(element, Mapping) else {}
+        value = element.get("Value")
         values = [each for each in (value if isinstance(value, list) else [value]) if each not in (None, "")]
+        if element.get("vr") == "PN":
+            values = [each.get("Alphabetic", "") if isinstance(each, Mapping) else each for each in values]
         if any(isinstance(each, Mapping) for each in values):
             return [Header(each) for each in values if isinstance(each, Mapping)]
         return default if not values else values[0] if len(values) == 1 else values

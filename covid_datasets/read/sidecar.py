@@ -15,11 +15,13 @@ import numpy as np
 from PIL import Image
 
 from covid_datasets.errors import DamagedFileError
-from covid_datasets.read import grey
+from covid_datasets.read import grey, identity
 from covid_datasets.read.bids import Header, read_sidecar
 from covid_datasets.read.bounds import MAX_PIXELS, border
 from covid_datasets.read.cells import Cells
-from covid_datasets.read.dicom import number, several, text
+from covid_datasets.read.dicom import several, text, texts
+from covid_datasets.read.equipment import TAGS as EQUIPMENT_TAGS
+from covid_datasets.read.equipment import equipment_of
 from covid_datasets.read.film import header_fields
 from covid_datasets.read.pixels import Layout
 from covid_datasets.read.rows import Row
@@ -157,7 +159,7 @@ def shown_film(raw: RawReader, picture: str, side: Side, keep: bool) -> Iterator
         stored, signed = min(max(int(header.BitsStored), 1), deep), str(header.get("PixelRepresentation")) == "1"
         photometric = text(header, "PhotometricInterpretation").strip().upper()
         rows, columns = words.shape
-        what = Layout(rows, columns, 1, 1, deep, stored, signed, photometric, planar=False)
+        what = Layout(rows, columns, 1, 1, deep, stored, signed, photometric, planar=False, highest=stored - 1)
         table = (grey.as_stored if keep else grey.as_shown)(header, what)
     most = (1 << stored) - 1
     if over := int(np.count_nonzero(words > most)):
@@ -178,7 +180,7 @@ def _beside(
         header = read_sidecar(raw, side.path)
         with border(side.path, "a DICOM header as JSON"):  # values are parsed here
             fields, odd = header_fields(header)
-            found = {name: fields[name] for name in ("age", "sex") if fields[name] is not None}
+            found = _some(fields, ("age", "sex"))
             found |= own(header, fields, side) if side.own else {"flags": ("no_sidecar",)}
             day = header.day
     except DamagedFileError as error:
@@ -199,8 +201,7 @@ def _beside(
 
 
 def _film(header: Header, fields: Mapping[str, Any], side: Side) -> dict[str, Any]:
-    names = (*EQUIPMENT, "spacing", *(("view",) if side.view else ()))
-    found = {name: fields[name] for name in names if fields[name] is not None}
+    found = _some(fields, (*EQUIPMENT, "spacing", *(("view",) if side.view else ())))
     inverted = text(header, "PhotometricInterpretation").strip().upper() == grey.INVERTED
     if bits := text(header, "BitsStored"):
         words = [f"stored values of {bits} bits"]
@@ -211,20 +212,19 @@ def _film(header: Header, fields: Mapping[str, Any], side: Side) -> dict[str, An
         elif centre and width:
             words.append(f"window (centre {centre[0]}, width {width[0]}) not applied")
         found["value_range"] = "; ".join(words)
-    found["kvp"] = _within(fields["kvp"], 1, 500)
     return {**found, "flags": (*fields["flags"], *(("monochrome1",) if inverted else ()))}
 
 
 def _ct(header: Header, fields: Mapping[str, Any], side: Side) -> dict[str, Any]:
     kinds = {str(word).strip().upper() for word in several(header.get("ImageType"))}
-    flags = {"localizer": "LOCALIZER" in kinds, "derived_series": not kinds.isdisjoint(DERIVED)}
-    return {
-        **{name: fields[name] for name in EQUIPMENT},
-        "kvp": _within(fields["kvp"], 1, 500),
-        "kernel": text(header, "ConvolutionKernel").strip() or None,
-        "slice_thickness_mm": _within(number(header, "SliceThickness"), 0, 500),
-        "flags": tuple(flag for flag, is_so in flags.items() if is_so),
-    }
+    shown = {"localizer": "LOCALIZER" in kinds, "derived_series": not kinds.isdisjoint(DERIVED)}
+    named = [flag for flag in fields["flags"] if flag == identity.FLAG]
+    said = equipment_of(texts(header, EQUIPMENT_TAGS))
+    return {**said, "flags": (*named, *(flag for flag, is_so in shown.items() if is_so))}
+
+
+def _some(fields: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: fields[name] for name in names if fields.get(name) is not None}
 
 
 def nearest(assays: Sequence[Assay], day: str) -> Assay | None:
@@ -242,10 +242,6 @@ def nearest(assays: Sequence[Assay], day: str) -> Assay | None:
 
 def _days(first: str, second: str) -> int:
     return (date.fromisoformat(second) - date.fromisoformat(first)).days
-
-
-def _within(value: float | None, low: float, high: float) -> float | None:
-    return value if value is not None and low <= value <= high else None
 
 
 def _pixels(data: bytes, path: str) -> np.ndarray:

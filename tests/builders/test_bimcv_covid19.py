@@ -82,7 +82,7 @@ def test_a_borrowed_header_says_who_and_when_and_no_more(small: SmallSources) ->
     borrowed, own = films[BORROWED], films[LATERAL]
     assert (borrowed["age"], borrowed["sex"], borrowed["date"]) == (56, "M", "2020-03-22")
     assert (borrowed["spacing"], borrowed["value_range"], borrowed["manufacturer"]) == (None, None, None)
-    assert (own["spacing"], own["manufacturer"]) == ([0.143, 0.143], '"GE Healthcare"')
+    assert (own["spacing"], own["manufacturer"]) == ([0.143, 0.143], "GE")
     broken = films[f"{source.NO_JSON}.png"]
     assert (broken["age"], broken["date"], broken["flags"]) == (71, None, ["no_sidecar"])
 
@@ -100,6 +100,12 @@ def test_stored_values_stay_and_are_shown_on_demand(small: SmallSources) -> None
     assert shown[SCREEN]["quality_reasons"] == films[SCREEN]["quality_reasons"]
     assert "burned in information" in films[SCREEN]["quality_reasons"]
     assert "VOI LUT of 256 entries applied" in shown["sub-S03582_ses-E07281_run-1_bp-chest_vp-ap_cr.png"]["value_range"]
+
+
+def test_a_day_of_birth_is_flagged_and_repeated_nowhere(small: SmallSources) -> None:
+    row = rows(small.build("bimcv_covid19"))["sub-S03693_ses-E08061_run-1_bp-chest_vp-pa_dx.png"]
+    assert row["flags"] == ["may_identify"]
+    assert "19561103" not in row["source_row"]
 
 
 def test_outlines_are_drawn_and_kept(small: SmallSources) -> None:

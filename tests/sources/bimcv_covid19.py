@@ -79,7 +79,7 @@ def film(number: int, bits: int) -> bytes:
 def header(**values: Any) -> dict[str, Any]:
     """Write elements as the JSON of DICOM does: tag -> type and values."""
     tags = {
-        "day": ("00080020", "DA"), "kind": ("00080008", "CS"), "modality": ("00080060", "CS"), "maker": ("00080070", "LO"),
+        "day": ("00080020", "DA"), "birth": ("00100030", "DA"), "kind": ("00080008", "CS"), "modality": ("00080060", "CS"), "maker": ("00080070", "LO"),
         "sex": ("00100040", "CS"), "age": ("00101010", "AS"), "kvp": ("00180060", "DS"), "thick": ("00180050", "DS"),
         "pitch": ("00181164", "DS"), "kernel": ("00181210", "SH"), "view": ("00185101", "CS"), "grey": ("00280004", "CS"),
         "bits": ("00280101", "US"), "sign": ("00280103", "US"), "burned": ("00280301", "CS"), "centre": ("00281050", "DS"),
@@ -105,7 +105,7 @@ def files() -> Mapping[str, bytes]:
             day="20200322", modality=name[-2:].upper(), maker='"GE Healthcare"', age="056Y", kvp="122.0", pitch=(0.143, 0.143),
             sex="F" if "S03044" in name else "M", grey=f"MONOCHROME{1 if inverted else 2}", bits=bits, sign=0,
             burned="YES" if reason else "NO", centre=1 << (bits - 1), width=1 << bits, view="LL" if "_ll_" in name else "PA",
-            **({"look": table} if at == 4 else {}),
+            **({"look": table} if at == 4 else {}), **({"birth": "19561103"} if "S03693" in name else {}),
         )  # fmt: skip
         if name != WITHOUT_HEADER:
             found[f"{path_of(name)}.json"] = b'{"00080020": {' if name == NO_JSON else json.dumps(said).encode()
@@ -220,12 +220,12 @@ UNTOLD = {
     f"covid19_posi/derivatives/roi/{path_of(DRAWN)}_mod-cr_roi.xml: missing table": "nobody lists what was outlined",
 }
 EXPECTED = {
-    f"covid19_posi/{path_of(name)}.png": Expected(f"{name}.png", name.split("_")[0], label, "train")
-    for name, label in (
-        ("sub-S03044_ses-E06138_run-1_bp-chest_vp-ap_cr", "covid19"),
-        ("sub-S03044_ses-E06790_run-1_bp-chest_vp-pa_dx", None),
-        ("sub-S03427_ses-E06828_acq-2_run-1_bp-chest_vp-ll_dx", "no_finding"),
-        ("sub-S03693_ses-E08061_run-1_bp-chest_vp-pa_dx", "lung_opacity"),
+    f"covid19_posi/{path_of(name)}.png": Expected(f"{name}.png", name.split("_")[0], label, split)
+    for name, label, split in (
+        ("sub-S03044_ses-E06138_run-1_bp-chest_vp-ap_cr", "covid19", "train"),
+        ("sub-S03044_ses-E06790_run-1_bp-chest_vp-pa_dx", None, "train"),
+        ("sub-S03427_ses-E06828_acq-2_run-1_bp-chest_vp-ll_dx", "no_finding", "validation"),
+        ("sub-S03693_ses-E08061_run-1_bp-chest_vp-pa_dx", "lung_opacity", "train"),
     )
 }
 write = write_unpacked
