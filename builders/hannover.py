@@ -44,7 +44,7 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
     yield from notices
     yield from contradictions(table.rows, "patient_id", "sex", "patient with several sexes")
     nifti = bool(raw.options.get("nifti"))
-    files = raw.paths("nii/*" if nifti else "png/*")
+    files = raw.paths("*.nii*" if nifti else "png/*")
     if nifti and (pictures := raw.paths("png/*")):
         yield Notice("left to another config", "png/", "films with equalised contrast", count=len(pictures))
     shown = {_film(path): path for path in files}
@@ -64,7 +64,7 @@ def _film(path: str) -> str:
 
 
 def _with_raw_film(record: Record, path: str | None) -> Record:
-    path = path or f"nii/{record.sample_id.removesuffix('.png')}.nii.gz"
+    path = path or f"{record.sample_id.removesuffix('.png')}.nii.gz"
     return replace(record, image=Parts(path, only_picture, (path,), (path,), 2.0), value_range=None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from collections import Counter
 from pathlib import Path
 
@@ -246,7 +247,7 @@ def test_raw_films_are_the_stored_numbers_under_the_same_ids(small: SmallSources
     for number, row in enumerate(source.ROWS):
         found = raws[f"hannover/{row['image_id']}.png"]
         assert np.array_equal(decode_array(found["image"]["bytes"]), source.raw_film(number))
-        assert found["image"]["path"] == f"nii/{row['image_id']}.nii.gz.tiff"
+        assert found["image"]["path"] == f"{row['image_id']}.nii.gz.tiff"
         assert found["value_range"].startswith("as stored, ")
         same = usual[found["sample_id"]]
         assert [found[name] for name in ("patient_id", "view", "sex")] == [
@@ -259,7 +260,7 @@ def test_raw_films_are_the_stored_numbers_under_the_same_ids(small: SmallSources
 
 
 def test_raw_films_that_are_no_films_are_told(tree: Path, small: SmallSources, tmp_path: Path) -> None:
-    folder = tree / "nii"
+    folder = tree
     two = np.stack([source.raw_film(0)] * 2)
     (folder / "fff13f3a.nii.gz").write_bytes(nifti(two))
     (folder / "c9280a30.nii.gz").write_bytes(nifti(source.raw_film(2)[None] - np.int16(2000)))
@@ -271,10 +272,10 @@ def test_raw_films_that_are_no_films_are_told(tree: Path, small: SmallSources, t
         )
     told = {note["where"]: note["what"] for note in built.manifest()["notices"]}
     assert built.rows == 3
-    assert "expected one picture, found 2 slices" in told["nii/fff13f3a.nii.gz"]
-    assert "expected whole numbers from 0 to 65,535" in told["nii/c9280a30.nii.gz"]
-    assert "the file is not there" in told["nii/53c9be49.nii.gz"]
-    assert "does not list it" in told["nii/00000000.nii.gz"]
+    assert "expected one picture, found 2 slices" in told["fff13f3a.nii.gz"]
+    assert "expected whole numbers from 0 to 65,535" in told["c9280a30.nii.gz"]
+    assert "the file is not there" in told["53c9be49.nii.gz"]
+    assert "does not list it" in told["00000000.nii.gz"]
 
 
 def test_without_the_archive_its_user_is_told_where_it_is(small: SmallSources, tmp_path: Path) -> None:
@@ -282,3 +283,14 @@ def test_without_the_archive_its_user_is_told_where_it_is(small: SmallSources, t
         build_dataset("hannover", "nifti", cache_dir=tmp_path, offline=True)
     assert "10.25835/0090041" in str(error.value)
     assert "covid-datasets build hannover --data-dir FOLDER --config nifti" in str(error.value)
+
+
+def test_the_archive_is_found_under_its_own_name_whatever_folder_is_in_it(small: SmallSources, tmp_path: Path) -> None:
+    tree = Path(shutil.copytree(small.tree("hannover"), tmp_path / "tree"))
+    with tarfile.open(tree / "v2_cov19_nii.tar", "w") as packed:
+        for path in sorted(tree.glob("*.nii.gz")):
+            packed.add(path, f"cov19/nii/{path.name}")
+            path.unlink()
+    with small.in_use():
+        built = build_dataset("hannover", "nifti", data_dir=tree, cache_dir=tmp_path / "cache", allow_missing=True)
+    assert built.fingerprint == small.build("hannover", config="nifti").fingerprint

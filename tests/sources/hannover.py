@@ -53,11 +53,10 @@ def table(rows: list[dict[str, str]]) -> str:
 
 
 def write_unpacked(folder: Path) -> None:
-    """Write the tree of the commit, and the raw films of the other archive, which its user unpacks into ``nii``."""
+    """Write the tree of the commit, and the raw films of the other archive, which its user unpacks beside it."""
     write_commit(folder)
-    (folder / "nii").mkdir()
     for number, row in enumerate(ROWS):
-        (folder / "nii" / f"{row['image_id']}.nii.gz").write_bytes(nifti(raw_film(number)[None]))
+        (folder / f"{row['image_id']}.nii.gz").write_bytes(nifti(raw_film(number)[None]))
 
 
 def raw_film(number: int) -> np.ndarray:
