@@ -10,8 +10,8 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 
 from covid_datasets.read.cells import Cells
+from covid_datasets.read.only_picture import only_picture
 from covid_datasets.read.rows import contradictions, not_in, rows_by
-from covid_datasets.read.slices import only_picture
 from covid_datasets.read.tables import read_csv
 from covid_datasets.schema import File, Notice, Parts, RawFiles, Record
 from covid_datasets.vocabulary import Sex, View

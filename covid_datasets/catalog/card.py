@@ -125,11 +125,13 @@ class Config:
     ``resources`` and ``columns`` are given where they are not those of the version and of the card.
     ``needs`` are the optional modules without which its files cannot be read.
     ``max_voxels`` is how large a volume may be where the source is known to have larger ones than any file may hold.
+    ``official_split`` is false where the publisher's split is of other samples than these.
     """
 
     summary: str
     needs: tuple[str, ...] = ()
     max_voxels: int = 0
+    official_split: bool = True
     subset: bool = False
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
     resources: tuple[str, ...] = ()

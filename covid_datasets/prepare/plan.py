@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from covid_datasets.catalog.card import Group
+from covid_datasets.catalog.card import Group, Patients
 from covid_datasets.catalog.published import SPLITS, Identities, published_splits, read_identities
 from covid_datasets.catalog.resource import Resource
 from covid_datasets.errors import InvalidRecordError
@@ -37,6 +37,7 @@ Whoever opens a build reads where each batch begins, so there are few; a worker 
 """
 ASSUMED_BYTES = 64 << 10
 """Size of a sample whose bytes are yet to be made."""
+_KNOWN = Patients(known="all", how="every record says who it shows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,13 @@ def make_plan(
     addresses: Addresses = MappingProxyType({}),
     *,
     table: bool = False,
-    group: Group = "",
-    ids: str = "",
+    patients: Patients = _KNOWN,
 ) -> Plan:
     """Enumerate a builder's records and lay them out.
 
     What the components among the ``resources`` lack is told one by one; ``addresses`` tie what was copied from another
-    source's addresses, ``ids`` people with those of one id in another source. The rows of a table are nobody's, so all
-    are in one split. ``group`` is what the card keeps together of rows whose patient nobody knows.
+    source's addresses. The rows of a table are nobody's, so all are in one split. ``patients`` is what the card says of
+    them: whose ids they have, and what is kept together of rows whose patient nobody knows.
     """
     tally = Tally(resources)
     records: list[Record] = []
@@ -99,8 +99,8 @@ def make_plan(
         if isinstance(item, Notice):
             notices.append(item)
             continue
-        record = _with_identity(dataset, item, identities, addresses, group, ids)
-        _validate(dataset, record, table, group)
+        record = _with_identity(dataset, item, identities, addresses, patients)
+        _validate(dataset, record, table, patients.group)
         size = _size(present, record)
         path = record.content.path if record.content else record.sample_id
         of_component = tally.add(path, there=size is not None)
@@ -146,7 +146,7 @@ def planned_splits(dataset: str, records: Sequence[Record]) -> list[str]:
 
 
 def _with_identity(
-    dataset: str, record: Record, identities: Identities, addresses: Addresses, group: Group, ids: str
+    dataset: str, record: Record, identities: Identities, addresses: Addresses, patients: Patients
 ) -> Record:
     """Add what is known from outside of the source, and make ties global.
 
@@ -159,8 +159,8 @@ def _with_identity(
     own = tuple(f"{dataset}/{tie}" for tie in (*record.ties, *study))
     patient = None if "patient_unknown" in flags else record.patient
     copied = quoted_ties(dataset, record, addresses)
-    shared = (shared_id(ids, patient),) if ids and patient is not None else ()
-    whole = (everybody(dataset),) if group == "all" and patient is None else ()
+    shared = (shared_id(patients.ids, patient),) if patients.ids and patient is not None else ()
+    whole = (everybody(dataset),) if patients.group == "all" and patient is None else ()
     ties = (*proven, *own, *shared, *copied, *whole)
     if (patient, ties, flags) == (record.patient, record.ties, ()):  # to copy a record takes longer than to make one
         return record

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from covid_datasets.errors import DamagedFileError
-from covid_datasets.read.slices import only_picture
+from covid_datasets.read.only_picture import only_picture
 from covid_datasets.schema import Part
 from tests.metaimage import mha
 from tests.nifti import USUAL, nifti
