@@ -248,7 +248,7 @@ def test_raw_films_are_the_stored_numbers_under_the_same_ids(small: SmallSources
         found = raws[f"hannover/{row['image_id']}.png"]
         assert np.array_equal(decode_array(found["image"]["bytes"]), source.raw_film(number))
         assert found["image"]["path"] == f"{row['image_id']}.nii.gz.tiff"
-        assert found["value_range"].startswith("as stored, ")
+        assert found["value_range"].startswith("grey levels of 16 bits")
         same = usual[found["sample_id"]]
         assert [found[name] for name in ("patient_id", "view", "sex")] == [
             same[name] for name in ("patient_id", "view", "sex")
@@ -271,9 +271,11 @@ def test_raw_films_that_are_no_films_are_told(tree: Path, small: SmallSources, t
             "hannover", "nifti", data_dir=tree, cache_dir=tmp_path / "cache", num_proc=1, allow_missing=True
         )
     told = {note["where"]: note["what"] for note in built.manifest()["notices"]}
-    assert built.rows == 3
+    assert built.rows == 4
     assert "expected one picture, found 2 slices" in told["fff13f3a.nii.gz"]
-    assert "expected whole numbers from 0 to 65,535" in told["c9280a30.nii.gz"]
+    kept = {row["sample_id"]: row["value_range"] for row in open_table(built).to_pylist()}
+    lowest = int(source.raw_film(2).min()) - 2000
+    assert kept["hannover/c9280a30.png"].endswith(f"stored value * 1 + {lowest}"), "moved up, and said"
     assert "the file is not there" in told["53c9be49.nii.gz"]
     assert "does not list it" in told["00000000.nii.gz"]
 
