@@ -46,6 +46,7 @@ from covid_datasets.read.listed import listed_series, series_record
 from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
 from covid_datasets.read.masks import check_mask, read_mask
 from covid_datasets.read.mdai import read_annotations
+from covid_datasets.read.moved import places_of
 from covid_datasets.read.nifti import read_header as read_nifti_header
 from covid_datasets.read.notes import read_note
 from covid_datasets.read.parts import records_of_part
@@ -258,7 +259,9 @@ def listed() -> Any:
     first = "841e50fe-8693-45b1-b84e-0ea7ec4e7015"
     with TemporaryDirectory() as folder:
         raw = RawTree.of_folder(Path(folder), version="1", config="films")
-        return [found, votes, list(listed_series(raw, "midrc_ricord_1c", lambda one: one.folder == first))]
+        lost = list(listed_series(raw, "midrc_ricord_1c", lambda one: one.folder == first))
+    dated = {"x": (7, "film"), "y": (9, "film"), "z": (9, "film")}
+    return [found, votes, lost, places_of([(-1, "film"), (1, "film")], dated), places_of([(0, "film")], dated)]
 
 
 def metaimages() -> Any:
