@@ -11,7 +11,7 @@ from datetime import date
 from covid_datasets.catalog.listing import Series, read_listing
 from covid_datasets.read.cells import Cells
 from covid_datasets.read.film import FilmForm
-from covid_datasets.read.listed import SEXES, listed_series, series_record
+from covid_datasets.read.listed import SEXES, is_projection, listed_series, series_record
 from covid_datasets.read.moved import Event, places_of
 from covid_datasets.read.rows import Row, rows_by
 from covid_datasets.read.tables import read_xlsx
@@ -112,7 +112,7 @@ def _record(series: Series, files: tuple[str, ...], person: Cells, study: Row) -
     part = series.row["BodyPartExamined"]
     wrong = {
         "not_the_chest": bool(part) and not ("CHEST" in part or part == "THORAX"),
-        "projection": "MIP" in series.row["SeriesDescription"].upper(),
+        "projection": is_projection(series),
     }
     died = person.one_of("MORTALITY", _YES)
     return replace(

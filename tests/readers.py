@@ -42,7 +42,7 @@ from covid_datasets.read.darwin import read_darwin
 from covid_datasets.read.dicom import read_header, read_hounsfield
 from covid_datasets.read.encode import decode_deep, digest, encode, extension
 from covid_datasets.read.film import FilmForm, film
-from covid_datasets.read.listed import listed_series, series_record
+from covid_datasets.read.listed import is_projection, listed_series, series_record
 from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
 from covid_datasets.read.masks import check_mask, read_mask
 from covid_datasets.read.mdai import read_annotations
@@ -253,7 +253,11 @@ def listed() -> Any:
         row = plain | {"Modality": modality}
         record = series_record(Series(folder, "P1", "1.2", "1.2.3", len(paths), 1, row), paths, "1", {"said": "so"})
         assert isinstance(record.image, Parts)
-        found += [replace(record, image=None), list(record.image.function(files, *record.image.arguments))]
+        found += [
+            replace(record, image=None),
+            is_projection(Series(folder, "P1", "1.2", "1.2.3", 1, 1, row)),
+            list(record.image.function(files, *record.image.arguments)),
+        ]
     said = {"A": ["mild"], "B": ["mild", "severe"], "chief": ["severe"]}
     votes = [vote(said, ["mild", "severe"], "ABC", chief) for chief in ("", "chief")]
     first = "841e50fe-8693-45b1-b84e-0ea7ec4e7015"

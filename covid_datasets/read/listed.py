@@ -97,6 +97,11 @@ def series_record(
     )
 
 
+def is_projection(series: Series) -> bool:
+    """Tell by its description whether a series holds maximum intensity projections, which are no slices."""
+    return "MIP" in series.row["SeriesDescription"].upper()
+
+
 def series_films(
     raw: RawReader, files: tuple[str, ...], wanted: Wanted, form: FilmForm, alone: bool
 ) -> Iterator[Part | Notice]:
