@@ -141,3 +141,19 @@ def test_a_lost_view_changes_no_other(small: SmallSources, rows: Rows, tmp_path:
     whole = {row["sample_id"] for found in rows.values() for row in found}
     assert left < whole
     assert len(whole - left) == 1
+
+
+def test_loaded_with_1a_nobody_is_in_two_splits(small: SmallSources) -> None:
+    """The trees of both releases have two people in common, by CT there and by films here."""
+    names = ["midrc_ricord_1a", NAME]
+    for name in names:
+        small.build(name)
+    loaded = load_dataset(names, framework="numpy", cache_dir=small.cache, offline=True, allow_missing=True)
+    seen: dict[str, set[tuple[str, str]]] = {}
+    for split, rows in loaded.items():
+        for row in rows:
+            source, _, person = row["patient_id"].partition("/")
+            seen.setdefault(person, set()).add((source, split))
+    both = {person: found for person, found in seen.items() if len({source for source, _ in found}) > 1}
+    assert set(both) == {"440808-000001", "SITE2-000001"}
+    assert all(len({split for _, split in found}) == 1 for found in seen.values())

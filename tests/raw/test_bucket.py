@@ -172,6 +172,25 @@ def test_a_file_of_another_size_than_listed_is_an_error(bucket: Bucket, tmp_path
         bucket.fetch(tmp_path)
 
 
+@pytest.mark.parametrize("what", ["list", "file"])
+def test_a_bucket_that_is_busy_for_a_moment_is_asked_again(bucket: Bucket, tmp_path: Path, what: str) -> None:
+    path = bucket.path(FOLDERS[0]) if what == "list" else f"/{FOLDERS[0]}/3.dcm"
+    usual = bucket.server.behaviours.get(path, Behaviour())
+    assert isinstance(usual, Behaviour)
+    busy = replace(usual, status=503, body=b"<Error><Code>SlowDown</Code></Error>")
+    bucket.server.behaviours[path] = [busy, usual]
+    mount, _ = bucket.fetch(tmp_path)
+    assert mount.sizes() == {key: len(data) for key, data in bucket.files.items()}
+    assert len(bucket.server.of(path)) == 2
+
+
+def test_a_bucket_that_lists_more_is_an_error(bucket: Bucket, tmp_path: Path) -> None:
+    sizes = {key: len(data) for key, data in bucket.files.items() if key.startswith(FOLDERS[0])}
+    bucket.list(FOLDERS[0], sizes | {f"{FOLDERS[0]}/more.dcm": 7})
+    with pytest.raises(ChangedUpstreamError, match=f"series {FOLDERS[0]} .1.2.1.: expected 5 files, found 6"):
+        bucket.fetch(tmp_path)
+
+
 def test_a_bucket_that_is_gone(bucket: Bucket, tmp_path: Path) -> None:
     bucket.server.behaviours[bucket.path(FOLDERS[1])] = Behaviour(status=404, html="<Error>NoSuchBucket</Error>")
     with pytest.raises(MissingUpstreamError, match="404"):
