@@ -33,6 +33,7 @@ from covid_datasets.measure.volume import measure_volume
 from covid_datasets.phantoms.chest import draw, picture
 from covid_datasets.prepare.inputs import FORMAT
 from covid_datasets.raw.tree import RawTree
+from covid_datasets.read.arrays import read_npy
 from covid_datasets.read.bounds import allowing
 from covid_datasets.read.cases import HEADERS, Case, read_cases, records_of_case
 from covid_datasets.read.cells import Cells, Columns, count, day, fips, number, ranges, time, whole
@@ -42,20 +43,22 @@ from covid_datasets.read.darwin import read_darwin
 from covid_datasets.read.dicom import read_header, read_hounsfield
 from covid_datasets.read.encode import decode_deep, digest, encode, extension
 from covid_datasets.read.film import FilmForm, film
+from covid_datasets.read.levels import Grey
 from covid_datasets.read.listed import is_projection, listed_series, series_record
 from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
-from covid_datasets.read.masks import check_mask, read_mask
+from covid_datasets.read.masks import check_mask, read_labels, read_mask
 from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.moved import places_of
 from covid_datasets.read.nifti import read_header as read_nifti_header
 from covid_datasets.read.notes import read_note
 from covid_datasets.read.parts import records_of_part
+from covid_datasets.read.person import described
 from covid_datasets.read.png import read_png
 from covid_datasets.read.polygons import Polygon, fill
 from covid_datasets.read.rows import contradictions, count_by_folder, ids_of_one, not_in, read_splits, rows_by
 from covid_datasets.read.scores import read_scores
 from covid_datasets.read.series import Wanted, series_parts
-from covid_datasets.read.slices import axial_slices
+from covid_datasets.read.slices import axial_slices, piled_pictures
 from covid_datasets.read.tables import read_csv, read_xlsx
 from covid_datasets.read.typed import TableForm, typed_rows
 from covid_datasets.read.video import frames, pixels, sample
@@ -197,6 +200,20 @@ def volumes() -> Any:
     ]
 
 
+def greys() -> Any:
+    values = np.arange(3 * 6 * 5).reshape(3, 6, 5)
+    kinds = {"whole": values, "below": values - 40, "parts": values / 89}
+    raw = Files({f"{name}.nii": nifti(each.astype(np.float32), packed=False) for name, each in kinds.items()})
+    raw["m.nii"] = nifti((values % 5).astype(np.uint8), packed=False)
+    masks = (("lung", "m.nii", (1, 2), (1, 2, 3)), ("infection", "m.nii", (3,), (1, 2, 3)))
+    return [
+        [list(read(raw, f"{name}.nii", masks, Grey())) for name in kinds for read in (axial_slices, piled_pictures)],
+        read_labels(raw["m.nii"], "m.nii", (1, 4)).voxels,
+        volume_mask("m.nii", (1,), (1, 2)).read(raw),
+        measure_volume(raw["parts.nii"], "0", "parts.nii"),
+    ]
+
+
 def dicom() -> Any:
     values = (np.arange(8 * 6, dtype=np.int16).reshape(8, 6) * 30 - 1000).astype(np.int16)
     files = {f"{place}.dcm": ct(values + place, (0.0, 0.0, 2.5 * place)) for place in range(4)}
@@ -210,6 +227,29 @@ def dicom() -> Any:
         {name: read_hounsfield(data, name) for name, data in files.items()},
         header,
     ]
+
+
+def headers() -> Any:
+    """Headers of series: what they say of a person, and what may tell who it is."""
+    said: dict[str, Any] = {
+        "PatientSex": "F",
+        "PatientAge": "042Y",
+        "KVP": 110,
+        "ConvolutionKernel": "D40s",
+        "SliceThickness": 2,
+    }
+    plain = ct(np.zeros((8, 6), np.int16), **said)
+    named = ct(np.zeros((8, 6), np.int16), **said, PatientName="Doe", StudyDate="20200305", Manufacturer=" Maker ")
+    files = Files({"plain.dcm": plain, "named.dcm": named})
+    return [described(files, ["plain.dcm"], "P1"), described(files, ["named.dcm"], "P2")]
+
+
+def arrays() -> Any:
+    found = {}
+    for name, array in {"rows": np.arange(6.0).reshape(2, 3), "columns": np.arange(6).reshape(3, 2).T}.items():
+        np.save(out := io.BytesIO(), array)
+        found[name] = read_npy(Files({"a.npy": out.getvalue()}), "a.npy", (None, 3))
+    return found
 
 
 def films() -> Any:
@@ -448,7 +488,10 @@ CASES: dict[str, Callable[[], Any]] = {
     "cells": cells,
     "notes": notes,
     "volumes": volumes,
+    "greys": greys,
     "dicom": dicom,
+    "headers": headers,
+    "arrays": arrays,
     "films": films,
     "listed": listed,
     "metaimages": metaimages,

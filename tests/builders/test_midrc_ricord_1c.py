@@ -16,7 +16,6 @@ from covid_datasets.builders.midrc_ricord_1c import _ANNOTATIONS, _LISTING
 
 from covid_datasets import build_dataset, load_dataset
 from covid_datasets.catalog.listing import read_listing
-from covid_datasets.catalog.published import read_identities
 from covid_datasets.prepare.result import Built
 from tests.small import SmallSources
 from tests.sources.midrc_ricord_1c import (
@@ -35,19 +34,6 @@ NAME = "midrc_ricord_1c"
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is INCOMPLETE")
 Rows = dict[str, list[dict[str, Any]]]
-
-
-def test_people_of_release_1a_are_tied_alike() -> None:
-    """Both files of identities name one tie a person, so the person is in one split wherever both are loaded."""
-    here, there = (
-        {tie for ties, _ in read_identities(name).values() for tie in ties} for name in (NAME, "midrc_ricord_1a")
-    )
-    assert here == there
-    assert len(here) == 64
-    people = {one.series: one.patient.removeprefix("MIDRC-RICORD-1C-") for one in read_listing(_LISTING).values()}
-    tied = {series: ties for series, (ties, _) in read_identities(NAME).items()}
-    assert all(ties == (f"patient:midrc-ricord/{people[series]}",) for series, ties in tied.items())
-    assert set(tied) == {series for series, person in people.items() if f"patient:midrc-ricord/{person}" in here}
 
 
 @pytest.fixture(scope="module")

@@ -77,10 +77,9 @@ def tree() -> Tree:
     found[INVERTED] = films(listing[INVERTED], PhotometricInterpretation="MONOCHROME1", ViewPosition="PA")
     found |= {name: films(listing[name]) for name in (LATER, TWIN, OTHER_TWIN, EARLIER, ABDOMEN, BESIDE_CT)}
     found[AXIAL] = slices(listing[AXIAL], 5, PixelRepresentation=0)
-    across = {"ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}
-    found[CORONAL] = slices(listing[CORONAL], 5, **across, ImageType=["DERIVED", "SECONDARY", "REFORMATTED"])
+    found[CORONAL] = slices(listing[CORONAL], 5, coronal=True, ImageType=["DERIVED", "SECONDARY", "REFORMATTED"])
     found[SCOUT] = slices(listing[SCOUT], 2, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
-    found[PROJECTION] = slices(listing[PROJECTION], 5, **across, ImageType=["DERIVED", "SECONDARY", "MIP"])
+    found[PROJECTION] = slices(listing[PROJECTION], 5, coronal=True, ImageType=["DERIVED", "SECONDARY", "MIP"])
     return {name: found[name] for name in listing if name in found}
 
 

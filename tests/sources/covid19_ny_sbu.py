@@ -58,8 +58,7 @@ def tree() -> Tree:
         other.ReferencedSOPInstanceUID = of_series(listing[first], 0)["SOPInstanceUID"]
         found[name] = {file_name(listing[name], 0): film(listing[name], ReferencedImageSequence=[other])}
     found[AXIAL] = slices(listing[AXIAL], 5)
-    across = {"ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}
-    found |= {name: slices(listing[name], 4, **across) for name in (CORONAL, PROJECTION)}
+    found |= {name: slices(listing[name], 4, coronal=True) for name in (CORONAL, PROJECTION)}
     found[PELVIS] = slices(listing[PELVIS], 5)
     return {name: found[name] for name in listing if name in found}
 

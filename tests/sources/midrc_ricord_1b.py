@@ -46,10 +46,10 @@ def write_archives(folder: Path) -> None:
 _UID = "1.2.826.0.1.3680043.10.474."
 EXPECTED = {
     f"{PACKED}/0000.tiff": Expected(
-        f"{_UID}419639.229158095893933518233687709859/0000", "419639-000340", "not_covid19", "train"
+        f"{_UID}419639.229158095893933518233687709859/0000", "419639-000340", "not_covid19", "test"
     ),
     f"{THICK}/0003.tiff": Expected(f"{_UID}954795.6969/0003", "440808-000037", "not_covid19", "train"),
-    f"{NO_AGE}/0002.tiff": Expected(f"{_UID}660042.54733/0002", "660042-000224", "not_covid19", "train"),
-    f"{SECOND}/0002.tiff": Expected(f"{_UID}660042.54947/0002", "660042-000224", "not_covid19", "train"),
+    f"{NO_AGE}/0002.tiff": Expected(f"{_UID}660042.54733/0002", "660042-000224", "not_covid19", "validation"),
+    f"{SECOND}/0002.tiff": Expected(f"{_UID}660042.54947/0002", "660042-000224", "not_covid19", "validation"),
 }
 write = write_unpacked
