@@ -46,11 +46,12 @@ from covid_datasets.read.dicom import read_header, read_hounsfield
 from covid_datasets.read.encode import decode_deep, digest, encode, extension
 from covid_datasets.read.film import FilmForm, film
 from covid_datasets.read.levels import Grey
-from covid_datasets.read.listed import listed_series, series_record
+from covid_datasets.read.listed import is_projection, listed_series, series_record
 from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
 from covid_datasets.read.masks import check_mask, read_labels, read_mask
 from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.metaimage import said
+from covid_datasets.read.moved import places_of
 from covid_datasets.read.nifti import read_header as read_nifti_header
 from covid_datasets.read.notes import read_note
 from covid_datasets.read.only_picture import only_picture
@@ -298,13 +299,19 @@ def listed() -> Any:
         row = plain | {"Modality": modality}
         record = series_record(Series(folder, "P1", "1.2", "1.2.3", len(paths), 1, row), paths, "1", {"said": "so"})
         assert isinstance(record.image, Parts)
-        found += [replace(record, image=None), list(record.image.function(files, *record.image.arguments))]
+        found += [
+            replace(record, image=None),
+            is_projection(Series(folder, "P1", "1.2", "1.2.3", 1, 1, row)),
+            list(record.image.function(files, *record.image.arguments)),
+        ]
     said = {"A": ["mild"], "B": ["mild", "severe"], "chief": ["severe"]}
     votes = [vote(said, ["mild", "severe"], "ABC", chief) for chief in ("", "chief")]
     first = "841e50fe-8693-45b1-b84e-0ea7ec4e7015"
     with TemporaryDirectory() as folder:
         raw = RawTree.of_folder(Path(folder), version="1", config="films")
-        return [found, votes, list(listed_series(raw, "midrc_ricord_1c", lambda one: one.folder == first))]
+        lost = list(listed_series(raw, "midrc_ricord_1c", lambda one: one.folder == first))
+    dated = {"x": (7, "film"), "y": (9, "film"), "z": (9, "film")}
+    return [found, votes, lost, places_of([(-1, "film"), (1, "film")], dated), places_of([(0, "film")], dated)]
 
 
 def metaimages() -> Any:
