@@ -31,20 +31,28 @@ def turned(voxels: np.ndarray, affine: np.ndarray | None) -> tuple[np.ndarray, n
     if affine is None:
         return voxels, None
     patient = _LPS @ affine
-    cosines = _cosines(patient)
-    # Rounded, so that of two ways that are equally good every machine takes the same one.
-    ways = {way: round(sum(abs(cosines[to, way[to]]) for to in range(3)), 6) for way in permutations(range(3))}
-    way = max(ways, key=lambda one: ways[one])
-    view = voxels.transpose([2 - way[2 - axis] for axis in range(3)])
+    way = nearest_axes(patient)
+    view = voxels.transpose([2 - way[2 - axis][0] for axis in range(3)])
     change = np.zeros((4, 4))
     change[3, 3] = 1.0
-    for to, source in enumerate(way):
-        backwards = cosines[to, source] < 0
+    for to, (source, backwards) in enumerate(way):
         change[source, to] = -1.0 if backwards else 1.0
         if backwards:
             change[source, 3] = voxels.shape[2 - source] - 1
             view = np.flip(view, 2 - to)
     return view, patient @ change
+
+
+def nearest_axes(patient: np.ndarray) -> tuple[tuple[int, bool], ...]:
+    """Find which axis of a volume leads to the patient's left, to the back and to the head, and which go the other way.
+
+    ``patient`` is an affine to LPS. Of the 48 ways to swap and reverse axes the one is taken that is nearest.
+    """
+    cosines = _cosines(patient)
+    # Rounded, so that of two ways that are equally good every machine takes the same one.
+    ways = {way: round(sum(abs(cosines[to, way[to]]) for to in range(3)), 6) for way in permutations(range(3))}
+    way = max(ways, key=lambda one: ways[one])
+    return tuple((source, bool(cosines[to, source] < 0)) for to, source in enumerate(way))
 
 
 def elsewhere(one: np.ndarray, other: np.ndarray, shape: tuple[int, ...]) -> str:
