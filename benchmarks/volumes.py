@@ -83,6 +83,7 @@ CONTENDERS = {
         "[encode(part.pixels) for part in axial_slices(Files(), path)]",
     ),
 }
+TWO = "build slices, full, two workers"
 NIBABEL, LIMITS = "nibabel, as stored", ("inflate only: isal", "inflate only: libdeflate")
 
 BUILD = """
@@ -102,6 +103,32 @@ engine.build_dataset(
     "mosmed", config, data_dir=folder, cache_dir=out, verify=verify, num_proc=int(workers), allow_missing=True
 )
 print(json.dumps({"seconds": time.perf_counter() - started, "peak_mb": memory("VmHWM") - before}))
+"""
+
+
+RANDOM = """
+import json, random, sys, time
+from pathlib import Path
+import nibabel, numpy
+from covid_datasets import catalogs, load_dataset
+folder, catalog, out = sys.argv[1:]
+catalogs.__path__ = [catalog]
+rows = load_dataset("mosmed", "slices", "all", framework="numpy", cache_dir=out, allow_missing=True)
+files = sorted(str(path) for path in Path(folder).glob("studies/*/*.nii.gz"))
+depths = {file: nibabel.load(file).shape[2] for file in files}
+random.seed(1)
+def lazily():
+    file = random.choice(files)
+    return numpy.asarray(nibabel.load(file).dataobj[..., random.randrange(depths[file])])
+def built():
+    return rows[random.randrange(len(rows))]["image"]
+def seconds(read, count):
+    read()
+    started = time.perf_counter()
+    for _ in range(count):
+        read()
+    return (time.perf_counter() - started) / count
+print(json.dumps({"lazily": seconds(lazily, 12), "built": seconds(built, 600)}))
 """
 
 
@@ -155,6 +182,14 @@ def build(folder: Path, config: str, verify: str, workers: int = 1) -> dict[str,
         return in_process(BUILD, str(folder), str(catalog), config, verify, str(workers), out)
 
 
+def one_slice(folder: Path) -> dict[str, float]:
+    """Read slices in random order, out of a build and out of the files that it was made of."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as out:
+        catalog = write_catalog(Path(out))
+        in_process(BUILD, str(folder), str(catalog), "slices", "bytes", "1", out)
+        return in_process(RANDOM, str(folder), str(catalog), out)
+
+
 def main() -> None:
     """Measure reading and building."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -176,9 +211,11 @@ def main() -> None:
             | {
                 f"build {config}, {verify}": partial(build, folder, config, verify)
                 for config, verify in (("slices", "bytes"), ("slices", "full"), ("volumes", "full"))
-            },
+            }
+            | {TWO: partial(build, folder, "slices", "full", 2)},
             options.rounds,
         )
+        found = one_slice(folder)
     inflated, largest = (sum(DEPTHS) * SIDE * SIDE * 2 / 1e6, max(DEPTHS) * SIDE * SIDE * 2 / 1e6)
     print(f"{len(files)} volumes, {sum(DEPTHS)} slices, {stored:.0f} MB that inflate to {inflated:.0f} MB; one core")
     for missing in CONTENDERS.keys() - present.keys():
@@ -192,6 +229,11 @@ def main() -> None:
             f"{'':<12}{plain / seconds:.2f} times nibabel (aim 2), {seconds / limit:.2f} of the fastest inflate (aim "
             f"1.20), peak {peak:.0f} MB = {peak / largest:.2f} of the largest volume (aim below 2)"
         )
+    one = median(results["build slices, full"], "seconds")
+    print(f"two workers: {one / median(results[TWO], 'seconds'):.2f} times one (aim 1.5)")
+    print(
+        f"a random slice: {found['built'] * 1e3:.2f} ms built, {found['lazily'] / found['built']:.0f} times lazily (50)"
+    )
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from covid_datasets.extras import need
 from covid_datasets.read import equipment, identity
 from covid_datasets.read.bounds import MAX_INFLATED, Counted, border
 from covid_datasets.read.hounsfield import Image, check_layout, hounsfield_of, noted, words_again
-from covid_datasets.read.pixels import TAGS, damaged, layout, number_of, stored_pixels, value_of
+from covid_datasets.read.pixels import TAGS, damaged, decimals_of, layout, number_of, stored_pixels, value_of
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 WHOLE = "a whole DICOM image"
@@ -245,7 +245,7 @@ def texts(found: Any, names: Iterable[str]) -> dict[str, str]:
 
 def numbers(found: Any, name: str, count: int) -> Numbers | None:
     """Return so many finite numbers, or ``None``."""
-    values = tuple(float(value) for value in several(value_of(found, name)))
+    values = tuple(map(float, decimals_of(found, name) or several(value_of(found, name))))
     return values if len(values) == count and all(map(isfinite, values)) else None
 
 

@@ -115,8 +115,7 @@ def _rescaled(stored: np.ndarray, slope: float, intercept: float, path: str) -> 
         )
     exact = slope == 1 and intercept.is_integer() and _LOW <= intercept <= _HIGH and min(ends) >= _LOW
     if exact and high <= _HIGH:
-        values: np.ndarray = stored.astype(np.int16)
-        values += np.int16(intercept)
+        values: np.ndarray = stored.view(np.int16) + np.int16(intercept)  # a bit of the sign is never set
         np.maximum(values, np.int16(AIR), out=values)
         return values
     scaled = stored.astype(np.float64) * slope + intercept

@@ -80,6 +80,14 @@ def value_of(found: Any, name: str) -> Any:
     return found[tag].value if (tag := number_of(name)) in found else None
 
 
+def decimals_of(found: Any, name: str) -> list[bytes]:
+    """Return the numbers of an element as they are written, if as text: pydicom checks and wraps each of them."""
+    item: Any = found.get_item(tag) if (tag := number_of(name)) in found else None
+    if item is None or item.VR not in ("DS", "IS") or not isinstance(item.value, bytes) or not item.value:
+        return []
+    return item.value.strip(b" \0").split(b"\\")
+
+
 def layout(found: Any) -> Layout:
     """Read what a header says; what it leaves out or says wrongly is an error."""
     try:
