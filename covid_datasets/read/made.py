@@ -9,17 +9,17 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
 from covid_datasets.errors import DamagedFileError
-from covid_datasets.read.bounds import MAX_PIXELS, border
+from covid_datasets.read.bounds import MAX_PIXELS, border, too_large
 from covid_datasets.read.encode import encode
 from covid_datasets.read.masks import IGNORED as IGNORED
 from covid_datasets.read.masks import read_mask
-from covid_datasets.read.volumes import read_volume, volume_bytes
+from covid_datasets.read.volumes import read_slices, volume_bytes
 from covid_datasets.schema import Made, Notice, RawReader
 
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP")
@@ -165,9 +165,25 @@ def volume_as_nifti(path: str, *beside: str, expansion: float = 1.0) -> Made:
 
 
 def make_nifti(raw: RawReader, path: str) -> bytes:
-    """Make the NIfTI file of a volume; `volume_as_nifti` refers to it."""
-    volume = read_volume(volume_bytes(raw, path), path)
-    return nifti_bytes(volume.voxels, volume.header.affine, volume.header.spacing)
+    """Make the NIfTI file of a volume; `volume_as_nifti` refers to it.
+
+    It is written slice by slice, so that one volume is in memory beside its file. Bytes that a file holds behind its
+    voxels are behind them in what is made too, where whoever measures the volume tells of them.
+    """
+    data = volume_bytes(raw, path)
+    slices = read_slices(data, path)
+    header = slices.header
+    if why := too_large(header.shape, header.dtype.itemsize, len(data)):
+        raise DamagedFileError(
+            f"{path}: expected a volume that can be held whole, found {len(data):,} bytes of one: {why}"
+        )
+    kind = header.values(np.empty(0, header.dtype)).dtype.newbyteorder("<")
+    made = io.BytesIO()
+    made.write(_nifti_head(header.shape, kind, header.affine, header.spacing))
+    for plane in slices:
+        made.write(np.ascontiguousarray(header.values(plane), kind).data)
+    made.write(bytes(slices.surplus))
+    return made.getvalue()
 
 
 def volume_mask(path: str, values: tuple[int, ...] = (), known: tuple[int, ...] = ()) -> Made:
@@ -194,9 +210,15 @@ def nifti_bytes(voxels: np.ndarray, affine: np.ndarray | None, spacing: tuple[fl
     (np.int64(276), (1.0, 1.0, 5.0))
     """
     kind = voxels.dtype.newbyteorder("<")
+    return b"".join((_nifti_head(voxels.shape, kind, affine, spacing), np.ascontiguousarray(voxels, kind).data))
+
+
+def _nifti_head(
+    shape: tuple[int, ...], kind: np.dtype[Any], affine: np.ndarray | None, spacing: tuple[float, float, float]
+) -> bytes:
     head = bytearray(352)
     struct.pack_into("<i", head, 0, 348)
-    struct.pack_into("<8h", head, 40, 3, *voxels.shape[::-1], 1, 1, 1, 1)
+    struct.pack_into("<8h", head, 40, 3, *shape[::-1], 1, 1, 1, 1)
     struct.pack_into("<2h", head, 70, _CODES[kind.str[1:]], 8 * kind.itemsize)
     struct.pack_into("<8f", head, 76, 1.0, *spacing, 0, 0, 0, 0)
     struct.pack_into("<3f", head, 108, 352.0, 1.0, 0.0)
@@ -205,4 +227,4 @@ def nifti_bytes(voxels: np.ndarray, affine: np.ndarray | None, spacing: tuple[fl
         struct.pack_into("<h", head, 254, 1)
         struct.pack_into("<12f", head, 280, *affine[:3].ravel())
     head[344:348] = b"n+1\0"
-    return b"".join((head, np.ascontiguousarray(voxels, kind).data))
+    return bytes(head)
