@@ -43,7 +43,7 @@ from covid_datasets.read.coco import read_coco
 from covid_datasets.read.cuts import CutReader, cuts
 from covid_datasets.read.darwin import read_darwin
 from covid_datasets.read.dicom import read_header, read_hounsfield
-from covid_datasets.read.encode import decode_deep, digest, encode, extension
+from covid_datasets.read.encode import Room, decode_deep, digest, encode, encode_into, extension
 from covid_datasets.read.film import FilmForm, film
 from covid_datasets.read.levels import Grey
 from covid_datasets.read.listed import is_projection, listed_series, series_record
@@ -537,7 +537,10 @@ def encoded() -> Any:
     grey = np.arange(12 * 10, dtype=np.uint8).reshape(12, 10)
     colour = np.stack([grey, grey + 1, grey[::-1]], axis=2)
     packed = [[digest(encode(pixels)), read_png(encode(pixels))] for pixels in (grey, colour)]
-    return [data, digest(data), decode_deep(data), measure(data, "0", "a.tif"), packed]
+    room = Room(1 << 12)
+    into = [bytes(encode_into(pixels, room)) for pixels in (values, values[::-1], grey)]
+    room.clear()
+    return [data, digest(data), decode_deep(data), measure(data, "0", "a.tif"), packed, into]
 
 
 CASES: dict[str, Callable[[], Any]] = {
