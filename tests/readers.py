@@ -42,7 +42,7 @@ from covid_datasets.read.dicom import read_header, read_hounsfield
 from covid_datasets.read.encode import decode_deep, digest, encode, extension
 from covid_datasets.read.film import FilmForm, film
 from covid_datasets.read.levels import Grey
-from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
+from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask, volume_mask_on
 from covid_datasets.read.masks import check_mask, read_labels, read_mask
 from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.nifti import read_header as read_nifti_header
@@ -204,6 +204,7 @@ def greys() -> Any:
         [list(read(raw, f"{name}.nii", masks, Grey())) for name in kinds for read in (axial_slices, piled_pictures)],
         read_labels(raw["m.nii"], "m.nii", (1, 4)).voxels,
         volume_mask("m.nii", (1,), (1, 2)).read(raw),
+        volume_mask_on("whole.nii", "m.nii").read(raw),
         measure_volume(raw["parts.nii"], "0", "parts.nii"),
     ]
 

@@ -142,8 +142,8 @@ def told(image: VolumeHeader, mask: Mask, path: str) -> Iterator[Notice]:
 
 def difference(image: VolumeHeader, mask: VolumeHeader) -> str:
     """Say why a mask does not lie on the voxels of an image; nothing where it does."""
-    if image.shape != mask.shape:
-        return f"expected the shape {image.shape} of its image, found {mask.shape} (slices, rows, columns)"
+    if problem := other_shape(image, mask):
+        return problem
     if image.affine is None or mask.affine is None:
         return ""
     corners = np.array([(*corner, 1) for corner in product(*((0, size - 1) for size in image.shape[::-1]))])
@@ -151,3 +151,10 @@ def difference(image: VolumeHeader, mask: VolumeHeader) -> str:
     if apart > SAME_PLACE * min(image.spacing):
         return f"expected the place of its image, found a corner that is {apart:.3g} mm apart"
     return ""
+
+
+def other_shape(image: VolumeHeader, mask: VolumeHeader) -> str:
+    """Say that a mask has not as many voxels as its image along each axis; nothing where it has."""
+    if image.shape == mask.shape:
+        return ""
+    return f"expected the shape {image.shape} of its image, found {mask.shape} (slices, rows, columns)"
