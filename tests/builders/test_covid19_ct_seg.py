@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,9 @@ import numpy as np
 import pytest
 from covid_datasets.builders.covid19_ct_seg import case_of
 
-from covid_datasets import build_dataset, check
+from covid_datasets import build_dataset, check, load_dataset, load_splits
 from covid_datasets.catalog.cards import load_card
+from covid_datasets.errors import UnknownVersionError
 from covid_datasets.load.rows import decode_array
 from covid_datasets.load.splits import audit_build
 from covid_datasets.load.stored import open_table
@@ -20,7 +20,6 @@ from covid_datasets.prepare.result import Built
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.nifti import read_volume
 from covid_datasets.schema import Notice, Record
-from covid_datasets.splits.audit import audit_links
 from covid_datasets.splits.index import Index
 from tests.builders.test_builders import build, count
 from tests.nifti import nifti
@@ -97,15 +96,25 @@ def test_which_folds_tear_a_person_apart(fold: int, leaks: bool) -> None:
     assert (splits.count("train"), torn) == (4, {"radiopaedia_10", "radiopaedia_29"} if leaks else set())
 
 
-def test_the_audit_finds_the_folds_that_leak(small: SmallSources) -> None:
+def test_each_published_fold_is_a_scheme_with_its_audit(small: SmallSources) -> None:
     built = small.build("covid19_ct_seg")
-    said = [json.loads(row) for row in open_table(built).column("source_row").to_pylist()]
-    index = Index.read(built.path)
     for fold in range(5):
-        splits = [row[f"fold_{fold}"] for row in said]
-        report = audit_links("x", "x", splits, index.texts("sample_id"), index.strings("label"), index.links)
+        report = audit_build(built, f"official-fold_{fold}")
         assert report.leaks == (fold in (2, 4)), fold
-    assert not audit_build(built, "official").leaks
+    assert audit_build(built, "official").rows == audit_build(built, "official-fold_0").rows
+    with small.in_use():
+        loaded = load_dataset(
+            "covid19_ct_seg", scheme="official-fold_2", framework="numpy", cache_dir=small.cache, allow_missing=True
+        )
+        sliced = load_splits("covid19_ct_seg", "official-fold_2", cache_dir=small.cache)
+        with pytest.raises(UnknownVersionError, match="expected one of the published folds .*official-fold_4"):
+            load_dataset("covid19_ct_seg", scheme="official-fold_5", cache_dir=small.cache)
+        with pytest.raises(UnknownVersionError, match="none, of these sources"):
+            load_dataset("medseg", scheme="official-fold_1", cache_dir=small.cache)
+    names = {row["sample_id"].removeprefix("covid19_ct_seg/") for row in loaded["train"]}
+    assert names == {"coronacases_001", "radiopaedia_10_85902_1", "radiopaedia_29_86491_1"}
+    assert sorted(loaded) == ["test", "train"]
+    assert sliced.column("split").to_pylist().count("train") == 3
 
 
 # --- units, directions and masks -----------------------------------------------------------------------------------
