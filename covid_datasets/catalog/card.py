@@ -143,7 +143,8 @@ class Patients:
     """How one person is told from another, and for how many rows that is known.
 
     ``group`` is what is kept together of rows whose patient nobody knows. ``address`` is a regular expression that
-    finds the patient, its one group, in the address of a page of this source.
+    finds the patient, its one group, in the address of a page of this source. ``ids`` names whose ids the patients'
+    are, where several sources use them: one id is one person in all that name the same.
     """
 
     known: Literal["all", "some", "none"]
@@ -151,6 +152,7 @@ class Patients:
     warning: str = ""
     group: Group = ""
     address: str = ""
+    ids: str = ""
 
     @property
     def consequence(self) -> str:

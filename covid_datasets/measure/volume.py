@@ -47,7 +47,7 @@ def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
         "not all are numbers": not finite,
         f"{slices.surplus:,} bytes behind the voxels": slices.surplus > 0,
     }
-    reasons += [reason for reason, is_so in told.items() if is_so]
+    reasons += [reason for reason, is_so in told.items() if is_so] + [kind for kind, _ in header.doubts]
     return Measured(
         sha256=sha256,
         width=width,

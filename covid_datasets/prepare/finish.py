@@ -42,7 +42,8 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
     incomplete = incomplete or obtained.incomplete
 
     card, columns = choice.card, choice.columns
-    splits = [TABLE_SPLIT] * len(counts) if columns else assign(index.groups, index.units, published_splits(card.id))
+    published = published_splits(card.id)
+    splits = [TABLE_SPLIT] * len(counts) if columns else assign(index.groups, index.units, published, index.places)
     rows: list[int] = index.table.column("row").to_pylist()
     layout = lay_out(planned, dict(zip(rows, splits, strict=True)))
     named = (TABLE_SPLIT,) if columns else SPLITS

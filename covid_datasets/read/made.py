@@ -149,13 +149,19 @@ _CODES = {"u1": 2, "i2": 4, "i4": 8, "f4": 16, "f8": 64, "i1": 256, "u2": 512, "
 _MILLIMETRE = 2
 
 
-def volume_as_nifti(path: str) -> Made:
+def volume_as_nifti(path: str, *beside: str, expansion: float = 1.0) -> Made:
     """Refer to a volume of another format as the NIfTI file that the column ``volume`` holds.
 
     The voxels are those of the file, value for value and in its order, without compression; the affine says the same
     place. ``datasets`` reads nothing but NIfTI there, so this is the one form of a volume that is not the publisher's.
+    It is not compressed, because of one volume no two versions of zlib need make the same bytes.
+
+    Args:
+        path: The volume.
+        beside: Files without which it is not whole, such as the voxels of an ``.mhd``.
+        expansion: About how many times larger than all these files it is, where they are compressed.
     """
-    return Made(f"{path}.nii", make_nifti, (path,))
+    return Made(f"{path}.nii", make_nifti, (path,), (path, *beside), expansion)
 
 
 def make_nifti(raw: RawReader, path: str) -> bytes:

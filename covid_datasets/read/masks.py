@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
 
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.read.bounds import too_large
+from covid_datasets.read.orientation import elsewhere
 from covid_datasets.read.volume import WHOLE, VolumeHeader
 from covid_datasets.read.volumes import read_header, read_slices
 from covid_datasets.schema import Notice
 
 IGNORED = 255
 """The value of a pixel that nobody is to learn or to be tested on; what is meant is 1, all else is 0."""
-SAME_PLACE = 0.1
-"""Two grids are one where no corner is further apart than this share of a voxel's shortest side."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,11 +144,8 @@ def difference(image: VolumeHeader, mask: VolumeHeader) -> str:
         return problem
     if image.affine is None or mask.affine is None:
         return ""
-    corners = np.array([(*corner, 1) for corner in product(*((0, size - 1) for size in image.shape[::-1]))])
-    apart = float(np.sqrt((((image.affine - mask.affine) @ corners.T)[:3] ** 2).sum(axis=0)).max())
-    if apart > SAME_PLACE * min(image.spacing):
-        return f"expected the place of its image, found a corner that is {apart:.3g} mm apart"
-    return ""
+    apart = elsewhere(image.affine, mask.affine, image.shape)
+    return f"expected the place of its image, found {apart}" if apart else ""
 
 
 def other_shape(image: VolumeHeader, mask: VolumeHeader) -> str:

@@ -149,6 +149,8 @@ def _fields(header: VolumeHeader, affine: np.ndarray | None, number: int) -> dic
 
 
 def _told(volume: Volume, path: str) -> Iterator[Notice]:
+    for kind, what in volume.header.doubts:
+        yield Notice(kind, path, what)
     if volume.surplus:
         yield Notice("bytes behind the voxels", path, f"{volume.surplus:,} bytes that the header does not account for")
     if volume.header.affine is None:
