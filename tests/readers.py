@@ -10,6 +10,7 @@ releases of what encodes them, lie in tests/prepare/read/.
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import io
 import json
@@ -45,9 +46,12 @@ from covid_datasets.read.darwin import read_darwin
 from covid_datasets.read.dicom import read_header, read_hounsfield
 from covid_datasets.read.encode import Room, decode_deep, digest, encode, encode_into, extension
 from covid_datasets.read.film import FilmForm, film
+from covid_datasets.read.inflate import GZIP
 from covid_datasets.read.levels import Grey
 from covid_datasets.read.listed import is_projection, listed_series, series_record
 from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
+from covid_datasets.read.listed import listed_series, series_record
+from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask, volume_mask_on
 from covid_datasets.read.masks import check_mask, read_labels, read_mask
 from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.metaimage import said
@@ -215,7 +219,8 @@ def greys() -> Any:
     return [
         [list(read(raw, f"{name}.nii", masks, Grey())) for name in kinds for read in (axial_slices, piled_pictures)],
         read_labels(raw["m.nii"], "m.nii", (1, 4)).voxels,
-        volume_mask("m.nii", (1,), (1, 2)).read(raw),
+        gzip.decompress(volume_mask("m.nii", (1,), (1, 2)).read(raw)),
+        gzip.decompress(volume_mask_on("whole.nii", "m.nii").read(raw)),
         measure_volume(raw["parts.nii"], "0", "parts.nii"),
     ]
 
@@ -325,6 +330,7 @@ def metaimages() -> Any:
         [list(allowing(10**6, axial_slices(files, path, (("lung", "m.mha", (2,)),)))) for path in ("a.mha", "a.mhd")],
         [each.read(files) for each in made],
         [said(files, "a.mha"), list(only_picture(Files({"a.mha": mha(values[:1])}), "a.mha"))],
+        [gzip.decompress(kept) if (kept := each.read(files))[:2] == GZIP else kept for each in made],
         read_volume_header(data, "a.mha"),
         list(check_mask(files["a.mha"], "a.mha", mask, "m.mha")),
     ]

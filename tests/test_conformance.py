@@ -558,6 +558,15 @@ def test_the_official_split_is_audited(card: Card, built: Built) -> None:
 
 
 @every_image_build
+def test_published_folds_are_schemes(card: Card, built: Built) -> None:
+    split = card.official_split
+    for fold in split.folds if split and card.choice(config=built.config).form.official_split else ():
+        report = audit_build(built, f"official-{fold}")
+        assert set(report.rows) <= set(split.names if split else ())
+        assert sum(report.rows.values()) > 0, f"no row's source_row says its split in {fold}"
+
+
+@every_image_build
 def test_labels_are_of_the_taxonomy(built: Built) -> None:
     labels = {label for label in table(built).column("label").to_pylist() if label is not None}
     assert labels <= set(range(len(label_names())))

@@ -141,13 +141,13 @@ def select(builds: Sequence[Built], scheme: str, folder: Path | None = None) -> 
 
 def _found(builds: Sequence[Built], scheme: str) -> Splits:
     """Search what joins rows across the builds, and divide the groups."""
+    from covid_datasets.load.schemes import splits_of
     from covid_datasets.prepare.columnar import arrow_array
     from covid_datasets.splits.index import Index
     from covid_datasets.splits.kept import Splits
-    from covid_datasets.splits.schemes import scheme_splits
 
     index = Index.join([build.path for build in builds])
-    splits = scheme_splits(index, [build.id for build in builds], scheme)
+    splits = splits_of(builds, index, scheme)
     return Splits(*(arrow_array(values, pa.string()) for values in (splits, index.group_ids)))
 
 

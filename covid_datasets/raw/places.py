@@ -99,7 +99,9 @@ class Places:
         top = PurePosixPath(self.top[0])
         names = {resource.folder.strip("/")}
         for copy in resource.copies:
-            names |= {*archive_names(copy), copy.root.strip("/")}
+            saved = archive_names(copy)
+            names |= {*saved, *(name.split(".")[0] for name in saved), copy.root.strip("/")}
+        names.discard("")  # of a copy without a root: every folder would be called so
 
         @cache  # for each folder, not for each file
         def may_be(location: Location, root: str) -> bool:
