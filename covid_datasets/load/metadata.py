@@ -17,11 +17,10 @@ from covid_datasets.errors import CovidDatasetsError, UnknownDatasetError, words
 from covid_datasets.features import arrow_schema
 from covid_datasets.load.filters import Condition, tell_if_empty
 from covid_datasets.load.licences import LicenceFilter
-from covid_datasets.load.stored import split_files
 from covid_datasets.prepare.columnar import arrow_array, record_batch
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.inputs import outdated
-from covid_datasets.prepare.result import MANIFEST_FILE, Built
+from covid_datasets.prepare.result import MANIFEST_FILE, Built, split_files
 from covid_datasets.schema import COLUMNS, CONTENT
 from covid_datasets.vocabulary import MASKS
 

@@ -1,0 +1,129 @@
+"""A volume and its masks in another grid, as NIfTI; imported only where a source has volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import nibabel
+import numpy as np
+
+from covid_datasets.errors import DamagedFileError
+from covid_datasets.measure.image import UndecodableError
+from covid_datasets.measure.volume import measure_volume
+from covid_datasets.prepare.derived.asked import Derivation
+from covid_datasets.prepare.derived.place import NoPlaceError, Place, place_of_volume, to_ras
+from covid_datasets.prepare.derived.values import range_text, shown, volume_values
+from covid_datasets.read.encode import digest
+from covid_datasets.read.masks import difference, read_mask
+from covid_datasets.read.volumes import read_volume
+from covid_datasets.schema import Notice
+from covid_datasets.transforms.grids import Regrid, nearest_planes, planes
+
+_OFFSET = 352
+"""Where the voxels of a NIfTI file begin."""
+_MILLIMETRES = 2
+
+
+def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, Any], list[Notice]]:
+    """Give the columns of a row whose volume is brought to another grid, with its masks on the same voxels.
+
+    Raises:
+        NoPlaceError: That cannot be.
+    """
+    stored = row["volume"]
+    try:
+        volume = read_volume(stored["bytes"], stored["path"])
+        header, values = volume.header, volume_values(volume, stored["path"])
+    except DamagedFileError as error:
+        raise NoPlaceError(str(error)) from error
+    del volume
+    place = place_of_volume(header)
+    grid = place.grid(header.shape, wanted)
+    moved = place.moved(grid)
+    kind = np.dtype(np.uint8) if wanted.window and values.hounsfield else values.pixels.dtype
+    made = nifti_bytes(
+        (shown(plane, values, wanted.window)[0] for plane in planes(values.pixels, grid)), kind, grid, moved
+    )
+    windowed = wanted.window if values.hounsfield else None
+    told = []
+    if wanted.window and not values.hounsfield:
+        what = "its values are shown as they were, and no window is applied"
+        told = [Notice("no Hounsfield units", row["sample_id"], what)]
+    del values
+    masks, lost = _masks(row, header, grid, moved)
+    path = _named(stored["path"])
+    changed = {
+        "volume": {"bytes": made, "path": path},
+        "volume_masks": dict.fromkeys(row["volume_masks"]) | masks,
+        **_measured(made, path),
+    }
+    if windowed:
+        changed["value_range"] = range_text(windowed)
+    elif row["value_range"] and " to " not in row["value_range"]:  # what its source says of them, and not their ends
+        changed["value_range"] = row["value_range"]
+    return changed, [*told, *lost]
+
+
+def _measured(made: bytes, path: str) -> dict[str, Any]:
+    try:
+        measured = measure_volume(made, digest(made), path)
+    except UndecodableError as error:
+        raise NoPlaceError(str(error)) from error
+    names = ("width", "height", "depth", "value_range", "pixel_mode", "sha256", "pixel_hash", "phash")
+    return {name: getattr(measured, name) for name in names} | {"spacing": list(measured.spacing or ()) or None}
+
+
+def _masks(
+    row: Mapping[str, Any], header: Any, grid: Regrid, moved: Place
+) -> tuple[dict[str, dict[str, Any]], list[Notice]]:
+    found: dict[str, dict[str, Any]] = {}
+    lost: list[Notice] = []
+    for name, stored in row["volume_masks"].items():
+        if stored is None:
+            continue
+        try:
+            mask = read_mask(stored["bytes"], stored["path"])
+            if problem := difference(header, mask.header):
+                raise DamagedFileError(f"{stored['path']}: {problem}")
+        except DamagedFileError as error:
+            lost.append(Notice("mask not usable", row["sample_id"], str(error)))
+            continue
+        made = nifti_bytes(nearest_planes(mask.voxels, grid), np.dtype(np.uint8), grid, moved)
+        found[name] = {"bytes": made, "path": _named(stored["path"])}
+    return found, lost
+
+
+def nifti_bytes(slices: Iterator[np.ndarray], kind: np.dtype[Any], grid: Regrid, place: Place) -> bytes:
+    """Write slices as they come into a NIfTI file, not compressed: so it has the same bytes wherever it is made."""
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(kind.newbyteorder("<"))
+    header.set_data_shape(grid.shape[::-1])
+    if place.located:
+        affine = to_ras(place.affine)
+        header.set_sform(affine, code="scanner")
+        header.set_qform(affine, code="scanner", strip_shears=True)
+    else:
+        header.set_zooms(np.sqrt((place.affine[:3, :3] ** 2).sum(axis=0)))
+    header["xyzt_units"] = _MILLIMETRES
+    header["vox_offset"] = _OFFSET
+    header["magic"] = b"n+1"
+    header["scl_slope"] = 1.0
+    header["scl_inter"] = 0.0
+    out = bytearray(_OFFSET + int(np.prod(grid.shape)) * kind.itemsize)
+    out[: len(header.binaryblock)] = header.binaryblock
+    voxels = np.frombuffer(out, kind.newbyteorder("<"), offset=_OFFSET).reshape(grid.shape)
+    for number, plane in enumerate(slices):
+        voxels[number] = plane
+    return bytes(out)
+
+
+def _named(path: str) -> str:
+    """Name a volume that is no longer compressed.
+
+    >>> _named("studies/CT-1/study_0255.nii.gz"), _named("a/b.mha")
+    ('studies/CT-1/study_0255.nii', 'a/b.nii')
+    """
+    plain = path.removesuffix(".gz")
+    return f"{PurePosixPath(plain).with_suffix('.nii')}"
