@@ -49,13 +49,13 @@ def tell_of_view(built: Built) -> None:
     where = f"{built.path / REPORT_FILE} names them"
     if left_out:
         warnings.warn(
-            f"{built.id}@{built.version}: {left_out:,} rows cannot be brought to {built.view['name']} and are left "
-            f"out; {where}",
+            f"{built.id}@{built.version}: left out because they cannot be brought to {built.view['name']}: "
+            f"{left_out:,} of the rows; {where}",
             stacklevel=4,
         )
     if unwindowed:
         warnings.warn(
-            f"{built.id}@{built.version}: {unwindowed:,} pictures or volumes hold no Hounsfield units, so they are as "
-            f"they were, without a window; {where}",
+            f"{built.id}@{built.version}: shown as they were, without a window, because they hold no Hounsfield units: "
+            f"{unwindowed:,} of the pictures or volumes; {where}",
             stacklevel=4,
         )

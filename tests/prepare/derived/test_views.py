@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from covid_datasets import build_dataset, cache_contents, clean_cache, export, find_build, load_dataset, verify
+from covid_datasets import build_dataset, cache_contents, clean_cache, export, find_build, load_dataset, search, verify
 from covid_datasets.errors import DamagedFileError, NotBuiltError, UsageError
 from covid_datasets.load.rows import decoded
 from covid_datasets.prepare.derived.asked import derivation
@@ -23,6 +23,7 @@ from covid_datasets.prepare.result import Built
 from covid_datasets.read.volumes import read_volume
 from covid_datasets.transforms.windows import WINDOWS, windowed
 from tests.load.flips import missed
+from tests.prepare.derived.records import film, stack, use, volume
 from tests.processes import Serial, copy_of, digest_of, leftovers, table_of
 from tests.small import SmallSources
 
@@ -248,6 +249,18 @@ def test_exports_say_which_view_they_are_of(mosmed: Built, tmp_path: Path) -> No
     )
 
 
+def test_search_lists_views_and_counts_no_sample_twice(mosmed: Built, tmp_path: Path) -> None:
+    pytest.importorskip("duckdb")
+    made = view(mosmed, **WANTED)
+    (found,) = search("SELECT * FROM views", cache_dir=tmp_path / "cache")
+    assert (found["fingerprint"], found["source"], found["rows"]) == (made.fingerprint, mosmed.fingerprint, made.rows)
+    assert (found["window"], found["to_spacing"], found["to_orientation"]) == ([-1350, 150], [1, 1, 5], "LPS")
+    assert len(search(cache_dir=tmp_path / "cache")) == mosmed.rows
+    (made.path / "report.md").unlink()
+    with pytest.warns(UserWarning, match="left out of the search: .*report.md"):
+        assert len(search("SELECT id FROM views", cache_dir=tmp_path / "cache").left_out) == 1
+
+
 def test_real_datasets_with_images(mosmed: Built, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     found = load_dataset("mosmed", "slices", allow_missing=True, cache_dir=tmp_path / "cache", **WANTED)
@@ -278,6 +291,15 @@ def test_every_framework_has_it(framework: str, mosmed: Built, tmp_path: Path) -
         )
     if framework == "torchio":
         assert rows[0].image.shape == (1, 48, 48, 1)
+
+
+def test_what_a_view_lacks_is_said_when_it_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(monkeypatch, stack("a", volume(3)), film("b", np.zeros((20, 20), np.uint8)))
+    options: dict[str, Any] = {"cache_dir": tmp_path, "framework": "numpy", "allow_missing": True, "num_proc": 1}
+    with pytest.warns(UserWarning, match="left out because they cannot be brought to 2x2x2mm_.*: 1 of the rows"):
+        load_dataset("phantom", "small", to_spacing=2, **options)
+    with pytest.warns(UserWarning, match="hold no Hounsfield units: 1 of the pictures"):
+        load_dataset("phantom", "small", window="lung", **options)
 
 
 def test_tables_have_no_view(tmp_path: Path) -> None:
