@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from covid_datasets.catalog.equipment import manufacturer
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.measure.image import Measured
 from covid_datasets.prepare.plan import full_patient_id
@@ -100,7 +101,7 @@ def stored_row(
         "value_range": record.value_range or measured.value_range,
         "hu_slope": record.hu_slope,
         "hu_intercept": record.hu_intercept,
-        "manufacturer": record.manufacturer,
+        "manufacturer": manufacturer(record.manufacturer),
         "scanner_model": record.scanner_model,
         "kernel": record.kernel,
         "kvp": record.kvp,

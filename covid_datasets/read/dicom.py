@@ -6,7 +6,7 @@ A file that is cut short, or whose pixels are fewer than its header promises, is
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.extras import need
+from covid_datasets.read import equipment, identity
 from covid_datasets.read.bounds import MAX_INFLATED, MAX_SLICE_PIXELS, Counted, border
 from covid_datasets.read.pixels import TAGS, Layout, damaged, layout, stored_pixels
 
@@ -23,12 +24,20 @@ AIR = -1024
 WHOLE = "a whole DICOM image"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _PIXELS = 0x7FE00010
+_PADDING = ("PixelPaddingValue", "PixelPaddingRangeLimit")
 _LOW, _HIGH = -(1 << 15), (1 << 15) - 1
 _HEADER = """
 SOPClassUID SOPInstanceUID SeriesInstanceUID PatientID ImageType InstanceNumber AcquisitionNumber NumberOfFrames
 Rows Columns ImagePositionPatient ImageOrientationPatient PixelSpacing RescaleSlope RescaleIntercept RescaleType
+Modality TemporalPositionIdentifier TemporalPositionIndex BurnedInAnnotation LossyImageCompression
 """.split()
 """Elements that are read; all others are skipped, so that no header can take much memory."""
+
+CALCULATED = {
+    **dict.fromkeys(("MIP", "MINIP", "MIN_IP", "MAX_IP", "AVERAGE", "AVG", "PROJECTION IMAGE"), "projection"),
+    **dict.fromkeys(("MPR", "CPR", "REFORMATTED", "CSA MPR", "CSA RESAMPLED", "RESAMPLED"), "reformatted"),
+}
+"""Words of ImageType that say that a slice was calculated of others, and how; a projection is no slice at all."""
 
 Numbers = tuple[float, ...]
 
@@ -43,6 +52,10 @@ class DicomHeader:
         orientation: Direction of a row, then of a column.
         spacing: Between pixels along a row, then along a column. (DICOM has it the other way round.)
         unit: RescaleType, what the rescaled values are; Hounsfield units where it is not said.
+        phase: Which of several times it shows.
+        equipment: What made it, by the names of the elements, as they are written.
+        flags: What the header admits: text in its pixels, compression with loss, names.
+        identifying: The elements that may say who somebody is; never what they say.
     """
 
     path: str
@@ -62,20 +75,39 @@ class DicomHeader:
     slope: float | None
     intercept: float | None
     unit: str
+    modality: str
+    phase: int | None
+    equipment: Mapping[str, str]
+    flags: tuple[str, ...]
+    identifying: tuple[str, ...]
+
+    @property
+    def calculated(self) -> str:
+        """How the slice was calculated of others; empty where it is an original."""
+        return next((kind for word, kind in CALCULATED.items() if word in self.image_type), "")
 
 
 def read_header(data: bytes, path: str) -> DicomHeader:
     """Read what a file says about its image, without its pixels; a header that just stops is an error."""
-    found = read_elements(data, path, _HEADER, stop_before_pixels=True)
+    found = read_elements(data, path, [*_HEADER, *equipment.TAGS, *identity.TAGS], stop_before_pixels=True)
     with border(path, WHOLE, data):  # values are parsed when they are asked for, and pydicom raises what it likes
         spacing = numbers(found, "PixelSpacing", 2)
+        image_type = tuple(str(part).upper() for part in several(found.get("ImageType")))
+        identifying = identity.identifying(texts(found, identity.TAGS))
+        admitted = {
+            "burned_in_annotation": text(found, "BurnedInAnnotation").strip().upper() == "YES",
+            "lossy_compression": text(found, "LossyImageCompression").strip() == "01",
+            identity.FLAG: bool(identifying),
+            **{kind: any(CALCULATED.get(word) == kind for word in image_type) for kind in CALCULATED.values()},
+        }
+        phase = whole(found, "TemporalPositionIdentifier")
         return DicomHeader(
             path=path,
             sop_class=text(found, "SOPClassUID"),
             instance=text(found, "SOPInstanceUID"),
             series=text(found, "SeriesInstanceUID"),
             patient=text(found, "PatientID"),
-            image_type=tuple(str(part).upper() for part in several(found.get("ImageType"))),
+            image_type=image_type,
             number=whole(found, "InstanceNumber"),
             acquisition=whole(found, "AcquisitionNumber"),
             frames=whole(found, "NumberOfFrames") or 1,
@@ -87,6 +119,11 @@ def read_header(data: bytes, path: str) -> DicomHeader:
             slope=number(found, "RescaleSlope"),
             intercept=number(found, "RescaleIntercept"),
             unit=text(found, "RescaleType").strip().upper(),
+            modality=text(found, "Modality").strip().upper(),
+            phase=whole(found, "TemporalPositionIndex") if phase is None else phase,
+            equipment={name: value.strip() for name, value in texts(found, equipment.TAGS).items() if value.strip()},
+            flags=tuple(flag for flag, is_so in admitted.items() if is_so),
+            identifying=identifying,
         )
 
 
@@ -95,24 +132,45 @@ def read_hounsfield(data: bytes, path: str) -> np.ndarray:
 
     Slope and intercept are the file's own; where it has none there are no Hounsfield units, and this is an error.
     """
-    found = read_elements(data, path, [*TAGS, "RescaleSlope", "RescaleIntercept", "PixelPaddingValue"])
+    found = read_elements(data, path, [*TAGS, "RescaleSlope", "RescaleIntercept", *_PADDING])
     with border(path, WHOLE, data):  # as above: these values are parsed here
         slope, intercept = number(found, "RescaleSlope"), number(found, "RescaleIntercept")
-        padding = found.get("PixelPaddingValue")
-        padded = None if padding is None else int(padding) & 0xFFFF
         if slope is None or intercept is None:
             raise DamagedFileError(
                 f"{path}: expected RescaleSlope and RescaleIntercept, found none: no Hounsfield units"
             )
+        if slope == 0:
+            raise DamagedFileError(f"{path}: expected Hounsfield units, found a slope of 0, which makes all values one")
         words, what = _words(found, data, path)
-    outside = None if padded is None else words == padded
-    stored = _signed(words, what.stored) if what.signed else words
+        stored = _meant(words, what)
+        outside = _padding(found, words, stored, what)
     if outside is not None and outside.any():
         stored = np.where(outside, stored[~outside].min() if not outside.all() else 0, stored)
     values = _rescaled(stored, slope, intercept, path)
     if outside is not None:
         values[outside] = AIR
     return values
+
+
+def _padding(found: Any, words: np.ndarray, stored: np.ndarray, what: Layout) -> np.ndarray | None:
+    """Tell which pixels are padding: those of one value, or of a range; ``None`` where the header names none."""
+    ends = [int(value) for name in _PADDING if (value := found.get(name)) not in (None, "")]
+    if not ends:
+        return None
+    # A value with a sign may be written without one and the other way round, as all of its 16 bits or as those stored.
+    outside: np.ndarray = (words == ends[0] & 0xFFFF) | (stored == ends[0])
+    if len(ends) == 2:
+        written = np.array([end & 0xFFFF for end in ends], np.uint16)
+        low, high = sorted((_signed(written, 16) if what.signed else written).tolist())
+        outside |= (stored >= low) & (stored <= high)
+    return outside
+
+
+def _meant(words: np.ndarray, what: Layout) -> np.ndarray:
+    """Read words as values; bits beyond those stored mean something else, such as an overlay."""
+    if what.signed:
+        return _signed(words, what.stored)
+    return words if what.stored == 16 else words & np.uint16((1 << what.stored) - 1)
 
 
 def _rescaled(stored: np.ndarray, slope: float, intercept: float, path: str) -> np.ndarray:
@@ -197,12 +255,18 @@ def several(value: Any) -> list[Any]:
     """Return one value, or several, or none as a list."""
     if value is None or value == "":
         return []
-    return [value] if isinstance(value, str) or not hasattr(value, "__iter__") else list(value)
+    # A name is no list, though it can be gone through letter by letter.
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
 
 
 def text(found: Any, name: str) -> str:
     """Return an element as text; several values are joined as DICOM does."""
     return "\\".join(str(value) for value in several(found.get(name)))
+
+
+def texts(found: Any, names: Iterable[str]) -> dict[str, str]:
+    """Return elements as texts, without those that are empty."""
+    return {name: value for name in names if (value := text(found, name))}
 
 
 def numbers(found: Any, name: str, count: int) -> Numbers | None:

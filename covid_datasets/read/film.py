@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from covid_datasets.read import grey
+from covid_datasets.read import grey, identity
 from covid_datasets.read.bounds import MAX_FILM_PIXELS, border
-from covid_datasets.read.dicom import WHOLE, number, numbers, read_elements, text
+from covid_datasets.read.dicom import WHOLE, numbers, read_elements, text, texts
+from covid_datasets.read.equipment import equipment_of
 from covid_datasets.read.pixels import TAGS, Layout, damaged, layout, stored_pixels
 from covid_datasets.schema import Notice, Part, RawReader
 from covid_datasets.vocabulary import View
@@ -113,7 +114,7 @@ def film(raw: RawReader, path: str, form: FilmForm | None = None) -> Iterator[Pa
 def read_film(data: bytes, path: str, form: FilmForm | None = None) -> Film:
     """Read the bytes of a radiograph, whole or not at all."""
     form = form or FilmForm()
-    found = read_elements(data, path, [*TAGS, *grey.TAGS, *SAID])
+    found = read_elements(data, path, [*TAGS, *grey.TAGS, *SAID, *identity.TAGS])
     with border(path, WHOLE, data):
         what = layout(found)
         _check(what, data, path, form)
@@ -142,7 +143,7 @@ def _check(what: Layout, data: bytes, path: str, form: FilmForm) -> None:
 
 def _fields(found: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     """Return what a header says of a film, and what is odd about that."""
-    said = {name: value for name in SAID if (value := text(found, name))}
+    said = texts(found, SAID)
     odd: list[tuple[str, str]] = []
     age = age_in_years(said.get("PatientAge", ""))
     if age is not None and age > OLDEST:
@@ -150,6 +151,9 @@ def _fields(found: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         age = None
     sex = said.get("PatientSex", "").strip().upper()
     flags = []
+    if named := identity.identifying(texts(found, identity.TAGS)):
+        flags.append(identity.FLAG)
+        odd.append((identity.NOTICE, f"{', '.join(named)} in the header; flagged"))
     if said.get("BurnedInAnnotation", "").strip().upper() == "YES":
         flags.append("burned_in_annotation")
     if said.get("PresentationIntentType", "").strip().upper() == "FOR PROCESSING":
@@ -167,9 +171,7 @@ def _fields(found: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         "sex": sex if sex in ("F", "M") else None,
         "view": VIEWS.get(said.get("ViewPosition", "").strip().upper()),
         "spacing": spacing,
-        "manufacturer": said.get("Manufacturer", "").strip() or None,
-        "scanner_model": said.get("ManufacturerModelName", "").strip() or None,
-        "kvp": number(found, "KVP"),
+        **equipment_of(said),
         "flags": tuple(flags),
         "source_row": said,
     }

@@ -43,6 +43,7 @@ class Layout:
     Attributes:
         allocated: Bits that a value has in the file.
         stored: Bits of these that mean something.
+        highest: The highest of them, counted from 0.
     """
 
     rows: int
@@ -54,10 +55,12 @@ class Layout:
     signed: bool
     photometric: str
     planar: bool
+    highest: int
 
     def __str__(self) -> str:
         """Say it as errors do."""
-        bits = f"{self.channels} channels of {self.allocated} bits ({self.stored} stored)"
+        where = "" if self.highest == self.stored - 1 else f" in bits up to {self.highest}"
+        bits = f"{self.channels} channels of {self.allocated} bits ({self.stored} stored{where})"
         return f"{self.rows}x{self.columns} pixels, {bits}, {self.frames} frames"
 
 
@@ -77,9 +80,16 @@ def layout(found: Any) -> Layout:
             signed=sign == 1,
             photometric=str(found.get("PhotometricInterpretation") or "").strip().upper(),
             planar=int(found.get("PlanarConfiguration") or 0) == 1,
+            highest=_highest(found),
         )
     except Exception as error:  # values are parsed when they are asked for, and pydicom raises what it likes
         raise ValueError(f"an unreadable header: {error}") from error
+
+
+def _highest(found: Any) -> int:
+    """Return the highest bit that is stored, counted from 0; where nobody says it, values begin at the lowest."""
+    said = found.get("HighBit")
+    return int(found.BitsStored) - 1 if said is None or said == "" else int(said)
 
 
 def stored_pixels(found: Any, what: Layout, data: bytes, path: str) -> np.ndarray:
@@ -88,6 +98,8 @@ def stored_pixels(found: Any, what: Layout, data: bytes, path: str) -> np.ndarra
     Whoever calls this has checked that ``what`` is one frame within the bounds of `covid_datasets.read.bounds`.
     """
     pixels = found.get("PixelData")
+    if what.highest != what.stored - 1:
+        raise damaged(path, data, f"{what}, which is not supported")
     if pixels is None:
         raise damaged(path, data, "no pixels; the file is cut short")
     syntax = found.file_meta.TransferSyntaxUID

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Any
 
@@ -10,9 +11,19 @@ import pytest
 
 pytest.importorskip("pydicom")
 
+import pydicom
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
+
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.read.dicom import AIR, read_header, read_hounsfield
-from tests.dicom import ct, jpeg_lossless
+from tests.dicom import compressed, ct, jpeg_lossless
 
 SLICE = np.random.default_rng(3).integers(-1024, 3000, (40, 50)).astype(np.int16)
 
@@ -134,3 +145,69 @@ def test_a_header_says_what_it_says() -> None:
     assert (header.acquisition, header.slope, header.intercept, header.unit) == (4, 1.0, -1024.0, "")
     bare = read_header(ct(SLICE, ImagePositionPatient=None, PixelSpacing=None, ImageType=None), "a.dcm")
     assert (bare.position, bare.spacing, bare.image_type) == (None, None, ())
+
+
+# --- values that would look right ------------------------------------------------------------------------------------
+
+
+def test_a_slope_of_zero_is_refused() -> None:
+    with pytest.raises(DamagedFileError, match="a slope of 0"):
+        read_hounsfield(ct(SLICE, RescaleSlope=0), "a.dcm")
+
+
+def test_an_overlay_in_the_unused_bits_is_no_value() -> None:
+    stored = (SLICE.astype(np.int32) + 1024).astype("<u2")
+    drawn = stored | np.uint16(0x1000)
+    tags: dict[str, Any] = {"PixelRepresentation": 0, "BitsStored": 12, "HighBit": 11}
+    assert np.array_equal(read_hounsfield(ct(SLICE, PixelData=drawn.tobytes(), **tags), "a.dcm"), SLICE)
+
+
+def test_values_in_the_upper_bits_are_refused() -> None:
+    with pytest.raises(DamagedFileError, match="12 stored in bits up to 15"):
+        read_hounsfield(ct(SLICE, BitsStored=12, HighBit=15), "a.dcm")
+
+
+def test_a_range_of_padding_is_air() -> None:
+    stored = np.array([[-2000, -1900, -1500, 24, 1124]], np.int16)
+    tags: dict[str, Any] = {"PixelPaddingValue": -2000, "PixelPaddingRangeLimit": -1500}
+    data = ct(stored, intercept=1000, PixelData=stored.tobytes(), **tags)
+    assert read_hounsfield(data, "a.dcm").tolist() == [[AIR, AIR, AIR, 1024, 2124]]
+    high = np.array([[65535, 64000, 63536, 1124]], np.uint16)
+    data = ct(stored[:, :4], PixelRepresentation=0, PixelPaddingValue=65535, PixelPaddingRangeLimit=63536,
+              PixelData=high.tobytes())  # fmt: skip
+    assert read_hounsfield(data, "a.dcm").tolist() == [[AIR, AIR, AIR, 100]]
+
+
+def test_padding_of_fewer_bits_than_its_place() -> None:
+    values = np.array([[-2000, 24, 1124]], np.int16)
+    stored = (values & 0x0FFF).astype("<u2")
+    tags: dict[str, Any] = {"BitsStored": 12, "HighBit": 11, "PixelPaddingValue": -2000}
+    assert read_hounsfield(ct(values, intercept=1500, PixelData=stored.tobytes(), **tags), "a.dcm").tolist() == [
+        [AIR, 1524, 2624]
+    ]
+
+
+def test_small_values_that_are_shown_white_are_the_same_hounsfield_units() -> None:
+    assert np.array_equal(read_hounsfield(ct(SLICE, PhotometricInterpretation="MONOCHROME1"), "a.dcm"), SLICE)
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRBigEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def test_any_order_of_bytes_gives_the_same(syntax: str) -> None:
+    found = pydicom.dcmread(io.BytesIO(ct(SLICE)))
+    if syntax == ExplicitVRBigEndian:
+        found.PixelData = np.frombuffer(found.PixelData, "<i2").astype(">i2").tobytes()
+    found.file_meta.TransferSyntaxUID = syntax
+    out = io.BytesIO()
+    pydicom.dcmwrite(
+        out, found, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=syntax != ExplicitVRBigEndian,
+        force_encoding=True,
+    )  # fmt: skip
+    assert np.array_equal(read_hounsfield(out.getvalue(), "a.dcm"), SLICE)
+
+
+@pytest.mark.parametrize("syntax", [RLELossless, JPEGLSLossless, JPEG2000Lossless])
+def test_what_else_is_compressed_comes_back(syntax: str) -> None:
+    pytest.importorskip("imagecodecs")
+    stored = (SLICE.astype(np.int32) + 1024).astype("<u2")
+    plain = ct(SLICE, PixelRepresentation=0, BitsStored=12, HighBit=11, PixelData=stored.tobytes())
+    assert np.array_equal(read_hounsfield(compressed(plain, syntax), "a.dcm"), SLICE)

@@ -265,6 +265,23 @@ def test_nobody_is_155_years_old() -> None:
     assert [notice.kind for notice in notices] == ["age out of range"]
 
 
+@pytest.mark.parametrize("value", [0, 120_000])
+def test_a_voltage_that_cannot_be_is_unknown(value: int) -> None:
+    (part,), _ = run(radiograph(DEEP, KVP=value))
+    assert "kvp" not in part.fields
+    assert part.fields["source_row"]["KVP"] == str(float(value))
+
+
+def test_who_may_be_named_is_flagged_and_not_repeated() -> None:
+    (part,), notices = run(radiograph(DEEP, PatientName="Doe^Jane", PatientBirthDate="19561103"))
+    assert part.fields["flags"] == ("may_identify",)
+    assert [(notice.kind, notice.what) for notice in notices] == [
+        ("tags that may identify", "PatientBirthDate, PatientName in the header; flagged")
+    ]
+    assert not any(value in repr([part.fields, notices]) for value in ("Doe", "Jane", "1956"))
+    assert run(radiograph(DEEP, PatientName="P1"))[0][0].fields["flags"] == ()
+
+
 # --- what is no film -------------------------------------------------------------------------------------------------
 
 

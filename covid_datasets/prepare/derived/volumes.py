@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from pathlib import PurePosixPath
 from typing import Any
 
-import nibabel
 import numpy as np
 
 from covid_datasets.errors import DamagedFileError
@@ -16,14 +16,13 @@ from covid_datasets.prepare.derived.asked import Derivation
 from covid_datasets.prepare.derived.place import NoPlaceError, Place, place_of_volume, to_ras
 from covid_datasets.prepare.derived.values import range_text, shown, volume_values
 from covid_datasets.read.encode import digest
-from covid_datasets.read.masks import difference, read_mask
-from covid_datasets.read.volumes import read_volume
+from covid_datasets.read.made import nifti_header
+from covid_datasets.read.masks import difference
+from covid_datasets.read.orientation import spacing
+from covid_datasets.read.volume import WHOLE, VolumeHeader
+from covid_datasets.read.volumes import read_slices, read_volume
 from covid_datasets.schema import Notice
 from covid_datasets.transforms.grids import Regrid, nearest_planes, planes
-
-_OFFSET = 352
-"""Where the voxels of a NIfTI file begin."""
-_MILLIMETRES = 2
 
 
 def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, Any], list[Notice]]:
@@ -43,7 +42,7 @@ def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, An
     grid = place.grid(header.shape, wanted)
     moved = place.moved(grid)
     kind = np.dtype(np.uint8) if wanted.window and values.hounsfield else values.pixels.dtype
-    made = nifti_bytes(
+    made = _written(
         (shown(plane, values, wanted.window)[0] for plane in planes(values.pixels, grid)), kind, grid, moved
     )
     windowed = wanted.window if values.hounsfield else None
@@ -76,7 +75,7 @@ def _measured(made: bytes, path: str) -> dict[str, Any]:
 
 
 def _masks(
-    row: Mapping[str, Any], header: Any, grid: Regrid, moved: Place
+    row: Mapping[str, Any], header: VolumeHeader, grid: Regrid, moved: Place
 ) -> tuple[dict[str, dict[str, Any]], list[Notice]]:
     found: dict[str, dict[str, Any]] = {}
     lost: list[Notice] = []
@@ -84,36 +83,41 @@ def _masks(
         if stored is None:
             continue
         try:
-            mask = read_mask(stored["bytes"], stored["path"])
-            if problem := difference(header, mask.header):
-                raise DamagedFileError(f"{stored['path']}: {problem}")
+            voxels = _mask_voxels(stored["bytes"], stored["path"], header)
         except DamagedFileError as error:
             lost.append(Notice("mask not usable", row["sample_id"], str(error)))
             continue
-        made = nifti_bytes(nearest_planes(mask.voxels, grid), np.dtype(np.uint8), grid, moved)
+        made = _written(nearest_planes(voxels, grid), np.dtype(np.uint8), grid, moved)
         found[name] = {"bytes": made, "path": _named(stored["path"])}
     return found, lost
 
 
-def nifti_bytes(slices: Iterator[np.ndarray], kind: np.dtype[Any], grid: Regrid, place: Place) -> bytes:
-    """Write slices as they come into a NIfTI file, not compressed: so it has the same bytes wherever it is made."""
-    header = nibabel.Nifti1Header()
-    header.set_data_dtype(kind.newbyteorder("<"))
-    header.set_data_shape(grid.shape[::-1])
-    if place.located:
-        affine = to_ras(place.affine)
-        header.set_sform(affine, code="scanner")
-        header.set_qform(affine, code="scanner", strip_shears=True)
-    else:
-        header.set_zooms(np.sqrt((place.affine[:3, :3] ** 2).sum(axis=0)))
-    header["xyzt_units"] = _MILLIMETRES
-    header["vox_offset"] = _OFFSET
-    header["magic"] = b"n+1"
-    header["scl_slope"] = 1.0
-    header["scl_inter"] = 0.0
-    out = bytearray(_OFFSET + int(np.prod(grid.shape)) * kind.itemsize)
-    out[: len(header.binaryblock)] = header.binaryblock
-    voxels = np.frombuffer(out, kind.newbyteorder("<"), offset=_OFFSET).reshape(grid.shape)
+def _mask_voxels(data: bytes, path: str, image: VolumeHeader) -> np.ndarray:
+    """Read a mask with its values, a byte each: 0 and 1, or the labels of a map; other numbers above a half are 1.
+
+    Raises:
+        DamagedFileError: It is damaged, or does not lie on the voxels of its image.
+    """
+    slices = read_slices(data, path)
+    if problem := difference(image, slices.header):
+        raise DamagedFileError(f"{path}: {problem}")
+    voxels = np.empty(slices.header.shape, np.uint8)
+    for stored, plane in zip(slices, voxels, strict=True):
+        found = slices.header.values(stored)
+        whole = np.rint(found)
+        label = (np.abs(found - whole) <= WHOLE) & (whole >= 0) & (whole <= np.iinfo(np.uint8).max)
+        np.copyto(plane, np.where(label, whole, found > 0.5), casting="unsafe")
+    return voxels
+
+
+def _written(slices: Iterator[np.ndarray], kind: np.dtype[Any], grid: Regrid, place: Place) -> bytes:
+    """Write slices into a NIfTI file as they come, so that no volume is in memory beside it."""
+    affine = to_ras(place.affine) if place.located else None
+    sides = spacing(place.affine)[: place.spaced] or (0.0, 0.0, 0.0)
+    head = nifti_header(grid.shape, kind.newbyteorder("<"), affine, sides)
+    out = bytearray(len(head) + prod(grid.shape) * kind.itemsize)
+    out[: len(head)] = head
+    voxels = np.frombuffer(out, kind.newbyteorder("<"), offset=len(head)).reshape(grid.shape)
     for number, plane in enumerate(slices):
         voxels[number] = plane
     return bytes(out)

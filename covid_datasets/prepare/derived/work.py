@@ -24,7 +24,7 @@ from covid_datasets.prepare.plan import MIN_BATCH_BYTES, Piece
 from covid_datasets.prepare.rows import INDEX_SCHEMA, row_digest
 from covid_datasets.read.bounds import MAX_VOLUME_BYTES, allowing
 from covid_datasets.read.encode import digest, encode, extension
-from covid_datasets.read.series import view_of
+from covid_datasets.read.stack import view_of
 from covid_datasets.schema import Notice
 from covid_datasets.transforms.axes import Axis, interpolated_plane, nearest_plane, sized
 from covid_datasets.transforms.grids import Regrid, nearest_planes, planes, turned_plane

@@ -85,3 +85,21 @@ def use(monkeypatch: pytest.MonkeyPatch, *records: Record | Notice) -> None:
 
 
 BOX = Box("lesion", 4.0, 6.0, 8.0, 3.0)
+
+
+def given(_: Any, data: bytes) -> bytes:
+    """Return what a file would hold."""
+    return data
+
+
+def scan(name: str, data: bytes, masks: Mapping[str, bytes] | None = None, **more: Any) -> Record:
+    """Describe a volume with its masks."""
+    return Record(
+        sample_id=name,
+        volume=Made(f"{name}.nii.gz", given, (data,)),
+        volume_masks={key: Made(f"{name}_{key}.nii.gz", given, (mask,)) for key, mask in (masks or {}).items()},
+        modality="CT",
+        patient=name,
+        label="covid19",
+        **more,
+    )
