@@ -75,6 +75,18 @@ class Place:
         return grid
 
 
+NOWHERE = Place(np.eye(4), 0, oriented=False, located=False)
+"""The place of pixels of which nobody told it, or of which it does not matter."""
+
+
+def place_of_picture(row: Mapping[str, Any]) -> Place:
+    """Find where a picture lies that is only brought to a size; nowhere, where what is told is impossible."""
+    try:
+        return place_of([row])
+    except NoPlaceError:
+        return NOWHERE
+
+
 def place_of(rows: Sequence[Mapping[str, Any]]) -> Place:
     """Find where slices lie that follow each other.
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from covid_datasets.errors import UsageError
 from covid_datasets.prepare.derived.asked import Derivation
-from covid_datasets.prepare.derived.place import PLACED, NoPlaceError, place_of, place_of_volume
+from covid_datasets.prepare.derived.place import NOWHERE, PLACED, NoPlaceError, place_of, place_of_volume
 from covid_datasets.prepare.derived.source import StoredRows, ranges_of
 from covid_datasets.prepare.result import Built
 from covid_datasets.read.bounds import MAX_PIXELS
@@ -22,7 +22,8 @@ from covid_datasets.transforms.grids import Regrid
 
 MAX_STACK_BYTES = 1 << 30
 """Of all voxels of one volume of a view: half of what a cell of a table can hold."""
-_TOLD = ("sample_id", "series_id", "width", "height", *PLACED)
+_SIZED = ("sample_id", "width", "height")
+_TOLD = (*_SIZED, "series_id", *PLACED)
 _NAMED = 3
 """Rows that an error names."""
 
@@ -55,7 +56,7 @@ def stacks_of(built: Built, wanted: Derivation) -> tuple[list[Stack], list[Notic
         UsageError: None can, or what would come of one is too large.
     """
     source = StoredRows.of(built)
-    rows: list[dict[str, Any]] = source.columns(_TOLD).to_pylist()
+    rows: list[dict[str, Any]] = source.columns(_TOLD if wanted.needs_grid else _SIZED).to_pylist()
     kinds = _kinds(source)
     found: list[Stack] = []
     left_out: list[Notice] = []
@@ -95,10 +96,13 @@ def _groups(
     rows: Sequence[Mapping[str, Any]], kinds: Sequence[str], numbers: range, *, together: bool
 ) -> Iterator[list[int]]:
     """Yield rows that belong together, in the order of the first of each."""
+    if not together:
+        yield from ([number] for number in numbers)
+        return
     found: dict[str, list[int]] = {}
     for number in numbers:
         row = rows[number]
-        parted = together and kinds[number] == "image" and row["part_index"] is not None
+        parted = kinds[number] == "image" and row["part_index"] is not None
         key = f"series {row['series_id'] or row['sample_id'].rpartition('/')[0]}" if parted else row["sample_id"]
         found.setdefault(key, []).append(number)
     for members in found.values():
@@ -120,7 +124,8 @@ def _stack(
         shape, place = header.shape, place_of_volume(header)
         each = min(header.dtype.itemsize, 4)
     elif kind == "image":
-        shape, place, each = (len(members), *_size(source, members[0], first)), place_of([rows[n] for n in members]), 2
+        shape, each = (len(members), *_size(source, members[0], first)), 2
+        place = place_of([rows[number] for number in members]) if wanted.needs_grid else NOWHERE
         others = {(rows[number]["height"], rows[number]["width"]) for number in members}
         if len(others) > 1:
             raise NoPlaceError(f"its {len(members)} slices have several sizes")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,7 +15,7 @@ from covid_datasets.columns import GROUP, ORIGIN
 from covid_datasets.features import arrow_schema
 from covid_datasets.measure.image import Measured, measure_pixels
 from covid_datasets.prepare.derived.asked import Derivation
-from covid_datasets.prepare.derived.place import PLACED, NoPlaceError, Place, place_of
+from covid_datasets.prepare.derived.place import PLACED, NoPlaceError, Place, place_of, place_of_picture
 from covid_datasets.prepare.derived.source import StoredRows
 from covid_datasets.prepare.derived.stacks import Stack
 from covid_datasets.prepare.derived.values import Values, mask_values, picture_values, shown
@@ -80,10 +81,12 @@ class _Maker:
 
     def __init__(self, task: ViewTask, first: int, stack: Stack) -> None:
         self._source, self._wanted, self._first, self._stack = task.source, task.wanted, first, stack
+        self._row_of = lru_cache(maxsize=1)(lambda number: self._source.whole(self._stack.rows[number]))
+        self._values_of = lru_cache(maxsize=1)(lambda number: picture_values(self._row_of(number)))
 
     def rows(self) -> Iterator[Row | Notice]:
         """Yield the rows; before them or between, what is told of them."""
-        row = self._read(0)
+        row = self._row_of(0)
         if row["volume"] is not None:
             from covid_datasets.prepare.derived.volumes import volume_row  # an extra, of which most need nothing
 
@@ -91,17 +94,16 @@ class _Maker:
             yield from told
             yield self._row(row, changed, 0, 0)
             return
-        place, values = self._place(row), picture_values(row)
+        place, values = self._place(row), self._values_of(0)
         grid = place.grid((len(self._stack.rows), *values.pixels.shape[:2]), self._wanted)
         if grid.slices_stay:
             yield from self._slices(grid, place)
         else:
             yield from self._cuts(grid, place)
 
-    def _read(self, number: int) -> dict[str, Any]:
-        return self._source.whole(self._stack.rows[number])
-
     def _place(self, row: Mapping[str, Any]) -> Place:
+        if not self._wanted.needs_grid:
+            return place_of_picture(row)
         if len(self._stack.rows) == 1:
             return place_of([row])
         table = self._source.columns(PLACED)
@@ -114,8 +116,7 @@ class _Maker:
         for number in range(grid.shape[0]):
             at = grid.slice_of(number)
             assert at is not None, "slices that stay are old ones"
-            row = self._read(at)
-            values = picture_values(row)
+            row, values = self._row_of(at), self._values_of(at)
             if values.pixels.shape[:2] != (_old(grid, 1), _old(grid, 0)):
                 raise NoPlaceError("its slices have several sizes")
             pixels, told = shown(
@@ -149,7 +150,7 @@ class _Maker:
             nearest = grid.slice_of(number)
             at = len(self._stack.rows) // 2 if nearest is None else nearest
             if at != last:
-                row, last = self._read(at), at
+                row, last = self._row_of(at), at
             pixels, meaning = shown(plane, volume, self._wanted.window)
             masks = {name: next(layer) for name, layer in drawn.items()}
             if common is None:
@@ -176,8 +177,7 @@ class _Maker:
         layers: dict[str, np.ndarray] = {}
         drawn: dict[str, int] = {}
         for number in range(count):
-            row = self._read(number)
-            values = picture_values(row)
+            row, values = self._row_of(number), self._values_of(number)
             if first is None:
                 first, volume = values, np.empty((count, *values.pixels.shape), values.pixels.dtype)
             if values.kind != first.kind or values.pixels.ndim != 2:

@@ -198,6 +198,19 @@ def test_stacks_that_cannot_be_brought_there_are_counted(tmp_path: Path, monkeyp
     assert built.rows == 10
 
 
+def test_who_only_wants_a_size_or_a_window_needs_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    nan = float("nan")
+    use(
+        monkeypatch,
+        stack("a", volume(2), spacing=(nan, 0.6, 4.0)),
+        stack("b", volume(2, seed=1), spacing=(0.8, 0.6, 4.0)),
+    )
+    sized_, grey = view(tmp_path, image_size=(12, 16)), view(tmp_path, window="lung")
+    assert [row["spacing"] for row in rows(sized_)] == [None, None, [1.6, 1.2, 4.0], [1.6, 1.2, 4.0]]
+    assert len(rows(grey)) == 4
+    assert str(rows(grey)[0]["spacing"]) == "[nan, 0.6, 4.0]", "what is not changed stays as it is"
+
+
 def test_one_slice_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, stack("a", volume(1)), stack("b", volume(3, seed=1)))
     built = view(tmp_path, to_spacing=(0.4, 0.6, 1.0), to_orientation="LPS")
