@@ -164,7 +164,9 @@ def _views(prepared: Path) -> Iterator[CacheEntry]:
         ]
         if not (prepared / name / version / config / folder.removesuffix(VIEWS) / MANIFEST_FILE).exists():
             notes.append("its build is gone")
-        yield CacheEntry(kind, f"{name}@{version}", path, _size(path), ", ".join(notes))
+        if (path / MANIFEST_FILE).exists():
+            notes.append(_outdated(read_json(path / MANIFEST_FILE)))
+        yield CacheEntry(kind, f"{name}@{version}", path, _size(path), ", ".join(filter(None, notes)))
 
 
 def _view_lock(path: Path) -> Path:

@@ -67,7 +67,8 @@ class Derivation:
         named = next((name for name, window in WINDOWS.items() if window == self.window), "")
         sizes = [self.window or (), self.image_size or (), self.to_spacing]
         window, size, spacing = ("x".join(f"{number:g}" for number in numbers) for numbers in sizes)
-        said = [named or window.replace("x", "to"), size, f"{spacing}mm" if spacing else "", self.to_orientation]
+        window = f"window{window.replace('x', 'to')}" if window else ""
+        said = [named or window, size, f"{spacing}mm" if spacing else "", self.to_orientation]
         return "_".join([*filter(None, said), _digest({"view": self.parameters, "view_format": VIEW_FORMAT})[:12]])
 
     @property

@@ -211,6 +211,19 @@ def test_who_only_wants_a_size_or_a_window_needs_no_place(tmp_path: Path, monkey
     assert str(rows(grey)[0]["spacing"]) == "[nan, 0.6, 4.0]", "what is not changed stays as it is"
 
 
+def test_two_numbers_leave_slices_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flat = np.random.default_rng(0).integers(0, 256, (20, 30)).astype(np.uint8)
+    use(monkeypatch, stack("a", volume(5)), film("b", flat, spacing=(0.2, 0.2)))
+    before, after = rows(view(tmp_path)), rows(view(tmp_path, to_spacing=(0.4, 0.4)))
+    assert [row["sample_id"] for row in after] == [row["sample_id"] for row in before]
+    assert [row["spacing"] for row in after] == [[0.4, 0.4, 4.0]] * 5 + [[0.4, 0.4]]
+    assert after[-1]["image"].shape == (10, 15)
+    assert [row["position"][2] for row in after[:5]] == [0.0, 4.0, 8.0, 12.0, 16.0]
+    both = rows(view(tmp_path, to_spacing=(0.4, 0.4, 2)))
+    assert len(both) == 11, "a film has no neighbours, so a third number says nothing of it"
+    assert both[-1]["spacing"] == [0.4, 0.4]
+
+
 def test_one_slice_stays_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, stack("a", volume(1)), stack("b", volume(3, seed=1)))
     built = view(tmp_path, to_spacing=(0.4, 0.6, 1.0), to_orientation="LPS")

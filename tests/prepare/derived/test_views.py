@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import time
@@ -307,6 +308,19 @@ def test_what_a_view_lacks_is_said_when_it_is_loaded(tmp_path: Path, monkeypatch
         load_dataset("phantom", "small", to_spacing=2, **options)
     with pytest.warns(UserWarning, match="hold no Hounsfield units: 1 of the pictures"):
         load_dataset("phantom", "small", window="lung", **options)
+
+
+def test_the_example_of_the_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "volumes.md").read_text(encoding="utf-8")
+    example = next(block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "./ward" in block)
+    call, said = re.search(r"\n(rows\[0\].*)\n# (.*)\n", example, re.DOTALL).groups()  # type: ignore[union-attr]
+    (tmp_path / "ward").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(UserWarning, match="Nobody knows which rows show one person"):
+        exec(example.replace(call, f"print(({call}))"))
+    assert capsys.readouterr().out.strip() == said
 
 
 def test_tables_have_no_view(tmp_path: Path) -> None:
