@@ -42,7 +42,7 @@ def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, An
     grid = place.grid(header.shape, wanted)
     moved = place.moved(grid)
     kind = np.dtype(np.uint8) if wanted.window and values.hounsfield else values.pixels.dtype
-    made = _written(
+    written = _written(
         (shown(plane, values, wanted.window)[0] for plane in planes(values.pixels, grid)), kind, grid, moved
     )
     windowed = wanted.window if values.hounsfield else None
@@ -50,7 +50,9 @@ def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, An
     if wanted.window and not values.hounsfield:
         what = "its values are shown as they were, and no window is applied"
         told = [Notice("no Hounsfield units", row["sample_id"], what)]
-    del values
+    del values  # two volumes are in memory, and never three
+    made = bytes(written)
+    del written
     masks, lost = _masks(row, header, grid, moved)
     path = _named(stored["path"])
     changed = {
@@ -87,7 +89,7 @@ def _masks(
         except DamagedFileError as error:
             lost.append(Notice("mask not usable", row["sample_id"], str(error)))
             continue
-        made = _written(nearest_planes(voxels, grid), np.dtype(np.uint8), grid, moved)
+        made = bytes(_written(nearest_planes(voxels, grid), np.dtype(np.uint8), grid, moved))
         found[name] = {"bytes": made, "path": _named(stored["path"])}
     return found, lost
 
@@ -110,7 +112,7 @@ def _mask_voxels(data: bytes, path: str, image: VolumeHeader) -> np.ndarray:
     return voxels
 
 
-def _written(slices: Iterator[np.ndarray], kind: np.dtype[Any], grid: Regrid, place: Place) -> bytes:
+def _written(slices: Iterator[np.ndarray], kind: np.dtype[Any], grid: Regrid, place: Place) -> bytearray:
     """Write slices into a NIfTI file as they come, so that no volume is in memory beside it."""
     affine = to_ras(place.affine) if place.located else None
     sides = spacing(place.affine)[: place.spaced] or (0.0, 0.0, 0.0)
@@ -120,7 +122,7 @@ def _written(slices: Iterator[np.ndarray], kind: np.dtype[Any], grid: Regrid, pl
     voxels = np.frombuffer(out, kind.newbyteorder("<"), offset=len(head)).reshape(grid.shape)
     for number, plane in enumerate(slices):
         voxels[number] = plane
-    return bytes(out)
+    return out
 
 
 def _named(path: str) -> str:
