@@ -87,9 +87,14 @@ class Derivation:
         return " ".join(f"{name} {values}" for name, values in shown.items() if values)
 
     @property
-    def needs_grid(self) -> bool:
-        """Tell whether slices are looked at as the volume that they are of."""
+    def needs_place(self) -> bool:
+        """Tell whether it must be known where pixels lie."""
         return bool(self.to_spacing or self.to_orientation)
+
+    @property
+    def needs_stack(self) -> bool:
+        """Tell whether slices are looked at as the volume that they are of."""
+        return len(self.to_spacing) > 2 or bool(self.to_orientation)
 
     def fingerprint(self, source: str) -> str:
         """Return the fingerprint of the derived dataset, which follows from that of its source.

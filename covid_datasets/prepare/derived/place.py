@@ -33,12 +33,14 @@ class Place:
         spaced: Of how many axes somebody told the spacing: 0, 2 or 3.
         oriented: Whether somebody told where the axes lead.
         located: Whether somebody told where the first voxel is.
+        lacks: Why slices that nobody located are no whole stack; empty where they are, or where it is one.
     """
 
     affine: np.ndarray
     spaced: int
     oriented: bool
     located: bool
+    lacks: str = ""
 
     def columns(self, number: int) -> dict[str, Any]:
         """Say it for a slice, in the columns of its row."""
@@ -64,6 +66,8 @@ class Place:
         if len(spacing_) > self.spaced and not (self.spaced == 2 and shape[0] == 1):
             known = "none" if not self.spaced else "only that of rows and columns"
             raise NoPlaceError(f"the spacing is not known ({known}), which to_spacing needs")
+        if self.lacks:
+            raise NoPlaceError(self.lacks)
         grid = regrid(shape, self.affine, orientation=codes, spacing=spacing_, size=wanted.image_size)
         if shape[0] == 1 and grid.turned[2][0] != 2:
             raise NoPlaceError(f"it is a single slice, which cannot be seen from another side (to_orientation={codes})")
@@ -117,10 +121,10 @@ def place_of(rows: Sequence[Mapping[str, Any]]) -> Place:
         if len(rows) > 1:
             affine[:3, 2] = (places[-1] - places[0]) / (len(rows) - 1)
             _check_even(places, affine, directions)
-    elif len(rows) > 1 and last["part_index"] - first["part_index"] != len(rows) - 1:
-        raise NoPlaceError(f"of {last['part_index'] - first['part_index'] + 1} slices {len(rows)} are there")
     spaced = 3 if located and len(rows) > 1 and len(sides) >= 2 else len(sides)
-    return Place(affine, spaced, oriented, located)
+    reach = 1 if located or len(rows) == 1 else last["part_index"] - first["part_index"] + 1
+    lacks = f"of {reach} slices {len(rows)} are there" if reach not in (1, len(rows)) else ""
+    return Place(affine, spaced, oriented, located, lacks)
 
 
 def _check_even(places: np.ndarray, affine: np.ndarray, directions: np.ndarray) -> None:

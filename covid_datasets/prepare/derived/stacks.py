@@ -56,12 +56,12 @@ def stacks_of(built: Built, wanted: Derivation) -> tuple[list[Stack], list[Notic
         UsageError: None can, or what would come of one is too large.
     """
     source = StoredRows.of(built)
-    rows: list[dict[str, Any]] = source.columns(_TOLD if wanted.needs_grid else _SIZED).to_pylist()
+    rows: list[dict[str, Any]] = source.columns(_TOLD if wanted.needs_place else _SIZED).to_pylist()
     kinds = _kinds(source)
     found: list[Stack] = []
     left_out: list[Notice] = []
     for split, numbers in ranges_of(built).items():
-        groups = _groups(rows, kinds, numbers, together=wanted.needs_grid)
+        groups = _groups(rows, kinds, numbers, together=wanted.needs_stack)
         for members in groups:
             try:
                 found.append(_stack(source, split, members, rows, kinds, wanted))
@@ -125,7 +125,7 @@ def _stack(
         each = min(header.dtype.itemsize, 4)
     elif kind == "image":
         shape, each = (len(members), *_size(source, members[0], first)), 2
-        place = place_of([rows[number] for number in members]) if wanted.needs_grid else NOWHERE
+        place = place_of([rows[number] for number in members]) if wanted.needs_place else NOWHERE
         others = {(rows[number]["height"], rows[number]["width"]) for number in members}
         if len(others) > 1:
             raise NoPlaceError(f"its {len(members)} slices have several sizes")

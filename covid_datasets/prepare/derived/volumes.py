@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from math import prod
 from pathlib import PurePosixPath
@@ -23,6 +24,9 @@ from covid_datasets.read.volume import WHOLE, VolumeHeader
 from covid_datasets.read.volumes import read_slices, read_volume
 from covid_datasets.schema import Notice
 from covid_datasets.transforms.grids import Regrid, nearest_planes, planes
+
+_ENDS = re.compile(r"\S+ to \S+|no numbers")
+"""What a volume measures where its source says nothing of its values."""
 
 
 def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, Any], list[Notice]]:
@@ -62,7 +66,7 @@ def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, An
     }
     if windowed:
         changed["value_range"] = range_text(windowed)
-    elif row["value_range"] and " to " not in row["value_range"]:  # what its source says of them, and not their ends
+    elif row["value_range"] and not _ENDS.fullmatch(row["value_range"]):  # what its source says of them
         changed["value_range"] = row["value_range"]
     return changed, [*told, *lost]
 

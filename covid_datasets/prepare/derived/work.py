@@ -102,7 +102,7 @@ class _Maker:
             yield from self._cuts(grid, place)
 
     def _place(self, row: Mapping[str, Any]) -> Place:
-        if not self._wanted.needs_grid:
+        if not self._wanted.needs_place:
             return place_of_picture(row)
         if len(self._stack.rows) == 1:
             return place_of([row])
@@ -230,7 +230,8 @@ class _Maker:
         stem = path or str(PurePosixPath(row["image"]["path"]).with_suffix(""))
         data, name = encode(pixels), stem + extension(pixels)
         measured = measure_pixels(pixels, digest(data, pixels), name)
-        told = meaning if self._wanted.window or not row["value_range"] else None
+        new = self._wanted.window is not None or row["hu_slope"] is not None or not row["value_range"]
+        told = meaning if new else None
         return {
             "image": {"bytes": data, "path": name},
             "masks": dict.fromkeys(row["masks"])

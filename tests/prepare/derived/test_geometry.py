@@ -172,6 +172,9 @@ def test_pictures_of_all_kinds_get_a_size(tmp_path: Path, monkeypatch: pytest.Mo
     assert found["scaled"]["image"].dtype == np.uint8
     assert found["scaled"]["hu_slope"] is None
     assert len(notices(built, "no Hounsfield units")) == 3
+    deep = {row["sample_id"].rpartition("/")[2]: row for row in rows(view(tmp_path, image_size=20))}
+    assert (deep["scaled"]["image"].dtype, deep["scaled"]["value_range"]) == (np.int16, "Hounsfield units")
+    assert deep["scaled"]["image"].max() > 4096, "twice what was counted, less 1024"
     assert built.view["unwindowed"] == 3
 
 
@@ -219,6 +222,10 @@ def test_two_numbers_leave_slices_as_they_are(tmp_path: Path, monkeypatch: pytes
     assert [row["spacing"] for row in after] == [[0.4, 0.4, 4.0]] * 5 + [[0.4, 0.4]]
     assert after[-1]["image"].shape == (10, 15)
     assert [row["position"][2] for row in after[:5]] == [0.0, 4.0, 8.0, 12.0, 16.0]
+    gap = [(-10.0, -20.0, height) for height in (0.0, 4.0, 16.0)]
+    use(monkeypatch, stack("c", volume(3, seed=2), positions=gap))
+    apart = build_dataset("phantom", "small", cache_dir=tmp_path / "c", allow_missing=True, to_spacing=(0.4, 0.4))
+    assert apart.rows == 3, "where slices stay, it does not matter that one is missing"
     both = rows(view(tmp_path, to_spacing=(0.4, 0.4, 2)))
     assert len(both) == 11, "a film has no neighbours, so a third number says nothing of it"
     assert both[-1]["spacing"] == [0.4, 0.4]

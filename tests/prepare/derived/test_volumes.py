@@ -50,6 +50,9 @@ def test_only_hounsfield_units_are_windowed(tmp_path: Path, monkeypatch: pytest.
     assert np.array_equal(decoded(found["units"])["volume"], decoded(found["scaled"])["volume"])
     assert np.array_equal(decoded(found["shares"])["volume"], shares)
     assert built.view["unwindowed"] == 2
+    use(monkeypatch, scan("said", nifti(voxels), value_range="as its publisher says, from 0 to 1"))
+    said = build_dataset("phantom", "small", cache_dir=tmp_path / "said", num_proc=1, allow_missing=True, to_spacing=1)
+    assert rows(said)["said"]["value_range"] == "as its publisher says, from 0 to 1"
     assert found["units"]["value_range"] == "Hounsfield units from -1350 to 150 as 0 to 255"
     assert "as 0 to 255" not in (found["grey"]["value_range"] or "")
 
