@@ -71,7 +71,7 @@ def with_patients(built: Built) -> Built:
 def audit_build(built: Built, scheme: str) -> AuditReport:
     """Check a scheme of a build against all evidence in its index."""
     with_patients(built)
-    index = Index.read(built.path)
+    index = Index.evidence([built.path])
     splits = index.strings("split") if scheme == "patient" else splits_of([built], index, scheme)
     return audit_links(built.id, scheme, splits, index.texts("sample_id"), index.strings("label"), index.links)
 

@@ -180,7 +180,7 @@ def make_nifti(raw: RawReader, path: str) -> bytes:
         )
     kind = header.values(np.empty(0, header.dtype)).dtype.newbyteorder("<")
     made = io.BytesIO()
-    made.write(_nifti_head(header.shape, kind, header.affine, header.spacing))
+    made.write(nifti_header(header.shape, kind, header.affine, header.spacing))
     for plane in slices:
         made.write(np.ascontiguousarray(header.values(plane), kind).data)
     made.write(bytes(slices.surplus))
@@ -229,12 +229,17 @@ def nifti_bytes(voxels: np.ndarray, affine: np.ndarray | None, spacing: tuple[fl
     (np.int64(276), (1.0, 1.0, 5.0))
     """
     kind = voxels.dtype.newbyteorder("<")
-    return b"".join((_nifti_head(voxels.shape, kind, affine, spacing), np.ascontiguousarray(voxels, kind).data))
+    return b"".join((nifti_header(voxels.shape, kind, affine, spacing), np.ascontiguousarray(voxels, kind).data))
 
 
-def _nifti_head(
-    shape: tuple[int, ...], kind: np.dtype[Any], affine: np.ndarray | None, spacing: tuple[float, float, float]
+def nifti_header(
+    shape: tuple[int, ...], kind: np.dtype[Any], affine: np.ndarray | None, spacing: tuple[float, ...]
 ) -> bytes:
+    """Write what stands before the voxels of a NIfTI file; ``shape`` is of slices, rows and columns.
+
+    >>> len(nifti_header((2, 3, 4), np.dtype("<i2"), None, (1.0, 1.0, 5.0)))
+    352
+    """
     head = bytearray(352)
     struct.pack_into("<i", head, 0, 348)
     struct.pack_into("<8h", head, 40, 3, *shape[::-1], 1, 1, 1, 1)
