@@ -17,6 +17,7 @@ import pytest
 
 from covid_datasets.catalog.cards import load_card, readable_cards
 from covid_datasets.catalog.layout import matches
+from covid_datasets.catalog.listing import chosen
 from covid_datasets.catalog.resource import Resource
 from covid_datasets.errors import CovidDatasetsError
 from covid_datasets.load.stored import open_table
@@ -52,9 +53,11 @@ def records_of(name: str, config: str, folder: Path) -> list[Record | Notice]:
 def of_another_config(name: str, config: str, path: str) -> bool:
     """Tell whether a file is of a resource that other configs of the source are built from, and this one is not."""
     choice = load_card(name).choice(config=config)
-    others = [part for part in choice.every_resource if part not in choice.resources and not part.optional]
+    others = [part for part in choice.every_resource if part not in choice.resources]
 
     def holds(part: Resource) -> bool:
+        if part.listing:
+            return path.partition("/")[0] in chosen(part.listing, part.only)
         globs = [pattern.glob for pattern in part.files] or ([part.path] if part.path else [])
         return path.startswith(part.folder) and matches(path.removeprefix(part.folder), globs)
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -20,11 +20,10 @@ import pyarrow as pa
 from covid_datasets.catalog.layout import is_litter
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.features import arrow_schema
-from covid_datasets.load.stored import split_files
 from covid_datasets.measure.image import UndecodableError, decode, grey_of, pixel_hash
 from covid_datasets.prepare.find import at_hand, find_folder
 from covid_datasets.prepare.finish import fingerprint_of
-from covid_datasets.prepare.result import Built
+from covid_datasets.prepare.result import Built, split_files
 from covid_datasets.prepare.rows import row_digest
 from covid_datasets.prepare.seal import MANIFEST_FILE, SEAL_FILE, Folder, damaged, difference, read_manifest
 from covid_datasets.prepare.tabular import table_digest
@@ -34,6 +33,9 @@ from covid_datasets.schema import CONTENT
 from covid_datasets.settings import Settings, given_path, usable_cores
 from covid_datasets.splits.index import INDEX_FILE, Index
 from covid_datasets.store import Store, is_url
+
+if TYPE_CHECKING:
+    from covid_datasets.prepare.derived.asked import ViewOptions
 
 _WAITING = 256
 """Images that are given to threads ahead of what was decoded."""
@@ -67,18 +69,20 @@ def verify(
     pixels: bool = False,
     config: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    **view: Unpack[ViewOptions],
 ) -> VerifyReport:
     """Check a finished build, by name or by its folder.
 
     The manifest must have the digest that lies beside it, and every file the SHA-256 that the manifest names; these are
     compared first, in threads. Where one differs, its images are hashed and its rows digested, to name the samples.
-    With ``pixels``, every image is decoded too and its pixels are hashed.
+    With ``pixels``, every image is decoded too and its pixels are hashed. ``window``, ``image_size``, ``to_spacing``
+    and ``to_orientation`` name a view, as in `load_dataset`.
 
     Raises:
         DamagedFileError: The manifest was changed, a file is gone, or one that was changed cannot be read at all.
     """
     started = time.perf_counter()
-    folder = _folder(name, config, cache_dir)
+    folder = _folder(name, config, cache_dir, view)
     if isinstance(folder, Store):
         if not pixels:
             return _check_objects(folder, started)
@@ -106,14 +110,19 @@ def verify(
     return VerifyReport(built.id, folder, built.rows, size, pixels, time.perf_counter() - started, tuple(problems))
 
 
-def _folder(name: str | os.PathLike[str], config: str | None, cache_dir: str | os.PathLike[str] | None) -> Folder:
+def _folder(
+    name: str | os.PathLike[str],
+    config: str | None,
+    cache_dir: str | os.PathLike[str] | None,
+    view: ViewOptions,
+) -> Folder:
     """Find a build by its own folder, or URL, or by name."""
     if is_url(name):
         return Store.of(os.fspath(name))
     folder = given_path(name, "name")
     if (folder / MANIFEST_FILE).exists() or (folder / SEAL_FILE).exists():
         return folder
-    return find_folder(name, config, cache_dir=cache_dir)
+    return find_folder(name, config, cache_dir=cache_dir, **view)
 
 
 def _check_objects(build: Store, started: float) -> VerifyReport:
@@ -148,7 +157,7 @@ def _changed(folder: Folder, sealed: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _is_data(name: str) -> bool:
-    return name.endswith(".arrow") and name != INDEX_FILE
+    return name.endswith(".arrow") and "/" in name  # in the folder of a split
 
 
 def _unknown_files(folder: Path, sealed: Mapping[str, Any]) -> dict[str, str]:
@@ -203,9 +212,9 @@ def _check_samples(
 
 def _check_fingerprint(built: Built, found: Mapping[str, tuple[str, str]], problems: list[str]) -> list[str]:
     """Compare the fingerprint too, where no row says already what differs."""
-    if problems or (fingerprint := fingerprint_of(found)) == built.fingerprint:
+    if problems or (fingerprint := fingerprint_of(found)) == built.content:
         return problems
-    return [f"fingerprint: expected {built.fingerprint}, found {fingerprint}"]
+    return [f"fingerprint: expected {built.content}, found {fingerprint}"]
 
 
 @dataclass(frozen=True, slots=True)

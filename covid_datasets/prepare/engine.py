@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 import time
-import uuid
-from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.cards import Name, choose
-from covid_datasets.disk import make_folder
-from covid_datasets.errors import CacheError, DamagedFileError, NotBuiltError, UsageError
-from covid_datasets.harmless import visible
-from covid_datasets.holder import read_holder
+from covid_datasets.errors import DamagedFileError, NotBuiltError, UsageError
 from covid_datasets.lock import Lock
 from covid_datasets.prepare.find import find_folder, parts_of
 from covid_datasets.prepare.inputs import PROVEN, key_of
 from covid_datasets.prepare.noted import write_notes
+from covid_datasets.prepare.once import once, proceed
 from covid_datasets.prepare.result import Built, Verify
 from covid_datasets.prepare.seal import read_manifest
-from covid_datasets.prepare.target import Target, target_of
+from covid_datasets.prepare.target import Made, Target, target_of
 from covid_datasets.settings import Settings, given_count
 
 if TYPE_CHECKING:
+    from covid_datasets.prepare.derived.asked import ViewOptions
     from covid_datasets.prepare.place import Place
     from covid_datasets.prepare.plan import Plan
     from covid_datasets.prepare.source import Source
 
 SPARE_BYTES = 64 << 20
 """Room that is left on a disk for everything else."""
-LEASE = 120.0
-"""Seconds without a sign of life after which another process takes a build over."""
 
 
 def build_dataset(
@@ -54,6 +47,7 @@ def build_dataset(
     mirror: str | None = None,
     offline: bool | None = None,
     accept_licence: bool = False,
+    **view: Unpack[ViewOptions],
 ) -> Built:
     """Build a dataset from its raw files, or return the finished build of the same inputs.
 
@@ -72,6 +66,8 @@ def build_dataset(
         mirror: A folder or URL that answers for every source.
         offline: Never open a socket.
         accept_licence: Accept the terms of a source that wants that before anything is downloaded.
+        **view: ``window="lung"``, ``image_size=256``, ``to_spacing=(1, 1, 5)`` and ``to_orientation="LPS"``: build that
+            view of the dataset, and first the dataset itself.
 
     >>> build_dataset("phantom", "small", cache_dir=getfixture("tmp_path")).rows > 0
     True
@@ -80,6 +76,13 @@ def build_dataset(
     if verify not in ("full", "bytes"):
         raise UsageError(f"verify: expected 'full' or 'bytes', found {verify!r}")
     _check_workers(executor, num_proc)
+    if any(value is not None for value in view.values()):
+        from covid_datasets.prepare.derived.build import built_view  # a view is rarely asked for
+
+        place: dict[str, Any] = {"data_dir": data_dir, "cache_dir": cache_dir, "verify": verify}
+        how: dict[str, Any] = {"executor": executor, "num_proc": num_proc, "mirror": mirror, "offline": offline}
+        how |= {"accept_licence": accept_licence}
+        return built_view(name, config, view, place | {"allow_missing": allow_missing}, how, shard_bytes)
     choice = choose(name, config)
     if verify == "bytes" and choice.card.patients.group == "near-duplicates":
         raise UsageError(
@@ -91,12 +94,13 @@ def build_dataset(
         write_notes(settings.prepared, choice)
         return finished
     # Here, so that a finished build is found without all that makes one.
+    from covid_datasets.prepare.finish import finish
     from covid_datasets.prepare.needs import before_download
     from covid_datasets.prepare.source import open_source
-    from covid_datasets.prepare.workers import worker_pool
+    from covid_datasets.prepare.workers import telling, worker_pool
     from covid_datasets.progress import tell
 
-    how: dict[str, Any] = {"verify": verify, "allow_missing": bool(allow_missing), "accept_licence": accept_licence}
+    how = {"verify": verify, "allow_missing": bool(allow_missing), "accept_licence": accept_licence}
     if settings.store:
         settings.store.try_out()
     if data_dir is None:
@@ -105,20 +109,15 @@ def build_dataset(
     inputs = source.inputs()
     target = target_of(settings, (choice.card.id, choice.version, choice.config, key_of(inputs)))
     job = _Job(source, inputs, target, given_count(shard_bytes, "shard_bytes"), started)
-    while not target.is_built() or job.work.exists():
-        with Lock(job.work.with_name(f"{job.work.name}.lock"), expire=LEASE, on_wait=_say) as lock:
-            if not target.is_built():
-                try:
-                    with _attempt(job.work, lock) as attempt:
-                        place, plan = _write_pieces(job, attempt, lock, worker_pool(executor, num_proc))
-                        _publish(job, plan, place, attempt, lock)
-                except Exception:
-                    if lock.still_mine() and not target.is_built():
-                        raise
-                    continue  # somebody took over while this process was suspended: wait for it, and share its build
-            if lock.still_mine():
-                target.clean()  # also where one was killed right after its last step
-                break
+
+    def write(attempt: Path, lock: Lock) -> Made:
+        place, plan = _write_pieces(job, attempt, lock, worker_pool(executor, num_proc))
+        with telling(job.work):
+            (assembled := attempt / "build").mkdir()
+            linked = finish(job.source, job.inputs, plan, place, assembled, job.started)
+        return Made(assembled, linked, place)
+
+    once(target, write)
     write_notes(settings.prepared, choice)
     return target.read()
 
@@ -164,34 +163,6 @@ class _Job:
         return self.target.work
 
 
-def _say(text: str) -> None:
-    print(visible(text), file=sys.stderr)
-
-
-def _proceed(lock: Lock) -> None:
-    """Stop a holder that was suspended for so long that somebody took over."""
-    if not lock.still_mine():
-        raise CacheError(f"{lock.path}: expected to hold this lock still, found it held by {read_holder(lock.path)}")
-
-
-@contextmanager
-def _attempt(work: Path, lock: Lock) -> Iterator[Path]:
-    """Make the private folder of one try, which no other has, and remove those of tries that were killed."""
-    attempt = work / f"attempt-{uuid.uuid4().hex[:12]}"
-    from covid_datasets.prepare.workers import telling
-
-    with telling(work):
-        earlier = list(work.glob("attempt-*"))  # before asking for the lock: so none is of who takes over from here on
-        for each in earlier:
-            _proceed(lock)
-            shutil.rmtree(each, ignore_errors=True)
-        make_folder(attempt)
-    try:
-        yield attempt
-    finally:
-        shutil.rmtree(attempt, ignore_errors=True)
-
-
 def _write_pieces(
     job: _Job, attempt: Path, lock: Lock, workers: AbstractContextManager[Executor | None]
 ) -> tuple[Place, Plan]:
@@ -199,7 +170,7 @@ def _write_pieces(
     from covid_datasets.prepare.completeness import check_complete
     from covid_datasets.prepare.growth import Growth
     from covid_datasets.prepare.needs import before_build
-    from covid_datasets.prepare.workers import run_tasks, telling
+    from covid_datasets.prepare.workers import run_tasks, telling, write
     from covid_datasets.progress import progress, tell
 
     source = job.source
@@ -215,18 +186,5 @@ def _write_pieces(
         with progress(f"Building {source.choice.card.id}", total_bytes=plan.bytes) as display, telling(job.work):
             growth = Growth(plan.pieces, attempt, display)
             with growth.watched():
-                run_tasks(source.tasks(plan, place), pool, growth, lambda: _proceed(lock))
+                run_tasks(source.tasks(plan, place), pool, growth, lambda: proceed(lock), write)
     return place, plan.without_records()  # before the index takes the place of the records in memory
-
-
-def _publish(job: _Job, plan: Plan, place: Place, attempt: Path, lock: Lock) -> None:
-    """Assemble the build in private, and make it visible in one step, unless another attempt was first."""
-    from covid_datasets.prepare.finish import finish
-    from covid_datasets.prepare.workers import telling
-
-    assembled = attempt / "build"
-    with telling(job.work):
-        assembled.mkdir()
-        linked = finish(job.source, job.inputs, plan, place, assembled, job.started)
-        _proceed(lock)
-        job.target.publish(assembled, linked, place, lambda: _proceed(lock))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from covid_datasets.errors import NotBuiltError
 from covid_datasets.prepare.noted import Said, read_note
@@ -17,6 +17,7 @@ from covid_datasets.store import Store
 
 if TYPE_CHECKING:
     from covid_datasets.catalog.cards import Name
+    from covid_datasets.prepare.derived.asked import ViewOptions
 
 
 def find_build(
@@ -27,17 +28,19 @@ def find_build(
     data_dir: str | os.PathLike[str] | None = None,
     verify: Verify | None = None,
     allow_missing: bool = True,
+    **view: Unpack[ViewOptions],
 ) -> Built:
     """Return the newest finished build that fits, without looking at raw files or the network.
 
     Where the cache is in an object store, its files are brought to this machine first, once.
+    With ``window``, ``image_size``, ``to_spacing`` or ``to_orientation`` it is the view of it that these make.
 
     Raises:
         NotBuiltError: There is none; the message says why an older one does not fit.
         DamagedFileError: It is there, and a file of it is not as it was built.
     """
     options: dict[str, Any] = {"cache_dir": cache_dir, "data_dir": data_dir, "verify": verify}
-    folder = find_folder(name, config, allow_missing=allow_missing, **options)
+    folder = find_folder(name, config, allow_missing=allow_missing, **options, **view)
     return at_hand(folder, Settings.resolve(cache_dir))
 
 
@@ -49,8 +52,29 @@ def find_folder(
     data_dir: str | os.PathLike[str] | None = None,
     verify: Verify | None = None,
     allow_missing: bool = True,
+    **view: Unpack[ViewOptions],
 ) -> Folder:
     """Return the folder of the build that `find_build` reads, of which no more than the manifest was looked at."""
+    options: dict[str, Any] = {"cache_dir": cache_dir, "data_dir": data_dir, "verify": verify}
+    options["allow_missing"] = allow_missing
+    if any(value is not None for value in view.values()):
+        from covid_datasets.prepare.derived.find import find_view  # a view is rarely asked for
+
+        return find_view(name, config, view, options)
+    return fitting_folder(name, config, **options)
+
+
+def fitting_folder(
+    name: Name,
+    config: str | None,
+    *,
+    cache_dir: str | os.PathLike[str] | None,
+    data_dir: str | os.PathLike[str] | None,
+    verify: Verify | None,
+    allow_missing: bool,
+    below: str = "*",
+) -> Folder:
+    """Return the folder of the best build that fits; ``below`` says where in the folder of a config it may lie."""
     settings = Settings.resolve(cache_dir)
     prepared = settings.prepared
     own: Path | None = None
@@ -65,7 +89,7 @@ def find_folder(
         own = None if data_dir is None else given_data(data_dir)
     fitting: list[tuple[bool, bool, int, str, Folder]] = []
     reasons: list[str] = []
-    folders = _folders(settings, said.place)
+    folders = _folders(settings, said.place, below)
     raw: dict[str, Any] = {}
     if own is not None and folders:  # listed where something was made of it, and not to learn that nothing was
         from covid_datasets.prepare.inputs import folder_signature
@@ -96,11 +120,11 @@ def find_folder(
     return max(fitting, key=itemgetter(0, 1, 2, 3))[-1]
 
 
-def _folders(settings: Settings, place: tuple[str, str, str]) -> list[tuple[Folder, int]]:
-    """List the finished builds of a source, with the time of each."""
-    if settings.store is not None:
+def _folders(settings: Settings, place: tuple[str, str, str], below: str) -> list[tuple[Folder, int]]:
+    """List the finished builds of a source, with the time of each; views are on this machine alone."""
+    if settings.store is not None and below == "*":
         return list(finished_in(settings.store / PREPARED / "/".join(place)))
-    paths = sorted(settings.prepared.joinpath(*place).glob(f"*/{MANIFEST_FILE}"))
+    paths = sorted(settings.prepared.joinpath(*place).glob(f"{below}/{MANIFEST_FILE}"))
     return [(path.parent, path.stat().st_mtime_ns) for path in paths]
 
 

@@ -14,7 +14,7 @@ from covid_datasets.catalog.published import SPLITS, published_splits
 from covid_datasets.disk import whole
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.completeness import check_complete, compare
-from covid_datasets.prepare.huggingface import write_huggingface
+from covid_datasets.prepare.huggingface import info_of, write_huggingface
 from covid_datasets.prepare.indices import read_indices, write_index
 from covid_datasets.prepare.place import Place
 from covid_datasets.prepare.plan import Plan
@@ -49,7 +49,8 @@ def finish(
     incomplete = incomplete or obtained.incomplete
 
     card, columns = choice.card, choice.columns
-    splits = [TABLE_SPLIT] * len(counts) if columns else assign(index.groups, index.units, published_splits(card.id))
+    published = published_splits(card.id)
+    splits = [TABLE_SPLIT] * len(counts) if columns else assign(index.groups, index.units, published, index.places)
     rows: list[int] = index.table.column("row").to_pylist()
     layout = lay_out(planned, dict(zip(rows, splits, strict=True)))
     named = (TABLE_SPLIT,) if columns else SPLITS
@@ -77,9 +78,11 @@ def finish(
         "verify": inputs["verify"],
         "columns": dict(columns),
     }
-    write_huggingface(card, build, files, final)
+    write_huggingface(info_of(card, build), build, files, final)
     audits = [] if columns else [_audit(card.id, "patient", splits, index)]
-    if (card.official_split and not columns) or (card.own_copy and any(index.strings("official_split"))):
+    if (card.official_split and choice.form.official_split and not columns) or (
+        card.own_copy and any(index.strings("official_split"))
+    ):
         audits.append(_audit(card.id, "official", index.strings("official_split"), index))
     quality = Counter(grade for grade in index.strings("quality") if grade)
     unknown = 0 if columns else index.known_patients.count(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ class Built:
     ``columns`` are those of a table; it is empty where the source has images, whose columns are `schema.COLUMNS`.
     ``patients`` are those who are known, ``None`` where nobody is; ``groups`` are what no split tears apart.
     ``dropped`` counts what was left out for any reason, ``lost`` those samples of it that should be there.
+    ``view`` is empty but of a view: its ``name``, its ``parameters``, the fingerprint of its ``source``, and more.
     """
 
     id: str
@@ -53,12 +55,18 @@ class Built:
     columns: Mapping[str, str] = field(default_factory=dict)
     groups: int = 0
     lost: int = 0
+    view: Mapping[str, Any] = field(default_factory=dict)
     url: str = ""
 
     @property
     def folder(self) -> Folder:
         """Where the build is: the folder, or that of the store."""
         return Store(self.url) if self.url else self.path
+
+    @property
+    def content(self) -> str:
+        """The digest of all rows and splits: the fingerprint, but of a view, whose own follows from its source."""
+        return str(self.view.get("content", self.fingerprint))
 
     @property
     def people(self) -> str:
@@ -95,3 +103,9 @@ class Built:
         if isinstance(self.folder, Store):
             return self.folder.read(REPORT_FILE).decode("utf-8")
         return (self.folder / REPORT_FILE).read_text(encoding="utf-8")
+
+
+def split_files(build: Path, split: str) -> list[Path]:
+    """List the files of a split, in order, as ``datasets`` reads them from ``state.json``."""
+    state = json.loads((build / split / "state.json").read_text(encoding="utf-8"))
+    return [build / split / file["filename"] for file in state["_data_files"]]

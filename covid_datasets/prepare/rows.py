@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from covid_datasets.catalog.equipment import manufacturer
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.measure.image import Measured
 from covid_datasets.prepare.plan import full_patient_id
@@ -49,7 +50,7 @@ INDEX_SCHEMA = pa.schema(
 
 
 def stored_row(
-    dataset: str, record: Record, data: bytes, masks: dict[str, bytes], measured: Measured
+    dataset: str, record: Record, data: bytes | memoryview, masks: dict[str, bytes], measured: Measured
 ) -> dict[str, Any]:
     """Assemble the columns of `schema.COLUMNS`; ``data`` are the bytes of the image, volume or video."""
     row = {
@@ -100,7 +101,7 @@ def stored_row(
         "value_range": record.value_range or measured.value_range,
         "hu_slope": record.hu_slope,
         "hu_intercept": record.hu_intercept,
-        "manufacturer": record.manufacturer,
+        "manufacturer": manufacturer(record.manufacturer),
         "scanner_model": record.scanner_model,
         "kernel": record.kernel,
         "kvp": record.kvp,
@@ -120,7 +121,7 @@ def stored_row(
     return row | {name: _as_stored(kind, row[name]) for name, kind in _NUMBERS.items()}
 
 
-def _file(reference: Reference | Parts | None, data: bytes | None) -> dict[str, Any] | None:
+def _file(reference: Reference | Parts | None, data: bytes | memoryview | None) -> dict[str, Any] | None:
     return None if reference is None or data is None else {"bytes": data, "path": reference.path}
 
 

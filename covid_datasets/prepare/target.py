@@ -10,7 +10,7 @@ import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,6 +28,18 @@ MARK_FILE = "built.json"
 
 Parts = tuple[str, str, str, str]
 """Source, version, config, and the digest of all inputs: no two different builds share it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A build that is whole in a private folder, but for the files of a store that are pieces as workers put them.
+
+    ``linked`` names the files that are pieces, and the number of each; ``place`` says where the pieces are.
+    """
+
+    folder: Path
+    linked: Mapping[str, int] = field(default_factory=dict)
+    place: Place | None = None
 
 
 class Target(Protocol):
@@ -55,14 +67,10 @@ class Target(Protocol):
         """Refuse to begin what cannot end."""
         ...
 
-    def publish(self, private: Path, linked: Mapping[str, int], place: Place, proceed: Callable[[], object]) -> None:
+    def publish(self, made: Made, proceed: Callable[[], object]) -> None:
         """Make a build visible in one step, unless another attempt was first.
 
-        Args:
-            private: Its files, but for those of a store that are pieces as their workers put them.
-            linked: The names of the files that are pieces, and the number of each.
-            place: Where the pieces are.
-            proceed: Called before anything is removed; raises to stop.
+        ``proceed`` is called before anything is removed; it raises to stop.
         """
         ...
 
@@ -82,7 +90,8 @@ def target_of(settings: Settings, parts: Parts) -> Target:
     '/cache/prepared/.work/phantom-1-small-0a1b'
     """
     if settings.store is None:
-        return LocalTarget(settings.prepared, parts)
+        prepared = settings.prepared
+        return LocalTarget(prepared.joinpath(*parts), prepared / ".work" / "-".join(parts), prepared)
     return StoreTarget(settings.store / PREPARED, settings.prepared, parts)
 
 
@@ -90,18 +99,9 @@ def target_of(settings: Settings, parts: Parts) -> Target:
 class LocalTarget:
     """A folder of this machine, or of a file system that machines share."""
 
-    prepared: Path
-    parts: Parts
-
-    @property
-    def final(self) -> Path:
-        """The folder of the finished build."""
-        return self.prepared.joinpath(*self.parts)
-
-    @property
-    def work(self) -> Path:
-        """The folder of the attempts and the pieces."""
-        return self.prepared / ".work" / "-".join(self.parts)
+    final: Path
+    work: Path
+    room: Path
 
     def is_built(self) -> bool:
         """Look for the manifest."""
@@ -113,21 +113,16 @@ class LocalTarget:
 
         return LocalPlace(self.work / f"pieces-{digest[:16]}", attempt)
 
-    @property
-    def room(self) -> Path:
-        """The folder of all builds."""
-        return self.prepared
-
     def check_room(self, needed: int, spare: int) -> None:
         """Look at the disk."""
         check_space(self.work, needed, spare)
 
-    def publish(self, private: Path, linked: Mapping[str, int], place: Place, proceed: Callable[[], object]) -> None:
+    def publish(self, made: Made, proceed: Callable[[], object]) -> None:
         """Rename the folder."""
-        if not publish_folder(private, self.final) and not self.is_built():  # what is there lost its manifest
+        if not publish_folder(made.folder, self.final) and not self.is_built():  # what is there lost its manifest
             proceed()
             remove_folder(self.final)
-            publish_folder(private, self.final)
+            publish_folder(made.folder, self.final)
 
     def clean(self) -> None:
         """Remove the folder of the work."""
@@ -180,8 +175,10 @@ class StoreTarget:
     def check_room(self, needed: int, spare: int) -> None:
         """Ask nothing: a store has no end that it would tell of."""
 
-    def publish(self, private: Path, linked: Mapping[str, int], place: Place, proceed: Callable[[], object]) -> None:
+    def publish(self, made: Made, proceed: Callable[[], object]) -> None:
         """Copy the pieces within the store, put the other files, the manifest last, and claim the mark."""
+        private, linked, place = made.folder, made.linked, made.place
+        assert place is not None, "a build in a store comes of pieces that are there"
         token = uuid.uuid4().hex[:12]
         final, manifest = self._home / token, read_manifest(private)
         try:

@@ -6,26 +6,20 @@ slice is in memory and never the series.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
-
-import numpy as np
+from dataclasses import dataclass, replace
+from typing import Any
 
 from covid_datasets.errors import DamagedFileError
-from covid_datasets.read.dicom import CT_IMAGE, DicomHeader, Numbers, read_header, read_hounsfield
+from covid_datasets.read.dicom import CT_IMAGE, DicomHeader, read_header, read_hounsfield
+from covid_datasets.read.equipment import equipment_of
 from covid_datasets.read.polygons import Polygon, fill
+from covid_datasets.read.stack import Slice, in_order, largest_stack, oddities, places_of, runs, step, view_of
 from covid_datasets.schema import Notice, Part, RawReader
 
-SAME_PLACE_MM = 0.01
-"""Slices that are nearer to each other than this are at one place."""
-WIDE_GAP = 1.5
-"""A distance between neighbours beyond so many times the usual one is a gap."""
+CT_FRAMES = ("1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2")
+"""Classes of CT with many slices in one file."""
 SCREENS = {"LOCALIZER": "a localizer, no slice", "SCREEN SAVE": "a picture of a screen, no slice"}
-
-Slice = tuple[DicomHeader, float]
-"""A header, and how far along the normal of the series its slice is, in millimetres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +31,14 @@ class Wanted:
         series: SeriesInstanceUID; empty where any will do.
         patient: PatientID; empty where any will do.
         row: What is known about the series; each slice adds what names it.
+        flags: What is odd about all its slices.
     """
 
     name: str
     series: str = ""
     patient: str = ""
     row: Mapping[str, Any] | None = None
+    flags: tuple[str, ...] = ()
 
 
 def series_parts(
@@ -67,114 +63,57 @@ def series_parts(
             yield Notice("damaged file", path, str(error), dropped=True, lost=True)
             continue
         if refused := refusal(header, wanted):
-            yield Notice(*refused, dropped=True)
+            yield refused
         else:
             headers.append(header)
-    chosen = yield from _largest_stack(headers, wanted.name)
+    chosen = yield from largest_stack(headers, wanted.name)
     if not chosen:
         return
-    runs = yield from _runs(raw, in_order(chosen), wanted.name)
-    step = yield from _step(runs, wanted.name)
-    yield from _slices(raw, [header for run in runs for header, _ in run], step, wanted, outlines or {})
+    stacks = yield from runs((yield from _distinct_places(raw, in_order(chosen))), wanted.name)
+    distance = yield from step(stacks, wanted.name)
+    yield from oddities(stacks, wanted.name)
+    series = replace(wanted, flags=("several_acquisitions",) if len(stacks) > 1 else ())
+    yield from _slices(raw, [header for stack in stacks for header, _ in stack], distance, series, outlines or {})
 
 
-def refusal(header: DicomHeader, wanted: Wanted) -> tuple[str, str, str] | None:
-    """Say why a file is no slice of the wanted series (kind, where, what); ``None`` where it is one."""
+def refusal(header: DicomHeader, wanted: Wanted) -> Notice | None:
+    """Say why a file is no slice of the wanted series; ``None`` where it is one."""
     path = header.path
-    if header.sop_class != CT_IMAGE:
-        return "no CT image", path, f"expected the class CT Image Storage, found {header.sop_class or 'none'}"
-    for word, what in SCREENS.items():
-        if word in header.image_type:
-            return word.lower(), path, f"ImageType {'/'.join(header.image_type)}: {what}"
-    if wanted.patient and header.patient != wanted.patient:
-        return "another patient", path, f"expected {wanted.patient}, found {header.patient or 'none'} in its header"
-    if wanted.series and header.series != wanted.series:
-        return (
-            "another series",
-            path,
-            f"of series {header.series or 'without a name'}; give each series a folder of its own",
-        )
-    if header.position is None or header.orientation is None or header.spacing is None:
-        return "slice without a place", path, "no ImagePositionPatient, ImageOrientationPatient or PixelSpacing"
-    if header.slope is None or header.intercept is None:
-        return "no Hounsfield units", path, "no RescaleSlope or RescaleIntercept, and neither is assumed"
-    if header.unit not in ("", "HU", "US"):
-        return "no Hounsfield units", path, f"its values are in {header.unit!r} (RescaleType)"
+    if header.sop_class in CT_FRAMES or (header.sop_class == CT_IMAGE and header.frames != 1):
+        what = f"{header.frames:,} frames in one file, which is not read: convert it to files of single frames"
+        return Notice("several frames in a file", path, what, dropped=True, lost=True)
+    if refused := _reason(header, wanted):
+        return Notice(refused[0], path, refused[1], dropped=True)
     return None
 
 
-def in_order(headers: Sequence[DicomHeader]) -> list[Slice]:
-    """Order slices of one orientation along their normal; file names and instance numbers say nothing.
-
-    The order among slices at one place is that of their acquisition.
-    """
-    along = normal(headers[0].orientation or ())
-    placed = [(header, float(np.dot(along, header.position or ()))) for header in headers]
-    return sorted(
-        placed, key=lambda item: (round(item[1], 2), item[0].acquisition or 0, item[0].number or 0, item[0].instance)
-    )
-
-
-def normal(orientation: Numbers) -> np.ndarray:
-    """Return the direction that slices of an orientation are stacked in: to the left, the back or the head.
-
-    >>> normal((1, 0, 0, 0, 1, 0)).tolist()
-    [0.0, 0.0, 1.0]
-    """
-    across: np.ndarray = np.cross(np.asarray(orientation[:3], float), np.asarray(orientation[3:], float))
-    return across if across[np.argmax(np.abs(across))] > 0 else -across
-
-
-def view_of(orientation: Numbers) -> Literal["axial", "coronal", "sagittal"]:
-    """Name the plane that slices of an orientation are nearest to.
-
-    >>> view_of((1, 0, 0, 0, 0, -1))
-    'coronal'
-    """
-    planes: tuple[Literal["sagittal"], Literal["coronal"], Literal["axial"]] = ("sagittal", "coronal", "axial")
-    return planes[int(np.argmax(np.abs(normal(orientation))))]
+def _reason(header: DicomHeader, wanted: Wanted) -> tuple[str, str] | None:
+    if header.sop_class != CT_IMAGE:
+        return "no CT image", f"expected the class CT Image Storage, found {header.sop_class or 'none'}"
+    if header.modality not in ("", "CT"):
+        return "another modality", f"expected CT, as its class says, found {header.modality!r} (Modality)"
+    for word, what in SCREENS.items():
+        if word in header.image_type:
+            return word.lower(), f"ImageType {'/'.join(header.image_type)}: {what}"
+    if wanted.patient and header.patient != wanted.patient:
+        return "another patient", f"expected {wanted.patient}, found {header.patient or 'none'} in its header"
+    if wanted.series and header.series != wanted.series:
+        return "another series", f"of series {header.series or 'without a name'}; give each series a folder of its own"
+    if header.position is None or header.orientation is None or header.spacing is None:
+        return "slice without a place", "no ImagePositionPatient, ImageOrientationPatient or PixelSpacing"
+    if header.slope is None or header.intercept is None:
+        return "no Hounsfield units", "no RescaleSlope or RescaleIntercept, and neither is assumed"
+    if header.unit not in ("", "HU", "US"):
+        return "no Hounsfield units", f"its values are in {header.unit!r} (RescaleType)"
+    return None
 
 
-def _largest_stack(headers: Sequence[DicomHeader], name: str) -> Generator[Notice, None, list[DicomHeader]]:
-    """Keep the slices of the commonest series, orientation, size and spacing; tell of each other slice."""
-    kinds = {header.path: _geometry(header) for header in headers}
-    if not kinds:
-        return []
-    common, count = min(Counter(kinds.values()).items(), key=lambda item: (-item[1], item[0]))
-    for header in headers:
-        if (own := kinds[header.path]) != common:
-            names = ("series", "orientation", "size", "pixel spacing")
-            differs = [text for text, one, other in zip(names, own, common, strict=True) if one != other]
-            kind = "another series" if differs[0] == "series" else "slice of another geometry"
-            yield Notice(kind, header.path, f"differs in {', '.join(differs)} from {count:,} of {name}", dropped=True)
-    return [header for header in headers if kinds[header.path] == common]
-
-
-def _geometry(header: DicomHeader) -> tuple[str, Numbers, tuple[int, int], Numbers]:
-    # Adding zero makes one number of 0.0 and -0.0.
-    orientation = tuple(round(value, 2) + 0.0 for value in header.orientation or ())
-    spacing = tuple(round(value, 4) for value in header.spacing or ())
-    return header.series, orientation, (header.rows, header.columns), spacing
-
-
-def _runs(raw: RawReader, ordered: Sequence[Slice], name: str) -> Generator[Notice, None, list[list[Slice]]]:
-    """Split slices into runs that have each place once: equal doubles are dropped, others are another acquisition."""
-    places: list[list[Slice]] = []
-    for item in ordered:
-        if places and item[1] - places[-1][0][1] < SAME_PLACE_MM:
-            places[-1].append(item)
-        else:
-            places.append([item])
-    runs: dict[int, list[Slice]] = defaultdict(list)
-    for place in places:
-        distinct = place[:1] if len(place) == 1 else (yield from _distinct(raw, place))
-        for number, item in enumerate(distinct):
-            runs[number].append(item)
-    if len(runs) > 1:
-        counts = " and ".join(str(len(run)) for run in runs.values())
-        what = f"{len(runs[1]):,} places have several different images: kept, as acquisitions of {counts} slices"
-        yield Notice("several acquisitions", name, what)
-    return list(runs.values())
+def _distinct_places(raw: RawReader, ordered: Sequence[Slice]) -> Generator[Notice, None, list[list[Slice]]]:
+    """Return the slices at each place; of equal doubles one is kept."""
+    places = []
+    for place in places_of(ordered):
+        places.append(place if len(place) == 1 else (yield from _distinct(raw, place)))
+    return places
 
 
 def _distinct(raw: RawReader, place: Sequence[Slice]) -> Generator[Notice, None, list[Slice]]:
@@ -183,7 +122,7 @@ def _distinct(raw: RawReader, place: Sequence[Slice]) -> Generator[Notice, None,
     kept = []
     for header, along in place:
         try:
-            pixels = read_hounsfield(raw.read(header.path), header.path).tobytes()
+            pixels = read_hounsfield(raw.read(header.path), header.path, header.image).tobytes()
         except DamagedFileError:
             kept.append((header, along))  # told when its turn comes
             continue
@@ -195,32 +134,17 @@ def _distinct(raw: RawReader, place: Sequence[Slice]) -> Generator[Notice, None,
     return kept
 
 
-def _step(runs: Sequence[Sequence[Slice]], name: str) -> Generator[Notice, None, float | None]:
-    """Return the usual distance between slices, ``None`` where there is only one; tell of gaps."""
-    distances = [np.diff([along for _, along in run]) for run in runs]
-    if not any(found.size for found in distances):
-        return None
-    usual = float(np.median(np.concatenate(distances)))
-    for run, found in zip(runs, distances, strict=True):
-        for index in np.flatnonzero(found > WIDE_GAP * usual).tolist():
-            low, high = run[index][1], run[index + 1][1]
-            missing = max(round(float(found[index]) / usual) - 1, 1)
-            what = f"{found[index]:.2f} mm between {low:.2f} and {high:.2f}, usually {usual:.2f} mm"
-            yield Notice("gap between slices", name, f"{what}: about {missing:,} slices are missing")
-    return round(usual, 4)
-
-
 def _slices(
     raw: RawReader,
     headers: Sequence[DicomHeader],
-    step: float | None,
+    distance: float | None,
     wanted: Wanted,
     outlines: Mapping[str, tuple[Polygon, ...]],
 ) -> Iterator[Part | Notice]:
     """Read the pixels of ordered slices; numbers count places, so that a damaged one leaves a hole and moves nobody."""
     for index, header in enumerate(headers):
         try:
-            pixels = read_hounsfield(raw.read(header.path), header.path)
+            pixels = read_hounsfield(raw.read(header.path), header.path, header.image)
         except DamagedFileError as error:
             yield Notice("damaged file", header.path, str(error), dropped=True, lost=True)
             continue
@@ -233,6 +157,7 @@ def _slices(
             "InstanceNumber": header.number,
             "AcquisitionNumber": header.acquisition,
             "ImageType": "/".join(header.image_type),
+            **header.equipment,
         }
         yield Part(
             id=f"{index:04}",
@@ -244,8 +169,10 @@ def _slices(
                 "view": view_of(header.orientation or ()),
                 "position": header.position,
                 "orientation": header.orientation,
-                "spacing": spacing if step is None else (*spacing, step),
+                "spacing": spacing if distance is None else (*spacing, distance),
                 "value_range": "Hounsfield units",
+                **equipment_of(header.equipment),
+                "flags": (*wanted.flags, *header.flags),
                 "source_row": {**(wanted.row or {}), **own},
             },
             typical=index == len(headers) // 2,

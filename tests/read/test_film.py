@@ -265,6 +265,23 @@ def test_nobody_is_155_years_old() -> None:
     assert [notice.kind for notice in notices] == ["age out of range"]
 
 
+@pytest.mark.parametrize("value", [0, 120_000])
+def test_a_voltage_that_cannot_be_is_unknown(value: int) -> None:
+    (part,), _ = run(radiograph(DEEP, KVP=value))
+    assert "kvp" not in part.fields
+    assert part.fields["source_row"]["KVP"] == str(float(value))
+
+
+def test_who_may_be_named_is_flagged_and_not_repeated() -> None:
+    (part,), notices = run(radiograph(DEEP, PatientName="Doe^Jane", PatientBirthDate="19561103"))
+    assert part.fields["flags"] == ("may_identify",)
+    assert [(notice.kind, notice.what) for notice in notices] == [
+        ("tags that may identify", "PatientBirthDate, PatientName in the header; flagged")
+    ]
+    assert not any(value in repr([part.fields, notices]) for value in ("Doe", "Jane", "1956"))
+    assert run(radiograph(DEEP, PatientName="P1"))[0][0].fields["flags"] == ()
+
+
 # --- what is no film -------------------------------------------------------------------------------------------------
 
 
@@ -273,6 +290,28 @@ def test_another_class_is_told_and_left_out() -> None:
         found, notices = run(radiograph(DEEP, SOPClassUID=kind))
         assert found == []
         assert [(notice.kind, notice.dropped) for notice in notices] == [("no radiograph", True)]
+
+
+def referring(*names: str | None) -> list[Dataset]:
+    items = [Dataset() for _ in names]
+    for item, name in zip(items, names, strict=True):
+        if name is not None:
+            item.ReferencedSOPInstanceUID = name
+    return items
+
+
+def test_a_film_that_refers_to_another_one_is_flagged_or_left_out() -> None:
+    copy = radiograph(DEEP, ReferencedImageSequence=referring("1.2.3", "1.2.4"))
+    (part,), _ = run(copy)
+    assert part.fields["flags"] == ("refers_to_another_film",)
+    assert part.fields["source_row"]["ReferencedSOPInstanceUID"] == r"1.2.3\1.2.4"
+    parts, (notice,) = run(copy, originals=True)
+    assert parts == []
+    assert (notice.kind, notice.where, notice.dropped) == ("film made of another one", "a.dcm", True)
+    assert "1.2.3" in notice.what
+    for names in ((), (None,), ("",)):  # an empty sequence, or one that names nothing, refers to nothing
+        (kept,), told = run(radiograph(DEEP, ReferencedImageSequence=referring(*names)), originals=True)
+        assert (kept.fields["flags"], told) == ((), [])
 
 
 def test_a_secondary_capture_on_request() -> None:

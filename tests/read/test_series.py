@@ -10,7 +10,8 @@ import pytest
 pytest.importorskip("pydicom")
 
 from covid_datasets.read.polygons import Polygon, fill
-from covid_datasets.read.series import Wanted, normal, series_parts, view_of
+from covid_datasets.read.series import Wanted, series_parts
+from covid_datasets.read.stack import normal, view_of
 from covid_datasets.schema import Notice, Part
 from tests.dicom import PATIENT, SERIES, ct
 from tests.raws import Files
