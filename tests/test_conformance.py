@@ -289,7 +289,7 @@ def test_there_is_no_file_of_no_source() -> None:
         assert {path.name for path in (catalog_folder() / "manifests").glob("*.tsv")} <= used
         resources = [resource for card in CARDS.values() for resource in card.resources]
         listed = {name for resource in resources for name in (resource.listing, resource.members)}
-        assert {path.name for path in (catalog_folder() / "listings").glob("*.tsv")} <= listed
+        assert {path.name for path in (catalog_folder() / "listings").glob("*.tsv*")} <= listed
 
 
 @every_source
@@ -307,10 +307,10 @@ def test_what_only_a_user_can_fetch_is_asked_for_in_full(name: str, card: Card, 
     """In the first config of a source that is not open, and in each that needs a file that nobody serves."""
     asked = [] if card.access.kind in ("open", "web") else [next(iter(card.configs))]
     choices = [card.choice(config=config) for config in card.configs]
-    asked += [each.config for each in choices if not all(part.copies or part.optional for part in each.resources)]
+    asked += [each.config for each in choices if not all(part.copies or part.optional for part in each.every_resource)]
     for choice in (card.choice(config=config) for config in dict.fromkeys(asked)):
         with pytest.raises(AccessRequired) as error:
-            build_dataset(name, choice.config, cache_dir=tmp_path, offline=True)
+            build_dataset(name, choice.config, cache_dir=tmp_path, offline=True, accept_licence=True)
         text = str(error.value)
         assert expected_tree(choice) in text
         assert f"covid-datasets check {name} --data-dir FOLDER" in text
@@ -555,6 +555,15 @@ def test_the_official_split_is_audited(card: Card, built: Built) -> None:
     assert schemes == (["patient", "official"] if split else ["patient"])
     if split:
         assert set(audit_build(built, "official").rows) == set(split.names)
+
+
+@every_image_build
+def test_published_folds_are_schemes(card: Card, built: Built) -> None:
+    split = card.official_split
+    for fold in split.folds if split and card.choice(config=built.config).form.official_split else ():
+        report = audit_build(built, f"official-{fold}")
+        assert set(report.rows) <= set(split.names if split else ())
+        assert sum(report.rows.values()) > 0, f"no row's source_row says its split in {fold}"
 
 
 @every_image_build

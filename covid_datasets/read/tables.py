@@ -27,12 +27,13 @@ from covid_datasets.read.bounds import (
     Held,
 )
 from covid_datasets.read.lines import Lines, encoding_of
-from covid_datasets.schema import Notice, RawReader
+from covid_datasets.schema import Notice, RawFiles, RawReader
 
 LONGEST_ROW = 1 << 22
 """Characters of one row over several lines; the longest of this field has 30,000."""
 
 _NO_RENAME: Mapping[str, str] = MappingProxyType({})
+_ROWLESS = "it has a header, and nothing below that could be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,31 @@ def read_csv(
         Notice("column missing", path, f"{name}: unknown in all rows") for name in wanted if name not in scan.names
     ]
     if not rows:
-        notices.append(Notice("table without rows", path, "it has a header, and nothing below that could be read"))
+        notices.append(Notice("table without rows", path, _ROWLESS))
     return Table(rows, [*notices, *scan.notices])
+
+
+def read_matching(
+    raw: RawFiles,
+    pattern: str,
+    *,
+    required: Sequence[str],
+    wanted: Sequence[str] = (),
+    rename: Mapping[str, str] = _NO_RENAME,
+    delimiter: str = ",",
+) -> tuple[str, Table]:
+    """Read the one CSV file whose path matches, where each edition has another name for it; return its path too.
+
+    Of several the last by name is read, and the others are told; where there is none, this is told, and nothing read.
+    """
+    *others, path = raw.paths(pattern) or [""]
+    if not path:
+        return "", Table(
+            [], [Notice("table missing", pattern, "expected a table of such a name; what it says is unknown")]
+        )
+    table = read_csv(raw, path, required=required, wanted=wanted, rename=rename, delimiter=delimiter)
+    notices = [Notice("several tables", other, f"{path} is used", dropped=True) for other in others]
+    return path, Table(table.rows, [*notices, *table.notices])
 
 
 def scan_csv(
@@ -124,8 +148,14 @@ def read_xlsx(
     required: Sequence[str],
     sheet: str | None = None,
     rename: Mapping[str, str] = _NO_RENAME,
+    above: int = 0,
+    cells: int = MAX_SHEET_CELLS,
 ) -> Table:
-    """Read one sheet of an Excel workbook (the first without a name), all values as text."""
+    """Read one sheet of an Excel workbook (the first without a name), all values as text.
+
+    So many rows stand ``above`` the header: a title, say. A sheet of more ``cells`` is refused; raise it for a table
+    that is known to be larger, of which a hash says that it is that one.
+    """
     import openpyxl
 
     data = _bytes(raw, path)
@@ -140,16 +170,16 @@ def read_xlsx(
         if sheet is not None and sheet not in book.sheetnames:
             raise ColumnMissingError(f"{path}: expected a sheet {sheet!r}, found {', '.join(book.sheetnames)}")
         pages = book[sheet] if sheet is not None else book.worksheets[0]
-        cells = _bounded(pages, path)
+        found = _bounded(pages, path, cells, above)
     except (ColumnMissingError, DamagedFileError):
         raise
     except Exception as error:  # openpyxl lets through whatever its zip, XML and cell readers raise
         raise DamagedFileError(
             f"{path}: expected an Excel workbook, found a file that cannot be read: {error}"
         ) from error
-    if not cells:
+    if not found:
         raise DamagedFileError(f"{path}: expected a table, found an empty sheet")
-    return _table(path, cells[0], iter(cells[1:]), required, rename, [])
+    return _table(path, found[0], iter(found[1:]), required, rename, [])
 
 
 def _need_at_most(limit: int, unpacked: int, what: str) -> None:
@@ -157,21 +187,21 @@ def _need_at_most(limit: int, unpacked: int, what: str) -> None:
         raise DamagedFileError(f"{what}: expected at most {limit} bytes unpacked, found {unpacked}")
 
 
-def _bounded(sheet: Any, path: str) -> list[list[str]]:
-    """Read the cells of a sheet as text, as long as it is no larger than any that people fill in."""
+def _bounded(sheet: Any, path: str, most_cells: int, above: int) -> list[list[str]]:
+    """Read the cells of a sheet as text from its header on, as long as it is no larger than any that people fill in."""
     sheet.reset_dimensions()  # what a sheet says of its size is not to be trusted
     found: list[list[str]] = []
     count = 0
     for number, row in enumerate(sheet.iter_rows(values_only=True)):
         count += len(row)
-        if number >= MAX_SHEET_ROWS or count > MAX_SHEET_CELLS:
-            most = f"{MAX_SHEET_ROWS:,} rows and {MAX_SHEET_CELLS:,} cells"
+        if number >= MAX_SHEET_ROWS or count > most_cells:
+            most = f"{MAX_SHEET_ROWS:,} rows and {most_cells:,} cells"
             raise DamagedFileError(
                 f"{path}: expected a sheet of at most {most}, found more; is one cell far away? "
                 "A table that is really larger can be saved as CSV"
             )
         texts = [_as_text(value) for value in row]
-        if not found or any(map(str.strip, texts)):
+        if number >= above and (not found or any(map(str.strip, texts))):
             found.append(texts)
     width = max(map(len, found), default=0)
     return [[*texts, *[""] * (width - len(texts))] for texts in found[:1]] + found[1:]
@@ -273,6 +303,8 @@ def _table(
     _require(path, names, required)
     blank = dict.fromkeys(names, "")
     rows = [blank | dict(zip(names, row, strict=False)) for row in cells if any(cell.strip() for cell in row)]
+    if not rows:
+        notices.append(Notice("table without rows", path, _ROWLESS))
     return Table(rows, notices)
 
 
