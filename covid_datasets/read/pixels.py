@@ -77,6 +77,8 @@ def number_of(tag: str) -> Any:
 
 def value_of(found: Any, name: str) -> Any:
     """Return what an element holds, ``None`` where there is none of that name; pydicom raises and catches for these."""
+    if not hasattr(found, "get_item"):  # not of pydicom: values by name, as of a header in JSON
+        return found.get(name)
     return found[tag].value if (tag := number_of(name)) in found else None
 
 
