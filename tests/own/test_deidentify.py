@@ -26,6 +26,7 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
+    EnhancedCTImageStorage,
     ExplicitVRBigEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -35,7 +36,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from covid_datasets import deidentify
+from covid_datasets import OwnData, deidentify, load_dataset
 from covid_datasets.cli import main
 from covid_datasets.errors import DamagedFileError, UsageError
 from covid_datasets.own.deidentify.clean import clean
@@ -319,7 +320,7 @@ def test_values_that_help_are_kept() -> None:
     assert found.PatientIdentityRemoved == "YES"
     assert found.LongitudinalTemporalInformationModified == "MODIFIED"
     codes = [item.CodeValue for item in found.DeidentificationMethodCodeSequence]
-    assert codes == ["113100", "113107"]
+    assert codes == ["113100", "113107", "113108"]
     assert found.PatientName == found.PatientID == SECRET.pseudonym("number P1")
     assert (found.PatientBirthDate, found.AccessionNumber) == ("", "")
 
@@ -415,6 +416,61 @@ def test_the_profile_keeps_no_private_group_text_or_overlay() -> None:
     }  # fmt: skip
     assert {tag >> 16 for tag in kept} <= {0x08, 0x18, 0x20, 0x28, 0x54, 0x2050, 0x5200}
     assert not {DicomDictionary[tag][0] for tag in kept} & {"PN", "LT", "ST", "UT", "UC", "UR", "AE", "UN", "OB", "DA"}
+
+
+def test_several_frames_keep_what_places_them() -> None:
+    place, content, frame, measures, shared = Dataset(), Dataset(), Dataset(), Dataset(), Dataset()
+    place.ImagePositionPatient = [1, 2, 3]
+    content.FrameAcquisitionDateTime, content.FrameComments = "20200311000010", NAME
+    content.DimensionIndexValues = [1, 2]
+    frame.PlanePositionSequence, frame.FrameContentSequence = [place], [content]
+    measures.PixelSpacing, measures.SliceThickness = [0.7, 0.7], 1
+    shared.PixelMeasuresSequence = [measures]
+    found = cleaned(
+        ct(PIXELS, SOPClassUID=EnhancedCTImageStorage, NumberOfFrames=1, StudyDate="20200310", StudyTime="235955",
+           PerFrameFunctionalGroupsSequence=[frame], SharedFunctionalGroupsSequence=[shared])
+    )  # fmt: skip
+    groups = found.PerFrameFunctionalGroupsSequence[0]
+    assert groups.PlanePositionSequence[0].ImagePositionPatient == [1, 2, 3]
+    assert groups.FrameContentSequence[0].DimensionIndexValues == [1, 2]
+    assert "FrameComments" not in groups.FrameContentSequence[0]
+    assert found.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing == [0.7, 0.7]
+    began = np.datetime64(_iso(found.StudyDate, found.StudyTime))
+    moved_to = groups.FrameContentSequence[0].FrameAcquisitionDateTime
+    assert np.datetime64(_iso(moved_to[:8], moved_to[8:])) - began == np.timedelta64(15, "s")
+
+
+def test_frames_and_colours_stay_as_they_are() -> None:
+    codecs = pytest.importorskip("imagecodecs")
+    pictures = np.random.default_rng(1).integers(0, 256, (3, 24, 32, 3)).astype(np.uint8)
+    frames = [codecs.jpeg8_encode(picture, level=90) for picture in pictures]
+
+    def change(found: Dataset) -> None:
+        found.file_meta.TransferSyntaxUID = JPEGBaseline8Bit
+        found.PixelData = encapsulate(frames)
+        found["PixelData"].VR, found["PixelData"].is_undefined_length = "OB", True
+
+    tags: dict[str, Any] = {
+        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.3.1", "NumberOfFrames": 3, "SamplesPerPixel": 3,
+        "PhotometricInterpretation": "YBR_FULL_422", "PlanarConfiguration": 0, "Rows": 24, "Columns": 32,
+    }  # fmt: skip
+    data = rewritten(radiograph(pictures[0], **tags), change)
+    out = clean(data, "a.dcm", SECRET)
+    found = list(generate_frames(pydicom.dcmread(io.BytesIO(out.data)).PixelData, number_of_frames=3))
+    for frame, picture in zip(found, frames, strict=True):
+        assert np.array_equal(codecs.jpeg8_decode(frame), codecs.jpeg8_decode(picture))
+    assert out.warnings[0].startswith("its pixels may hold text")
+
+
+def test_what_was_cleaned_loads_as_data_of_ones_own(tmp_path: Path) -> None:
+    done = deidentify(cohort(tmp_path / "in"), tmp_path / "out")
+    rows = load_dataset(
+        OwnData(str(done.out)), split="all", framework="numpy", cache_dir=str(tmp_path / "cache"), num_proc=1
+    )
+    assert len(rows) == 6
+    people = {rows[number]["patient_id"].partition("/")[2] for number in range(6)}
+    assert people == {path.name for path in done.out.iterdir()} - {"report"}
+    assert not any("may_identify" in rows[number]["flags"] for number in range(6))
 
 
 def test_numbers_longer_than_they_may_be_are_kept() -> None:
@@ -578,6 +634,17 @@ def test_two_files_of_one_image(tmp_path: Path) -> None:
     (source / "b.dcm").touch()
     os.utime(source / "a.dcm", ns=(1, 1))
     assert deidentify(source, tmp_path / "out").files == len(written(tmp_path / "out")) == 2
+
+
+def test_what_was_left_out_is_tried_again(tmp_path: Path) -> None:
+    source = cohort(tmp_path / "in", patients=1, slices=1)
+    whole = (source / "p0/s0.dcm").read_bytes()
+    (source / "p0/s0.dcm").write_bytes(bytes(132) + whole[132:])
+    time = (source / "p0/s0.dcm").stat().st_mtime_ns
+    assert deidentify(source, tmp_path / "out").files == 0
+    (source / "p0/s0.dcm").write_bytes(whole)
+    os.utime(source / "p0/s0.dcm", ns=(time, time))
+    assert deidentify(source, tmp_path / "out").files == 1
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -5,24 +5,17 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from covid_datasets.own.deidentify.pixels import clean_pixels
 from covid_datasets.own.deidentify.profile import Action, action_for, profile
 from covid_datasets.own.deidentify.secret import Secret
-from covid_datasets.own.deidentify.values import capped_age, is_code, is_plain, moved, moved_datetime, tells, words_of
+from covid_datasets.own.deidentify.values import capped_age, is_code, is_plain, moved, moved_datetime, tells
+from covid_datasets.own.deidentify.who import patient_of, text_of, values_of, words_about
 from covid_datasets.read.bounds import border
 
 WHOLE = "a whole DICOM image"
-_PEOPLE = """
-PatientID OtherPatientIDs IssuerOfPatientID PatientAddress PatientTelephoneNumbers AccessionNumber StudyID
-MedicalRecordLocator AdmissionID
-""".split()
-"""Attributes beside all names (PN) of which no word is kept elsewhere."""
-_PLACES = "InstitutionName InstitutionAddress InstitutionalDepartmentName StationName DeviceSerialNumber".split()
-"""Attributes whose whole text is kept nowhere else; single words of it, such as chest, say nothing."""
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LONGEST_NUMBER = 32
 """The standard has 16; files with 20 are common, and readers take them."""
@@ -75,9 +68,9 @@ def clean(data: bytes, path: str, secret: Secret, *, keep_burned_in: bool = Fals
 
             found = correct_ambiguous_vr(found, syntax.is_little_endian)
             pixels = [("PixelData", f"removed: {what}") for what in clean_pixels(found)]
-            patient = _patient(found)
-            uids = {name: _text(found, name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")}
-            work = _Work(secret, patient, secret.pseudonym(patient), frozenset(_people(found)))
+            patient = patient_of(found)
+            uids = {name: text_of(found, name) for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")}
+            work = _Work(secret, patient, secret.pseudonym(patient), frozenset(words_about(found)))
             new = work.dataset(found)
             _say(new, work)
             for name, uid in uids.items():
@@ -98,64 +91,18 @@ def _refuse(found: Any, kind: str, keep_burned_in: bool) -> tuple[str, ...]:
     rules = profile()
     if kind not in rules.classes + rules.pictures:
         raise NoImageError("no image of a class that can be cleaned (reports, structures and documents are left out)")
-    burned_in = _text(found, "BurnedInAnnotation").strip().upper()
+    burned_in = text_of(found, "BurnedInAnnotation").strip().upper()
     if burned_in == "YES" and not keep_burned_in:
         raise NoImageError("BurnedInAnnotation is YES: its pixels hold text that may say whose it is")
-    screen = "SCREEN SAVE" in _text(found, "ImageType").upper()
+    screen = "SCREEN SAVE" in text_of(found, "ImageType").upper()
     told = []
     if burned_in == "YES":
         told.append("its pixels hold text (BurnedInAnnotation)")
     elif (kind in rules.pictures or screen) and burned_in != "NO":
         told.append("its pixels may hold text: a picture of a kind that often does, and the header does not deny it")
-    if _text(found, "RecognizableVisualFeatures").strip().upper() == "YES":
+    if text_of(found, "RecognizableVisualFeatures").strip().upper() == "YES":
         told.append("a face may be recognised (RecognizableVisualFeatures)")
     return tuple(told)
-
-
-def _patient(found: Any) -> str:
-    """Say who the patient is: by number, else by name and day of birth, else nobody but the study knows."""
-    if number := _text(found, "PatientID").strip():
-        return f"number {number}"
-    name, born = _text(found, "PatientName").strip(), _text(found, "PatientBirthDate").strip()
-    return f"name {name}, born {born}" if name else f"study {_text(found, 'StudyInstanceUID')}"
-
-
-def _people(found: Any) -> Iterator[str]:
-    """Yield the words of all names in a data set, and what else says who and where somebody is, in lower case."""
-    for element in _elements(found):
-        if element is None:
-            continue
-        if element.VR == "SQ":
-            for item in element.value:
-                yield from _people(item)
-        elif element.VR == "PN" or element.keyword in _PEOPLE:
-            yield from words_of([str(value) for value in _values(element.value)])
-        elif element.keyword in _PLACES:
-            yield from (text for value in _values(element.value) if len(text := str(value).strip().casefold()) > 2)
-
-
-def _elements(found: Any) -> Iterator[Any]:
-    """Yield the elements of a data set, and ``None`` for each that cannot be read."""
-    for tag in sorted(found.keys()):
-        try:
-            yield found[tag]
-        except Exception:  # pydicom raises what it likes on values that are none
-            yield None
-
-
-def _text(found: Any, name: str) -> str:
-    try:
-        return "\\".join(map(str, _values(found.get(name))))
-    except Exception:  # as above
-        return ""
-
-
-def _values(value: Any) -> list[Any]:
-    from pydicom.multival import MultiValue
-
-    if value is None or value == "":
-        return []
-    return list(value) if isinstance(value, MultiValue | list | tuple) else [value]
 
 
 @dataclass(slots=True)
@@ -202,7 +149,7 @@ class _Work:
         rules, minutes = profile(), self.secret.minutes(self.patient)
         result: dict[str, str | None] = {}
         for stem in dict.fromkeys(name.removesuffix("Date").removesuffix("Time") for name in rules.date + rules.time):
-            day, hour = _text(found, f"{stem}Date"), _text(found, f"{stem}Time")
+            day, hour = text_of(found, f"{stem}Date"), text_of(found, f"{stem}Time")
             both = moved(day, hour, minutes)
             if both is None:  # one of them is none: the other is moved by itself
                 both = ((moved(day, "", minutes) or ("",))[0], (moved("", hour, minutes) or ("", ""))[1])
@@ -215,7 +162,7 @@ class _Work:
         if action == "remove":
             return None, "removed"
         if action == "empty":
-            return "", "emptied" if _values(element.value) else ""
+            return "", "emptied" if values_of(element.value) else ""
         if action == "pseudonym":
             return self.pseudonym, "pseudonym"
         if action in ("date", "time"):
@@ -224,7 +171,7 @@ class _Work:
         return self._kept(action, element)
 
     def _kept(self, action: Action, element: Any) -> tuple[Any, str]:
-        values = _values(element.value)
+        values = values_of(element.value)
         kept = [self._one(action, element.VR, value) for value in values]
         if any(value is None for value in kept):
             return ("", "emptied") if action == "sex" else (None, f"removed: {_WRONG.get(action, 'no such value')}")

@@ -140,10 +140,11 @@ class _Work:
             self._earlier[done.path].append(done)
 
     def do(self, task: _Task) -> None:
-        """Clean one file and write it, whole or not at all; one that was done before is not looked at again."""
-        done = self.journal.done.get(task.known)
-        if done is None or (done.file and done.file not in self.taken):
-            done = self._clean(task)
+        """Clean one file and write it, whole or not at all; one that was written before is not looked at again."""
+        before = self.journal.done.get(task.known)
+        if before is not None and before.file in self.taken:
+            done = before
+        elif (done := self._clean(task)) != before:
             self.journal.add(done)
         self._forget(done)
         self.results.append(done)
