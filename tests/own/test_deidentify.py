@@ -39,10 +39,11 @@ from pydicom.uid import (
 from covid_datasets import OwnData, deidentify, load_dataset
 from covid_datasets.cli import main
 from covid_datasets.errors import DamagedFileError, UsageError
-from covid_datasets.own.deidentify.clean import clean
+from covid_datasets.own.deidentify.clean import NoImageError, clean
 from covid_datasets.own.deidentify.profile import action_for
 from covid_datasets.own.deidentify.secret import Secret
 from covid_datasets.own.deidentify.values import capped_age, moved, moved_datetime
+from covid_datasets.own.deidentify.who import words_about
 from covid_datasets.read.dicom import read_hounsfield
 from covid_datasets.read.film import read_film
 from tests.dicom import compressed, ct, radiograph
@@ -299,6 +300,30 @@ def test_any_encoding_is_cleaned_and_read_as_before(syntax: str) -> None:
     out = clean(rewritten(ct(PIXELS), change, syntax), "a.dcm", SECRET).data
     assert NAME.encode() not in out
     assert np.array_equal(read_hounsfield(out, "a.dcm"), PIXELS)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_real_files_keep_their_pixels_and_no_name() -> None:
+    """Those that pydicom is tested with: other makers, syntaxes and mistakes than we would think of."""
+    same = 0
+    for path in sorted((Path(pydicom.__file__).parent / "data" / "test_files").rglob("*.dcm")):
+        name, data = path.name, path.read_bytes()
+        if len(data) > 100_000:
+            continue
+        try:
+            result = clean(data, name, SECRET)
+        except (NoImageError, DamagedFileError):
+            continue
+        found, new = pydicom.dcmread(io.BytesIO(data)), pydicom.dcmread(io.BytesIO(result.data))
+        said = " ".join(str(element.value).lower() for element in new.iterall() if element.VR not in ("SQ", "OB", "OW"))
+        assert not [word for word in words_about(found) if len(word) > 4 and word in said], name
+        try:
+            pixels = found.pixel_array
+        except Exception:  # files that are wrong on purpose
+            continue
+        assert np.array_equal(new.pixel_array, pixels), name
+        same += 1
+    assert same > 30
 
 
 # --- what is kept, and consistent ------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ def _native(found: Any) -> list[str]:
         raise ValueError(f"pixels of {found.BitsAllocated} bits")
     if len(pixels) < size:
         raise ValueError(f"{len(pixels):,} bytes of pixels; the header says {size:,}")
-    plain = pixels[:size] + b"\0" * (size % 2)
+    plain = pixels[: size + size % 2].ljust(size + size % 2, b"\0")
     if plain == pixels:
         return []
     found["PixelData"].value = plain
