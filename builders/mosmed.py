@@ -87,5 +87,8 @@ def _files(raw: RawFiles, files: dict[str, str], masks: dict[str, str]) -> Itera
 
 
 def _study_of(row: Row) -> str:
-    match = _STUDY.fullmatch(row["study_file"].strip()) or re.fullmatch(r"(.*)(study_\d+)", row["study_id"].strip())
-    return match[2] if match else ""
+    """Name the study of a row: by its file, which its bare number (1 to 1110) is that of too."""
+    if match := _STUDY.fullmatch(row["study_file"].strip()):
+        return match[2]
+    match = re.fullmatch(r"(?:study_)?0*(\d{1,4})", row["study_id"].strip())
+    return f"study_{int(match[1]):04}" if match else ""

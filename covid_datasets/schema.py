@@ -127,11 +127,21 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Reference to bytes that a function makes: synthetic data, or a part of a larger file."""
+    """Reference to bytes that a function makes: synthetic data, or a part of a larger file.
+
+    Attributes:
+        path: What they are called.
+        function: Gets the raw files and ``arguments``, and makes the bytes.
+        arguments: See ``function``.
+        files: The raw files that it cannot do without; the sample is missing where one is.
+        expansion: About how many times larger what is made is than these files.
+    """
 
     path: str
     function: Callable[..., bytes]
     arguments: tuple[Any, ...] = ()
+    files: tuple[str, ...] = ()
+    expansion: float = 1.0
 
     def read(self, raw: RawReader) -> bytes:
         """Make the bytes; the function gets the raw files first."""

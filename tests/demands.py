@@ -52,7 +52,7 @@ def records_of(name: str, config: str, folder: Path) -> list[Record | Notice]:
 def of_another_config(name: str, config: str, path: str) -> bool:
     """Tell whether a file is of a resource that other configs of the source are built from, and this one is not."""
     choice = load_card(name).choice(config=config)
-    others = [part for part in choice.every_resource if part not in choice.resources and not part.optional]
+    others = [part for part in choice.every_resource if part not in choice.resources]
 
     def holds(part: Resource) -> bool:
         globs = [pattern.glob for pattern in part.files] or ([part.path] if part.path else [])

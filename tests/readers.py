@@ -16,7 +16,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,12 +26,14 @@ import numpy as np
 from PIL import Image
 from pydicom.dataset import Dataset
 
+from covid_datasets.catalog.listing import COLUMNS, Series
 from covid_datasets.measure.image import measure
 from covid_datasets.measure.video import measure_video
 from covid_datasets.measure.volume import measure_volume
 from covid_datasets.phantoms.chest import draw, picture
 from covid_datasets.prepare.inputs import FORMAT
 from covid_datasets.raw.tree import RawTree
+from covid_datasets.read.arrays import read_npy
 from covid_datasets.read.bounds import allowing
 from covid_datasets.read.cases import HEADERS, Case, read_cases, records_of_case
 from covid_datasets.read.cells import Cells, Columns, count, day, fips, number, ranges, time, whole
@@ -41,24 +43,28 @@ from covid_datasets.read.darwin import read_darwin
 from covid_datasets.read.dicom import read_header, read_hounsfield
 from covid_datasets.read.encode import decode_deep, digest, encode, extension
 from covid_datasets.read.film import FilmForm, film
+from covid_datasets.read.levels import Grey
+from covid_datasets.read.listed import listed_series, series_record
 from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
-from covid_datasets.read.masks import check_mask, read_mask
+from covid_datasets.read.masks import check_mask, read_labels, read_mask
 from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.nifti import read_header as read_nifti_header
 from covid_datasets.read.notes import read_note
 from covid_datasets.read.parts import records_of_part
+from covid_datasets.read.person import described
 from covid_datasets.read.png import read_png
 from covid_datasets.read.polygons import Polygon, fill
 from covid_datasets.read.rows import contradictions, count_by_folder, ids_of_one, not_in, read_splits, rows_by
 from covid_datasets.read.scores import read_scores
 from covid_datasets.read.series import Wanted, series_parts
-from covid_datasets.read.slices import axial_slices
+from covid_datasets.read.slices import axial_slices, piled_pictures
 from covid_datasets.read.tables import read_csv, read_xlsx
 from covid_datasets.read.typed import TableForm, typed_rows
 from covid_datasets.read.video import frames, pixels, sample
 from covid_datasets.read.volumes import read_header as read_volume_header
+from covid_datasets.read.votes import vote
 from covid_datasets.read.wide import counts_on, falls, read_places
-from covid_datasets.schema import File, Notice, RawFiles, Record
+from covid_datasets.schema import File, Notice, Parts, RawFiles, Record
 from tests.dicom import ct, jpeg_lossless, radiograph
 from tests.metaimage import mha
 from tests.nifti import nifti
@@ -193,6 +199,20 @@ def volumes() -> Any:
     ]
 
 
+def greys() -> Any:
+    values = np.arange(3 * 6 * 5).reshape(3, 6, 5)
+    kinds = {"whole": values, "below": values - 40, "parts": values / 89}
+    raw = Files({f"{name}.nii": nifti(each.astype(np.float32), packed=False) for name, each in kinds.items()})
+    raw["m.nii"] = nifti((values % 5).astype(np.uint8), packed=False)
+    masks = (("lung", "m.nii", (1, 2), (1, 2, 3)), ("infection", "m.nii", (3,), (1, 2, 3)))
+    return [
+        [list(read(raw, f"{name}.nii", masks, Grey())) for name in kinds for read in (axial_slices, piled_pictures)],
+        read_labels(raw["m.nii"], "m.nii", (1, 4)).voxels,
+        volume_mask("m.nii", (1,), (1, 2)).read(raw),
+        measure_volume(raw["parts.nii"], "0", "parts.nii"),
+    ]
+
+
 def dicom() -> Any:
     values = (np.arange(8 * 6, dtype=np.int16).reshape(8, 6) * 30 - 1000).astype(np.int16)
     files = {f"{place}.dcm": ct(values + place, (0.0, 0.0, 2.5 * place)) for place in range(4)}
@@ -206,6 +226,29 @@ def dicom() -> Any:
         {name: read_hounsfield(data, name) for name, data in files.items()},
         header,
     ]
+
+
+def headers() -> Any:
+    """Headers of series: what they say of a person, and what may tell who it is."""
+    said: dict[str, Any] = {
+        "PatientSex": "F",
+        "PatientAge": "042Y",
+        "KVP": 110,
+        "ConvolutionKernel": "D40s",
+        "SliceThickness": 2,
+    }
+    plain = ct(np.zeros((8, 6), np.int16), **said)
+    named = ct(np.zeros((8, 6), np.int16), **said, PatientName="Doe", StudyDate="20200305", Manufacturer=" Maker ")
+    files = Files({"plain.dcm": plain, "named.dcm": named})
+    return [described(files, ["plain.dcm"], "P1"), described(files, ["named.dcm"], "P2")]
+
+
+def arrays() -> Any:
+    found = {}
+    for name, array in {"rows": np.arange(6.0).reshape(2, 3), "columns": np.arange(6).reshape(3, 2).T}.items():
+        np.save(out := io.BytesIO(), array)
+        found[name] = read_npy(Files({"a.npy": out.getvalue()}), "a.npy", (None, 3))
+    return found
 
 
 def films() -> Any:
@@ -226,6 +269,36 @@ def films() -> Any:
         }
     )
     return [list(film(files, path, FilmForm(shown=shown))) for path in files for shown in (False, True)]
+
+
+def listed() -> Any:
+    plain = dict.fromkeys(COLUMNS, "") | {"PatientAge": "055Y", "PatientSex": "F", "Manufacturer": "Maker"}
+    values = np.arange(70 * 90, dtype=np.uint16).reshape(70, 90) % 4096
+    files = Files(
+        {
+            f"{folder}/{name}.dcm": radiograph(values, SOPInstanceUID=name, PatientID=patient, ViewPosition="LL")
+            for folder, name, patient in (
+                ("a", "1.2", "P1"),
+                ("b", "1.9", "P1"),
+                ("b", "1.5", "P1"),
+                ("b", "1.7", "P2"),
+            )
+        }
+    )
+    files |= {f"c/{place}.dcm": ct(values.astype(np.int16), (0.0, 0.0, 2.5 * place)) for place in range(3)}
+    found: list[Any] = []
+    for folder, modality in (("a", "DX"), ("b", "CR"), ("c", "CT")):
+        paths = tuple(sorted(path for path in files if path.startswith(folder)))
+        row = plain | {"Modality": modality}
+        record = series_record(Series(folder, "P1", "1.2", "1.2.3", len(paths), 1, row), paths, "1", {"said": "so"})
+        assert isinstance(record.image, Parts)
+        found += [replace(record, image=None), list(record.image.function(files, *record.image.arguments))]
+    said = {"A": ["mild"], "B": ["mild", "severe"], "chief": ["severe"]}
+    votes = [vote(said, ["mild", "severe"], "ABC", chief) for chief in ("", "chief")]
+    first = "841e50fe-8693-45b1-b84e-0ea7ec4e7015"
+    with TemporaryDirectory() as folder:
+        raw = RawTree.of_folder(Path(folder), version="1", config="films")
+        return [found, votes, list(listed_series(raw, "midrc_ricord_1c", lambda one: one.folder == first))]
 
 
 def metaimages() -> Any:
@@ -408,8 +481,12 @@ CASES: dict[str, Callable[[], Any]] = {
     "cells": cells,
     "notes": notes,
     "volumes": volumes,
+    "greys": greys,
     "dicom": dicom,
+    "headers": headers,
+    "arrays": arrays,
     "films": films,
+    "listed": listed,
     "metaimages": metaimages,
     "masks": masks,
     "outlines": outlines,

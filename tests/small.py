@@ -93,10 +93,11 @@ class SmallSources:
                     shard_bytes=50_000,
                 )  # fmt: skip
             brought = self.tree(name, "by_hand")  # what nobody serves
+            by_hand = any(not resource.copies for resource in load_card(name).choice(config=config).resources)
             with serve(tree) as server, environment(NO_PROXY):
                 return build_dataset(
                     name, config, mirror=server.url(""), cache_dir=cache, num_proc=num_proc, offline=False,
-                    allow_missing=allow_missing, data_dir=brought if brought.exists() else None,
+                    allow_missing=allow_missing, data_dir=brought if by_hand and brought.exists() else None,
                 )  # fmt: skip
 
     @contextmanager

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from covid_datasets.prepare import engine
+from covid_datasets.prepare import engine, once
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
 from tests.processes import digest_of, fork, leftovers
@@ -23,7 +23,7 @@ STEPS = ("rename", "replace", "link", "unlink", "mkdir")
 
 def build(cache: Path, told: Any = None) -> None:
     """Build in this process alone; tells its fingerprint."""
-    engine.LEASE = LEASE
+    once.LEASE = LEASE
     built = engine.build_dataset("phantom", "small", cache_dir=cache, num_proc=1, shard_bytes=1 << 20)
     if told is not None:
         told.put((str(built.path), built.fingerprint))

@@ -125,11 +125,13 @@ class Config:
     ``resources`` and ``columns`` are given where they are not those of the version and of the card.
     ``needs`` are the optional modules without which its files cannot be read.
     ``max_voxels`` is how large a volume may be where the source is known to have larger ones than any file may hold.
+    ``official_split`` is false where the publisher's split is of other samples than these.
     """
 
     summary: str
     needs: tuple[str, ...] = ()
     max_voxels: int = 0
+    official_split: bool = True
     subset: bool = False
     options: Mapping[str, int | float | str | bool] = field(default_factory=dict)
     resources: tuple[str, ...] = ()
@@ -141,7 +143,8 @@ class Patients:
     """How one person is told from another, and for how many rows that is known.
 
     ``group`` is what is kept together of rows whose patient nobody knows. ``address`` is a regular expression that
-    finds the patient, its one group, in the address of a page of this source.
+    finds the patient, its one group, in the address of a page of this source. ``ids`` names whose ids the patients'
+    are, where several sources use them: one id is one person in all that name the same.
     """
 
     known: Literal["all", "some", "none"]
@@ -149,6 +152,7 @@ class Patients:
     warning: str = ""
     group: Group = ""
     address: str = ""
+    ids: str = ""
 
     @property
     def consequence(self) -> str:

@@ -42,6 +42,10 @@ def check_card(card: Card, path: Path) -> None:
     _check_without_data(card, path)
     _check_patients(card, path)
     _check_address(card.patients.address, f"{path}: key 'patients.address'")
+    if not re.fullmatch(r"([\w.+-]+)?", card.patients.ids, re.ASCII):
+        raise CatalogError(
+            f"{path}: key 'patients.ids': expected a name of letters, digits and - . + _, found {card.patients.ids!r}"
+        )
     for name, version in card.versions.items():
         _check_version(version, known, f"{path}: key 'versions.{name}")
     for name, config in card.configs.items():

@@ -39,7 +39,7 @@ def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
                 low, high, blank = min(low, least), max(high, most), blank + (least == most)
     except DamagedFileError as error:
         raise UndecodableError(str(error)) from error
-    seen = measure_image(Image.fromarray(window(np.nan_to_num(middle.pixels))), sha256, path)
+    seen = measure_image(Image.fromarray(_grey(np.nan_to_num(middle.pixels), low, high)), sha256, path)
     reasons = [*(seen.quality_reasons or ()), *reasons_against_volume(depth, blank, low, high)]
     told = {
         "no orientation": header.affine is None,
@@ -47,7 +47,7 @@ def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
         "not all are numbers": not finite,
         f"{slices.surplus:,} bytes behind the voxels": slices.surplus > 0,
     }
-    reasons += [reason for reason, is_so in told.items() if is_so]
+    reasons += [reason for reason, is_so in told.items() if is_so] + [kind for kind, _ in header.doubts]
     return Measured(
         sha256=sha256,
         width=width,
@@ -63,6 +63,14 @@ def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
         quality=grade(reasons),
         quality_reasons=tuple(reasons),
     )
+
+
+def _grey(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Show a slice by the window of all CT; by the range of its volume where nothing is as dark as air."""
+    if low < 0 or low >= high:
+        return window(values)
+    shown: np.ndarray = np.rint((values.astype(np.float64) - low) * (255 / (high - low))).clip(0, 255)
+    return shown.astype(np.uint8)
 
 
 class _Middle:

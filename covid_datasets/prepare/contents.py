@@ -89,7 +89,8 @@ def read_masks(
             if record.volume is not None and name in record.volume_masks and verify == "full":
                 from covid_datasets.read.masks import check_mask  # an extra, of which most sources need nothing
 
-                lost += check_mask(image, record.volume.path, data, reference.path)
+                made = (1,) if isinstance(reference, Made) else ()  # then all else says "neither"
+                lost += check_mask(image, record.volume.path, data, reference.path, made)
             elif name in record.masks and verify == "full":
                 from covid_datasets.read.made import other_size
 

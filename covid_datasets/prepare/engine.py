@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import os
-import shutil
-import sys
 import time
-import uuid
-from collections.abc import Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.cards import Name, choose
-from covid_datasets.disk import check_space, make_folder, publish_folder, remove_folder
-from covid_datasets.errors import CacheError, DamagedFileError, NotBuiltError, UsageError
-from covid_datasets.harmless import visible
-from covid_datasets.holder import read_holder
+from covid_datasets.disk import check_space, make_folder
+from covid_datasets.errors import DamagedFileError, NotBuiltError, UsageError
 from covid_datasets.lock import Lock
 from covid_datasets.prepare.find import find_folder
 from covid_datasets.prepare.inputs import PROVEN, key_of
 from covid_datasets.prepare.noted import write_notes
-from covid_datasets.prepare.result import MANIFEST_FILE, Built, Verify
+from covid_datasets.prepare.once import once, proceed
+from covid_datasets.prepare.result import Built, Verify
 from covid_datasets.prepare.seal import read_manifest
 from covid_datasets.settings import Settings, given_count
 
@@ -34,8 +29,6 @@ if TYPE_CHECKING:
 
 SPARE_BYTES = 64 << 20
 """Room that is left on a disk for everything else."""
-LEASE = 120.0
-"""Seconds without a sign of life after which another process takes a build over."""
 
 
 def build_dataset(
@@ -89,9 +82,10 @@ def build_dataset(
         write_notes(settings.prepared, choice)
         return finished
     # Here, so that a finished build is found without all that makes one.
+    from covid_datasets.prepare.finish import finish
     from covid_datasets.prepare.needs import before_download
     from covid_datasets.prepare.source import open_source
-    from covid_datasets.prepare.workers import worker_pool
+    from covid_datasets.prepare.workers import telling, worker_pool
     from covid_datasets.progress import tell
 
     how: dict[str, Any] = {"verify": verify, "allow_missing": bool(allow_missing), "accept_licence": accept_licence}
@@ -99,20 +93,15 @@ def build_dataset(
         tell(before_download(choice, settings))
     source = open_source(choice, settings, data_dir=data_dir, **how)
     job = _Job(source, source.inputs(), settings.prepared, given_count(shard_bytes, "shard_bytes"), started)
-    while not _is_built(job.final) or job.work.exists():
-        with Lock(job.work.with_name(f"{job.work.name}.lock"), expire=LEASE, on_wait=_say) as lock:
-            if not _is_built(job.final):
-                try:
-                    with _attempt(job.work, lock) as attempt:
-                        pieces, plan = _write_pieces(job, attempt, lock, worker_pool(executor, num_proc))
-                        _publish(job, plan, pieces, attempt, lock)
-                except Exception:
-                    if lock.still_mine():
-                        raise
-                    continue  # somebody took over while this process was suspended: wait for it, and share its build
-            if lock.still_mine():
-                shutil.rmtree(job.work, ignore_errors=True)  # also where one was killed right after its last step
-                break
+
+    def write(attempt: Path, lock: Lock) -> Path:
+        pieces, plan = _write_pieces(job, attempt, lock, worker_pool(executor, num_proc))
+        with telling(job.work):
+            (assembled := attempt / "build").mkdir()
+            finish(job.source, job.inputs, plan, pieces, assembled, job.started)
+        return assembled
+
+    once(job.final, job.work, write)
     write_notes(settings.prepared, choice)
     return Built.read(job.final)
 
@@ -168,38 +157,6 @@ class _Job:
         return self.prepared / ".work" / "-".join(self.place)
 
 
-def _is_built(final: Path) -> bool:
-    return (final / MANIFEST_FILE).exists()
-
-
-def _say(text: str) -> None:
-    print(visible(text), file=sys.stderr)
-
-
-def _proceed(lock: Lock) -> None:
-    """Stop a holder that was suspended for so long that somebody took over."""
-    if not lock.still_mine():
-        raise CacheError(f"{lock.path}: expected to hold this lock still, found it held by {read_holder(lock.path)}")
-
-
-@contextmanager
-def _attempt(work: Path, lock: Lock) -> Iterator[Path]:
-    """Make the private folder of one try, which no other has, and remove those of tries that were killed."""
-    attempt = work / f"attempt-{uuid.uuid4().hex[:12]}"
-    from covid_datasets.prepare.workers import telling
-
-    with telling(work):
-        earlier = list(work.glob("attempt-*"))  # before asking for the lock: so none is of who takes over from here on
-        for each in earlier:
-            _proceed(lock)
-            shutil.rmtree(each, ignore_errors=True)
-        make_folder(attempt)
-    try:
-        yield attempt
-    finally:
-        shutil.rmtree(attempt, ignore_errors=True)
-
-
 def _write_pieces(
     job: _Job, attempt: Path, lock: Lock, workers: AbstractContextManager[Executor | None]
 ) -> tuple[Path, Plan]:
@@ -226,21 +183,5 @@ def _write_pieces(
         with progress(f"Building {source.choice.card.id}", total_bytes=plan.bytes) as display, telling(job.work):
             growth = Growth(plan.pieces, attempt, display)
             with growth.watched():
-                run_tasks(source.tasks(plan, place), pool, growth, lambda: _proceed(lock))
+                run_tasks(source.tasks(plan, place), pool, growth, lambda: proceed(lock))
     return place.pieces, plan.without_records()  # before the index takes the place of the records in memory
-
-
-def _publish(job: _Job, plan: Plan, pieces: Path, attempt: Path, lock: Lock) -> None:
-    """Assemble the build in private, and make it visible in one step, unless another attempt was first."""
-    from covid_datasets.prepare.finish import finish
-    from covid_datasets.prepare.workers import telling
-
-    assembled = attempt / "build"
-    with telling(job.work):
-        assembled.mkdir()
-        finish(job.source, job.inputs, plan, pieces, assembled, job.started)
-        _proceed(lock)
-        if not publish_folder(assembled, job.final) and not _is_built(job.final):  # what is there lost its manifest
-            _proceed(lock)
-            remove_folder(job.final)
-            publish_folder(assembled, job.final)

@@ -42,7 +42,8 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
     incomplete = incomplete or obtained.incomplete
 
     card, columns = choice.card, choice.columns
-    splits = [TABLE_SPLIT] * len(counts) if columns else assign(index.groups, index.units, published_splits(card.id))
+    published = published_splits(card.id)
+    splits = [TABLE_SPLIT] * len(counts) if columns else assign(index.groups, index.units, published, index.places)
     rows: list[int] = index.table.column("row").to_pylist()
     layout = lay_out(planned, dict(zip(rows, splits, strict=True)))
     named = (TABLE_SPLIT,) if columns else SPLITS
@@ -72,7 +73,9 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
     }
     write_huggingface(card, build, files, final)
     audits = [] if columns else [_audit(card.id, "patient", splits, index)]
-    if (card.official_split and not columns) or (card.own_copy and any(index.strings("official_split"))):
+    if (card.official_split and choice.form.official_split and not columns) or (
+        card.own_copy and any(index.strings("official_split"))
+    ):
         audits.append(_audit(card.id, "official", index.strings("official_split"), index))
     quality = Counter(grade for grade in index.strings("quality") if grade)
     unknown = 0 if columns else index.known_patients.count(None)

@@ -32,6 +32,7 @@ def declared_inputs(choice: Choice, verify: str) -> dict[str, Any]:
         "taxonomy": _file_digest(catalog_folder() / "_taxonomy.toml"),
         "identities": _file_digest(catalog_folder() / "identities" / f"{card.id}.tsv"),
         "splits": _file_digest(catalog_folder() / "splits" / f"{card.id}.csv"),
+        **({"ids": card.patients.ids} if card.patients.ids else {}),
         **({"addresses": _text_digest(repr(sorted(addresses.items())))} if addresses else {}),
     }
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
 from typing import Any
 
-from covid_datasets.catalog.card import Group
+from covid_datasets.catalog.card import Group, Patients
 from covid_datasets.catalog.published import SPLITS, Identities, published_splits, read_identities
 from covid_datasets.catalog.resource import Resource
 from covid_datasets.errors import InvalidRecordError
@@ -20,8 +20,8 @@ from covid_datasets.prepare.components import Share, Tally
 from covid_datasets.prepare.quoted import Addresses, quoted_ties
 from covid_datasets.prepare.valid import problems_of
 from covid_datasets.raw.tree import RawTree
-from covid_datasets.schema import File, Notice, Parts, Record, Rows
-from covid_datasets.splits.assign import TABLE_SPLIT, assign, everybody
+from covid_datasets.schema import File, Made, Notice, Parts, Record, Rows
+from covid_datasets.splits.assign import TABLE_SPLIT, assign, everybody, places, shared_id
 from covid_datasets.splits.groups import components, links_by_patient, links_by_ties, links_of_everybody
 
 MIN_PIECE_BYTES = 4 << 20
@@ -37,6 +37,7 @@ Whoever opens a build reads where each batch begins, so there are few; a worker 
 """
 ASSUMED_BYTES = 64 << 10
 """Size of a sample whose bytes are yet to be made."""
+_KNOWN = Patients(known="all", how="every record says who it shows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +81,13 @@ def make_plan(
     addresses: Addresses = MappingProxyType({}),
     *,
     table: bool = False,
-    group: Group = "",
+    patients: Patients = _KNOWN,
 ) -> Plan:
     """Enumerate a builder's records and lay them out.
 
     What the components among the ``resources`` lack is told one by one; ``addresses`` tie what was copied from another
-    source's addresses. The rows of a table are nobody's, so all are in one split. ``group`` is what the card keeps
-    together of rows whose patient nobody knows.
+    source's addresses. The rows of a table are nobody's, so all are in one split. ``patients`` is what the card says of
+    them: whose ids they have, and what is kept together of rows whose patient nobody knows.
     """
     tally = Tally(resources)
     records: list[Record] = []
@@ -98,8 +99,8 @@ def make_plan(
         if isinstance(item, Notice):
             notices.append(item)
             continue
-        record = _with_identity(dataset, item, identities, addresses, group)
-        _validate(dataset, record, table, group)
+        record = _with_identity(dataset, item, identities, addresses, patients)
+        _validate(dataset, record, table, patients.group)
         size = _size(present, record)
         path = record.content.path if record.content else record.sample_id
         of_component = tally.add(path, there=size is not None)
@@ -140,22 +141,27 @@ def planned_splits(dataset: str, records: Sequence[Record]) -> list[str]:
     links = [*links_by_patient(patients), *links_by_ties(record.ties for record in records)]
     links += links_of_everybody(patients, links)
     units = [patient or f"{dataset}/{record.sample_id}" for patient, record in zip(patients, records, strict=True)]
-    return assign(components(len(records), links), units, published_splits(dataset))
+    keys = places(units, (record.ties for record in records))
+    return assign(components(len(records), links), units, published_splits(dataset), keys)
 
 
-def _with_identity(dataset: str, record: Record, identities: Identities, addresses: Addresses, group: Group) -> Record:
+def _with_identity(
+    dataset: str, record: Record, identities: Identities, addresses: Addresses, patients: Patients
+) -> Record:
     """Add what is known from outside of the source, and make ties global.
 
-    The source's own ties hold within it. Proven ones and those by page hold across sources: that is how one picture in
-    two sources is known. A flag ``patient_unknown`` overrules an id that the source gave to several people on purpose.
+    The source's own ties hold within it. Proven ones, those by page and those by ``ids`` that sources share hold across
+    sources: that is how one picture in two sources is known. A flag ``patient_unknown`` overrules an id that the source
+    gave to several people on purpose.
     """
     proven, flags = identities.get(record.sample_id, ((), ()))
     study = (f"study:{record.study}",) if record.study is not None else ()
     own = tuple(f"{dataset}/{tie}" for tie in (*record.ties, *study))
     patient = None if "patient_unknown" in flags else record.patient
     copied = quoted_ties(dataset, record, addresses)
-    whole = (everybody(dataset),) if group == "all" and patient is None else ()
-    ties = (*proven, *own, *copied, *whole)
+    shared = (shared_id(patients.ids, patient),) if patients.ids and patient is not None else ()
+    whole = (everybody(dataset),) if patients.group == "all" and patient is None else ()
+    ties = (*proven, *own, *shared, *copied, *whole)
     if (patient, ties, flags) == (record.patient, record.ties, ()):  # to copy a record takes longer than to make one
         return record
     return replace(record, patient=patient, ties=ties, flags=(*record.flags, *flags))
@@ -166,9 +172,11 @@ def _size(present: Mapping[str, int], record: Record) -> int | None:
     content = record.content
     if isinstance(content, File):
         return present.get(content.path)
-    if isinstance(content, Parts):
+    if isinstance(content, Parts | Made) and content.files:
         sizes = [present.get(path) for path in content.files]
         return None if None in sizes else int(sum(filter(None, sizes)) * content.expansion)
+    if isinstance(content, Parts):
+        return 0
     if isinstance(content, Rows):
         sizes = [present.get(path) for path in content.files]
         return None if None in sizes else sum(filter(None, sizes)) if content.bytes is None else content.bytes

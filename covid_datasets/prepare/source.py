@@ -41,7 +41,7 @@ class Source:
         builder = import_builder(card)
         return make_plan(
             card.id, builder.records(raw), raw, shard_bytes, self.choice.resources, addresses_of(card),
-            table=bool(self.choice.columns), group=card.patients.group,
+            table=bool(self.choice.columns), patients=card.patients,
         )  # fmt: skip
 
     def tasks(self, plan: Plan, place: Place | None = None) -> list[Task]:

@@ -17,12 +17,11 @@ from PIL import Image
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.read.bounds import MAX_PIXELS, border
 from covid_datasets.read.encode import encode
+from covid_datasets.read.masks import IGNORED as IGNORED
 from covid_datasets.read.masks import read_mask
 from covid_datasets.read.volumes import read_volume, volume_bytes
 from covid_datasets.schema import Made, Notice, RawReader
 
-IGNORED = 255
-"""The value of a pixel that nobody is to learn or to be tested on; what is meant is 1, all else is 0."""
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP")
 Value = int | tuple[int, int, int]
 
@@ -150,13 +149,19 @@ _CODES = {"u1": 2, "i2": 4, "i4": 8, "f4": 16, "f8": 64, "i1": 256, "u2": 512, "
 _MILLIMETRE = 2
 
 
-def volume_as_nifti(path: str) -> Made:
+def volume_as_nifti(path: str, *beside: str, expansion: float = 1.0) -> Made:
     """Refer to a volume of another format as the NIfTI file that the column ``volume`` holds.
 
     The voxels are those of the file, value for value and in its order, without compression; the affine says the same
     place. ``datasets`` reads nothing but NIfTI there, so this is the one form of a volume that is not the publisher's.
+    It is not compressed, because of one volume no two versions of zlib need make the same bytes.
+
+    Args:
+        path: The volume.
+        beside: Files without which it is not whole, such as the voxels of an ``.mhd``.
+        expansion: About how many times larger than all these files it is, where they are compressed.
     """
-    return Made(f"{path}.nii", make_nifti, (path,))
+    return Made(f"{path}.nii", make_nifti, (path,), (path, *beside), expansion)
 
 
 def make_nifti(raw: RawReader, path: str) -> bytes:
@@ -165,14 +170,18 @@ def make_nifti(raw: RawReader, path: str) -> bytes:
     return nifti_bytes(volume.voxels, volume.header.affine, volume.header.spacing)
 
 
-def volume_mask(path: str, values: tuple[int, ...] = ()) -> Made:
-    """Refer to the mask of some labels of a map of labels, as a NIfTI file of zeros and ones."""
-    return Made(f"{path}.{'-'.join(map(str, values)) or 'mask'}.nii", make_volume_mask, (path, values))
+def volume_mask(path: str, values: tuple[int, ...] = (), known: tuple[int, ...] = ()) -> Made:
+    """Refer to the mask of some labels of a map of labels, as a NIfTI file of zeros and ones.
+
+    ``known`` are all labels that the map may have: what is none of them is `IGNORED`, and told.
+    """
+    arguments = (path, values, known) if known else (path, values)
+    return Made(f"{path}.{'-'.join(map(str, values)) or 'mask'}.nii", make_volume_mask, arguments)
 
 
-def make_volume_mask(raw: RawReader, path: str, values: tuple[int, ...]) -> bytes:
+def make_volume_mask(raw: RawReader, path: str, values: tuple[int, ...], known: tuple[int, ...] = ()) -> bytes:
     """Make the NIfTI file of a mask; `volume_mask` refers to it."""
-    mask = read_mask(volume_bytes(raw, path), path, values)
+    mask = read_mask(volume_bytes(raw, path), path, values, known)
     return nifti_bytes(mask.voxels, mask.header.affine, mask.header.spacing)
 
 

@@ -89,6 +89,14 @@ def read_slices(data: bytes, path: str) -> Slices:
     return Slices(header, _stored(header, data, path))
 
 
+def said(raw: RawReader, path: str) -> Mapping[str, str]:
+    """Read the fields of a header alone, of a file of any size: ``PatientAge`` and others that publishers add."""
+    with raw.open(path) as stream:
+        head = stream.read(MAX_TEXT_HEADER)
+    with border(path, EXPECTED, head):
+        return _fields(head)[0]
+
+
 def joined(raw: RawReader, path: str) -> bytes:
     """Return an ``.mhd`` header and the file of its voxels, which lies beside it, as the bytes of one ``.mha``."""
     text = raw.read(path)

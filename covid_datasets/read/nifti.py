@@ -6,6 +6,7 @@ import io
 import struct
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from covid_datasets.errors import DamagedFileError
 from covid_datasets.extras import need
 from covid_datasets.read.bounds import too_large
 from covid_datasets.read.inflate import GZIP, Piece, TornError, check_all_there, gzip_pieces, held, planes
+from covid_datasets.read.orientation import elsewhere
 from covid_datasets.read.volume import Slices, Volume, VolumeHeader
 
 _MILLIMETRES = {1: 1000.0, 3: 0.001}
@@ -115,7 +117,8 @@ def _header(head: bytes, data: bytes, path: str) -> NiftiHeader:
         slope, intercept = header.get_slope_inter()
         located = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
         unit = _MILLIMETRES.get(int(header["xyzt_units"]) & 7, 1.0)
-        affine = np.diag([unit, unit, unit, 1.0]) @ header.get_best_affine() if located else None
+        scale = np.diag([unit, unit, unit, 1.0])
+        affine = scale @ header.get_best_affine() if located else None
         sides = np.abs(header["pixdim"][1:4].astype(np.float64)) * unit
     except DamagedFileError:
         raise
@@ -131,10 +134,25 @@ def _header(head: bytes, data: bytes, path: str) -> NiftiHeader:
     columns, rows, slices = shape
     x, y, z = (round(float(side), 6) for side in np.nan_to_num(sides))
     slope, intercept = (1.0, 0.0) if slope is None else (float(slope), float(intercept))
-    found = NiftiHeader((slices, rows, columns), dtype, offset, slope, intercept, affine, (x, y, z))
+    doubts = () if affine is None else _doubts(header, affine, scale, (slices, rows, columns))
+    found = NiftiHeader((slices, rows, columns), dtype, offset, slope, intercept, affine, (x, y, z), doubts=doubts)
     if offset < len(head[:348]):
         raise _damaged(path, data, f"the header promises {found.end:,} bytes (shape {found.shape} of {dtype})")
     return found
+
+
+def _doubts(
+    header: Any, affine: np.ndarray, scale: np.ndarray, shape: tuple[int, int, int]
+) -> tuple[tuple[str, str], ...]:
+    """Hold the two places that a header may state against each other; the sform counts, as with other readers."""
+    if int(header["sform_code"]) <= 0 or int(header["qform_code"]) <= 0:
+        return ()
+    try:
+        other = scale @ header.get_qform()
+    except Exception as error:  # a quaternion that is none
+        return (("sform and qform differ", f"the sform is used; the qform is none: {error}"),)
+    apart = "no place at all" if not np.isfinite(other).all() else elsewhere(affine, other, shape)
+    return (("sform and qform differ", f"the sform is used; the qform has {apart}"),) if apart else ()
 
 
 def _damaged(path: str, data: bytes, what: str) -> DamagedFileError:

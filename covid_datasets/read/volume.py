@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -25,6 +25,7 @@ class VolumeHeader:
         intercept: See ``slope``.
         affine: From (column, row, slice) to millimetres in the RAS axes of NIfTI; ``None`` where nothing says it.
         spacing: Size of a voxel along column, row and slice, in millimetres.
+        doubts: Kind and text of what is odd about where the voxels are: a file that says it in two ways.
     """
 
     shape: tuple[int, int, int]
@@ -34,6 +35,7 @@ class VolumeHeader:
     intercept: float
     affine: np.ndarray | None
     spacing: tuple[float, float, float]
+    doubts: tuple[tuple[str, str], ...] = field(default=(), kw_only=True)
 
     @property
     def bytes(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from covid_datasets.catalog.published import SPLITS
 
@@ -12,6 +12,8 @@ TABLE_SPLIT = "train"
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
 SALT = "covid_datasets/patient/1"
 """Changing the salt moves every patient that is not in a published file; it never changes."""
+
+_SHARED = "person:"
 
 
 def everybody(dataset: str) -> str:
@@ -32,9 +34,33 @@ def is_everybody(key: str | None) -> bool:
     return key is not None and key.endswith("/*")
 
 
-def assign(groups: Sequence[int], units: Sequence[str], published: Mapping[str, str]) -> list[str]:
+def shared_id(ids: str, patient: str) -> str:
+    """Name a person whom several sources know by one id, as the tie that all of these sources' rows have.
+
+    >>> shared_id("volume-covid19-A", "0003")
+    'person:volume-covid19-A/0003'
+    """
+    return f"{_SHARED}{ids}/{patient}"
+
+
+def places(units: Sequence[str], ties: Iterable[Sequence[str]]) -> list[str]:
+    """Name what decides the place of each row: the person whom other sources know too, else its unit.
+
+    So one person is in one split, also where one source is loaded without the other.
+
+    >>> places(["a/1", "a/2"], [["person:x/1", "a/study:7"], []])
+    ['person:x/1', 'a/2']
+    """
+    pairs = zip(units, ties, strict=True)
+    return [next((tie for tie in row if tie.startswith(_SHARED)), unit) for unit, row in pairs]
+
+
+def assign(
+    groups: Sequence[int], units: Sequence[str], published: Mapping[str, str], keys: Sequence[str] | None = None
+) -> list[str]:
     """Give every row the split of its group; ``units`` name its patient, or what stands for an unknown one.
 
+    Where nothing is published, the least of the group's ``keys`` decides, which are its units where none are given.
     All of a source as one group is train, for want of anything to hold out. A group of which published splits
     disagree, because new evidence joined two, goes whole to the test set before validation before train: a published
     test set never loses a row.
@@ -43,12 +69,12 @@ def assign(groups: Sequence[int], units: Sequence[str], published: Mapping[str, 
     ['test', 'test', 'train']
     """
     votes: dict[int, set[str]] = {}
-    keys: dict[int, str] = {}
-    for group, unit in zip(groups, units, strict=True):
-        keys[group] = min(keys.get(group, unit), unit)
+    least: dict[int, str] = {}
+    for group, unit, key in zip(groups, units, keys or units, strict=True):
+        least[group] = min(least.get(group, key), key)
         if split := vote(unit, published):
             votes.setdefault(group, set()).add(split)
-    chosen = {group: _decide(votes.get(group, set()), key) for group, key in keys.items()}
+    chosen = {group: _decide(votes.get(group, set()), key) for group, key in least.items()}
     return [chosen[group] for group in groups]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from covid_datasets.columns import INDEX_FILE as INDEX_FILE
-from covid_datasets.splits.assign import is_everybody
+from covid_datasets.splits.assign import is_everybody, places
 from covid_datasets.splits.groups import (
     Link,
     central_square,
@@ -70,6 +70,11 @@ class Index:
         return [
             unit or sample for unit, sample in zip(self.strings("patient_id"), self.texts("sample_id"), strict=True)
         ]
+
+    @cached_property
+    def places(self) -> list[str]:
+        """What decides the split of each row where none is published: its unit, or the person other sources know."""
+        return places(self.units, self.ties)
 
     @cached_property
     def known_patients(self) -> list[str | None]:

@@ -77,7 +77,7 @@ def _published(index: Index, datasets: Sequence[str], version: int) -> list[str]
     published: dict[str, str] = {}
     for dataset in datasets:
         published |= _of_version(dataset, version)
-    whole = assign(index.groups, index.units, published)
+    whole = assign(index.groups, index.units, published, index.places)
     if version == SPLITS_VERSION:
         return whole
     return [published.get(unit, split) for unit, split in zip(index.units, whole, strict=True)]

@@ -143,6 +143,8 @@ def _patients(card: Card) -> Iterator[str]:
     if card.patients.consequence:
         yield from ("", card.patients.consequence)
     yield from _warning(card.patients.warning)
+    if card.patients.ids:
+        yield from ("", f"One id is one person in every source whose ids are `{card.patients.ids}`.")
     if card.quotes:
         pages = ", ".join(f"`{name}`" for name in card.quotes)
         yield from ("", f"Rows that quote a page of {pages} are kept together with that page's patient there.")

@@ -26,6 +26,7 @@ from covid_datasets.contribute import listing
 from covid_datasets.contribute.listing import fingerprint
 from covid_datasets.errors import DamagedFileError, IncompleteSourceError, NotThereError, OfflineError
 from covid_datasets.prepare.result import Built
+from tests.buckets import read_folders, write_nbia
 from tests.small import SmallSources
 from tests.sources import pack
 from tests.sources.midrc_ricord_1a import GROUPS, series, write_archives
@@ -180,16 +181,10 @@ def test_annotations_of_series_that_nobody_lists_are_told(small: SmallSources, t
 
 
 def nbia(small: SmallSources, folder: Path) -> Path:
-    """Lay the series out as the NBIA Data Retriever does, under names of its own."""
-    top = folder / "manifest-1608266677008"
-    for name in series():
-        one = read_listing(_LISTING)[name]
-        study = f"01-01-2002-NA-CT CHEST-{one.study[-5:]}"
-        place = top / "MIDRC-RICORD-1A" / one.patient / study / f"2.000000-NA-{one.series[-5:]}"
-        place.mkdir(parents=True)
-        files = sorted((small.tree(NAME) / name).glob("*.dcm"), reverse=True)
-        for number, file in enumerate(files, start=1):
-            shutil.copyfile(file, place / f"1-{number:03}.dcm")
+    """Lay the series out as the NBIA Data Retriever does, with the annotations and what else it brings."""
+    listing = read_listing(_LISTING)
+    write_nbia(folder, dict(read_folders(small.tree(NAME), listing)), listing, "MIDRC-RICORD-1A")
+    (top,) = folder.iterdir()
     (top / "LICENSE").write_text("CC BY-NC")
     shutil.copyfile(small.tree(NAME) / _ANNOTATIONS, top / _ANNOTATIONS)
     return folder

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 from covid_datasets.builders import mosmed
@@ -312,6 +313,7 @@ def test_a_damaged_volume_is_dropped_and_told(tree: Path, config: str, harm: Cal
     [
         (nifti(source.infection(255)[1:]), "expected the shape (12, 96, 96) of its image, found (11, 96, 96)"),
         (nifti(source.infection(255), USUAL + np.eye(4, k=3) * 5), "a corner that is 5 mm apart"),
+        (nifti(source.infection(255), USUAL @ np.diag([1, 1, 0.1, 1])), "LAS of 0.7 x 0.7 x 0.8 mm)"),
         (nifti(source.infection(255))[:-30], "expected a whole NIfTI volume"),
     ],
 )
@@ -352,7 +354,7 @@ def test_registry_and_files_that_do_not_match(tree: Path) -> None:
     rows = source.rows()
     rows[0][1] = "CT-1"
     rows[2][1] = "CT-7"
-    rows = [row if row[0] != "study_0304" else [*row[:3], None] for row in rows]
+    rows = [row if row[0] != 304 else [*row[:3], None] for row in rows]
     source.write_registry(tree, [*rows, rows[5], ["x", "CT-0", "/studies/x.nii.gz", None]])
     records, told = enumerated(tree)
     assert len(records) == len(source.STUDIES) + 1
@@ -377,6 +379,27 @@ def test_registry_and_files_that_do_not_match(tree: Path) -> None:
     built = build(tree)
     assert "missing file: studies/CT-0/study_0002.nii.gz" in notices(built)
     assert built.incomplete
+
+
+def test_a_row_without_a_file_is_known_by_its_number(tree: Path) -> None:
+    rows = source.rows()
+    rows[3] = [255, "CT-1", None, "/masks/study_0255_mask.nii.gz"]
+    rows[4] = ["study_0256", "CT-1", None, None]
+    source.write_registry(tree, rows)
+    records, told = enumerated(tree)
+    assert sorted(records) == [study for study, _ in source.STUDIES]
+    assert records["study_0255"].source_row["study_id"] == "255"
+    assert told.keys() == {"mask not in the table"}
+
+
+def test_a_place_that_a_volume_tells_in_two_ways(tree: Path) -> None:
+    image = nibabel.Nifti1Image(source.hounsfield(939).T, USUAL)
+    image.set_qform(USUAL @ np.diag([1.0, 1.0, 0.1, 1.0]), 1)  # slices as if none had been left out
+    image.set_sform(USUAL, 1)
+    (tree / "studies/CT-2/study_0939.nii.gz").write_bytes(gzip.compress(image.to_bytes()))
+    told = notices(build(tree, "slices"))["sform and qform differ: studies/CT-2/study_0939.nii.gz"]
+    assert told.endswith("(axes LAS of 0.7 x 0.7 x 8 mm, and LAS of 0.7 x 0.7 x 0.8 mm)")
+    assert "sform and qform differ" in stored(build(tree))["study_0939"]["quality_reasons"]
 
 
 def test_a_renamed_column_is_named(tree: Path) -> None:

@@ -14,8 +14,8 @@ from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.raw.bucket import list_url
 from covid_datasets.raw.kinds import file
 from covid_datasets.settings import Settings
+from tests.buckets import bucket_list
 from tests.server import Behaviour, serve
-from tests.sources.midrc_ricord_1a import bucket_list
 
 
 def test_a_bucket_becomes_a_table_whose_lines_are_downloaded(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from covid_datasets.prepare import engine
+from covid_datasets.prepare import engine, once
 from covid_datasets.prepare.result import Built
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import Part, Parts, Record, Rows
@@ -55,7 +55,7 @@ def whole(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
         monkeypatch.setattr("covid_datasets.builders.phantom.records", records)
     if request.param == "tables":
         use_table(monkeypatch)
-    monkeypatch.setattr(engine, "LEASE", engine.LEASE)
+    monkeypatch.setattr(once, "LEASE", once.LEASE)
     cache = tmp_path / "whole"
     return engine.build_dataset("phantom", "small", cache_dir=cache, num_proc=1, allow_missing=False)
 

@@ -35,8 +35,8 @@ from covid_datasets.raw.mounts import Look
 from covid_datasets.raw.obtain import write_mirror
 from covid_datasets.raw.origin import Lost
 from covid_datasets.settings import Settings
+from tests.buckets import bucket_list
 from tests.server import Behaviour, Server, serve
-from tests.sources.midrc_ricord_1a import bucket_list
 
 FOLDERS = ("11111111-aaaa-4aaa-8aaa-aaaaaaaaaaaa", "22222222-bbbb-4bbb-8bbb-bbbbbbbbbbbb")
 PAGE = 2

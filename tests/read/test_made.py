@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,11 @@ from PIL import Image
 
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.load.rows import decode_array
+from covid_datasets.prepare.plan import make_plan
+from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.made import IGNORED, MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
 from covid_datasets.read.nifti import read_volume
+from covid_datasets.schema import Record
 from tests.metaimage import mha
 from tests.nifti import USUAL, nifti
 from tests.raws import Files
@@ -106,6 +110,18 @@ def test_a_metaimage_as_nifti_is_the_same_volume() -> None:
     assert volume.header.affine is not None
     assert np.allclose(volume.header.affine, USUAL, atol=1e-4)
     assert volume.header.spacing == theirs.header.spacing
+
+
+def test_a_volume_is_as_large_as_it_is_said_to_become_and_missing_with_any_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "a.mhd").write_bytes(bytes(10))
+    (tmp_path / "a.zraw").write_bytes(bytes(90))
+    made_of = volume_as_nifti("a.mhd", "a.zraw", expansion=2.5)
+    assert made_of.files == ("a.mhd", "a.zraw")
+    record = Record(sample_id="a", volume=made_of, modality="CT", patient="1")
+    assert make_plan("d", [record], RawTree.of_folder(tmp_path)).bytes == 250
+    (tmp_path / "a.zraw").unlink()
+    plan = make_plan("d", [record], RawTree.of_folder(tmp_path))
+    assert (plan.rows, [(note.kind, note.where) for note in plan.notices]) == (0, [("missing file", "a.mhd.nii")])
 
 
 def test_labels_of_a_volume_as_nifti() -> None:

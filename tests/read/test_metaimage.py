@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import zlib
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.measure.image import UndecodableError
 from covid_datasets.measure.volume import measure_volume
-from covid_datasets.read.metaimage import joined, read_header, read_volume
+from covid_datasets.read.bounds import MAX_TEXT_HEADER
+from covid_datasets.read.metaimage import joined, read_header, read_volume, said
 from covid_datasets.read.slices import axial_slices
 from covid_datasets.schema import Notice, Part
 from tests.metaimage import mha
@@ -70,6 +72,24 @@ def test_a_header_says_what_it_says() -> None:
     bare = read_header(mha(HU, TransformMatrix=None, Offset=None), "a.mha")
     assert (bare.affine, bare.spacing) == (None, (0.7, 0.7, 8.0))
     assert read_header(mha(HU[None][0], TransformMatrix=None, ElementSpacing=None), "a.mha").spacing == (0, 0, 0)
+
+
+def test_a_header_is_read_without_its_voxels() -> None:
+    class Stream(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            assert size == MAX_TEXT_HEADER
+            return super().read(size)
+
+    class Opened(Files):
+        def open(self, path: str) -> IO[bytes]:
+            return Stream(self[path])
+
+    large = mha(np.zeros((40, 64, 64), np.int16), packed=False, PatientAge="045Y")
+    assert len(large) > 4 * MAX_TEXT_HEADER
+    assert said(Opened({"a.mha": large}), "a.mha")["PatientAge"] == "045Y"
+    for broken in (b"", b"no header", large[:100]):
+        with pytest.raises(DamagedFileError, match="a.mha: expected a whole MetaImage volume"):
+            said(Opened({"a.mha": broken}), "a.mha")
 
 
 @pytest.mark.parametrize(("skipped", "said"), [(0, None), (100, 100), (77, -1)])

@@ -142,6 +142,47 @@ def test_without_an_affine_nobody_knows_left_from_right() -> None:
     assert "no orientation" in (measured(nifti(HU, located=False)).quality_reasons or ())
 
 
+def in_two_ways(qform: np.ndarray, voxels: np.ndarray = HU) -> bytes:
+    image = nibabel.Nifti1Image(voxels.T, USUAL)
+    image.set_qform(qform, 1)
+    image.set_sform(USUAL, 1)
+    return bytes(image.to_bytes())
+
+
+@pytest.mark.parametrize(
+    ("qform", "told"),
+    [
+        (np.diag([-1.0, 1, 1, 1]) @ USUAL, "(axes LAS of 0.7 x 0.7 x 8 mm, and RAS of 0.7 x 0.7 x 8 mm)"),
+        (USUAL + np.eye(4, k=3) * 5, "a corner that is 5 mm apart"),
+        (USUAL @ np.diag([1.0, 1, 0.5, 1]), "a corner that is 44 mm apart"),
+    ],
+)
+def test_a_place_that_is_told_in_two_ways_is_told(qform: np.ndarray, told: str) -> None:
+    data = in_two_ways(qform)
+    parts, notices = slices(data)
+    assert told in notices["sform and qform differ"]
+    assert [part.fields for part in parts] == [part.fields for part in slices(nifti(HU))[0]], "the sform counts"
+    assert "sform and qform differ" in (measured(data).quality_reasons or ())
+
+
+def test_a_qform_that_is_none_is_told() -> None:
+    data = bytearray(in_two_ways(USUAL))
+    struct.pack_into("<fff", data, 256, 3.0, 3.0, 3.0)  # no quaternion
+    assert "the qform is none" in slices(bytes(data))[1]["sform and qform differ"]
+    struct.pack_into("<f", data, 268, float("nan"))
+    struct.pack_into("<fff", data, 256, 0.0, 0.0, 1.0)
+    assert "no place at all" in slices(bytes(data))[1]["sform and qform differ"]
+
+
+def test_rounding_of_a_quaternion_is_no_other_place() -> None:
+    oblique = np.eye(4)
+    oblique[:3, :3] = rotation((0.2, 0.1, 0.3)) * (0.7, 0.7, 8.0)
+    data = bytearray(in_two_ways(oblique))
+    for row, place in enumerate((280, 296, 312)):
+        struct.pack_into("<4f", data, place, *oblique[row])
+    assert slices(bytes(data))[1] == {}
+
+
 # --- whole, or refused ---------------------------------------------------------------------------------------------
 
 
@@ -353,7 +394,7 @@ NEARLY[0, 3] += 0.01
         (nifti(MASK[1:]), "expected the shape (12, 40, 30) of its image, found (11, 40, 30)"),
         (nifti(MASK.transpose(0, 2, 1)), "expected the shape"),
         (nifti(MASK, MOVED), "a corner that is 0.2 mm apart"),
-        (nifti(MASK, np.diag([-1.0, 1, 1, 1]) @ USUAL), "mm apart"),
+        (nifti(MASK, np.diag([-1.0, 1, 1, 1]) @ USUAL), "mm apart (axes LAS of 0.7 x 0.7 x 8 mm, and RAS of"),
         (nifti(MASK)[:-20], "whole NIfTI volume"),
     ],
 )

@@ -5,18 +5,15 @@ Commons beside the annotations, and the served one is the bucket with its lists.
 """
 
 import json
-import tempfile
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 import numpy as np
 from covid_datasets.builders.midrc_ricord_1a import _ANNOTATIONS, _LISTING
 
 from covid_datasets.catalog.listing import Series, read_listing
-from covid_datasets.fetch.places import place
-from covid_datasets.raw.bucket import list_url
-from tests.dicom import ct, jpeg_lossless
-from tests.sources import Expected, pack
+from tests.buckets import Tree, file_name, packed, write_bucket, write_folders, write_zip
+from tests.dicom import ct
+from tests.sources import Expected
 
 ROOT = "https://idc-open-data-cr.s3.amazonaws.com/"
 SIDE = 64
@@ -61,10 +58,7 @@ def slices(one: Series, kind: str) -> dict[str, bytes]:
             ImageOrientationPatient=list(axis),
             ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER" if kind == "scout" else "AXIAL"],
         )
-        packed = one.row["TransferSyntaxUID"].endswith(".70")
-        files[f"{seed:08x}-0000-4000-8000-{(index * 7919 + seed) % 10**12:012x}.dcm"] = (
-            jpeg_lossless(data) if packed else data
-        )
+        files[file_name(one, index)] = packed(one, data)
     return files
 
 
@@ -107,50 +101,26 @@ def annotations() -> str:
     return json.dumps({"labelGroups": groups, "datasets": [dataset]})
 
 
+def tree() -> Tree:
+    """Make the files of each series."""
+    return {name: slices(read_listing(_LISTING)[name], kind) for name, kind in series().items()}
+
+
 def write_unpacked(folder: Path) -> None:
     """Write a folder for each series, and the annotations."""
-    for name, kind in series().items():
-        (folder / name).mkdir(parents=True)
-        for file, data in slices(read_listing(_LISTING)[name], kind).items():
-            (folder / name / file).write_bytes(data)
+    write_folders(folder, tree())
     (folder / _ANNOTATIONS).write_text(annotations(), encoding="utf-8")
 
 
 def write_packed(folder: Path) -> None:
-    """Write a zip as the tools of IDC lay it out, and the annotations beside it."""
-    with tempfile.TemporaryDirectory() as name:
-        tree = Path(name) / "midrc_ricord_1a"
-        for chosen, kind in series().items():
-            one = read_listing(_LISTING)[chosen]
-            place = tree / one.patient / one.study / f"CT_{one.series}"
-            place.mkdir(parents=True)
-            for file, data in slices(one, kind).items():
-                (place / file).write_bytes(data)
-        pack(tree, folder / "ricord.zip", "midrc_ricord_1a/")
+    """Write a zip as the tools of Imaging Data Commons lay it out, and the annotations beside it."""
+    write_zip(folder / "ricord.zip", tree(), read_listing(_LISTING), "midrc_ricord_1a")
     (folder / _ANNOTATIONS).write_text(annotations(), encoding="utf-8")
 
 
 def write_archives(folder: Path) -> None:
     """Write the bucket: each file under its key, and the list of each series."""
-    for name, kind in series().items():
-        files = slices(read_listing(_LISTING)[name], kind)
-        for file, data in files.items():
-            path = folder / place(f"{ROOT}{name}/{file}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        listed = folder / place(list_url(ROOT, f"{name}/"))
-        listed.parent.mkdir(parents=True, exist_ok=True)
-        listed.write_bytes(bucket_list({f"{name}/{file}": len(data) for file, data in files.items()}))
-
-
-def bucket_list(sizes: dict[str, int], token: str = "") -> bytes:
-    """Write a page of a list as S3 does."""
-    items = "".join(f"<Contents><Key>{escape(key)}</Key><Size>{size}</Size></Contents>" for key, size in sizes.items())
-    more = f"<NextContinuationToken>{escape(token)}</NextContinuationToken>" if token else ""
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
-        f"<IsTruncated>{str(bool(token)).lower()}</IsTruncated>{more}{items}</ListBucketResult>"
-    ).encode()
+    write_bucket(folder, tree(), ROOT)
 
 
 _SITE2, _REFORMAT = "febc71bf-7900-4dbf-9f6e-0ac018e96a43", "3675ede4-ac4e-4b72-9f47-e1017a1f7a55"

@@ -36,7 +36,7 @@ def hounsfield(number: int) -> np.ndarray:
 
 def infection(number: int) -> np.ndarray:
     """Mark a box in the left half of the picture, in some slices."""
-    mask = np.zeros((DEPTH, SIDE, SIDE), np.uint8)
+    mask = np.zeros((DEPTH, SIDE, SIDE), np.int16)
     mask[3:7, 40:60, 10 : 20 + number % 7] = 1
     return mask
 
@@ -56,18 +56,21 @@ def write_unpacked(folder: Path, *, inside: bool = False, packed: bool = True) -
         if number in MASKED:
             path = folder / "masks" / f"{study}_mask.{ending}"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(nifti(infection(number), packed=packed))
+            path.write_bytes(nifti(infection(number), packed=packed, slope=float("nan"), intercept=float("nan")))
     if not inside:
         write_registry(folder)
         for name in ("LICENSE", "README_EN.md", "README_RU.md"):
             (folder / name).write_text("Each study corresponds to unique patient.\n", encoding="utf-8")
 
 
-def rows() -> list[list[str | None]]:
-    """List the rows of the registry."""
+Cells = list[list[int | str | None]]
+
+
+def rows() -> Cells:
+    """List the rows of the registry, whose ids are whole numbers."""
     return [
         [
-            study,
+            int(study[-4:]),
             grade,
             f"/studies/{grade}/{study}.nii.gz",
             f"/masks/{study}_mask.nii.gz" if int(study[-4:]) in MASKED else None,
@@ -78,7 +81,7 @@ def rows() -> list[list[str | None]]:
 
 def write_registry(
     folder: Path,
-    table: list[list[str | None]] | None = None,
+    table: Cells | None = None,
     header: tuple[str, ...] = HEADER,
     title: str = "MosMedData COVID19_1110",
 ) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 from PIL import Image
 
 from covid_datasets.errors import UsageError, words_of
-from covid_datasets.load.fixed.view import Range, View
+from covid_datasets.load.fixed.view import View
 from covid_datasets.measure.image import DEEP
 from covid_datasets.read.encode import decode_deep, is_hounsfield
+from covid_datasets.transforms.windows import windowed
 
 
 class UnfitError(UsageError):
@@ -98,22 +99,6 @@ def _deep(values: np.ndarray, unit: bool, sample: Encoded, view: View, out: np.n
         )
     grey = Image.fromarray(windowed(values, view.window if unit or view.counts is None else view.counts))
     out[:] = np.asarray(_resized(grey, view))
-
-
-def windowed(values: np.ndarray, window: Range) -> np.ndarray:
-    """Turn values into 8-bit grey: the lower end of the window becomes 0, the upper one 255.
-
-    >>> windowed(np.array([-2000, -1000, -300, 400, 3000], np.int16), (-1000, 400)).tolist()
-    [0, 0, 128, 255, 255]
-    """
-    low, high = map(float, window)
-    if values.dtype.kind in "iu" and low.is_integer() and high.is_integer():  # exact, whatever the machine
-        first, last = int(low), int(high)
-        shown = np.clip(values.astype(np.int64), first, last) - first
-        return ((shown * 255 + (last - first) // 2) // (last - first)).astype(np.uint8)
-    known = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
-    grey: np.ndarray = np.floor((np.clip(known, low, high) - low) * (255 / (high - low)) + 0.5).astype(np.uint8)
-    return grey
 
 
 def _resized(image: Image.Image, view: View, how: Image.Resampling = Image.Resampling.BILINEAR) -> Image.Image:
