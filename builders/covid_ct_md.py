@@ -128,7 +128,8 @@ def slices(
             continue
         begun = True
         row = {name: value for name, value in item.fields["source_row"].items() if name != "SOPInstanceUID"}
-        fields = {**item.fields, **header.fields, "flags": flags, "source_row": {**row, "diagnosis": diagnosis}}
+        own = {"flags": (*item.fields["flags"], *flags), "source_row": {**row, "diagnosis": diagnosis}}
+        fields = {**item.fields, **header.fields, **own}
         if seen is not None:
             lobes = seen[len(files) - 1 - item.fields["part_index"]]
             fields["label_raw"] = f"{diagnosis}, {'infection' if lobes else 'no infection'} in this slice"

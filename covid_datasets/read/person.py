@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from covid_datasets.errors import DamagedFileError
+from covid_datasets.read import equipment
 from covid_datasets.read.bounds import border
-from covid_datasets.read.dicom import WHOLE, number, read_elements, text
+from covid_datasets.read.dicom import WHOLE, read_elements, text, texts
+from covid_datasets.read.equipment import equipment_of
 from covid_datasets.read.film import OLDEST, age_in_years
 from covid_datasets.schema import NOTHING, RawReader
 
@@ -18,9 +20,7 @@ SeriesDate AcquisitionDate ContentDate AccessionNumber InstitutionName Instituti
 PerformingPhysicianName OperatorsName StationName DeviceSerialNumber
 """.split()
 """Elements that a release without names leaves empty; PatientID is one too, where it is not the released id."""
-_SAID = (
-    "PatientID PatientSex PatientAge Manufacturer ManufacturerModelName ConvolutionKernel KVP SliceThickness".split()
-)
+_SAID = ("PatientID", "PatientSex", "PatientAge", *equipment.TAGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +54,5 @@ def _fields(found: Any) -> dict[str, Any]:
     return {
         "sex": sex if sex in ("F", "M") else None,
         "age": age if age is None or age <= OLDEST else None,
-        "manufacturer": text(found, "Manufacturer").strip() or None,
-        "scanner_model": text(found, "ManufacturerModelName").strip() or None,
-        "kernel": text(found, "ConvolutionKernel").strip() or None,
-        "kvp": number(found, "KVP"),
-        "slice_thickness_mm": number(found, "SliceThickness"),
+        **equipment_of(texts(found, equipment.TAGS)),
     }

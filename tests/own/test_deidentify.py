@@ -495,7 +495,7 @@ def test_what_was_cleaned_loads_as_data_of_ones_own(tmp_path: Path) -> None:
     assert len(rows) == 6
     people = {rows[number]["patient_id"].partition("/")[2] for number in range(6)}
     assert people == {path.name for path in done.out.iterdir()} - {"report"}
-    assert not any("may_identify" in rows[number]["flags"] for number in range(6))
+    assert not any("headers_may_identify" in rows[number]["flags"] for number in range(6))
 
 
 def test_numbers_longer_than_they_may_be_are_kept() -> None:

@@ -203,7 +203,7 @@ def test_equipment_that_cannot_be_is_unknown(tags: dict[str, Any]) -> None:
 def test_who_may_be_named_is_flagged_and_not_repeated() -> None:
     tags: dict[str, Any] = {"PatientName": "Doe^Jane", "PatientBirthDate": "19561103", "OperatorsName": "Roe^R"}
     found, notices = parts({f"{place}.dcm": at(place, **tags) for place in range(3)})
-    assert all(part.fields["flags"] == ("may_identify",) for part in found)
+    assert all(part.fields["flags"] == ("headers_may_identify",) for part in found)
     assert [(notice.kind, notice.count, notice.dropped) for notice in notices] == [("tags that may identify", 3, False)]
     assert notices[0].what.startswith("OperatorsName, PatientBirthDate, PatientName")
     told = repr([notices, [part.fields for part in found]])
