@@ -48,6 +48,7 @@ from covid_datasets.read.listed import listed_series, series_record
 from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
 from covid_datasets.read.masks import check_mask, read_labels, read_mask
 from covid_datasets.read.mdai import read_annotations
+from covid_datasets.read.metaimage import said as metaimage_said
 from covid_datasets.read.nifti import read_header as read_nifti_header
 from covid_datasets.read.notes import read_note
 from covid_datasets.read.parts import records_of_part
@@ -312,6 +313,7 @@ def metaimages() -> Any:
         [list(allowing(10**6, axial_slices(files, path, (("lung", "m.mha", (2,)),)))) for path in ("a.mha", "a.mhd")],
         [each.read(files) for each in made],
         read_volume_header(data, "a.mha"),
+        metaimage_said(files, "a.mha"),
         list(check_mask(files["a.mha"], "a.mha", mask, "m.mha")),
     ]
 

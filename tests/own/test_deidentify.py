@@ -47,6 +47,7 @@ from covid_datasets.own.deidentify.who import words_about
 from covid_datasets.read.dicom import read_hounsfield
 from covid_datasets.read.film import read_film
 from tests.dicom import compressed, ct, radiograph
+from tests.mutate import raw_errors_of
 
 PIXELS = np.random.default_rng(0).integers(-1000, 400, (16, 16)).astype(np.int16)
 DEEP = np.random.default_rng(5).integers(0, 4096, (30, 20)).astype(np.uint16)
@@ -559,6 +560,12 @@ def test_a_damaged_file_is_left_out(size: int, tmp_path: Path) -> None:
     done = deidentify(tree(tmp_path / "in", {"a.dcm": ct(PIXELS)[:size]}), tmp_path / "out")
     assert (done.files, len(done.left_out)) == (0, 1)
     assert not list((tmp_path / "out").rglob("*.dcm"))
+
+
+def test_changed_files_are_cleaned_or_left_out() -> None:
+    wholes = [ct(PIXELS, PatientName=NAME), radiograph(DEEP, BitsStored=12, HighBit=11)]
+    wholes += [compressed(wholes[1], syntax) for syntax in (RLELossless, JPEGLSLossless, JPEG2000Lossless)]
+    assert raw_errors_of(wholes, [lambda data: clean(data, "a.dcm", SECRET)], 400, 0, (NoImageError,)) == []
 
 
 def test_values_that_cannot_be_read_are_removed() -> None:
