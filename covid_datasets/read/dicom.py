@@ -30,9 +30,15 @@ _LOW, _HIGH = -(1 << 15), (1 << 15) - 1
 _HEADER = """
 SOPClassUID SOPInstanceUID SeriesInstanceUID PatientID ImageType InstanceNumber AcquisitionNumber NumberOfFrames
 Rows Columns ImagePositionPatient ImageOrientationPatient PixelSpacing RescaleSlope RescaleIntercept RescaleType
-Modality TemporalPositionIdentifier TemporalPositionIndex BurnedInAnnotation LossyImageCompression
+Modality
 """.split()
 """Elements that are read; all others are skipped, so that no header can take much memory."""
+_BESIDE = (
+    *"TemporalPositionIdentifier TemporalPositionIndex BurnedInAnnotation LossyImageCompression".split(),
+    *equipment.TAGS,
+    *identity.TAGS,
+)
+"""Elements without which a slice is a slice: one that cannot be read is as if it were not there."""
 
 CALCULATED = {
     **dict.fromkeys(("MIP", "MINIP", "MIN_IP", "MAX_IP", "AVERAGE", "AVG", "PROJECTION IMAGE"), "projection"),
@@ -90,9 +96,9 @@ class DicomHeader:
 
 def read_header(data: bytes, path: str) -> DicomHeader:
     """Read what a file says about its image, without its pixels; a header that just stops is an error."""
-    elements = read_elements(data, path, [*_HEADER, *equipment.TAGS, *identity.TAGS], stop_before_pixels=True)
+    elements = read_elements(data, path, [*_HEADER, *_BESIDE], stop_before_pixels=True)
     with border(path, WHOLE, data):  # values are parsed when they are asked for, and pydicom raises what it likes
-        found = {element.keyword: element.value for element in elements}  # asking it by name takes ten times as long
+        found = _by_name(elements)
         spacing = numbers(found, "PixelSpacing", 2)
         image_type = tuple(str(part).upper() for part in several(found.get("ImageType")))
         identifying = identity.identifying(texts(found, identity.TAGS))
@@ -102,7 +108,7 @@ def read_header(data: bytes, path: str) -> DicomHeader:
             identity.FLAG: bool(identifying),
             **{kind: any(CALCULATED.get(word) == kind for word in image_type) for kind in CALCULATED.values()},
         }
-        phase = whole(found, "TemporalPositionIdentifier")
+        phase = text(found, "TemporalPositionIdentifier") or text(found, "TemporalPositionIndex")
         return DicomHeader(
             path=path,
             sop_class=text(found, "SOPClassUID"),
@@ -122,11 +128,25 @@ def read_header(data: bytes, path: str) -> DicomHeader:
             intercept=number(found, "RescaleIntercept"),
             unit=text(found, "RescaleType").strip().upper(),
             modality=text(found, "Modality").strip().upper(),
-            phase=whole(found, "TemporalPositionIndex") if phase is None else phase,
+            phase=int(phase) if phase.isdecimal() else None,
             equipment={name: value.strip() for name, value in texts(found, equipment.TAGS).items() if value.strip()},
             flags=tuple(flag for flag, is_so in admitted.items() if is_so),
             identifying=identifying,
         )
+
+
+def _by_name(elements: Any) -> dict[str, Any]:
+    """Return the values of elements by name; asking pydicom for each takes ten times as long."""
+    found = {}
+    for tag in tuple(elements.keys()):  # going through the elements would end at the first that cannot be read
+        try:
+            element = elements[tag]
+        except Exception:
+            if int(tag) in _numbered(_BESIDE):
+                continue
+            raise
+        found[element.keyword] = element.value
+    return found
 
 
 def read_hounsfield(data: bytes, path: str) -> np.ndarray:
