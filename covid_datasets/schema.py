@@ -197,6 +197,21 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Reference to raw files beside a sample that say more about it, read in a worker together with the sample.
+
+    ``function`` gets the raw files and ``arguments`` and yields fields of the record by their names, and a notice for
+    everything odd; what it yields later counts, and its flags come to those of the record. So a source may have a small
+    file for each of a million samples, and nobody reads them one by one before the first worker begins. What decides
+    about splits (patient, study, ties, label, official split) the builder says itself.
+    """
+
+    path: str
+    function: Callable[..., Iterator[Mapping[str, Any] | Notice]]
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """Reference to raw files that hold rows of a table, read in a worker: all of one place, or of one day.
 
@@ -253,6 +268,8 @@ class Record:
     Hounsfield units, these are ``value * hu_slope + hu_intercept``.
 
     ``quality_reasons`` is what the source, or a list of it, says against a picture: they join those that are measured.
+    ``beside`` are files that say more of the sample, and fill other fields when a worker reads it; where ``image`` is
+    `Parts`, its function reads them itself.
     """
 
     sample_id: str
@@ -312,6 +329,7 @@ class Record:
     flags: tuple[str, ...] = ()
     official_split: str | None = None
     source_row: Mapping[str, Any] = NOTHING
+    beside: Beside | None = None
 
     @property
     def hounsfield(self) -> tuple[float, float] | None:

@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import io
 import json
+import plistlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +35,7 @@ from covid_datasets.phantoms.chest import draw, picture
 from covid_datasets.prepare.inputs import FORMAT
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.arrays import read_npy
+from covid_datasets.read.bids import day_of, lowest, participants, read_name, read_sidecar, read_tree, words_of
 from covid_datasets.read.bounds import allowing
 from covid_datasets.read.cases import HEADERS, Case, read_cases, records_of_case
 from covid_datasets.read.cells import Cells, Columns, count, day, fips, number, ranges, time, whole
@@ -53,13 +55,15 @@ from covid_datasets.read.nifti import read_header as read_nifti_header
 from covid_datasets.read.notes import read_note
 from covid_datasets.read.parts import records_of_part
 from covid_datasets.read.person import described
+from covid_datasets.read.plists import outline_masks
 from covid_datasets.read.png import read_png
 from covid_datasets.read.polygons import Polygon, fill
 from covid_datasets.read.rows import contradictions, count_by_folder, ids_of_one, not_in, read_splits, rows_by
 from covid_datasets.read.scores import read_scores
 from covid_datasets.read.series import Wanted, series_parts
+from covid_datasets.read.sidecar import Side, assays_by_person, ct_beside, film_beside, scan_slices, shown_film
 from covid_datasets.read.slices import axial_slices, piled_pictures
-from covid_datasets.read.tables import read_csv, read_xlsx
+from covid_datasets.read.tables import read_csv, read_matching, read_xlsx
 from covid_datasets.read.typed import TableForm, typed_rows
 from covid_datasets.read.video import frames, pixels, sample
 from covid_datasets.read.volumes import read_header as read_volume_header
@@ -446,6 +450,57 @@ def tables() -> Any:
         ]
 
 
+def sidecars() -> Any:
+    """Read a tree of images with headers beside them, as BIDS has it, and what was outlined on one."""
+    place, film_name, volume = "sub-S1/ses-E1/mod-rx/", "sub-S1_ses-E1_run-1_bp-chest_vp-ap", "sub-S1_ses-E1_run-1_ct"
+    values = np.arange(64, dtype=np.uint16).reshape(8, 8) * 60
+    picture = io.BytesIO()
+    Image.fromarray(values).save(picture, "PNG")
+    elements = {
+        "00080008": "AXIAL", "00080020": "20200322", "00100040": "F", "00101010": "056Y", "00180050": "5",
+        "00181210": "B31s", "00280004": "MONOCHROME1", "00280101": 12, "00280103": 0, "00281050": 2048,
+        "00281051": 4096,
+    }  # fmt: skip
+    header = json.dumps({tag: {"vr": "XX", "Value": [value]} for tag, value in elements.items()})
+    drawn = plistlib.dumps({"Images": [{"ROIs": [{"Name": "GGO", "Point_px": ["(1, 1)", "(5, 1)", "(5, 5)"]}]}]})
+    files = {
+        f"{place}{film_name}_cr.png": picture.getvalue(),
+        f"{place}{film_name}_cr.json": header.encode(),
+        f"{place}{volume}.nii.gz": nifti(np.arange(24, dtype=np.int16).reshape(2, 3, 4)),
+        f"{place}stray.png": b"",
+        f"derivatives/roi/{place}{film_name}_mod-cr_roi.xml": drawn,
+        "participants.tsv": b"participant\tage\nsub-S1\t[57, 56]\nderivatives\t[]\n",
+        "tests.tsv": b"participant\tdate\ttest\tresult\nsub-S1\t20.03.2020\tpcr\tPOS\nsub-S1\t\tpcr\tPOS\n",
+    }
+    with TemporaryDirectory() as folder:
+        for path, data in files.items():
+            (Path(folder) / path).parent.mkdir(parents=True, exist_ok=True)
+            (Path(folder) / path).write_bytes(data)
+        raw = RawTree.of_folder(Path(folder))
+        tree = read_tree(raw, ("cr.png",), ("ct.nii.gz",))
+        film_path, volume_path = f"{place}{film_name}_cr.png", f"{place}{volume}.nii.gz"
+        _, tests = read_matching(raw, "tests*", required=("participant",), delimiter="\t")
+        assays, told = assays_by_person(tests.rows, "tests.tsv", {"POS": True})
+        side = Side(*tree.sidecar(film_path), view=True, assays=assays["sub-S1"])
+        masks, odd = outline_masks(raw, tree.outlines[f"{film_name}_cr.png"], film_path, {"ggo": "ground_glass"})
+        return [
+            [
+                read_name(volume),
+                words_of("a', ' b"),
+                lowest("[57, 56]"),
+                day_of("20200322"),
+                read_sidecar(raw, side.path).day,
+            ],
+            [tree, participants(raw, "participants.tsv", ("age",)), told, odd, masks["ground_glass"].read(raw)],
+            [
+                list(film_beside(raw, side, film_path)),
+                list(ct_beside(raw, Side(*tree.sidecar(volume_path)), volume_path)),
+            ],
+            [list(shown_film(raw, film_path, side, keep)) for keep in (False, True)],
+            list(scan_slices(raw, volume_path, side)),
+        ]
+
+
 def phantoms() -> Any:
     layers = ("image", "lung", "infection")
     made = [(modality, shifted, layer) for modality in ("CT", "CXR") for shifted in (False, True) for layer in layers]
@@ -497,6 +552,7 @@ CASES: dict[str, Callable[[], Any]] = {
     "rows": rows,
     "tables": tables,
     "typed": typed,
+    "sidecars": sidecars,
     "pages": pages,
     "phantoms": phantoms,
     "videos": videos,

@@ -90,7 +90,7 @@ class SmallSources:
             if form != "served":
                 return build_dataset(
                     name, config, data_dir=tree, cache_dir=cache, num_proc=num_proc, allow_missing=allow_missing,
-                    shard_bytes=50_000,
+                    shard_bytes=50_000, accept_licence=True,
                 )  # fmt: skip
             brought = self.tree(name, "by_hand")  # what nobody serves
             by_hand = any(not resource.copies for resource in load_card(name).choice(config=config).resources)
@@ -98,6 +98,7 @@ class SmallSources:
                 return build_dataset(
                     name, config, mirror=server.url(""), cache_dir=cache, num_proc=num_proc, offline=False,
                     allow_missing=allow_missing, data_dir=brought if by_hand and brought.exists() else None,
+                    accept_licence=True,
                 )  # fmt: skip
 
     @contextmanager

@@ -309,7 +309,7 @@ def test_what_only_a_user_can_fetch_is_asked_for_in_full(name: str, card: Card, 
     ):
         return
     with pytest.raises(AccessRequired) as error:
-        build_dataset(name, cache_dir=tmp_path, offline=True)
+        build_dataset(name, cache_dir=tmp_path, offline=True, accept_licence=True)
     text = str(error.value)
     assert expected_tree(card.choice()) in text
     assert f"covid-datasets check {name} --data-dir FOLDER" in text

@@ -115,18 +115,22 @@ def absent(patterns: Sequence[Pattern], present: Iterable[str]) -> list[str]:
     ['case-7/case.txt (the text of the page)', 'case-9/case.txt (the text of the page)']
     """
     paths = list(present)
-    met = {groups for pattern in patterns for groups in _met(pattern.glob, paths)}
+    required = [pattern for pattern in patterns if pattern.required]
+    named = any(_compiled(pattern.glob).groupindex for pattern in required)
+    met = {groups for pattern in patterns for groups in _met(pattern.glob, paths)} if named else set()
     lacking: dict[str, None] = {}
-    for pattern in patterns:
-        if not pattern.required:
-            continue
+    for pattern in required:
         names = set(_compiled(pattern.glob).groupindex)
         alike = [each.glob for each in patterns if each.what == pattern.what]
+        if not names:
+            if not any(matches(path, alike) for path in paths):
+                lacking[f"{pattern.glob} ({pattern.what})"] = None
+            continue
         found = (_sorted(match.groupdict()) for path in paths for glob in alike if (match := _matched(glob, path)))
         have, wanted = (
             {tuple(pair for pair in groups if pair[0] in names) for groups in each} for each in (found, met)
         )
-        for groups in sorted((wanted if names else {()}) - have):
+        for groups in sorted(wanted - have):
             if len(groups) == len(names):
                 lacking[f"{_filled(pattern.glob, dict(groups))} ({pattern.what})"] = None
     return list(lacking)
@@ -158,10 +162,13 @@ def _met(glob: str, paths: Iterable[str]) -> Iterator[tuple[tuple[str, str], ...
 
 
 def _matched(glob: str, path: str) -> re.Match[str] | None:
-    if len(path) > LONGEST_PATH or any(len(name) > LONGEST_NAME for name in path.split("/")):
+    rough = _rough(glob)
+    if path.count("/") + 1 != len(rough) or len(path) > LONGEST_PATH:
         return None
-    names, rough = path.split("/"), _rough(glob)
-    if len(names) != len(rough) or not all(one.match(name) for one, name in zip(rough, names, strict=True)):
+    names = path.split("/")
+    if max(map(len, names)) > LONGEST_NAME:
+        return None
+    if not all(one.match(name) for one, name in zip(rough, names, strict=True)):
         return None  # a glob with many stars would try every way of cutting a name before it says no
     return _compiled(glob).fullmatch(path)
 

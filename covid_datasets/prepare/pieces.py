@@ -23,6 +23,7 @@ from covid_datasets.prepare.plan import MIN_BATCH_BYTES, Piece
 from covid_datasets.prepare.result import Verify
 from covid_datasets.prepare.rows import INDEX_SCHEMA, index_row, stored_row
 from covid_datasets.prepare.seal import file_digest, sealed
+from covid_datasets.prepare.valid import problems_of
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.bounds import allowing
 from covid_datasets.read.encode import digest, encode, extension
@@ -155,6 +156,8 @@ def _rows(task: Task) -> Iterator[Row | Notice]:
             yield from part_rows(task, number * PARTS, record, record.image)
             continue
         try:
+            record, told = completed(task.raw, record)
+            yield from told
             data, measured = read_content(task.raw, record, task.verify)
             masks, lost = read_masks(task.raw, record, task.verify, data, measured)
         except DroppedError as dropped:
@@ -197,8 +200,40 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
 
 
 _PART_FIELDS = {each.name for each in fields(Record)} - {
-    "sample_id", "image", "volume", "video", "rows", "masks", "volume_masks", "ties",
+    "sample_id", "image", "volume", "video", "rows", "masks", "volume_masks", "ties", "beside",
 }  # fmt: skip
+_BESIDE_FIELDS = _PART_FIELDS - {"patient", "study", "label", "survival", "modality", "official_split", "license"}
+"""What files beside a sample may fill: nothing that the plan has used by then."""
+
+
+def completed(raw: RawTree, record: Record) -> tuple[Record, list[Notice]]:
+    """Fill the fields of a record that files beside its sample say; a file that cannot be read is told.
+
+    Raises:
+        InvalidRecordError: There is no such field, the plan has used it, or a value is none that it may have.
+    """
+    if record.beside is None:
+        return record, []
+    filled: dict[str, Any] = {}
+    told: list[Notice] = []
+    try:
+        for found in record.beside.function(CheckedFiles(raw), *record.beside.arguments):
+            if isinstance(found, Notice):
+                told.append(found)
+            else:
+                filled |= found
+    except DamagedFileError as error:
+        told.append(Notice("file beside not usable", record.beside.path, str(error)))
+    if unknown := sorted(set(filled) - _BESIDE_FIELDS):
+        raise InvalidRecordError(
+            f"sample {record.sample_id!r}, {record.beside.path}: fields: expected some of "
+            f"{', '.join(sorted(_BESIDE_FIELDS))}, found {', '.join(unknown)}"
+        )
+    flags = tuple(dict.fromkeys((*record.flags, *filled.get("flags", ()))))
+    whole = replace(record, **{**filled, "flags": flags}, beside=None)
+    if problems := problems_of(whole, grouped=True):
+        raise InvalidRecordError(f"sample {record.sample_id!r}, {record.beside.path}: {'; '.join(problems)}")
+    return whole, told
 
 
 def part_record(record: Record, part: Part, path: str) -> Record:

@@ -226,11 +226,12 @@ def _digest(records: Sequence[Record], pieces: Sequence[Piece]) -> str:
         digest.update(f"{piece.split}:{','.join(str(row) for row, _ in piece.rows)}\n".encode())
     for record in records:  # references to functions have no stable text, so they count by their path
         masks = [(name, mask.path) for name, mask in (*record.masks.items(), *record.volume_masks.items())]
-        digest.update(f"{record.content and record.content.path} {masks} {_said(record)}\n".encode())
+        beside = f" {record.beside.path}" if record.beside else ""
+        digest.update(f"{record.content and record.content.path} {masks} {_said(record)}{beside}\n".encode())
     return digest.hexdigest()
 
 
-_REFERENCES = {"image", "volume", "video", "rows", "masks", "volume_masks"}
+_REFERENCES = {"image", "volume", "video", "rows", "masks", "volume_masks", "beside"}
 _PLAIN = operator.attrgetter(*(item.name for item in fields(Record) if item.name not in _REFERENCES))
 
 

@@ -11,12 +11,12 @@ import bz2
 import io
 import lzma
 import os
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import IO
 
 from covid_datasets.errors import CovidDatasetsError, DamagedFileError, NotThereError, UnreadableError
-from covid_datasets.raw import handles
+from covid_datasets.raw import handles, lists
 from covid_datasets.raw.archive import Archive
 from covid_datasets.raw.folders import Folder
 from covid_datasets.raw.gunzip import Gunzip
@@ -78,16 +78,20 @@ def _listed(location: Location, mtime_ns: int, outer_size: int) -> Archive:
     shown = " -> ".join(location)
     if len(location) == 1:
         path = location[0]
-        return Folder(Path(path)) if os.path.isdir(path) else _list(OnDisk(path, outer_size, mtime_ns), shown)
+        if os.path.isdir(path):
+            return Folder(Path(path))
+        load = partial(_list, OnDisk(path, outer_size, mtime_ns), shown)
+        listed = lists.beside(path)
+        return load() if listed is None else lists.Listed(listed, shown, load)
     parent, name = open_archive(location[:-1]), location[-1]
     size = parent.size(name)
     if size is None:
         raise NotThereError(f"{shown}: expected an archive, found nothing")
     source = Inside(parent, name, size)
-    listed = _list(source, shown)
-    if size > handles.HOLD_BYTES and not isinstance(listed, Zip):
+    archive = _list(source, shown)
+    if size > handles.HOLD_BYTES and not isinstance(archive, Zip):
         _check_whole(parent, name, shown)
-    return listed
+    return archive
 
 
 def _check_whole(parent: Archive, name: str, shown: str) -> None:

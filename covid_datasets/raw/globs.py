@@ -38,11 +38,12 @@ class GlobMount:
     def place_of(self, path: str) -> Place | None:
         """Tell where a file lies, with the name that it has there."""
         inner = path.removeprefix(self.folder)
-        if not path.startswith(self.folder) or not matches(inner, self.globs):
+        spelled = spelling(inner, self.globs, self.rename) if self.spelled else None
+        if not path.startswith(self.folder) or not (spelled == inner or matches(inner, self.globs)):
             return None
         if not self.spelled:
             return self.location, self.root + inner
-        as_is = spelling(inner, self.globs, self.rename) == inner and self.root + inner
+        as_is = spelled == inner and self.root + inner
         if as_is and open_archive(self.location).size(as_is) is not None:
             return self.location, as_is
         found = _members(self, os.stat(self.location[0]).st_mtime_ns).get(inner)

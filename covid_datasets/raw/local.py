@@ -11,7 +11,7 @@ from covid_datasets.catalog.layout import matches
 from covid_datasets.catalog.resource import Resource
 from covid_datasets.raw.folders import signature_of, stamps_of
 from covid_datasets.raw.kinds import kind_of
-from covid_datasets.raw.mounts import Look, Mount, Place
+from covid_datasets.raw.mounts import Look, Mount, Place, flat
 from covid_datasets.raw.places import Places, inside, location_of, look_into, shown
 from covid_datasets.settings import given_data
 
@@ -82,7 +82,7 @@ def _is_part(data_dir: Path, places: Places, resource: Resource) -> bool:
 def _extra(places: Places, mounts: dict[str, Mount], look: Look) -> list[str]:
     """List the files that belong to no resource; archives that were read or are damaged are told elsewhere."""
     known = look.taken(mounts.values())
-    locations = {mount.location for mount in mounts.values()} | {location for location, _ in known}
+    locations = {mount.location for mount in flat(mounts.values())} | {location for location, _ in known}
     used = {location[:depth] for location in locations for depth in range(1, len(location) + 1)}
     return sorted(
         shown(inside(location, member))

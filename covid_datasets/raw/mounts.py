@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -102,10 +102,66 @@ class Look:
         """Tell which places belong to one of these mounts; the first one counts."""
         found: dict[Place, Mount] = {}
         for mount in dict.fromkeys(mounts):  # parts that were unpacked into one folder may be one mount
-            for path in self.sizes(mount):
-                if place := mount.place_of(path):
-                    found.setdefault(place, mount)
+            seen = set[str]()  # of several places that hold one path the others are nobody's
+            for part in flat((mount,)):
+                sizes = self.sizes(part)
+                for path in sizes:
+                    if path not in seen and (place := part.place_of(path)):
+                        found.setdefault(place, part)
+                seen |= sizes.keys()
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class Several:
+    """Several mounts that hold one resource; where two hold one path, the first counts."""
+
+    parts: tuple[Mount, ...]
+    proof: str = field(default="", init=False)
+
+    @property
+    def location(self) -> Location:
+        """The first folder or archive, for messages."""
+        return self.parts[0].location
+
+    def size(self, path: str) -> int | None:
+        """Return the size of a file, ``None`` where it is not here."""
+        return next((size for part in self.parts if (size := part.size(path)) is not None), None)
+
+    def sizes(self, look: Look | None = None) -> dict[str, int]:
+        """List the files that are here with their sizes."""
+        look, found = look or Look(), dict[str, int]()
+        for part in reversed(self.parts):
+            found |= look.sizes(part)
+        return found
+
+    def expected(self, look: Look | None = None) -> list[str]:
+        """List the files that are to be in any of them."""
+        look = look or Look()
+        return list(dict.fromkeys(path for part in self.parts for path in part.expected(look)))
+
+    def identity(self, path: str) -> Identity | None:
+        """Return what a manifest says that this file must be."""
+        return next((found for part in self.parts if (found := part.identity(path))), None)
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file that is here."""
+        return read_at(self.place_of(path))
+
+    def place_of(self, path: str) -> Place | None:
+        """Tell where a file lies; of many files ask the mounts themselves, see `flat`."""
+        return next((part.place_of(path) for part in self.parts if part.size(path) is not None), None)
+
+    def below(self, folder: str) -> Several | None:
+        """Return the same files, named as seen from a folder of theirs."""
+        parts = tuple(part for each in self.parts if (part := each.below(folder)) is not None)
+        return Several(parts) if parts else None
+
+
+def flat(mounts: Iterable[Mount]) -> Iterator[Mount]:
+    """Yield the mounts that are in one place each, in order."""
+    for mount in mounts:
+        yield from mount.parts if isinstance(mount, Several) else (mount,)
 
 
 def _is_text(name: str) -> bool:

@@ -17,6 +17,7 @@ from covid_datasets.raw.access import access_text, how_to_get, incomplete_text, 
 from covid_datasets.raw.kinds import by_kind, check_card
 from covid_datasets.raw.local import Local, mount_local
 from covid_datasets.raw.mirror import Mirror, Mirrored, open_folder, read_sums, write_sums
+from covid_datasets.raw.mounts import flat
 from covid_datasets.raw.origin import Brought
 from covid_datasets.raw.origin import Origin as Origin
 from covid_datasets.raw.places import shown
@@ -77,7 +78,7 @@ def obtain(
         mounts |= {name: mount for name, (mount, _) in brought.items()}
         origins += [origin for _, origin in brought.values()]
     mounts = {resource.name: mounts[resource.name] for resource in resources if resource.name in mounts}
-    raw = RawTree(tuple(mounts.values()), choice.version, choice.config, dict(choice.form.options))
+    raw = RawTree(tuple(flat(mounts.values())), choice.version, choice.config, dict(choice.form.options))
     raw.remember(local.look)
     found = survey(resources, mounts, local.look)
     # What an optional part lacks may not be needed; the build counts what is, see `covid_datasets.prepare.components`.

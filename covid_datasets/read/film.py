@@ -119,7 +119,7 @@ def read_film(data: bytes, path: str, form: FilmForm | None = None) -> Film:
         what = layout(found)
         _check(what, data, path, form)
         words = stored_pixels(found, what, data, path)
-        fields, odd = _fields(found)
+        fields, odd = header_fields(found)
         if what.channels == 3:
             return Film(words, {**fields, "value_range": "colours of 8 bits"}, tuple(odd))
         if over := int(np.count_nonzero(words >> what.stored)) if what.stored < what.allocated else 0:
@@ -141,8 +141,8 @@ def _check(what: Layout, data: bytes, path: str, form: FilmForm) -> None:
         )
 
 
-def _fields(found: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
-    """Return what a header says of a film, and what is odd about that."""
+def header_fields(found: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """Return what a header (anything with pydicom's ``get``) says of a film, and what is odd about that."""
     said = texts(found, SAID)
     odd: list[tuple[str, str]] = []
     age = age_in_years(said.get("PatientAge", ""))

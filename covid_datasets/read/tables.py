@@ -27,7 +27,7 @@ from covid_datasets.read.bounds import (
     Held,
 )
 from covid_datasets.read.lines import Lines, encoding_of
-from covid_datasets.schema import Notice, RawReader
+from covid_datasets.schema import Notice, RawFiles, RawReader
 
 LONGEST_ROW = 1 << 22
 """Characters of one row over several lines; the longest of this field has 30,000."""
@@ -88,6 +88,29 @@ def read_csv(
     return Table(rows, [*notices, *scan.notices])
 
 
+def read_matching(
+    raw: RawFiles,
+    pattern: str,
+    *,
+    required: Sequence[str],
+    wanted: Sequence[str] = (),
+    rename: Mapping[str, str] = _NO_RENAME,
+    delimiter: str = ",",
+) -> tuple[str, Table]:
+    """Read the one CSV file whose path matches, where each edition has another name for it; return its path too.
+
+    Of several the last by name is read, and the others are told; where there is none, this is told, and nothing read.
+    """
+    *others, path = raw.paths(pattern) or [""]
+    if not path:
+        return "", Table(
+            [], [Notice("table missing", pattern, "expected a table of such a name; what it says is unknown")]
+        )
+    table = read_csv(raw, path, required=required, wanted=wanted, rename=rename, delimiter=delimiter)
+    notices = [Notice("several tables", other, f"{path} is used", dropped=True) for other in others]
+    return path, Table(table.rows, [*notices, *table.notices])
+
+
 def scan_csv(
     raw: RawReader,
     path: str,
@@ -124,8 +147,14 @@ def read_xlsx(
     required: Sequence[str],
     sheet: str | None = None,
     rename: Mapping[str, str] = _NO_RENAME,
+    above: int = 0,
+    cells: int = MAX_SHEET_CELLS,
 ) -> Table:
-    """Read one sheet of an Excel workbook (the first without a name), all values as text."""
+    """Read one sheet of an Excel workbook (the first without a name), all values as text.
+
+    So many lines stand ``above`` the header: a title, say. A sheet of more ``cells`` is refused; raise it for a table
+    that is known to be larger, of which a hash says that it is that one.
+    """
     import openpyxl
 
     data = _bytes(raw, path)
@@ -140,16 +169,16 @@ def read_xlsx(
         if sheet is not None and sheet not in book.sheetnames:
             raise ColumnMissingError(f"{path}: expected a sheet {sheet!r}, found {', '.join(book.sheetnames)}")
         pages = book[sheet] if sheet is not None else book.worksheets[0]
-        cells = _bounded(pages, path)
+        found = _bounded(pages, path, cells)
     except (ColumnMissingError, DamagedFileError):
         raise
     except Exception as error:  # openpyxl lets through whatever its zip, XML and cell readers raise
         raise DamagedFileError(
             f"{path}: expected an Excel workbook, found a file that cannot be read: {error}"
         ) from error
-    if not cells:
+    if len(found) <= above:
         raise DamagedFileError(f"{path}: expected a table, found an empty sheet")
-    return _table(path, cells[0], iter(cells[1:]), required, rename, [])
+    return _table(path, found[above], iter(found[above + 1 :]), required, rename, [])
 
 
 def _need_at_most(limit: int, unpacked: int, what: str) -> None:
@@ -157,15 +186,15 @@ def _need_at_most(limit: int, unpacked: int, what: str) -> None:
         raise DamagedFileError(f"{what}: expected at most {limit} bytes unpacked, found {unpacked}")
 
 
-def _bounded(sheet: Any, path: str) -> list[list[str]]:
+def _bounded(sheet: Any, path: str, most_cells: int) -> list[list[str]]:
     """Read the cells of a sheet as text, as long as it is no larger than any that people fill in."""
     sheet.reset_dimensions()  # what a sheet says of its size is not to be trusted
     found: list[list[str]] = []
     count = 0
     for number, row in enumerate(sheet.iter_rows(values_only=True)):
         count += len(row)
-        if number >= MAX_SHEET_ROWS or count > MAX_SHEET_CELLS:
-            most = f"{MAX_SHEET_ROWS:,} rows and {MAX_SHEET_CELLS:,} cells"
+        if number >= MAX_SHEET_ROWS or count > most_cells:
+            most = f"{MAX_SHEET_ROWS:,} rows and {most_cells:,} cells"
             raise DamagedFileError(
                 f"{path}: expected a sheet of at most {most}, found more; is one cell far away? "
                 "A table that is really larger can be saved as CSV"

@@ -49,6 +49,7 @@ class TableForm:
         key: The columns by which rows are told apart.
         unknown: What the source writes where nobody knows, besides an empty cell.
         left_out: Columns of the publisher that are known, and not wanted.
+        delimiter: What stands between two cells.
     """
 
     columns: Mapping[str, str]
@@ -59,6 +60,7 @@ class TableForm:
     key: Sequence[str] = ()
     unknown: Collection[str] = ()
     left_out: Collection[str] = ()
+    delimiter: str = ","
 
     def named(self, columns: Iterable[str]) -> list[str]:
         """List what the publisher calls some columns."""
@@ -75,7 +77,7 @@ def typed_rows(
     table that is read in several parts, ``lines`` are those in which the rows of this part begin.
     """
     required = form.named(name for name in form.columns if name not in form.optional)
-    scan = scan_csv(raw, path, required=required, rename=form.rename, lines=lines)
+    scan = scan_csv(raw, path, required=required, rename=form.rename, lines=lines, delimiter=form.delimiter)
     expected = form.named(form.columns)
     for name in expected:
         if name not in scan.names:

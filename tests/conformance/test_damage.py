@@ -175,7 +175,10 @@ def test_damaged_pictures_are_told(name: str, config: str, tree: Path, small: Sm
     for stray, data in strays.items():
         (tree / stray).write_bytes(data)
     with small.in_use():
-        built = build_dataset(name, config, data_dir=tree, cache_dir=tmp_path / "cache", num_proc=1, allow_missing=True)
+        built = build_dataset(
+            name, config, data_dir=tree, cache_dir=tmp_path / "cache", num_proc=1, allow_missing=True,
+            accept_licence=True,
+        )  # fmt: skip
     told = [f"{notice['where']} {notice['what']}" for notice in built.manifest()["notices"]]
     rows = open_table(built).select(list(CONTENT)).to_pylist()
     have = {row[kind]["path"] for row in rows for kind in CONTENT if row[kind]}

@@ -50,5 +50,5 @@ def test_a_new_kind_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_an_unknown_kind_names_those_that_are_known() -> None:
-    with pytest.raises(CatalogError, match="key 'kind': expected one of archive, file, folder, series"):
+    with pytest.raises(CatalogError, match="key 'kind': expected one of archive, archives, file, folder, series"):
         kind_of(Resource(name="x", kind="clay"))

@@ -90,7 +90,7 @@ def known() -> tuple[str, ...]:
     """List the kinds.
 
     >>> known()
-    ('archive', 'file', 'folder', 'series', 'tree')
+    ('archive', 'archives', 'file', 'folder', 'series', 'tree')
     """
     return tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
