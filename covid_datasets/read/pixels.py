@@ -84,6 +84,8 @@ def value_of(found: Any, name: str) -> Any:
 
 def decimals_of(found: Any, name: str) -> list[bytes]:
     """Return the numbers of an element as they are written, if as text: pydicom checks and wraps each of them."""
+    if not hasattr(found, "get_item"):  # see `value_of`
+        return []
     item: Any = found.get_item(tag) if (tag := number_of(name)) in found else None
     if item is None or item.VR not in ("DS", "IS") or not isinstance(item.value, bytes) or not item.value:
         return []

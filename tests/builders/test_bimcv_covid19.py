@@ -105,7 +105,7 @@ def test_stored_values_stay_and_are_shown_on_demand(small: SmallSources) -> None
 
 def test_a_day_of_birth_is_flagged_and_repeated_nowhere(small: SmallSources) -> None:
     row = rows(small.build("bimcv_covid19"))["sub-S03693_ses-E08061_run-1_bp-chest_vp-pa_dx.png"]
-    assert row["flags"] == ["may_identify"]
+    assert row["flags"] == ["headers_may_identify"]
     assert "19561103" not in row["source_row"]
 
 
