@@ -154,15 +154,19 @@ def _outdated(manifest: Mapping[str, Any]) -> str:
 
 
 def _views(prepared: Path) -> Iterator[CacheEntry]:
-    for path in sorted(path for path in prepared.glob(f"[!.]*/*/*/*{VIEWS}/*") if path.is_dir()):
+    folders = [*prepared.glob(f"[!.]*/*/*/*{VIEWS}/*"), *prepared.glob(f"[!.]*/*/*/*{VIEWS}/*{VIEWS}/*")]
+    for path in sorted(path for path in folders if path.is_dir() and not path.name.endswith(VIEWS)):
         name, version, config, folder = path.relative_to(prepared).parts[:4]
-        kind: Kind = "view" if (path / VIEW_FILE).exists() and not path.name.startswith(".") else "unfinished"
+        whole = (path / VIEW_FILE).exists() or (path / MANIFEST_FILE).exists()
+        kind: Kind = "view" if whole and not path.name.startswith(".") else "unfinished"
         notes = [
             f"config {config}" if kind == "view" else _note(_view_lock(path), "unfinished view; the next resumes it")
         ]
         if not (prepared / name / version / config / folder.removesuffix(VIEWS) / MANIFEST_FILE).exists():
             notes.append("its build is gone")
-        yield CacheEntry(kind, f"{name}@{version}", path, _size(path), ", ".join(notes))
+        if (path / MANIFEST_FILE).exists():
+            notes.append(_outdated(read_json(path / MANIFEST_FILE)))
+        yield CacheEntry(kind, f"{name}@{version}", path, _size(path), ", ".join(filter(None, notes)))
 
 
 def _view_lock(path: Path) -> Path:
@@ -180,7 +184,7 @@ def _unfinished_builds(prepared: Path) -> Iterator[CacheEntry]:
 def _locks(entry: CacheEntry, settings: Settings) -> list[Path]:
     """List the locks of those who write or read an entry; the first is the one that its writer takes."""
     work = settings.prepared / ".work"
-    if entry.kind == "build":
+    if entry.kind == "build" or (entry.kind == "view" and (entry.path / MANIFEST_FILE).exists()):
         return [work / f"{'-'.join(entry.path.relative_to(settings.prepared).parts)}.lock"]
     if entry.path.parent.name.endswith(VIEWS):
         return [_view_lock(entry.path)]

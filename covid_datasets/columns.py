@@ -12,6 +12,10 @@ GROUP = "group_id"
 """The column of a loaded row that says which rows belong together; it lies in the index of a build."""
 INDEX_FILE = "index.arrow"
 """The file of a build that has one small row for each sample."""
+SOURCE_INDEX = "source.arrow"
+"""In a view, the index of the build that it was made of: what joins its rows with those of other sources."""
+ORIGIN = "origin"
+"""The column of the index of a view that names the row of its source, by number, whose split and group it shares."""
 
 # Column name -> type, in stored order. "image", "nifti", "video" and "label" are Hugging Face features; see
 # covid_datasets.features. Positions and spacings are in millimetres, from patient right to left, front to back and

@@ -18,8 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from covid_datasets.load.stored import split_files
-from covid_datasets.prepare.result import Built
+from covid_datasets.prepare.result import Built, split_files
 
 Finished = subprocess.CompletedProcess[str]
 EMPTY: Mapping[str, str] = MappingProxyType({})

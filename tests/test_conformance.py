@@ -289,7 +289,7 @@ def test_there_is_no_file_of_no_source() -> None:
         assert {path.name for path in (catalog_folder() / "manifests").glob("*.tsv")} <= used
         resources = [resource for card in CARDS.values() for resource in card.resources]
         listed = {name for resource in resources for name in (resource.listing, resource.members)}
-        assert {path.name for path in (catalog_folder() / "listings").glob("*.tsv")} <= listed
+        assert {path.name for path in (catalog_folder() / "listings").glob("*.tsv*")} <= listed
 
 
 @every_source
@@ -555,6 +555,15 @@ def test_the_official_split_is_audited(card: Card, built: Built) -> None:
     assert schemes == (["patient", "official"] if split else ["patient"])
     if split:
         assert set(audit_build(built, "official").rows) == set(split.names)
+
+
+@every_image_build
+def test_published_folds_are_schemes(card: Card, built: Built) -> None:
+    split = card.official_split
+    for fold in split.folds if split and card.choice(config=built.config).form.official_split else ():
+        report = audit_build(built, f"official-{fold}")
+        assert set(report.rows) <= set(split.names if split else ())
+        assert sum(report.rows.values()) > 0, f"no row's source_row says its split in {fold}"
 
 
 @every_image_build

@@ -20,6 +20,7 @@ from covid_datasets.cli.show import (
     print_table,
     print_text,
 )
+from covid_datasets.cli.viewed import view_of
 from covid_datasets.errors import CovidDatasetsError, IntegrityError, UsageError
 from covid_datasets.harmless import visible
 from covid_datasets.prepare.result import REPORT_FILE, Built
@@ -84,6 +85,7 @@ def _build(arguments: Namespace, name: str) -> Built:
         mirror=arguments.mirror,
         offline=arguments.offline,
         accept_licence=accepts(arguments, name),
+        **view_of(arguments),
     )
 
 
@@ -93,6 +95,7 @@ def _print_built(built: Built) -> None:
     print_facts(
         {
             "dataset": f"{built.id}@{built.version} ({built.config}){incomplete}",
+            **({"view": built.view["name"]} if built.view else {}),
             "rows": f"{built.rows:,}{people}; {built.dropped:,} dropped",
             "splits": counts_text(built.splits),
             **({"columns": ", ".join(built.columns)} if built.columns else {"labels": counts_text(built.labels)}),
@@ -120,7 +123,8 @@ def accepts(arguments: Namespace, name: str) -> bool:
 
 def run_path(arguments: Namespace) -> int:
     """Print the folder of a finished build, and nothing else."""
-    built = api.find_build(arguments.id, arguments.config, cache_dir=arguments.cache_dir, data_dir=arguments.data_dir)
+    place = {"cache_dir": arguments.cache_dir, "data_dir": arguments.data_dir}
+    built = api.find_build(arguments.id, arguments.config, **place, **view_of(arguments))
     if arguments.json:
         print_json({"path": built.path, "fingerprint": built.fingerprint})
     else:
@@ -179,7 +183,8 @@ def run_overlaps(arguments: Namespace) -> int:
 
 def run_verify(arguments: Namespace) -> int:
     """Check a finished build, and whether it is the one that somebody else had."""
-    report = api.verify(arguments.id, pixels=arguments.pixels, config=arguments.config, cache_dir=arguments.cache_dir)
+    place = {"config": arguments.config, "cache_dir": arguments.cache_dir}
+    report = api.verify(arguments.id, pixels=arguments.pixels, **place, **view_of(arguments))
     found = Built.read(report.path).fingerprint if report.ok else None  # of a damaged build it would prove nothing
     differs = found is not None and not found.startswith(arguments.fingerprint or "")
     other = [f"fingerprint: expected {arguments.fingerprint}, found {found}: other data"] if differs else []
@@ -206,6 +211,9 @@ def run_export(arguments: Namespace) -> int:
     from covid_datasets.exports.export import check_place
 
     check_place(arguments.format, arguments.destination, arguments.cache_dir)
+    view: dict[str, Any] = dict(view_of(arguments))
+    if "image_size" in view:
+        view["batch_size"] = None  # rows
     rows = api.load_dataset(
         arguments.id,
         arguments.config,
@@ -218,6 +226,7 @@ def run_export(arguments: Namespace) -> int:
         data_dir=arguments.data_dir,
         cache_dir=arguments.cache_dir,
         accept_licence=accepts(arguments, arguments.id),
+        **view,
     )
     done = api.export(
         rows,

@@ -10,6 +10,7 @@ from typing import get_args
 from covid_datasets import __version__
 from covid_datasets.catalog.card import AccessKind
 from covid_datasets.cli.own import add_own_data
+from covid_datasets.cli.viewed import add_view
 from covid_datasets.exports.formats import FORMATS
 from covid_datasets.vocabulary import Modality
 
@@ -138,6 +139,7 @@ def _add_looking(add: Adder) -> None:
     command = add("path", "print the folder of a finished build", "covid-datasets path phantom")
     _add_build_name(command)
     _add_data_dir(command)
+    add_view(command)
 
     command = add(
         "splits",
@@ -146,7 +148,9 @@ def _add_looking(add: Adder) -> None:
     )
     _add_build_name(command)
     command.add_argument(
-        "--scheme", default="patient", help="patient (default), official, fold-1-of-5, …; patient@1: as once published"
+        "--scheme",
+        default="patient",
+        help="patient (default), official, fold-1-of-5, …; official-fold_2: one published; patient@1: an older one",
     )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print one line per sample; the audit goes to standard error")
@@ -200,6 +204,7 @@ def _add_building(add: Adder) -> None:
         default="full",
         help="full (default): decode every image; bytes: hash only, no quality and no near-duplicates",
     )
+    add_view(command)
 
     command = add("verify", "check a finished build against its manifest", "covid-datasets verify phantom --pixels")
     _add_build_name(command)
@@ -210,6 +215,7 @@ def _add_building(add: Adder) -> None:
         metavar="HEX",
         help="exit with code 5 unless it is this one, as a paper gives it; its first 8 digits or more will do",
     )
+    add_view(command)
 
 
 def _add_export(add: Adder) -> None:
@@ -234,6 +240,7 @@ def _add_export(add: Adder) -> None:
     command.add_argument("--overwrite", action="store_true", help="replace an older export, and nothing else")
     command.add_argument("--allow-missing", action="store_true", help="accept a source that is marked incomplete")
     command.add_argument("--shard-bytes", type=_positive, metavar="N", help="size of a file that begins the next")
+    add_view(command)
     _add_cache_dir(command)
     _add_data_dir(command)
     _add_accept(command)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from covid_datasets.catalog.cards import Name
+    from covid_datasets.prepare.derived.asked import ViewOptions
 
 _NEEDS = {
     "hf": ("datasets",),
@@ -64,7 +65,11 @@ def load_dataset(
     mirror: str | None = None,
     offline: bool | None = None,
     accept_licence: bool = False,
+    derive: str | None = None,
+    window: str | Sequence[float] | Mapping[str, float] | None = None,
     image_size: int | Sequence[int] | None = None,
+    to_spacing: float | Sequence[float] | None = None,
+    to_orientation: str | None = None,
     **filters: Any,
 ) -> Any:
     """Load one dataset, or several as one, building what is not built yet.
@@ -84,7 +89,8 @@ def load_dataset(
         task: Two classes in place of all: "covid19_vs_rest", or "covid19_vs_no_finding", which keeps no other rows.
             The first is number 1.
         scheme: "patient" (default), "official" (the publisher's split, with a warning where it leaks),
-            "fold-k-of-n" for cross-validation, or "patient@1", an older version of the published splits.
+            "official-fold_2" (one of several folds that the publisher ships, as its card names them), "fold-k-of-n" for
+            cross-validation, or "patient@1", an older version of the published splits.
         data_dir: Your own copy of the source: a folder, unpacked or with the untouched archives, or one archive.
         cache_dir: Where downloads and builds live.
         streaming: Return iterable datasets; where nothing is built, straight from the raw files.
@@ -98,8 +104,15 @@ def load_dataset(
         mirror: A folder or URL that answers for every source.
         offline: Never open a socket.
         accept_licence: Accept the terms of a source that wants that before anything is downloaded.
-        image_size: Return batches of images of this size, as `to_numpy` and `to_torch` make them; for framework "numpy"
-            or "torch". Their other options, such as ``batch_size=64``, are then arguments too.
+        derive: Reserved for models that are applied to a dataset.
+        window: The Hounsfield units that become black and white: "lung", "mediastinum", "bone", ..., two numbers such
+            as ``(-1000, 400)``, or ``{"centre": -600, "width": 1500}``. Images are then 8-bit PNG, else 16-bit TIFF.
+            This and the next three make a view: it is built once, beside the dataset, and has its splits.
+        image_size: Rows and columns of every image and slice, or a side. With framework "numpy" or "torch" and
+            ``batch_size=64`` or another option of `to_numpy` and `to_torch`, or where it stands without another of
+            these four, it makes batches of this size, of the dataset or of its view; ``batch_size=None`` gives rows.
+        to_spacing: Millimetres between columns, rows and slices, such as ``(1, 1, 5)``.
+        to_orientation: Where columns, rows and slices lead, such as "LPS".
         **filters: Keep rows by column: ``modality="CXR"``, ``quality=["good", "questionable"]``, ``label="covid19"``,
             ``age=(20, 40)`` from 20 to 40, ``age=(65, None)`` from 65 on; of a table by its own: ``country="Italy"``,
             ``date=["2020-03-01", "2020-04-01"]`` on these two days, ``date=("2020-03-01", "2020-04-01")`` between them.
@@ -110,11 +123,14 @@ def load_dataset(
     """
     if "name" in filters and not name:
         name = filters.pop("name")
+    view: ViewOptions = {}
     batching = None
-    if image_size is not None:
-        from covid_datasets.load.fixed.asked import asked_batches, batched
+    if (derive, window, image_size, to_spacing, to_orientation) != (None,) * 5:
+        from covid_datasets.load.viewed import asked_view
 
-        batching = asked_batches(image_size, filters, framework, columns)
+        view = {"derive": derive, "window": window, "image_size": image_size}
+        view |= {"to_spacing": to_spacing, "to_orientation": to_orientation}
+        view, batching = asked_view(view, filters, framework, columns)
     if filters:
         from covid_datasets.load.filters import ELSEWHERE
 
@@ -124,7 +140,7 @@ def load_dataset(
         raise UsageError(f"framework: expected one of {', '.join(_NEEDS)}, found {framework!r}")
     if isinstance(name, str) and "://" in name:
         usual = (config, labels, task, scheme, data_dir, license) == (None, "all", None, "patient", None, None)
-        if not (streaming and framework == "hf" and usual) or filters:
+        if not (streaming and framework == "hf" and usual) or filters or view:
             raise UsageError(
                 f"{name}: expected streaming=True, and nothing else but split= and columns=, with the URL of a build"
             )
@@ -134,7 +150,7 @@ def load_dataset(
     options: dict[str, Any] = {"data_dir": data_dir, "verify": verify, "allow_missing": allow_missing}
     stored = None
     if not filters and (license, labels, task, scheme) == (None, "all", None, "patient"):
-        stored = _find_noted(name, config, cache_dir, options)
+        stored = _find_noted(name, config, cache_dir, options, view)
         stored = None if stored and stored.columns and framework in OF_IMAGES else stored
     names: list[Name] = [str(name)] if stored else check_names(name, data_dir)
     if streaming and framework != "hf":
@@ -143,8 +159,9 @@ def load_dataset(
     classes = task or labels != "all"
     of_table = stored.columns if stored else check_tables(names, config, framework, scheme, license, classes)
     need(*_NEEDS[framework])
-    if batching is not None and of_table:
-        raise UsageError(f"image_size: expected images, found {names[0]}, a table without any")
+    if (batching is not None or view) and of_table:
+        asked = next(iter(view), "image_size")
+        raise UsageError(f"{asked}: expected images, found {names[0]}, a table without any")
     wanted = [split_text(each) for each in (split if isinstance(split, list | tuple) else [split]) if each is not None]
     if isinstance(split, list | tuple) and not split:
         raise UsageError("split: expected at least one, found an empty list")
@@ -155,7 +172,7 @@ def load_dataset(
     form = Form(check_columns(columns, columns_of(of_table)))
     plain = not conditions and scheme == "patient" and len(names) == 1
     whole = plain and columns is None and not classes
-    if streaming and whole and not stored and not _is_built(names[0], config, cache_dir, options):
+    if streaming and whole and not stored and not view and not _is_built(names[0], config, cache_dir, options):
         from covid_datasets.load.streaming import stream_raw
 
         how = {**options, "accept_licence": accept_licence, "verify": verify or "full"}
@@ -163,12 +180,17 @@ def load_dataset(
     builds = [stored] if stored else []
     for source in () if stored else names:
         try:
-            builds.append(find_build(source, config, cache_dir=cache_dir, **options))
+            builds.append(find_build(source, config, cache_dir=cache_dir, **options, **view))
         except NotBuiltError:
-            from covid_datasets.prepare.engine import build_dataset  # heavy, and not needed by who only loads
-
             how = {"executor": executor, "num_proc": num_proc, "mirror": mirror, "offline": offline}
             how |= {"accept_licence": accept_licence, "verify": verify or "full"}
+            if view:
+                from covid_datasets.prepare.derived.build import built_view
+
+                builds.append(built_view(source, config, view, options | {"cache_dir": cache_dir}, how))
+                continue
+            from covid_datasets.prepare.engine import build_dataset  # heavy, and not needed by who only loads
+
             builds.append(build_dataset(source, config, cache_dir=cache_dir, **options | how))
     _warn(
         builds, names, scheme, unlabelled="label" in form.columns and all(each.name != "label" for each in conditions)
@@ -181,6 +203,8 @@ def load_dataset(
     selection = narrow(select(builds, scheme, Settings.resolve(cache_dir).splits), conditions)
     make = FRAMEWORKS["stream" if streaming else framework]
     if batching is not None:
+        from covid_datasets.load.fixed.asked import batched
+
         make = batched(make, batching, framework)
     if split is None:
         by_name = {name: make(selection.whole(name), form) for name in selection.splits}
@@ -199,7 +223,7 @@ def _holds_volumes(built: Built, form: Form) -> bool:
 
 
 def _find_noted(
-    name: Name | Sequence[Name], config: str | None, cache_dir: Any, options: dict[str, Any]
+    name: Name | Sequence[Name], config: str | None, cache_dir: Any, options: dict[str, Any], view: ViewOptions
 ) -> Built | None:
     """Find the build of a dataset of which a note says all that the catalog would, which takes longer to read."""
     if not isinstance(name, str) or options["data_dir"] is not None:
@@ -207,7 +231,7 @@ def _find_noted(
     try:
         if read_note(Settings.resolve(cache_dir).prepared, name, config) is None:
             return None
-        return find_build(name, config, cache_dir=cache_dir, **options)
+        return find_build(name, config, cache_dir=cache_dir, **options, **view)
     except NotBuiltError:
         return None
 
@@ -260,6 +284,10 @@ def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabe
                 f"the tolerance of its card; {built.path / REPORT_FILE} names them",
                 stacklevel=3,
             )
+        if built.view:
+            from covid_datasets.load.viewed import tell_of_view
+
+            tell_of_view(built)
         if built.verify == "bytes" and not built.columns:
             warnings.warn(
                 f"{built.id}@{built.version} was built with verify='bytes', and no image was decoded: {UNKNOWN} are "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,12 +18,12 @@ from covid_datasets.errors import CovidDatasetsError, UnknownDatasetError, words
 from covid_datasets.features import arrow_schema
 from covid_datasets.load.filters import Condition, tell_if_empty
 from covid_datasets.load.licences import LicenceFilter
-from covid_datasets.load.stored import split_files
 from covid_datasets.prepare.columnar import arrow_array, record_batch
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.inputs import outdated
-from covid_datasets.prepare.result import MANIFEST_FILE, Built
+from covid_datasets.prepare.result import MANIFEST_FILE, Built, split_files
 from covid_datasets.schema import COLUMNS, CONTENT
+from covid_datasets.settings import VIEWS
 from covid_datasets.vocabulary import MASKS
 
 FINDING = "finding"
@@ -185,6 +186,27 @@ def library_table(library: Library) -> pa.Table:
     }
     rows = [{**{name: getattr(built, name) for name in kinds}, "path": str(built.path)} for built in library.builds]
     return pa.Table.from_batches([record_batch(rows, pa.schema(list(kinds.items())))])
+
+
+def views_table(prepared: Path) -> tuple[pa.Table, dict[Path, str]]:
+    """List the views of all builds, one row each, as the table ``views`` of a search, and why others are left out."""
+    of_build = ("id", "version", "config", "rows", "patients", "groups", "fingerprint", "path")
+    kinds = {name: pa.int64() if name in ("rows", "patients", "groups") else pa.string() for name in of_build}
+    kinds |= {name: pa.string() for name in ("view", "source")} | {"left_out": pa.int64()}
+    kinds |= {"to_orientation": pa.string()}
+    kinds |= {name: pa.list_(pa.float64()) for name in ("window", "image_size", "to_spacing")}
+    rows: list[dict[str, Any]] = []
+    left_out: dict[Path, str] = {}
+    for manifest in sorted(prepared.glob(f"[!.]*/*/*/*{VIEWS}/*/{MANIFEST_FILE}")):
+        try:
+            built = Built.read(manifest.parent)
+        except CovidDatasetsError as error:
+            left_out[manifest.parent] = str(error)
+            continue
+        said = {name: getattr(built, name) for name in of_build} | {"path": str(built.path)}
+        told = {"view": built.view["name"], **{name: built.view[name] for name in ("source", "left_out")}}
+        rows.append(said | told | dict(built.view["parameters"]))
+    return pa.Table.from_batches([record_batch(rows, pa.schema(list(kinds.items())))]), left_out
 
 
 def tables_of_own(library: Library) -> dict[str, pa.Table]:

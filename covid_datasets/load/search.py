@@ -28,13 +28,14 @@ from covid_datasets.load.metadata import (
     plain,
     samples,
     tables_of_own,
+    views_table,
 )
 from covid_datasets.settings import Settings
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SAMPLES, CARDS, BUILDS = "samples", "cards", "builds"
+SAMPLES, CARDS, BUILDS, VIEWS = "samples", "cards", "builds", "views"
 _SAFE: Mapping[str, Any] = {
     "enable_external_access": False,  # no file is read or written, no extension loaded
     "python_enable_replacements": False,  # nor a variable of the caller's program
@@ -62,9 +63,10 @@ def search(
     """Search the harmonised metadata of everything that is built, or the cards of all sources.
 
     Pictures are never read. The tables are ``samples`` (a row for each picture, volume or video), ``cards`` (a row for
-    each source that is known), ``builds`` (a row for each finished build), and each built table without images by the
-    id of its source. In ``samples`` there are all stored columns, ``finding`` (the label as text, "COVID-19"), and
-    ``version``, ``config`` and ``split``; ``label`` is the id of the class ("covid19").
+    each source that is known), ``builds`` (a row for each finished build), ``views`` (a row for each view of one, whose
+    samples are those of the build), and each built table without images by the id of its source. In ``samples`` there
+    are all stored columns, ``finding`` (the label as text, "COVID-19"), and ``version``, ``config`` and ``split``;
+    ``label`` is the id of the class ("covid19").
 
     Args:
         query: In SQL, as DuckDB speaks it: the condition of a ``WHERE``, or a whole ``SELECT``. It can read these
@@ -105,12 +107,15 @@ def search(
         wanted = _tables_in(database, statement)
         tables: dict[str, pa.Table] = {CARDS: _cards(conditions if cards else [])} if CARDS in wanted else {}
         left_out: Mapping[Any, str] = {}
-        if wanted - {CARDS}:
+        if VIEWS in wanted:
+            tables[VIEWS], left_out = views_table(Settings.resolve(cache_dir).prepared)
+            _tell(left_out)
+        if wanted - {CARDS, VIEWS}:
             columns = _columns_in(database, statement, tables) if SAMPLES in wanted else ()
             filtered = [] if cards else conditions
             library = find_library(Settings.resolve(cache_dir).prepared, {*columns, *(each.name for each in filtered)})
-            left_out = library.left_out
-            _tell(left_out)
+            left_out = {**left_out, **library.left_out}
+            _tell(library.left_out)
             if SAMPLES in wanted:
                 tables[SAMPLES] = samples(library, columns, filtered)
             tables |= {BUILDS: library_table(library), **tables_of_own(library)}
@@ -152,7 +157,7 @@ def _tables_in(database: DuckDBPyConnection, statement: str) -> set[str]:
     try:
         return {name.strip('"').lower() for name in database.get_table_names(statement)}
     except duckdb.Error:  # it cannot always tell before the tables are there; what is wrong is said when it runs
-        return {SAMPLES, CARDS, BUILDS}
+        return {SAMPLES, CARDS, BUILDS, VIEWS}
 
 
 def _columns_in(database: DuckDBPyConnection, statement: str, tables: Mapping[str, pa.Table]) -> Collection[str]:
@@ -240,7 +245,7 @@ def _said(error: Exception, tables: Mapping[str, pa.Table]) -> UsageError:
     """Say what is wrong with a query, with the nearest right name."""
     text = str(error)
     if found := _NO_TABLE.search(text):
-        known = [*dict.fromkeys((SAMPLES, CARDS, BUILDS, *tables))]
+        known = [*dict.fromkeys((SAMPLES, CARDS, BUILDS, VIEWS, *tables))]
         name = found[1].strip("!\"'")
         return UsageError(f"query: expected tables {', '.join(known)}, found {name!r}{did_you_mean(name, known)}")
     if found := _NO_COLUMN.search(text):
@@ -251,7 +256,7 @@ def _said(error: Exception, tables: Mapping[str, pa.Table]) -> UsageError:
         quotes = "Text is written in single quotes: 'COVID-19'."
         return UsageError(f"query: expected columns {', '.join(known)}, found {name!r}. {quotes}")
     if "disabled by configuration" in text:
-        names = ", ".join(dict.fromkeys((SAMPLES, CARDS, BUILDS, *tables)))
+        names = ", ".join(dict.fromkeys((SAMPLES, CARDS, BUILDS, VIEWS, *tables)))
         return UsageError(f"query: expected to read the tables {names}, and no files, found: {_first_lines(error)}")
     return UsageError(f"query: {_first_lines(error)}")
 

@@ -141,14 +141,16 @@ def select(builds: Sequence[Built], scheme: str, folder: Path | None = None) -> 
 
 def _found(builds: Sequence[Built], scheme: str) -> Splits:
     """Search what joins rows across the builds, and divide the groups."""
+    from covid_datasets.load.schemes import rows_of_source, splits_of
     from covid_datasets.prepare.columnar import arrow_array
     from covid_datasets.splits.index import Index
     from covid_datasets.splits.kept import Splits
-    from covid_datasets.splits.schemes import scheme_splits
 
-    index = Index.join([build.path for build in builds])
-    splits = scheme_splits(index, [build.id for build in builds], scheme)
-    return Splits(*(arrow_array(values, pa.string()) for values in (splits, index.group_ids)))
+    index = Index.evidence([build.path for build in builds])
+    splits = splits_of(builds, index, scheme)
+    starts = np.cumsum([0, *index.sizes]).tolist()
+    of_rows = [start + row for build, start in zip(builds, starts, strict=False) for row in rows_of_source(build)]
+    return Splits(*(arrow_array([values[row] for row in of_rows], pa.string()) for values in (splits, index.group_ids)))
 
 
 def _depends_on(builds: Sequence[Built], scheme: str) -> dict[str, Any]:

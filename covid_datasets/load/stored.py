@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -13,18 +12,12 @@ from typing import Any
 import pyarrow as pa
 
 from covid_datasets.columns import GROUP, INDEX_FILE
-from covid_datasets.prepare.result import Built
+from covid_datasets.prepare.result import Built, split_files
 
 Reader = Callable[[int], Any]
 """Gives the value of a row of a batch."""
 _BATCHES_READY = 2048
 """Batches of a split whose columns stay unpacked."""
-
-
-def split_files(build: Path, split: str) -> list[Path]:
-    """List the files of a split, in order, as ``datasets`` reads them from ``state.json``."""
-    state = json.loads((build / split / "state.json").read_text(encoding="utf-8"))
-    return [build / split / file["filename"] for file in state["_data_files"]]
 
 
 def open_table(build: Built) -> pa.Table:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import pyarrow as pa
@@ -19,11 +19,10 @@ import pyarrow as pa
 from covid_datasets.catalog.layout import is_litter
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.features import arrow_schema
-from covid_datasets.load.stored import split_files
 from covid_datasets.measure.image import UndecodableError, decode, grey_of, pixel_hash
 from covid_datasets.prepare.find import find_folder
 from covid_datasets.prepare.finish import fingerprint_of
-from covid_datasets.prepare.result import Built
+from covid_datasets.prepare.result import Built, split_files
 from covid_datasets.prepare.rows import row_digest
 from covid_datasets.prepare.seal import MANIFEST_FILE, SEAL_FILE, damaged, difference, read_manifest
 from covid_datasets.prepare.tabular import table_digest
@@ -32,6 +31,9 @@ from covid_datasets.read.encode import digest
 from covid_datasets.schema import CONTENT
 from covid_datasets.settings import given_path, usable_cores
 from covid_datasets.splits.index import INDEX_FILE, Index
+
+if TYPE_CHECKING:
+    from covid_datasets.prepare.derived.asked import ViewOptions
 
 _WAITING = 256
 """Images that are given to threads ahead of what was decoded."""
@@ -65,12 +67,14 @@ def verify(
     pixels: bool = False,
     config: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
+    **view: Unpack[ViewOptions],
 ) -> VerifyReport:
     """Check a finished build, by name or by its folder.
 
     The manifest must have the digest that lies beside it, and every file the SHA-256 that the manifest names; these are
     compared first, in threads. Where one differs, its images are hashed and its rows digested, to name the samples.
-    With ``pixels``, every image is decoded too and its pixels are hashed.
+    With ``pixels``, every image is decoded too and its pixels are hashed. ``window``, ``image_size``, ``to_spacing``
+    and ``to_orientation`` name a view, as in `load_dataset`.
 
     Raises:
         DamagedFileError: The manifest was changed, a file is gone, or one that was changed cannot be read at all.
@@ -78,7 +82,7 @@ def verify(
     started = time.perf_counter()
     folder = given_path(name, "name")
     if not ((folder / MANIFEST_FILE).exists() or (folder / SEAL_FILE).exists()):
-        folder = find_folder(name, config, cache_dir=cache_dir)
+        folder = find_folder(name, config, cache_dir=cache_dir, **view)
     manifest = read_manifest(folder)
     built = Built(path=folder, **manifest["build"])
     sealed: dict[str, Any] = manifest["files"]
@@ -111,7 +115,7 @@ def _changed(folder: Path, sealed: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _is_data(name: str) -> bool:
-    return name.endswith(".arrow") and name != INDEX_FILE
+    return name.endswith(".arrow") and "/" in name  # in the folder of a split
 
 
 def _unknown_files(folder: Path, sealed: Mapping[str, Any]) -> dict[str, str]:
@@ -166,9 +170,9 @@ def _check_samples(
 
 def _check_fingerprint(built: Built, found: Mapping[str, tuple[str, str]], problems: list[str]) -> list[str]:
     """Compare the fingerprint too, where no row says already what differs."""
-    if problems or (fingerprint := fingerprint_of(found)) == built.fingerprint:
+    if problems or (fingerprint := fingerprint_of(found)) == built.content:
         return problems
-    return [f"fingerprint: expected {built.fingerprint}, found {fingerprint}"]
+    return [f"fingerprint: expected {built.content}, found {fingerprint}"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.cards import Name, choose
@@ -24,6 +24,7 @@ from covid_datasets.prepare.seal import read_manifest
 from covid_datasets.settings import Settings, given_count
 
 if TYPE_CHECKING:
+    from covid_datasets.prepare.derived.asked import ViewOptions
     from covid_datasets.prepare.plan import Plan
     from covid_datasets.prepare.source import Source
 
@@ -45,6 +46,7 @@ def build_dataset(
     mirror: str | None = None,
     offline: bool | None = None,
     accept_licence: bool = False,
+    **view: Unpack[ViewOptions],
 ) -> Built:
     """Build a dataset from its raw files, or return the finished build of the same inputs.
 
@@ -63,6 +65,8 @@ def build_dataset(
         mirror: A folder or URL that answers for every source.
         offline: Never open a socket.
         accept_licence: Accept the terms of a source that wants that before anything is downloaded.
+        **view: ``window="lung"``, ``image_size=256``, ``to_spacing=(1, 1, 5)`` and ``to_orientation="LPS"``: build that
+            view of the dataset, and first the dataset itself.
 
     >>> build_dataset("phantom", "small", cache_dir=getfixture("tmp_path")).rows > 0
     True
@@ -71,6 +75,13 @@ def build_dataset(
     if verify not in ("full", "bytes"):
         raise UsageError(f"verify: expected 'full' or 'bytes', found {verify!r}")
     _check_workers(executor, num_proc)
+    if any(value is not None for value in view.values()):
+        from covid_datasets.prepare.derived.build import built_view  # a view is rarely asked for
+
+        place: dict[str, Any] = {"data_dir": data_dir, "cache_dir": cache_dir, "verify": verify}
+        how: dict[str, Any] = {"executor": executor, "num_proc": num_proc, "mirror": mirror, "offline": offline}
+        how |= {"accept_licence": accept_licence}
+        return built_view(name, config, view, place | {"allow_missing": allow_missing}, how, shard_bytes)
     choice = choose(name, config)
     if verify == "bytes" and choice.card.patients.group == "near-duplicates":
         raise UsageError(
@@ -88,7 +99,7 @@ def build_dataset(
     from covid_datasets.prepare.workers import telling, worker_pool
     from covid_datasets.progress import tell
 
-    how: dict[str, Any] = {"verify": verify, "allow_missing": bool(allow_missing), "accept_licence": accept_licence}
+    how = {"verify": verify, "allow_missing": bool(allow_missing), "accept_licence": accept_licence}
     if data_dir is None:
         tell(before_download(choice, settings))
     source = open_source(choice, settings, data_dir=data_dir, **how)
@@ -165,7 +176,7 @@ def _write_pieces(
     from covid_datasets.prepare.growth import Growth
     from covid_datasets.prepare.needs import before_build
     from covid_datasets.prepare.pieces import Place
-    from covid_datasets.prepare.workers import run_tasks, telling
+    from covid_datasets.prepare.workers import run_tasks, telling, write
     from covid_datasets.progress import progress, tell
 
     source = job.source
@@ -183,5 +194,5 @@ def _write_pieces(
         with progress(f"Building {source.choice.card.id}", total_bytes=plan.bytes) as display, telling(job.work):
             growth = Growth(plan.pieces, attempt, display)
             with growth.watched():
-                run_tasks(source.tasks(plan, place), pool, growth, lambda: proceed(lock))
+                run_tasks(source.tasks(plan, place), pool, growth, lambda: proceed(lock), write)
     return place.pieces, plan.without_records()  # before the index takes the place of the records in memory

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from covid_datasets.disk import read_json
 from covid_datasets.errors import NotBuiltError
@@ -15,6 +15,7 @@ from covid_datasets.settings import Settings, given_data
 
 if TYPE_CHECKING:
     from covid_datasets.catalog.cards import Name
+    from covid_datasets.prepare.derived.asked import ViewOptions
 
 
 def find_build(
@@ -25,15 +26,18 @@ def find_build(
     data_dir: str | os.PathLike[str] | None = None,
     verify: Verify | None = None,
     allow_missing: bool = True,
+    **view: Unpack[ViewOptions],
 ) -> Built:
     """Return the newest finished build that fits, without looking at raw files or the network.
+
+    With ``window``, ``image_size``, ``to_spacing`` or ``to_orientation`` it is the view of it that these make.
 
     Raises:
         NotBuiltError: There is none; the message says why an older one does not fit.
         DamagedFileError: It is there, and a file of it is not as it was built.
     """
     options: dict[str, Any] = {"cache_dir": cache_dir, "data_dir": data_dir, "verify": verify}
-    return Built.read(find_folder(name, config, allow_missing=allow_missing, **options))
+    return Built.read(find_folder(name, config, allow_missing=allow_missing, **options, **view))
 
 
 def find_folder(
@@ -44,8 +48,29 @@ def find_folder(
     data_dir: str | os.PathLike[str] | None = None,
     verify: Verify | None = None,
     allow_missing: bool = True,
+    **view: Unpack[ViewOptions],
 ) -> Path:
     """Return the folder of the build that `find_build` reads, of which no more than the manifest was looked at."""
+    options: dict[str, Any] = {"cache_dir": cache_dir, "data_dir": data_dir, "verify": verify}
+    options["allow_missing"] = allow_missing
+    if any(value is not None for value in view.values()):
+        from covid_datasets.prepare.derived.find import find_view  # a view is rarely asked for
+
+        return find_view(name, config, view, options)
+    return fitting_folder(name, config, **options)
+
+
+def fitting_folder(
+    name: Name,
+    config: str | None,
+    *,
+    cache_dir: str | os.PathLike[str] | None,
+    data_dir: str | os.PathLike[str] | None,
+    verify: Verify | None,
+    allow_missing: bool,
+    below: str = "*",
+) -> Path:
+    """Return the folder of the best build that fits; ``below`` says where in the folder of a config it may lie."""
     prepared = Settings.resolve(cache_dir).prepared
     own: Path | None = None
     said = read_note(prepared, name, config) if isinstance(name, str) and data_dir is None else None
@@ -58,7 +83,7 @@ def find_folder(
         data_dir = choice.data_dir(data_dir)
         own = None if data_dir is None else given_data(data_dir)
     folder = prepared.joinpath(*said.place)
-    fitting, reasons, paths = [], [], sorted(folder.glob(f"*/{MANIFEST_FILE}"))
+    fitting, reasons, paths = [], [], sorted(folder.glob(f"{below}/{MANIFEST_FILE}"))
     raw: dict[str, Any] = {}
     if own is not None and paths:  # listed where something was made of it, and not to learn that nothing was
         from covid_datasets.prepare.inputs import folder_signature

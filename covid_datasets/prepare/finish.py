@@ -14,7 +14,7 @@ from covid_datasets.catalog.published import SPLITS, published_splits
 from covid_datasets.disk import whole
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.completeness import check_complete, compare
-from covid_datasets.prepare.huggingface import write_huggingface
+from covid_datasets.prepare.huggingface import info_of, write_huggingface
 from covid_datasets.prepare.indices import read_indices, write_index
 from covid_datasets.prepare.plan import Plan
 from covid_datasets.prepare.report import write_report
@@ -71,7 +71,7 @@ def finish(source: Source, inputs: dict[str, Any], plan: Plan, pieces: Path, fin
         "verify": inputs["verify"],
         "columns": dict(columns),
     }
-    write_huggingface(card, build, files, final)
+    write_huggingface(info_of(card, build), build, files, final)
     audits = [] if columns else [_audit(card.id, "patient", splits, index)]
     if (card.official_split and choice.form.official_split and not columns) or (
         card.own_copy and any(index.strings("official_split"))

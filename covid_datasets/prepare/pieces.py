@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow as pa
 
@@ -76,6 +76,20 @@ class Task:
     batch_bytes: int = MIN_BATCH_BYTES
 
 
+class Work(Protocol):
+    """Anything that becomes one piece."""
+
+    @property
+    def piece(self) -> Piece:
+        """Its number, its split, and about how large it becomes."""
+        ...
+
+    @property
+    def place(self) -> Place | None:
+        """Where it goes."""
+        ...
+
+
 def piece_folder(pieces: Path, number: int) -> Path:
     """Name the folder of a piece, which has its name only when it is whole."""
     return pieces / f"piece-{number:05d}"
@@ -103,9 +117,10 @@ class PieceWriter:
     goes on after a restart of the machine looks.
     """
 
-    def __init__(self, task: Task, schema: pa.Schema) -> None:
+    def __init__(self, task: Work, schema: pa.Schema, index_schema: pa.Schema = INDEX_SCHEMA) -> None:
         assert task.place is not None, "who streams has nowhere to write"
-        self._place, self._number, self._schema = task.place, task.piece.number, schema
+        self._place, self._number = task.place, task.piece.number
+        self._schema, self._index_schema = schema, index_schema
         self.index: list[dict[str, Any]] = []
         self.notices: list[Notice] = []
 
@@ -118,7 +133,7 @@ class PieceWriter:
             with arrow_file(private / "rows.arrow", self._schema) as sink:
                 yield sink
             told = {"notices": json.dumps([astuple(note) for note in self.notices])}
-            with arrow_file(private / "index.arrow", INDEX_SCHEMA.with_metadata(told)) as sink:
+            with arrow_file(private / "index.arrow", self._index_schema.with_metadata(told)) as sink:
                 sink.write(self.index)
             files = {path.name: sealed(path) for path in private.iterdir()}
             write_json(private / "seal.json", {"started": started(), "files": files}, durable=False)

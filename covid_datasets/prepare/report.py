@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from covid_datasets.catalog.card import Choice
@@ -37,17 +37,17 @@ def write_report(
     parts.append(
         f"{build['rows']:,} rows{shown}, {build['dropped']:,} dropped. Fingerprint `{build['fingerprint']}`.\n"
     )
-    parts.append(_table("Splits", build["splits"]))
+    parts.append(table_text("Splits", build["splits"]))
     if build["labels"]:
-        parts.append(_table("Labels", build["labels"]))
+        parts.append(table_text("Labels", build["labels"]))
     if quality:
-        parts.append(_table("Quality", dict(sorted(quality.items()))))
+        parts.append(table_text("Quality", dict(sorted(quality.items()))))
     if comparison := compare(choice, build):
         parts.append("## Against the catalog\n\n" + "\n".join(f"- {markdown(line)}" for line in comparison) + "\n")
     parts.append(_origins(origins))
     if shares:
         parts.append("## Components\n\n" + "\n".join(f"- {markdown(str(share))}" for share in shares) + "\n")
-    parts.append(_notices(notices))
+    parts.append(notices_text(notices))
     if audits:
         parts.append("## Splits, audited\n\n" + "\n".join(block(str(audit)) for audit in audits) + "\n")
     said = (card.patients.consequence if unknown else "", card.patients.warning if unknown or not card.own_copy else "")
@@ -56,7 +56,8 @@ def write_report(
     return visible("\n".join(parts))
 
 
-def _table(title: str, counts: dict[str, int]) -> str:
+def table_text(title: str, counts: Mapping[str, int]) -> str:
+    """Render counts under a heading."""
     rows = "\n".join(f"| {markdown(name)} | {count:,} |" for name, count in counts.items())
     return f"## {title}\n\n| | rows |\n|---|---:|\n{rows}\n"
 
@@ -73,7 +74,8 @@ def _origins(origins: Sequence[Origin]) -> str:
     )
 
 
-def _notices(notices: Sequence[Notice]) -> str:
+def notices_text(notices: Sequence[Notice]) -> str:
+    """Render what was dropped, and what was kept and told, by kind."""
     if not notices:
         return "## Notices\n\nNone: nothing was dropped and nothing was odd.\n"
     parts = ["## Notices\n"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ class Built:
     ``columns`` are those of a table; it is empty where the source has images, whose columns are `schema.COLUMNS`.
     ``patients`` are those who are known, ``None`` where nobody is; ``groups`` are what no split tears apart.
     ``dropped`` counts what was left out for any reason, ``lost`` those samples of it that should be there.
+    ``view`` is empty but of a view: its ``name``, its ``parameters``, the fingerprint of its ``source``, and more.
     """
 
     id: str
@@ -50,6 +52,12 @@ class Built:
     columns: Mapping[str, str] = field(default_factory=dict)
     groups: int = 0
     lost: int = 0
+    view: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def content(self) -> str:
+        """The digest of all rows and splits: the fingerprint, but of a view, whose own follows from its source."""
+        return str(self.view.get("content", self.fingerprint))
 
     @property
     def people(self) -> str:
@@ -78,3 +86,9 @@ class Built:
     def report(self) -> str:
         """Return the report for people, as Markdown."""
         return (self.path / REPORT_FILE).read_text(encoding="utf-8")
+
+
+def split_files(build: Path, split: str) -> list[Path]:
+    """List the files of a split, in order, as ``datasets`` reads them from ``state.json``."""
+    state = json.loads((build / split / "state.json").read_text(encoding="utf-8"))
+    return [build / split / file["filename"] for file in state["_data_files"]]

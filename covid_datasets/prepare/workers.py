@@ -11,13 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from covid_datasets.disk import is_full, refused
 from covid_datasets.errors import BuildError, CovidDatasetsError
 from covid_datasets.prepare.growth import Growth
-from covid_datasets.prepare.pieces import Task, is_finished, write_piece
+from covid_datasets.prepare.pieces import Task, Work, is_finished, write_piece
 from covid_datasets.prepare.tabular import write_tables
 from covid_datasets.settings import usable_cores
+
+Doable = TypeVar("Doable", bound=Work)
 
 
 @contextmanager
@@ -61,8 +64,14 @@ def _prepare_worker() -> None:
     threading.Thread(target=watch, name="watch parent", daemon=True).start()
 
 
-def run_tasks(tasks: Sequence[Task], pool: Executor | None, growth: Growth, proceed: Callable[[], object]) -> None:
-    """Finish every task; ``proceed`` is called after each, and raises to stop.
+def run_tasks(
+    tasks: Sequence[Doable],
+    pool: Executor | None,
+    growth: Growth,
+    proceed: Callable[[], object],
+    write: Callable[[Doable], int],
+) -> None:
+    """Finish every task by ``write``; ``proceed`` is called after each, and raises to stop.
 
     Finished pieces of an earlier, interrupted run are left as they are.
     """
@@ -70,7 +79,7 @@ def run_tasks(tasks: Sequence[Task], pool: Executor | None, growth: Growth, proc
     for number in {task.piece.number for task in tasks} - {task.piece.number for task in left}:
         growth.finished(number)
     if pool is not None:
-        _collect(left, pool, growth, proceed)
+        _collect(left, pool, growth, proceed, write)
     else:
         for task in left:
             growth.finished(write(task))
@@ -82,7 +91,13 @@ def write(task: Task) -> int:
     return write_tables(task) if task.columns else write_piece(task)
 
 
-def _collect(tasks: Sequence[Task], executor: Executor, growth: Growth, proceed: Callable[[], object]) -> None:
+def _collect(
+    tasks: Sequence[Doable],
+    executor: Executor,
+    growth: Growth,
+    proceed: Callable[[], object],
+    write: Callable[[Doable], int],
+) -> None:
     # Large pieces first: a short one at the end leaves no worker waiting for long.
     futures = [executor.submit(write, task) for task in sorted(tasks, key=lambda task: -task.piece.bytes)]
     try:

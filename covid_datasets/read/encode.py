@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from covid_datasets.read.packed import inner_digest
 from covid_datasets.read.png import read_png, write_png
 
 _SHORT, _LONG = 3, 4
@@ -83,14 +84,16 @@ def extension(pixels: np.ndarray) -> str:
 
 
 def digest(data: bytes | memoryview, pixels: np.ndarray | None = None) -> str:
-    """Return the SHA-256 of the bytes of a file; of the pixels, where `encode` compressed them.
+    """Return the SHA-256 of the bytes of a file; of the pixels, where `encode` compressed them; of what `pack` packed.
 
-    So equal pixels have one digest, whatever compressed them where. ``pixels`` are what `encode` was given, if at hand.
+    So equal contents have one digest, whatever compressed them where. ``pixels`` are what `encode` was given, if there.
 
     >>> pixels = np.zeros((2, 3), np.uint8)
     >>> digest(encode(pixels)) == digest(encode(pixels), pixels) != hashlib.sha256(encode(pixels)).hexdigest()
     True
     """
+    if pixels is None and (inner := inner_digest(data)):
+        return inner
     pixels = read_png(data) if pixels is None else pixels
     if pixels is None or pixels.dtype != np.uint8:
         return hashlib.sha256(data).hexdigest()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from covid_datasets.columns import INDEX_FILE as INDEX_FILE
+from covid_datasets.columns import SOURCE_INDEX
 from covid_datasets.splits.assign import is_everybody, places
 from covid_datasets.splits.groups import (
     Link,
@@ -40,14 +41,26 @@ class Index:
     @classmethod
     def read(cls, build: Path) -> Index:
         """Map the index of a finished build."""
-        with pa.memory_map(str(build / INDEX_FILE)) as source:
-            table = pa.ipc.open_file(source).read_all()
-        return cls(table, (table.num_rows,))
+        return cls._joined([build / INDEX_FILE])
+
+    @classmethod
+    def evidence(cls, builds: Sequence[Path]) -> Index:
+        """Map as one what joins the rows of several builds; of a view that is the index of what it was made of."""
+        return cls._joined(
+            [build / (SOURCE_INDEX if (build / SOURCE_INDEX).exists() else INDEX_FILE) for build in builds]
+        )
 
     @classmethod
     def join(cls, builds: Sequence[Path]) -> Index:
         """Map the indices of several builds as one, without a copy."""
-        tables = [cls.read(build).table for build in builds]
+        return cls._joined([build / INDEX_FILE for build in builds])
+
+    @classmethod
+    def _joined(cls, files: Sequence[Path]) -> Index:
+        tables = []
+        for file in files:
+            with pa.memory_map(str(file)) as source:
+                tables.append(pa.ipc.open_file(source).read_all())
         return cls(pa.concat_tables(tables), tuple(table.num_rows for table in tables))
 
     def column(self, name: str) -> list[object]:

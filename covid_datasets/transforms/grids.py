@@ -114,7 +114,8 @@ def regrid(
     (64, 358, 358)
     """
     turned = turns(affine, orientation) if orientation else AS_IS
-    sides = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    # To a nanometre: headers have 32 bits, and the same volume is to get the same grid whichever says where it lies.
+    sides = np.round(np.sqrt((affine[:3, :3] ** 2).sum(axis=0)), 6)
     old = [(shape[2 - axis], float(sides[axis])) for axis, _ in turned]
     axes = [kept(count) for count, _ in old]
     for number, wanted in enumerate(spacing):

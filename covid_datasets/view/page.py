@@ -264,6 +264,9 @@ def _official_split(card: Card) -> Iterator[str]:
     if split is None:
         return
     yield from ("## Official split", "", f'`scheme="official"`: {", ".join(split.names)}. {split.summary}')
+    if split.folds:
+        schemes = ", ".join(f'`scheme="official-{fold}"`' for fold in split.folds)
+        yield from ("", f"Each published fold is a scheme: {schemes}.")
     yield from _warning(split.warning)
 
 

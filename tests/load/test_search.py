@@ -24,7 +24,7 @@ from covid_datasets.cli import main
 from covid_datasets.errors import MissingExtraError, UsageError
 from covid_datasets.load.found import Found
 from covid_datasets.load.metadata import SEARCHABLE, find_library, no_samples, plain, samples
-from covid_datasets.load.stored import split_files
+from covid_datasets.prepare.result import split_files
 from covid_datasets.prepare.seal import seal
 from covid_datasets.schema import COLUMNS
 from tests.small import SmallSources

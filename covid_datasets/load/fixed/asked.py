@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from covid_datasets.errors import UsageError
@@ -11,13 +11,16 @@ from covid_datasets.load.fixed.options import NAMES, wanted
 
 def asked_batches(size: Any, filters: dict[str, Any], framework: str, columns: Any) -> dict[str, Any]:
     """Take the options of batches from among the filters, and refuse those that cannot work."""
-    if framework not in ("numpy", "torch"):
-        raise UsageError(f"image_size: expected with framework='numpy' or 'torch', found framework={framework!r}")
     if columns is not None:
         raise UsageError("columns: expected none beside image_size=, because batches have columns of their own")
     options = {"image_size": size} | {name: filters.pop(name) for name in NAMES if name in filters}
     wanted(options)
     return options
+
+
+def options_in(filters: Mapping[str, Any]) -> bool:
+    """Tell whether something was asked for that only batches have."""
+    return any(name in filters for name in NAMES)
 
 
 def batched(make: Callable[..., Any], options: dict[str, Any], framework: str) -> Callable[..., Any]:

@@ -14,11 +14,11 @@ import numpy as np
 
 from covid_datasets.errors import UsageError
 from covid_datasets.measure.image import WINDOW
+from covid_datasets.prepare.derived.asked import picture_size
 from covid_datasets.vocabulary import MASKS
 
 FORMAT = 1
 """Counts up when the same view would get other pixels; what was stored before is then made anew."""
-MAX_SIDE = 1 << 14
 UNKNOWN = 255
 """What a pixel of a mask is where nobody drew that mask; else it is 0 or 1."""
 Stored = Literal["uint8", "int16"]
@@ -108,7 +108,7 @@ def make_view(
     if stored == "int16" and (channels != 1 or window is not None):
         raise UsageError("stored='int16' keeps Hounsfield units as they are: expected channels=1 and no window")
     return View(
-        image_size=_size(image_size),
+        image_size=picture_size(image_size),
         channels=channels,
         dtype="int16" if stored == "int16" else "uint8",
         window=DEFAULT_WINDOW if window is None else _range(window, "window"),
@@ -128,16 +128,6 @@ def mask_names(wanted: Any, present: Sequence[str]) -> tuple[str, ...]:
     if isinstance(wanted, str) or not isinstance(wanted, Sequence) or not set(wanted) <= set(MASKS):
         raise UsageError(f"masks: expected True, False or a list of {', '.join(MASKS)}, found {wanted!r}")
     return tuple(name for name in MASKS if name in wanted)
-
-
-def _size(given: Any) -> tuple[int, int]:
-    sides = (given, given) if isinstance(given, int) else tuple(given) if isinstance(given, Sequence) else ()
-    whole = all(isinstance(side, int) and not isinstance(side, bool) for side in sides)
-    if len(sides) != 2 or not whole or not all(1 <= side <= MAX_SIDE for side in sides):
-        raise UsageError(
-            f"image_size: expected a side such as 224, or (rows, columns), up to {MAX_SIDE:,}; found {given!r}"
-        )
-    return sides[0], sides[1]
 
 
 def _range(given: Any, key: str) -> Range:

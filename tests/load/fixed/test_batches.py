@@ -300,8 +300,8 @@ def test_wrong_rows(small: SmallSources, tmp_path: Path) -> None:
         to_numpy(hugging.map(lambda row: {"age": 3.0}))
     with pytest.raises(UsageError, match="expected the column 'sample_id'"):
         to_numpy(load(small, "phantom", "train", "hf", columns=["image", "label"]))
-    with pytest.raises(UsageError, match="image_size: expected with framework='numpy' or 'torch'"):
-        load(small, "phantom", "train", "hf", image_size=16)
+    with pytest.raises(UsageError, match="batch_size: expected no such argument"):
+        load(small, "phantom", "train", "hf", image_size=16, batch_size=4)
     with pytest.raises(UsageError, match="columns: expected none beside image_size"):
         load(small, "phantom", "train", image_size=16, columns=["image"])
     with pytest.raises(UsageError, match="batch_size: expected no such argument"):

@@ -1,0 +1,125 @@
+"""The last steps of a view: its files, its index and that of its source, its report and, as its end, its manifest."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from covid_datasets.catalog.published import SPLITS
+from covid_datasets.columns import INDEX_FILE, SOURCE_INDEX
+from covid_datasets.disk import read_json, whole
+from covid_datasets.errors import BuildError
+from covid_datasets.features import arrow_schema
+from covid_datasets.prepare.derived.asked import VIEW_FORMAT, Derivation
+from covid_datasets.prepare.derived.work import UNWINDOWED, VIEW_INDEX
+from covid_datasets.prepare.finish import fingerprint_of
+from covid_datasets.prepare.huggingface import built_as, write_huggingface
+from covid_datasets.prepare.pieces import read_piece_index
+from covid_datasets.prepare.plan import Plan
+from covid_datasets.prepare.report import notices_text, table_text
+from covid_datasets.prepare.result import REPORT_FILE, Built, people
+from covid_datasets.prepare.seal import seal
+from covid_datasets.prepare.settle import lay_out, write_splits
+from covid_datasets.schema import Notice
+
+
+def finish_view(source: Built, wanted: Derivation, plan: Plan, pieces: Path, final: Path, started: float) -> None:
+    """Assemble the finished folder ``final`` from the pieces; ``started`` is when the work began."""
+    read = [read_piece_index(pieces, piece.number) for piece in plan.pieces]
+    notices = [*plan.notices, *(notice for _, told, _ in read for notice in told)]
+    index = pa.concat_tables([pa.Table.from_batches([], VIEW_INDEX), *(_plain(table) for table, _, _ in read)])
+    names: list[str] = index.column("sample_id").to_pylist()
+    splits: list[str] = index.column("split").to_pylist()
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise BuildError(f"{source.id}: expected each sample of a view once, found {twice[0]!r} and others twice")
+    rows_of = [table.column("row").to_pylist() for table, _, _ in read]
+    planned = [(piece.split, rows) for piece, rows in zip(plan.pieces, rows_of, strict=True)]
+    layout = lay_out(planned, dict(zip(index.column("row").to_pylist(), splits, strict=True)))
+    files = write_splits(layout, pieces, planned, final, SPLITS, arrow_schema(), plan.batch_bytes)
+    _write_index(index, final)
+    shutil.copyfile(source.path / INDEX_FILE, final / SOURCE_INDEX)  # it joins this view with other sources, as it does
+    build = _build(source, wanted, index, notices)
+    info = read_json(source.path / SPLITS[0] / "dataset_info.json")
+    info["description"] = f"{str(info['description']).partition('Built by')[0].strip()}\n\n{built_as(build)}"
+    write_huggingface(info, build, files, final)
+    with whole(final / REPORT_FILE, durable=False) as private:
+        private.write_text(_report(source, build, notices), encoding="utf-8")
+    manifest = source.manifest()
+    said = {
+        "build": build | {"seconds": round(time.perf_counter() - started, 3)},
+        "inputs": manifest["inputs"] | {"view": wanted.parameters, "view_format": VIEW_FORMAT},
+        **{name: manifest[name] for name in ("origins", "shares", "audits")},
+        "notices": [asdict(notice) for notice in notices],
+    }
+    hashes = {piece.number: sha256 for piece, (_, _, sha256) in zip(plan.pieces, read, strict=True)}
+    linked = {
+        f"{split}/{name}": hashes[piece]
+        for split, of_split in files.items()
+        for name, (piece, _) in zip(of_split, layout.files[split], strict=False)
+        if piece is not None
+    }
+    seal(final, said, linked)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    return table.replace_schema_metadata(None)
+
+
+def _write_index(index: pa.Table, final: Path) -> None:
+    with (
+        whole(final / INDEX_FILE, durable=False) as private,
+        pa.OSFile(str(private), "wb") as sink,
+        pa.ipc.new_file(sink, VIEW_INDEX) as writer,
+    ):
+        for batch in index.to_batches():
+            writer.write_batch(batch)
+
+
+def _build(source: Built, wanted: Derivation, index: pa.Table, notices: Sequence[Notice]) -> dict[str, Any]:
+    columns = {name: index.column(name).to_pylist() for name in ("sample_id", "row_sha256", "split", "label", "group")}
+    columns |= {name: index.column(name).to_pylist() for name in ("patient_id", "patient_known")}
+    known = {id for id, sure in zip(columns["patient_id"], columns["patient_known"], strict=True) if sure}
+    digests = zip(columns["sample_id"], zip(columns["row_sha256"], columns["split"], strict=True), strict=True)
+    counts = Counter(columns["split"])
+    return {
+        **{name: getattr(source, name) for name in ("id", "version", "config", "lost", "incomplete", "verify")},
+        "fingerprint": wanted.fingerprint(source.fingerprint),
+        "rows": index.num_rows,
+        "patients": len(known) or None,
+        "groups": len(set(columns["group"])),
+        "splits": {split: counts[split] for split in SPLITS},
+        "labels": dict(sorted(Counter(label or "unlabelled" for label in columns["label"]).items())),
+        "dropped": source.dropped + sum(notice.count for notice in notices if notice.dropped),
+        "columns": {},
+        "view": {
+            "name": wanted.name,
+            "parameters": wanted.parameters,
+            "source": source.fingerprint,
+            "content": fingerprint_of(dict(digests)),
+            "left_out": sum(notice.count for notice in notices if notice.dropped),
+            "unwindowed": sum(notice.kind == UNWINDOWED for notice in notices),
+        },
+    }
+
+
+def _report(source: Built, build: Mapping[str, Any], notices: Sequence[Notice]) -> str:
+    view = build["view"]
+    said = "\n".join(f"- `{name}`: {value}" for name, value in view["parameters"].items())
+    shown = f"{people(build['patients'], build['groups'])}, {view['left_out']:,} left out"
+    return "\n".join(
+        [
+            f"# {source.id}@{source.version}, config {source.config}, as {view['name']}\n",
+            f"{build['rows']:,} rows of {shown}. Fingerprint `{build['fingerprint']}`.\n",
+            f"## What was changed\n\n{said}\n\nMade of the build with the fingerprint `{source.fingerprint}`.\n",
+            table_text("Splits", build["splits"]),
+            table_text("Labels", build["labels"]),
+            notices_text(notices),
+        ]
+    )

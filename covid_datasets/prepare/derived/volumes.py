@@ -1,0 +1,139 @@
+"""A volume and its masks in another grid, as NIfTI; imported only where a source has volumes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from math import prod
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from covid_datasets.errors import DamagedFileError
+from covid_datasets.measure.image import UndecodableError
+from covid_datasets.measure.volume import measure_volume
+from covid_datasets.prepare.derived.asked import Derivation
+from covid_datasets.prepare.derived.place import NoPlaceError, Place, place_of_volume, to_ras
+from covid_datasets.prepare.derived.values import range_text, shown, volume_values
+from covid_datasets.read.encode import digest
+from covid_datasets.read.made import nifti_header
+from covid_datasets.read.masks import difference
+from covid_datasets.read.orientation import spacing
+from covid_datasets.read.volume import WHOLE, VolumeHeader
+from covid_datasets.read.volumes import read_slices, read_volume
+from covid_datasets.schema import Notice
+from covid_datasets.transforms.grids import Regrid, nearest_planes, planes
+
+_ENDS = re.compile(r"\S+ to \S+|no numbers")
+"""What a volume measures where its source says nothing of its values."""
+
+
+def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, Any], list[Notice]]:
+    """Give the columns of a row whose volume is brought to another grid, with its masks on the same voxels.
+
+    Raises:
+        NoPlaceError: That cannot be.
+    """
+    stored = row["volume"]
+    try:
+        volume = read_volume(stored["bytes"], stored["path"])
+        header, values = volume.header, volume_values(volume, stored["path"])
+    except DamagedFileError as error:
+        raise NoPlaceError(str(error)) from error
+    del volume
+    place = place_of_volume(header)
+    grid = place.grid(header.shape, wanted)
+    moved = place.moved(grid)
+    kind = np.dtype(np.uint8) if wanted.window and values.hounsfield else values.pixels.dtype
+    written = _written(
+        (shown(plane, values, wanted.window)[0] for plane in planes(values.pixels, grid)), kind, grid, moved
+    )
+    windowed = wanted.window if values.hounsfield else None
+    told = []
+    if wanted.window and not values.hounsfield:
+        what = "its values are shown as they were, and no window is applied"
+        told = [Notice("no Hounsfield units", row["sample_id"], what)]
+    del values  # two volumes are in memory, and never three
+    made = bytes(written)
+    del written
+    masks, lost = _masks(row, header, grid, moved)
+    path = _named(stored["path"])
+    changed = {
+        "volume": {"bytes": made, "path": path},
+        "volume_masks": dict.fromkeys(row["volume_masks"]) | masks,
+        **_measured(made, path),
+    }
+    if windowed:
+        changed["value_range"] = range_text(windowed)
+    elif row["value_range"] and not _ENDS.fullmatch(row["value_range"]):  # what its source says of them
+        changed["value_range"] = row["value_range"]
+    return changed, [*told, *lost]
+
+
+def _measured(made: bytes, path: str) -> dict[str, Any]:
+    try:
+        measured = measure_volume(made, digest(made), path)
+    except UndecodableError as error:
+        raise NoPlaceError(str(error)) from error
+    names = ("width", "height", "depth", "value_range", "pixel_mode", "sha256", "pixel_hash", "phash")
+    return {name: getattr(measured, name) for name in names} | {"spacing": list(measured.spacing or ()) or None}
+
+
+def _masks(
+    row: Mapping[str, Any], header: VolumeHeader, grid: Regrid, moved: Place
+) -> tuple[dict[str, dict[str, Any]], list[Notice]]:
+    found: dict[str, dict[str, Any]] = {}
+    lost: list[Notice] = []
+    for name, stored in row["volume_masks"].items():
+        if stored is None:
+            continue
+        try:
+            voxels = _mask_voxels(stored["bytes"], stored["path"], header)
+        except DamagedFileError as error:
+            lost.append(Notice("mask not usable", row["sample_id"], str(error)))
+            continue
+        made = bytes(_written(nearest_planes(voxels, grid), np.dtype(np.uint8), grid, moved))
+        found[name] = {"bytes": made, "path": _named(stored["path"])}
+    return found, lost
+
+
+def _mask_voxels(data: bytes, path: str, image: VolumeHeader) -> np.ndarray:
+    """Read a mask with its values, a byte each: 0 and 1, or the labels of a map; other numbers above a half are 1.
+
+    Raises:
+        DamagedFileError: It is damaged, or does not lie on the voxels of its image.
+    """
+    slices = read_slices(data, path)
+    if problem := difference(image, slices.header):
+        raise DamagedFileError(f"{path}: {problem}")
+    voxels = np.empty(slices.header.shape, np.uint8)
+    for stored, plane in zip(slices, voxels, strict=True):
+        found = slices.header.values(stored)
+        whole = np.rint(found)
+        label = (np.abs(found - whole) <= WHOLE) & (whole >= 0) & (whole <= np.iinfo(np.uint8).max)
+        np.copyto(plane, np.where(label, whole, found > 0.5), casting="unsafe")
+    return voxels
+
+
+def _written(slices: Iterator[np.ndarray], kind: np.dtype[Any], grid: Regrid, place: Place) -> bytearray:
+    """Write slices into a NIfTI file as they come, so that no volume is in memory beside it."""
+    affine = to_ras(place.affine) if place.located else None
+    sides = spacing(place.affine)[: place.spaced] or (0.0, 0.0, 0.0)
+    head = nifti_header(grid.shape, kind.newbyteorder("<"), affine, sides)
+    out = bytearray(len(head) + prod(grid.shape) * kind.itemsize)
+    out[: len(head)] = head
+    voxels = np.frombuffer(out, kind.newbyteorder("<"), offset=len(head)).reshape(grid.shape)
+    for number, plane in enumerate(slices):
+        voxels[number] = plane
+    return out
+
+
+def _named(path: str) -> str:
+    """Name a volume that is no longer compressed.
+
+    >>> _named("studies/CT-1/study_0255.nii.gz"), _named("a/b.mha")
+    ('studies/CT-1/study_0255.nii', 'a/b.nii')
+    """
+    plain = path.removesuffix(".gz")
+    return f"{PurePosixPath(plain).with_suffix('.nii')}"

@@ -1,0 +1,300 @@
+"""What a worker does: rows of a source to rows of a view, volume by volume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from covid_datasets.columns import GROUP, ORIGIN
+from covid_datasets.features import arrow_schema
+from covid_datasets.measure.image import Measured, measure_pixels
+from covid_datasets.prepare.derived.asked import Derivation
+from covid_datasets.prepare.derived.place import PLACED, NoPlaceError, Place, place_of, place_of_picture
+from covid_datasets.prepare.derived.source import StoredRows
+from covid_datasets.prepare.derived.stacks import Stack
+from covid_datasets.prepare.derived.values import Values, mask_values, picture_values, shown
+from covid_datasets.prepare.pieces import PieceWriter, Row
+from covid_datasets.prepare.pieces import Place as Where
+from covid_datasets.prepare.plan import MIN_BATCH_BYTES, Piece
+from covid_datasets.prepare.rows import INDEX_SCHEMA, row_digest
+from covid_datasets.read.bounds import MAX_VOLUME_BYTES, allowing
+from covid_datasets.read.encode import digest, encode, extension
+from covid_datasets.read.stack import view_of
+from covid_datasets.schema import Notice
+from covid_datasets.transforms.axes import Axis, interpolated_plane, nearest_plane, sized
+from covid_datasets.transforms.grids import Regrid, nearest_planes, planes, turned_plane
+
+_TEXTS = [pa.field(name, pa.string()) for name in ("split", "group", GROUP)]
+VIEW_INDEX = pa.schema([*INDEX_SCHEMA, *_TEXTS, pa.field(ORIGIN, pa.int64())])
+UNWINDOWED = "no Hounsfield units"
+
+
+@dataclass(frozen=True, slots=True)
+class ViewTask:
+    """One piece of a view: which stacks it is made of, with the number that the first row of each gets."""
+
+    source: StoredRows
+    wanted: Derivation
+    piece: Piece
+    stacks: tuple[tuple[int, Stack], ...]
+    place: Where
+    batch_bytes: int = MIN_BATCH_BYTES
+
+
+def write_view_piece(task: ViewTask) -> int:
+    """Write one piece of a view; return its number."""
+    piece = PieceWriter(task, arrow_schema(), VIEW_INDEX)
+    with piece.open() as sink:
+        rows, held = list[dict[str, Any]](), 0
+        for item in allowing(MAX_VOLUME_BYTES, _rows(task)):
+            if isinstance(item, Notice):
+                piece.notices.append(item)
+                continue
+            row, entry = item
+            rows.append(row)
+            piece.index.append(entry)
+            held += entry["bytes"]
+            if held >= task.batch_bytes:
+                sink.write(rows)
+                rows, held = [], 0
+        sink.write(rows)
+    return task.piece.number
+
+
+def _rows(task: ViewTask) -> Iterator[Row | Notice]:
+    for first, stack in task.stacks:
+        try:
+            yield from _Maker(task, first, stack).rows()
+        except NoPlaceError as error:
+            name = task.source.index_row(stack.rows[0])["sample_id"]
+            yield Notice("not in this view", name, str(error), dropped=True, count=len(stack.rows))
+
+
+class _Maker:
+    """Makes the rows of one stack."""
+
+    def __init__(self, task: ViewTask, first: int, stack: Stack) -> None:
+        self._source, self._wanted, self._first, self._stack = task.source, task.wanted, first, stack
+        self._row_of = lru_cache(maxsize=1)(lambda number: self._source.whole(self._stack.rows[number]))
+        self._values_of = lru_cache(maxsize=1)(lambda number: picture_values(self._row_of(number)))
+
+    def rows(self) -> Iterator[Row | Notice]:
+        """Yield the rows; before them or between, what is told of them."""
+        row = self._row_of(0)
+        if row["volume"] is not None:
+            from covid_datasets.prepare.derived.volumes import volume_row  # an extra, of which most need nothing
+
+            changed, told = volume_row(row, self._wanted)
+            yield from told
+            yield self._row(row, changed, 0, 0)
+            return
+        place, values = self._place(row), self._values_of(0)
+        grid = place.grid((len(self._stack.rows), *values.pixels.shape[:2]), self._wanted)
+        if grid.slices_stay:
+            yield from self._slices(grid, place)
+        else:
+            yield from self._cuts(grid, place)
+
+    def _place(self, row: Mapping[str, Any]) -> Place:
+        if not self._wanted.needs_place:
+            return place_of_picture(row)
+        if len(self._stack.rows) == 1:
+            return place_of([row])
+        table = self._source.columns(PLACED)
+        return place_of([table.slice(number, 1).to_pylist()[0] for number in self._stack.rows])
+
+    def _slices(self, grid: Regrid, place: Place) -> Iterator[Row | Notice]:
+        """Change slice after slice, each of which stays what it is: with its id, and its neighbours."""
+        moved = place.moved(grid)
+        columns, rows, _ = grid.axes
+        for number in range(grid.shape[0]):
+            at = grid.slice_of(number)
+            assert at is not None, "slices that stay are old ones"
+            row, values = self._row_of(at), self._values_of(at)
+            if values.pixels.shape[:2] != (_old(grid, 1), _old(grid, 0)):
+                raise NoPlaceError("its slices have several sizes")
+            pixels, told = shown(
+                interpolated_plane(turned_plane(values.pixels, grid), rows, columns), values, self._wanted.window
+            )
+            masks: dict[str, np.ndarray] = {}
+            for name, mask in _masks(row):
+                turned = turned_plane(mask, grid)
+                same = turned.shape == (rows.old, columns.old)
+                by = (rows, columns) if same else _fitted(turned, grid)
+                masks[name] = nearest_plane(turned, *by)
+            yield from self._unwindowed(row, values)
+            changed = self._pictured(row, pixels, masks, told)
+            changed |= {"boxes": _boxes(row["boxes"], grid)}
+            changed |= {} if grid.same else moved.columns(number)
+            if not grid.same and len(self._stack.rows) > 1:
+                changed["part_index"] = number
+            yield self._row(row, changed, at, number)
+
+    def _cuts(self, grid: Regrid, place: Place) -> Iterator[Row | Notice]:
+        """Make new slices of a whole volume."""
+        moved = place.moved(grid)
+        volume, layers, told = self._held(grid)
+        yield from told
+        made = planes(volume.pixels, grid)
+        drawn = {name: nearest_planes(layer, grid) for name, layer in layers.items()}
+        common = None if grid.slice_of(0) is not None else self._common(moved)
+        row: dict[str, Any] = {}
+        last = -1
+        for number, plane in enumerate(made):
+            nearest = grid.slice_of(number)
+            at = len(self._stack.rows) // 2 if nearest is None else nearest
+            if at != last:
+                row, last = self._row_of(at), at
+            pixels, meaning = shown(plane, volume, self._wanted.window)
+            masks = {name: next(layer) for name, layer in drawn.items()}
+            if common is None:
+                masks = {name: mask for name, mask in masks.items() if row["masks"][name] is not None}
+            if not number:
+                yield from self._unwindowed(row, volume)
+            name = f"{number:0{self._stack.digits}}"
+            path = f"{PurePosixPath(row['image']['path']).parent}/{name}"
+            changed = self._pictured(row, pixels, masks, meaning, path)
+            changed |= {
+                **(common or {}),
+                **moved.columns(number),
+                "boxes": _boxes(row["boxes"], grid),
+                "part_index": number,
+                "sample_id": f"{self._stack.record}/{name}",
+            }
+            yield self._row(row, changed, at, number)
+
+    def _held(self, grid: Regrid) -> tuple[Values, dict[str, np.ndarray], list[Notice]]:
+        """Read all slices of a stack, and of its masks those that are known."""
+        count = len(self._stack.rows)
+        first: Values | None = None
+        volume = np.empty(0)
+        layers: dict[str, np.ndarray] = {}
+        drawn: dict[str, int] = {}
+        for number in range(count):
+            row, values = self._row_of(number), self._values_of(number)
+            if first is None:
+                first, volume = values, np.empty((count, *values.pixels.shape), values.pixels.dtype)
+            if values.kind != first.kind or values.pixels.ndim != 2:
+                raise NoPlaceError(f"its slices are no volume: {values.pixels.shape} of {values.pixels.dtype}")
+            volume[number] = values.pixels
+            for name, mask in _masks(row):
+                layer = layers.setdefault(name, np.zeros(volume.shape, np.uint8))
+                if mask.shape == layer.shape[1:]:
+                    layer[number] = mask
+                    drawn[name] = drawn.get(name, 0) + 1
+        assert first is not None, "a stack has slices"
+        some = [name for name in layers if drawn.get(name, 0) < count]
+        told = []
+        if some and grid.slice_of(0) is None:
+            name = self._source.index_row(self._stack.rows[0])["sample_id"]
+            what = f"{', '.join(some)}: known in some slices of {count} and not in others, so in no new one"
+            told = [Notice("mask not usable", name, what)]
+            layers = {name: layer for name, layer in layers.items() if name not in some}
+        return Values(volume, first.hounsfield), layers, told
+
+    def _common(self, moved: Place) -> dict[str, Any]:
+        """Say of slices that cut through the old ones what is true of all of these; what differs is unknown."""
+        names = [name for name in arrow_schema().names if name not in _OWN]
+        rows = self._source.columns(names)
+        parts = [rows.slice(number, 1) for number in self._stack.rows]
+        found: dict[str, Any] = {}
+        for name in names:
+            values = [part.column(name).to_pylist()[0] for part in parts]
+            if any(value != values[0] for value in values):
+                found[name] = (
+                    list(dict.fromkeys(word for value in values for word in value or ())) if name in _WORDS else None
+                )
+        if moved.oriented:
+            found["view"] = view_of(tuple(moved.columns(0)["orientation"]))
+        return found
+
+    def _unwindowed(self, row: Mapping[str, Any], values: Values) -> Iterator[Notice]:
+        if self._wanted.window is not None and not values.hounsfield:
+            yield Notice(UNWINDOWED, row["sample_id"], "its values are shown as they were, and no window is applied")
+
+    def _pictured(
+        self,
+        row: Mapping[str, Any],
+        pixels: np.ndarray,
+        masks: Mapping[str, np.ndarray],
+        meaning: str | None,
+        path: str = "",
+    ) -> dict[str, Any]:
+        """Give the columns that say what a picture shows, and what its pixels measure."""
+        stem = path or str(PurePosixPath(row["image"]["path"]).with_suffix(""))
+        data, name = encode(pixels), stem + extension(pixels)
+        measured = measure_pixels(pixels, digest(data, pixels), name)
+        new = self._wanted.window is not None or row["hu_slope"] is not None or not row["value_range"]
+        told = meaning if new else None
+        return {
+            "image": {"bytes": data, "path": name},
+            "masks": dict.fromkeys(row["masks"])
+            | {name: {"bytes": encode(mask), "path": f"{stem}.{name}.png"} for name, mask in masks.items()},
+            "hu_slope": None,
+            "hu_intercept": None,
+            "value_range": told or row["value_range"],
+            **_measured(measured),
+        }
+
+    def _row(self, row: dict[str, Any], changed: dict[str, Any], at: int, number: int) -> Row:
+        """Put a row together, and its row of the index, which has the groups and the split of the row it came of."""
+        made = row | changed
+        origin = self._stack.rows[at]
+        files = [made[kind] for kind in ("image", "volume")]
+        files += [mask for kind in ("masks", "volume_masks") for mask in made[kind].values()]
+        entry = self._source.index_row(origin) | {
+            "row": self._first + number,
+            "sample_id": made["sample_id"],
+            "bytes": sum(len(file["bytes"]) for file in files if file is not None),
+            "sha256": made["sha256"],
+            "row_sha256": row_digest(made),
+            "split": self._stack.split,
+            ORIGIN: origin,
+        }
+        return made, {name: entry[name] for name in VIEW_INDEX.names}
+
+
+_OWN = {
+    "sample_id", "image", "volume", "video", "masks", "volume_masks", "boxes", "part_index", "width", "height", "depth",
+    "pixel_mode", "sha256", "pixel_hash", "phash", "value_range", "hu_slope", "hu_intercept", *PLACED,
+}  # fmt: skip
+"""Columns that every new slice gets anew."""
+_WORDS = ("flags", "quality_reasons")
+
+
+def _measured(measured: Measured) -> dict[str, Any]:
+    """Take what new pixels measure; how good the picture is was said of the old ones, and stays."""
+    names = ("width", "height", "depth", "pixel_mode", "sha256", "pixel_hash", "phash")
+    return {name: getattr(measured, name) for name in names}
+
+
+def _masks(row: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
+    for name, mask in row["masks"].items():
+        if mask is not None:
+            yield name, mask_values(mask["bytes"])
+
+
+def _boxes(boxes: Sequence[Mapping[str, Any]] | None, grid: Regrid) -> list[dict[str, Any]] | None:
+    """Move boxes with their pixels; where slices cut through the old ones, nobody knows what is inside of them."""
+    if boxes is None or grid.turned[2][0] != 2:
+        return None
+    moved = [(box, grid.box(box["x"], box["y"], box["width"], box["height"])) for box in boxes]
+    names = ("x", "y", "width", "height")
+    return [{**box, **dict(zip(names, place, strict=True))} for box, place in moved if place is not None]
+
+
+def _fitted(mask: np.ndarray, grid: Regrid) -> tuple[Axis, Axis]:
+    """Resample a mask of another size than its picture so that it fills the same rectangle."""
+    columns, rows, _ = grid.axes
+    return sized(mask.shape[0], rows.old).then(rows), sized(mask.shape[1], columns.old).then(columns)
+
+
+def _old(grid: Regrid, axis: int) -> int:
+    """Return how many columns (0) or rows (1) the old slices have."""
+    return next(by.old for (old, _), by in zip(grid.turned, grid.axes, strict=True) if old == axis)
