@@ -19,7 +19,7 @@ from covid_datasets.extras import need
 from covid_datasets.read import equipment, identity
 from covid_datasets.read.bounds import MAX_INFLATED, Counted, border
 from covid_datasets.read.hounsfield import Image, check_layout, hounsfield_of, noted, words_again
-from covid_datasets.read.pixels import TAGS, damaged, decimals_of, layout, number_of, stored_pixels, value_of
+from covid_datasets.read.pixels import TAGS, damaged, decimals_of, layout, stored_pixels, value_of
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 WHOLE = "a whole DICOM image"
@@ -216,7 +216,9 @@ def _read(data: bytes, path: str, tags: tuple[str, ...], *, stop_before_pixels: 
 @lru_cache(maxsize=32)
 def _numbers_of(tags: tuple[str, ...]) -> list[Any]:
     """Return elements as numbers: to look each up by its name takes pydicom as long as to read it."""
-    return [number_of(name) for name in tags]
+    from pydicom.tag import Tag
+
+    return [Tag(name) for name in tags]
 
 
 def _inflated(data: bytes, tags: tuple[str, ...], stop_before_pixels: bool) -> Any:
