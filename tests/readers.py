@@ -49,8 +49,6 @@ from covid_datasets.read.film import FilmForm, film
 from covid_datasets.read.inflate import GZIP
 from covid_datasets.read.levels import Grey
 from covid_datasets.read.listed import is_projection, listed_series, series_record
-from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
-from covid_datasets.read.listed import listed_series, series_record
 from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask, volume_mask_on
 from covid_datasets.read.masks import check_mask, read_labels, read_mask
 from covid_datasets.read.mdai import read_annotations
