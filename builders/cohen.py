@@ -39,26 +39,30 @@ _WANTED = (
 
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
-    """Yield a record for each image that the metadata lists, sorted by file name."""
-    if not raw.has("metadata.csv"):
+    """Yield a record for each image that the metadata lists, sorted by file name; or for each volume of the torrent."""
+    torrent = bool(raw.options.get("volumes"))
+    if not raw.has("metadata.csv") and not torrent:
         yield from _without_metadata(raw)
         return
     renamed = load_card("cohen").facts["renamed"]
     needed = ("patientid", "finding", "filename")
     table = read_csv(raw, "metadata.csv", required=needed, wanted=_WANTED, rename=renamed)
     images, notices = rows_by(table.rows, _path, "metadata.csv")
-    volumes = [path for path in images if path.startswith("volumes/") or path.endswith((".nii", ".nii.gz"))]
+    far = [path for path in images if path.startswith("volumes/") or path.endswith((".nii", ".nii.gz"))]
+    volumes = {path: images.pop(path) for path in far}
     yield from (*table.notices, *notices)
-    for path in volumes:
-        what = f"patient {images.pop(path)[0]['patientid']!r}: a CT volume, published as a torrent only"
-        yield Notice("image not in the repository", path, what, dropped=True)
     files = {*raw.paths("images/*"), *raw.paths("annotations/*")}
-    yield from not_in("metadata.csv", (path for path in files if path.startswith("images/")), images)
+    if torrent:
+        images, files = {path.rpartition("/")[2]: volumes[path] for path in far}, {*raw.paths("*.nii*")}
+    for path, rows in () if torrent else volumes.items():
+        what = f"patient {rows[0]['patientid']!r}: a CT volume, published as a torrent only"
+        yield Notice("image not in the repository", path, what, dropped=True)
+    yield from not_in("metadata.csv", (path for path in files if torrent or path.startswith("images/")), images)
     stems = {PurePosixPath(path).stem for path in images}
     for path in sorted(path for path in files if path.endswith("_mask.png")):
         if PurePosixPath(path).stem.removesuffix("_mask") not in stems:
             yield Notice("mask without an image", path, "no listed image has this name", dropped=True)
-    scores, notices = _severity(raw, images)
+    scores, notices = ({}, []) if torrent else _severity(raw, images)
     yield from notices
     named = ({row["patientid"].strip() for row in rows} for rows in images.values())
     merged = ids_of_one(ids - {"", *_UNKNOWN} for ids in named)
@@ -66,7 +70,8 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
     latest = version.date if version else ""
     for path in sorted(images, key=lambda path: PurePosixPath(path).name):
         cells = Cells(images[path][0], path, _UNKNOWN)
-        record = _record(path, cells, merged, latest, _annotated(path, files, scores))
+        shown = {"volume": File(path)} if torrent else {"image": File(path), **_annotated(path, files, scores)}
+        record = _record(path, cells, merged, latest, shown)
         yield from cells.notices
         yield record
 
@@ -77,7 +82,7 @@ def _path(row: Row) -> str:
 
 
 def _record(
-    path: str, cells: Cells, merged: Mapping[str, Sequence[str]], latest: str, annotated: Mapping[str, Any]
+    path: str, cells: Cells, merged: Mapping[str, Sequence[str]], latest: str, shown: Mapping[str, Any]
 ) -> Record:
     patient, doi, url = cells.text("patientid"), cells.doi("doi"), cells.text("url")
     hannover = _HANNOVER in (url or "")
@@ -94,7 +99,6 @@ def _record(
     ties = tuple(f"patient:{one}" for one in merged.get(patient or "", ()))
     return Record(
         sample_id=PurePosixPath(path).name,
-        image=File(path),
         modality=modality,
         patient=patient,
         ties=ties if patient else (f"article:{doi or url or 'unknown'}",),
@@ -113,10 +117,10 @@ def _record(
         license=cells.text("license"),
         source_url=url,
         doi=doi,
-        value_range="8-bit, windowed before publication",
+        value_range="8-bit, windowed before publication" if "image" in shown else None,
         flags=tuple(cells.flags),
         source_row=cells.row,
-        **annotated,
+        **shown,
     )
 
 

@@ -26,6 +26,8 @@ _ROOM = 200
 _ABSENT = 43
 """The index that nobody has, and for which the arrays have no row."""
 _EXPANSION = 2.3
+_MOVING = ("gap between slices", "several acquisitions")
+"""What is told of a series in which slices have other numbers than the labels count."""
 Seen = Sequence[Sequence[str]]
 """Lobes with infection, slice by slice from the head down."""
 
@@ -112,7 +114,7 @@ def slices(
     for item in series_parts(raw, files, Wanted(person)):
         why = ""
         if isinstance(item, Notice):
-            why = "" if begun else f"{item.kind} {item.where}"
+            why = f"{item.kind} {item.where}" if not begun and (item.dropped or item.kind in _MOVING) else ""
         elif not begun and seen is not None:
             last = item.fields["source_row"]["InstanceNumber"] or 0  # they count from the head, too
             why = (
@@ -128,7 +130,8 @@ def slices(
             continue
         begun = True
         row = {name: value for name, value in item.fields["source_row"].items() if name != "SOPInstanceUID"}
-        fields = {**item.fields, **header.fields, "flags": flags, "source_row": {**row, "diagnosis": diagnosis}}
+        fields = {**item.fields, **header.fields, "source_row": {**row, "diagnosis": diagnosis}}
+        fields["flags"] = (*item.fields["flags"], *flags)
         if seen is not None:
             lobes = seen[len(files) - 1 - item.fields["part_index"]]
             fields["label_raw"] = f"{diagnosis}, {'infection' if lobes else 'no infection'} in this slice"

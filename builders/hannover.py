@@ -1,14 +1,19 @@
-"""COVID-19 Image Repository (Hannover Medical School): chest films of cases, labs, and stays in days."""
+"""COVID-19 Image Repository (Hannover Medical School): chest films of cases, labs, and stays in days.
+
+The films are PNG with equalised contrast or, in another config, the raw ones out of NIfTI files.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from covid_datasets.read.cells import Cells
+from covid_datasets.read.only_picture import only_picture
 from covid_datasets.read.rows import contradictions, not_in, rows_by
 from covid_datasets.read.tables import read_csv
-from covid_datasets.schema import File, Notice, RawFiles, Record
+from covid_datasets.schema import File, Notice, Parts, RawFiles, Record
 from covid_datasets.vocabulary import Sex, View
 
 _SEX: Mapping[str, Sex] = {"f": "F", "m": "M"}
@@ -38,14 +43,29 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
     rows, notices = rows_by(table.rows, lambda row: row["image_id"] and f"png/{row['image_id']}.png", "data.csv")
     yield from notices
     yield from contradictions(table.rows, "patient_id", "sex", "patient with several sexes")
-    yield from not_in("data.csv", raw.paths("png/*"), rows)
+    nifti = bool(raw.options.get("nifti"))
+    files = raw.paths("*.nii*" if nifti else "png/*")
+    if nifti and (pictures := raw.paths("png/*")):
+        yield Notice("left to another config", "png/", "films with equalised contrast", count=len(pictures))
+    shown = {_film(path): path for path in files}
+    yield from not_in("data.csv", files, {shown[film] for film in rows if film in shown})
     for path in sorted(rows):
         cells, labs = Cells(rows[path][0], path), Cells(rows[path][0], path, unknown=_BEYOND)
         if raw.version == _WRONG_DATES:
             cells.flags.append("dates_before_erratum")
         record = _record(path, cells, labs)
         yield from (*cells.notices, *labs.notices)
-        yield record
+        yield _with_raw_film(record, shown.get(path)) if nifti else record
+
+
+def _film(path: str) -> str:
+    """Name the film of a file: what is proven of a film, such as that ``cohen`` has it too, holds in every config."""
+    return f"png/{PurePosixPath(path).name.split('.')[0]}.png"
+
+
+def _with_raw_film(record: Record, path: str | None) -> Record:
+    path = path or f"{record.sample_id.removesuffix('.png')}.nii.gz"
+    return replace(record, image=Parts(path, only_picture, (path,), (path,), 2.0), value_range=None)
 
 
 def _record(path: str, cells: Cells, labs: Cells) -> Record:

@@ -56,15 +56,15 @@ def picture(seed: int, side: int, low: int, high: int) -> np.ndarray:
     return pixels
 
 
-def slices(series: Series, count: int, **tags: Any) -> dict[str, bytes]:
-    """Make slices of CT, with numbers that run against their places; ``tags`` replace elements."""
+def slices(series: Series, count: int, *, coronal: bool = False, **tags: Any) -> dict[str, bytes]:
+    """Make slices of CT, axial ones or coronal, with numbers against their places; ``tags`` replace elements."""
     files, seed = {}, int(series.folder[:6], 16)
     for index in range(count):
-        data = ct(
-            picture(seed + index, CT_SIDE, -1000, 400),
-            (-20.0, -20.0, -3.0 * index),
-            **{**of_series(series, index), "InstanceNumber": count - index, **tags},
-        )
+        said = of_series(series, index) | {"InstanceNumber": count - index}
+        if coronal:
+            said["ImageOrientationPatient"] = [1, 0, 0, 0, 0, -1]
+        place_ = (-20.0, 3.0 * index, 20.0) if coronal else (-20.0, -20.0, -3.0 * index)
+        data = ct(picture(seed + index, CT_SIDE, -1000, 400), place_, **{**said, **tags})
         files[file_name(series, index)] = packed(series, data)
     return files
 

@@ -17,6 +17,7 @@ import pytest
 
 from covid_datasets.catalog.cards import load_card, readable_cards
 from covid_datasets.catalog.layout import matches
+from covid_datasets.catalog.listing import chosen
 from covid_datasets.catalog.resource import Resource
 from covid_datasets.errors import CovidDatasetsError
 from covid_datasets.load.stored import open_table
@@ -55,6 +56,8 @@ def of_another_config(name: str, config: str, path: str) -> bool:
     others = [part for part in choice.every_resource if part not in choice.resources]
 
     def holds(part: Resource) -> bool:
+        if part.listing:
+            return path.partition("/")[0] in chosen(part.listing, part.only)
         globs = [pattern.glob for pattern in part.files] or ([part.path] if part.path else [])
         return path.startswith(part.folder) and matches(path.removeprefix(part.folder), globs)
 

@@ -10,6 +10,7 @@ releases of what encodes them, lie in tests/prepare/read/.
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import io
 import json
@@ -43,15 +44,19 @@ from covid_datasets.read.coco import read_coco
 from covid_datasets.read.cuts import CutReader, cuts
 from covid_datasets.read.darwin import read_darwin
 from covid_datasets.read.dicom import read_header, read_hounsfield
-from covid_datasets.read.encode import decode_deep, digest, encode, extension
+from covid_datasets.read.encode import Room, decode_deep, digest, encode, encode_into, extension
 from covid_datasets.read.film import FilmForm, film
+from covid_datasets.read.inflate import GZIP
 from covid_datasets.read.levels import Grey
-from covid_datasets.read.listed import listed_series, series_record
-from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
+from covid_datasets.read.listed import is_projection, listed_series, series_record
+from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask, volume_mask_on
 from covid_datasets.read.masks import check_mask, read_labels, read_mask
 from covid_datasets.read.mdai import read_annotations
+from covid_datasets.read.metaimage import said
+from covid_datasets.read.moved import places_of
 from covid_datasets.read.nifti import read_header as read_nifti_header
 from covid_datasets.read.notes import read_note
+from covid_datasets.read.only_picture import only_picture
 from covid_datasets.read.parts import records_of_part
 from covid_datasets.read.person import described
 from covid_datasets.read.plists import outline_masks
@@ -212,7 +217,8 @@ def greys() -> Any:
     return [
         [list(read(raw, f"{name}.nii", masks, Grey())) for name in kinds for read in (axial_slices, piled_pictures)],
         read_labels(raw["m.nii"], "m.nii", (1, 4)).voxels,
-        volume_mask("m.nii", (1,), (1, 2)).read(raw),
+        gzip.decompress(volume_mask("m.nii", (1,), (1, 2)).read(raw)),
+        gzip.decompress(volume_mask_on("whole.nii", "m.nii").read(raw)),
         measure_volume(raw["parts.nii"], "0", "parts.nii"),
     ]
 
@@ -296,13 +302,19 @@ def listed() -> Any:
         row = plain | {"Modality": modality}
         record = series_record(Series(folder, "P1", "1.2", "1.2.3", len(paths), 1, row), paths, "1", {"said": "so"})
         assert isinstance(record.image, Parts)
-        found += [replace(record, image=None), list(record.image.function(files, *record.image.arguments))]
+        found += [
+            replace(record, image=None),
+            is_projection(Series(folder, "P1", "1.2", "1.2.3", 1, 1, row)),
+            list(record.image.function(files, *record.image.arguments)),
+        ]
     said = {"A": ["mild"], "B": ["mild", "severe"], "chief": ["severe"]}
     votes = [vote(said, ["mild", "severe"], "ABC", chief) for chief in ("", "chief")]
     first = "841e50fe-8693-45b1-b84e-0ea7ec4e7015"
     with TemporaryDirectory() as folder:
         raw = RawTree.of_folder(Path(folder), version="1", config="films")
-        return [found, votes, list(listed_series(raw, "midrc_ricord_1c", lambda one: one.folder == first))]
+        lost = list(listed_series(raw, "midrc_ricord_1c", lambda one: one.folder == first))
+    dated = {"x": (7, "film"), "y": (9, "film"), "z": (9, "film")}
+    return [found, votes, lost, places_of([(-1, "film"), (1, "film")], dated), places_of([(0, "film")], dated)]
 
 
 def metaimages() -> Any:
@@ -315,6 +327,8 @@ def metaimages() -> Any:
     return [
         [list(allowing(10**6, axial_slices(files, path, (("lung", "m.mha", (2,)),)))) for path in ("a.mha", "a.mhd")],
         [each.read(files) for each in made],
+        [said(files, "a.mha"), list(only_picture(Files({"a.mha": mha(values[:1])}), "a.mha"))],
+        [gzip.decompress(kept) if (kept := each.read(files))[:2] == GZIP else kept for each in made],
         read_volume_header(data, "a.mha"),
         list(check_mask(files["a.mha"], "a.mha", mask, "m.mha")),
     ]
@@ -527,7 +541,10 @@ def encoded() -> Any:
     grey = np.arange(12 * 10, dtype=np.uint8).reshape(12, 10)
     colour = np.stack([grey, grey + 1, grey[::-1]], axis=2)
     packed = [[digest(encode(pixels)), read_png(encode(pixels))] for pixels in (grey, colour)]
-    return [data, digest(data), decode_deep(data), measure(data, "0", "a.tif"), packed]
+    room = Room(1 << 12)
+    into = [bytes(encode_into(pixels, room)) for pixels in (values, values[::-1], grey)]
+    room.clear()
+    return [data, digest(data), decode_deep(data), measure(data, "0", "a.tif"), packed, into]
 
 
 CASES: dict[str, Callable[[], Any]] = {

@@ -176,11 +176,15 @@ _CONSEQUENCES: Mapping[Group, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfficialSplit:
-    """The split that the publisher ships, and what is known to be wrong with it."""
+    """The split that the publisher ships, and what is known to be wrong with it.
+
+    ``folds`` are keys of ``source_row`` that say the split of a row in each of several published ones.
+    """
 
     names: tuple[str, ...]
     summary: str
     warning: str = ""
+    folds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

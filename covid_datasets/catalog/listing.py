@@ -1,7 +1,7 @@
 """Listings of series in a public bucket: which there are, whose they are, how many files and bytes each has.
 
-``catalogs/listings/<id>.tsv`` is an extract of the index of Imaging Data Commons, so that nobody needs the index,
-which is far larger than this library; `covid_datasets.contribute.listing` makes one.
+``catalogs/listings/<id>.tsv``, or ``.tsv.gz`` where it is large, is an extract of the index of Imaging Data Commons, so
+that nobody needs the index, which is far larger than this library; `covid_datasets.contribute.listing` makes one.
 
 The canonical path of a file is ``<folder of the series in the bucket>/<file>``, so a builder sees one layout only.
 """
@@ -9,13 +9,18 @@ The canonical path of a file is ``<folder of the series in the bucket>/<file>``,
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 import re
+import sys
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
+from typing import TextIO
 
 from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.errors import CatalogError
@@ -30,6 +35,12 @@ ROUNDING_BYTES = 1000
 """The index gives sizes in MB with six decimals; whether the last ones are exact is not said."""
 
 
+_NAMES = {*COLUMNS}
+_FORMS = {
+    "crdc_series_uuid": re.compile(r"[0-9a-f-]{36}"),
+    "instanceCount": re.compile(r"[1-9][0-9]{0,8}"),
+    "series_size_MB": re.compile(r"[0-9]{1,12}(\.[0-9]{1,20})?"),
+}
 _SUFFIX = ".dcm"
 _AS_IN_THE_BUCKET = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.dcm")
 
@@ -68,15 +79,24 @@ def read_listing(name: str, folder: Path | None = None) -> Mapping[str, Series]:
     path = (folder or catalog_folder() / "listings") / name
     found: dict[str, Series] = {}
     try:
-        with path.open(encoding="utf-8", newline="") as lines:
+        with open_text(path) as lines:
             table = csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
             for number, row in enumerate(table, start=2):
                 if not _is_series(row) or row["crdc_series_uuid"] in found:
                     raise CatalogError(f"{path} line {number}: expected a series, each once, found {row}")
                 found[row["crdc_series_uuid"]] = _series(row)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise CatalogError(f"{path}: expected a listing of series in UTF-8, found: {error}") from error
+    if not found:
+        raise CatalogError(f"{path}: expected a listing of series, found none")
     return MappingProxyType(found)
+
+
+def open_text(path: Path) -> TextIO:
+    """Open a listing, packed or not."""
+    if path.suffix == ".gz":
+        return io.TextIOWrapper(gzip.open(path), encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")
 
 
 def chosen(name: str, only: Mapping[str, Sequence[str]]) -> Mapping[str, Series]:
@@ -100,12 +120,10 @@ def chosen(name: str, only: Mapping[str, Sequence[str]]) -> Mapping[str, Series]
 
 def _is_series(row: Mapping[str | None, str | None]) -> bool:
     return (
-        set(row) == set(COLUMNS)
+        row.keys() == _NAMES
         and None not in row.values()
-        and bool(re.fullmatch(r"[0-9a-f-]{36}", row["crdc_series_uuid"] or ""))
         and all(row[name] for name in ("PatientID", "StudyInstanceUID", "SeriesInstanceUID"))
-        and bool(re.fullmatch(r"[1-9][0-9]{0,8}", row["instanceCount"] or ""))
-        and bool(re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,20})?", row["series_size_MB"] or ""))
+        and all(form.fullmatch(row[name] or "") for name, form in _FORMS.items())
     )
 
 
@@ -117,7 +135,7 @@ def _series(row: Mapping[str, str]) -> Series:
         series=row["SeriesInstanceUID"],
         files=int(row["instanceCount"]),
         bytes=round(float(row["series_size_MB"]) * 1e6),
-        row=dict(row),
+        row={sys.intern(name): sys.intern(value) for name, value in row.items()},  # most of them repeat
     )
 
 

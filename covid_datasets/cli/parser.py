@@ -148,7 +148,9 @@ def _add_looking(add: Adder) -> None:
     )
     _add_build_name(command)
     command.add_argument(
-        "--scheme", default="patient", help="patient (default), official, fold-1-of-5, …; patient@1: as once published"
+        "--scheme",
+        default="patient",
+        help="patient (default), official, fold-1-of-5, …; official-fold_2: one published; patient@1: an older one",
     )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print one line per sample; the audit goes to standard error")

@@ -89,7 +89,8 @@ def load_dataset(
         task: Two classes in place of all: "covid19_vs_rest", or "covid19_vs_no_finding", which keeps no other rows.
             The first is number 1.
         scheme: "patient" (default), "official" (the publisher's split, with a warning where it leaks),
-            "fold-k-of-n" for cross-validation, or "patient@1", an older version of the published splits.
+            "official-fold_2" (one of several folds that the publisher ships, as its card names them), "fold-k-of-n" for
+            cross-validation, or "patient@1", an older version of the published splits.
         data_dir: Your own copy of the source: a folder, unpacked or with the untouched archives, or one archive.
         cache_dir: Where downloads and builds live.
         streaming: Return iterable datasets; where nothing is built, straight from the raw files.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from covid_datasets.columns import INDEX_FILE, ORIGIN
+from covid_datasets.columns import INDEX_FILE
 from covid_datasets.load.splitspec import Range, parse_split
 from covid_datasets.load.stored import StoredGroups, open_table
 from covid_datasets.prepare.result import Built
@@ -141,25 +141,16 @@ def select(builds: Sequence[Built], scheme: str, folder: Path | None = None) -> 
 
 def _found(builds: Sequence[Built], scheme: str) -> Splits:
     """Search what joins rows across the builds, and divide the groups."""
+    from covid_datasets.load.schemes import rows_of_source, splits_of
     from covid_datasets.prepare.columnar import arrow_array
     from covid_datasets.splits.index import Index
     from covid_datasets.splits.kept import Splits
-    from covid_datasets.splits.schemes import scheme_splits
 
     index = Index.evidence([build.path for build in builds])
-    splits = scheme_splits(index, [build.id for build in builds], scheme)
+    splits = splits_of(builds, index, scheme)
     starts = np.cumsum([0, *index.sizes]).tolist()
-    of_rows = [start + row for build, start in zip(builds, starts, strict=False) for row in _rows_of_source(build)]
+    of_rows = [start + row for build, start in zip(builds, starts, strict=False) for row in rows_of_source(build)]
     return Splits(*(arrow_array([values[row] for row in of_rows], pa.string()) for values in (splits, index.group_ids)))
-
-
-def _rows_of_source(build: Built) -> Sequence[int]:
-    """Say of each row of a view which row of its source it shares split and group with; of a build, of itself."""
-    if not build.view:
-        return range(build.rows)
-    index = pa.ipc.open_file(pa.memory_map(str(build.path / INDEX_FILE))).read_all()
-    origins: list[int] = index.column(ORIGIN).to_pylist()
-    return origins
 
 
 def _depends_on(builds: Sequence[Built], scheme: str) -> dict[str, Any]:

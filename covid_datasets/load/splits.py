@@ -9,12 +9,12 @@ import pyarrow as pa
 
 from covid_datasets.catalog.cards import Name, names_in
 from covid_datasets.errors import UsageError
+from covid_datasets.load.schemes import splits_of
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
 from covid_datasets.splits.assign import TABLE_SPLIT
 from covid_datasets.splits.audit import AuditReport, audit_links
 from covid_datasets.splits.index import Index
-from covid_datasets.splits.schemes import scheme_splits
 
 COLUMNS = ("sample_id", "patient_id", "patient_known", "group", "split", "label", "sha256", "pixel_hash", "phash")
 
@@ -31,7 +31,7 @@ def load_splits(
     index = Index.read(built.path)
     table = index.table
     if scheme != "patient":
-        splits = pa.array(scheme_splits(index, [built.id], scheme), pa.string())
+        splits = pa.array(splits_of([built], index, scheme), pa.string())
         table = table.set_column(table.schema.get_field_index("split"), "split", splits)
     return table.select(COLUMNS)
 
@@ -53,7 +53,7 @@ def audit(
     if len(builds) == 1:
         return audit_build(builds[0], scheme)
     index, datasets = Index.join([built.path for built in builds]), [built.id for built in builds]
-    splits = scheme_splits(index, datasets, scheme)
+    splits = splits_of(builds, index, scheme)
     samples, labels = index.texts("sample_id"), index.strings("label")
     return audit_links(", ".join(datasets), scheme, splits, samples, labels, index.links)
 
@@ -72,7 +72,7 @@ def audit_build(built: Built, scheme: str) -> AuditReport:
     """Check a scheme of a build against all evidence in its index."""
     with_patients(built)
     index = Index.evidence([built.path])
-    splits = index.strings("split") if scheme == "patient" else scheme_splits(index, [built.id], scheme)
+    splits = index.strings("split") if scheme == "patient" else splits_of([built], index, scheme)
     return audit_links(built.id, scheme, splits, index.texts("sample_id"), index.strings("label"), index.links)
 
 

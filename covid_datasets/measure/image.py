@@ -198,10 +198,27 @@ def _strips(image: Image.Image) -> Iterator[tuple[int, np.ndarray]]:
 def window(values: np.ndarray) -> np.ndarray:
     """Turn Hounsfield units into 8-bit grey, in whole numbers, so that every machine gets the same ones."""
     low, high = WINDOW
-    if values.dtype.kind != "f" and values.dtype != np.int16:
+    if values.dtype == np.int16:
+        return _window_of_slice(values)
+    if values.dtype.kind != "f":
         values = values.astype(np.int64)  # the window does not fit into 8 bits, or below zero
     shown = np.clip(values, low, high).astype(np.int32) - low
     grey: np.ndarray = ((shown * 255 + (high - low) // 2) // (high - low)).astype(np.uint8)
+    return grey
+
+
+def _window_of_slice(values: np.ndarray) -> np.ndarray:
+    """Do the same in 16 bits, in a third of the time: rounding ``51 x / 280``, halved so that nothing overflows."""
+    low, high = WINDOW
+    shown: np.ndarray = np.clip(values, low, high)
+    shown -= np.int16(low)
+    unsigned = shown.view(np.uint16)
+    halves = unsigned >> np.uint16(1)
+    unsigned *= np.uint16(25)
+    unsigned += halves
+    unsigned += np.uint16(70)
+    unsigned //= np.uint16(140)
+    grey: np.ndarray = unsigned.astype(np.uint8)
     return grey
 
 

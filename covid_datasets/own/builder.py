@@ -13,9 +13,14 @@ from covid_datasets.own.files import Item, find_items, is_mask, kind_by_name
 from covid_datasets.own.findings import Findings
 from covid_datasets.own.table import SPLITS, Listed, fields_of, masks_of, read_listed
 from covid_datasets.read.film import FilmForm, film
+from covid_datasets.read.made import volume_as_nifti, volume_mask
 from covid_datasets.read.series import Wanted, series_parts
 from covid_datasets.read.slices import axial_slices
-from covid_datasets.schema import File, Notice, Parts, RawFiles, Record
+from covid_datasets.read.volumes import META
+from covid_datasets.schema import File, Notice, Parts, RawFiles, Record, Reference
+
+_INFLATED = 2.2
+"""How much larger voxels of a chest CT are than what zlib makes of them at its quickest level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +82,7 @@ def records(raw: RawFiles) -> Iterator[Record | Notice]:
 def _chosen(raw: RawFiles, found: list[Item], listed: Listed, options: _Options) -> Iterator[Item | Notice]:
     """Choose the files that become samples: those that a table lists, or all but masks."""
     for item in found:
-        if item.kind == "metaimage" and not options.slices:
-            yield Notice("file left out", item.path, "a MetaImage volume; the config slices reads it", dropped=True)
-        elif not listed.path and is_mask(item.path):
+        if not listed.path and is_mask(item.path):
             what = "a mask by its folder, no sample; a table can say whose: a column mask_lung, mask_infection, ..."
             yield Notice("mask left out", item.path, what, dropped=True)
         elif not listed.path or item.path in listed.rows:
@@ -109,7 +112,9 @@ def _record(item: Item, listed: Listed, options: _Options, findings: Findings) -
     patient = fields.pop("patient", None) or patient
     raw_label = said[0] if said else _finding(item, folders, options.level, findings)
     modality = {"series": "CT", "film": "CXR"}.get(item.kind) or options.modality or None
-    masks = {name: File(path) for name, path in masks_of(row, listed.path).items()} if row is not None else {}
+    whole = item.kind in ("volume", "metaimage") and not options.slices
+    drawn = masks_of(row, listed.path) if row is not None else {}
+    masks = {name: _mask(path) if whole else File(path) for name, path in drawn.items()}
     label = findings.label(raw_label)
     shown = {"sample_id": item.path, "patient": patient, "label": label, "label_raw": raw_label or None}
     if patient is None and not options.untied:
@@ -117,7 +122,7 @@ def _record(item: Item, listed: Listed, options: _Options, findings: Findings) -
     if raw_label and label is None:
         shown["flags"] = ("unknown_finding",)
     shown |= {"official_split": split, "modality": modality, "source_row": dict(row or {"path": item.path})}
-    shown |= {"volume_masks" if item.kind == "volume" and not options.slices else "masks": masks}
+    shown |= {"volume_masks" if whole else "masks": masks}
     return Record(**{**shown, **_content(item, options, dict(row or {})), **fields}), notices
 
 
@@ -131,7 +136,14 @@ def _content(item: Item, options: _Options, row: dict[str, str]) -> dict[str, An
     if item.kind in ("volume", "metaimage") and options.slices:
         parts = Parts(item.path, axial_slices, (item.path,), item.files, 4.0 if item.path.endswith(".gz") else 1.0)
         return {"image": parts, "series": item.path, "view": "axial"}
+    if item.kind == "metaimage":
+        return {"volume": volume_as_nifti(*item.files, expansion=_INFLATED)}
     return {{"volume": "volume", "video": "video"}.get(item.kind, "image"): File(item.path)}
+
+
+def _mask(path: str) -> Reference:
+    """Refer to a mask; one that is a MetaImage becomes NIfTI, as its volume does."""
+    return volume_mask(path) if path.lower().endswith(META) else File(path)
 
 
 def _of_level(item: Item, folders: list[str], level: int, findings: Findings) -> tuple[str | None, list[Notice]]:

@@ -25,6 +25,7 @@ ENDINGS: Mapping[str, Kind] = {
 DICOM = (".dcm", ".dicom", ".ima")
 _PREAMBLE = 128
 _MASKS = ("mask", "masks")
+_HEADER, _VOXELS = ".mhd", (".raw", ".zraw")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +61,14 @@ def find_items(raw: RawFiles, films: bool = False, but: str = "") -> tuple[list[
     items: list[Item] = []
     dicom: dict[str, list[str]] = defaultdict(list)
     others: list[str] = []
-    for path in raw.paths():
+    present = raw.paths()
+    voxels = _voxels_of_headers(present)
+    beside = {path for paths in voxels.values() for path in paths}
+    for path in present:
         kind = kind_by_name(path)
         if kind:
-            items.append(Item(path, kind, (path,)))
-        elif path == but:
+            items.append(Item(path, kind, (path, *voxels.get(path, ()))))
+        elif path == but or path in beside:
             continue
         elif _is_dicom(raw, path):
             dicom[path.rpartition("/")[0]].append(path)
@@ -73,6 +77,14 @@ def find_items(raw: RawFiles, films: bool = False, but: str = "") -> tuple[list[
     for folder, paths in dicom.items():
         items += _of_dicom(raw, folder, paths, films)
     return sorted(items, key=lambda item: item.path), list(_left_out(others))
+
+
+def _voxels_of_headers(present: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Name the voxels of each ``.mhd``, as programs call them: a file of the same name beside it."""
+    there = set(present)
+    stems = {path: path[: -len(_HEADER)] for path in there if path.lower().endswith(_HEADER)}
+    named = {path: tuple(stem + ending for ending in _VOXELS if stem + ending in there) for path, stem in stems.items()}
+    return {path: found for path, found in named.items() if found}
 
 
 def is_mask(path: str) -> bool:

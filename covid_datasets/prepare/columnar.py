@@ -49,7 +49,7 @@ def arrow_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
         values = [b"" if value is None else value.encode() for value in values]
     if pa.types.is_string(kind) or pa.types.is_binary(kind):
         data = [value or b"" for value in values]
-        return pa.Array.from_buffers(kind, len(values), [valid, _offsets(data), pa.py_buffer(b"".join(data))], nulls)
+        return pa.Array.from_buffers(kind, len(values), [valid, _offsets(data), _joined(data)], nulls)
     if pa.types.is_boolean(kind):
         return pa.Array.from_buffers(kind, len(values), [valid, _bits([bool(value) for value in values])], nulls)
     if pa.types.is_date32(kind):
@@ -86,6 +86,17 @@ def is_known(column: pa.ChunkedArray) -> np.ndarray:
 
 def _bits(truth: Sequence[bool]) -> pa.Buffer:
     return pa.py_buffer(np.packbits(truth, bitorder="little"))
+
+
+def _joined(values: Sequence[bytes | memoryview]) -> pa.Buffer:
+    """Put values together; those that lie side by side in one memory already are not copied."""
+    if all(isinstance(value, memoryview) for value in values):
+        buffers = [pa.py_buffer(value) for value in values]
+        ends = [buffer.address + buffer.size for buffer in buffers]
+        if ends[:-1] == [buffer.address for buffer in buffers[1:]]:
+            whole = pa.py_buffer(values[0].obj)  # type: ignore[union-attr]
+            return whole.slice(buffers[0].address - whole.address, ends[-1] - buffers[0].address)
+    return pa.py_buffer(b"".join(values))
 
 
 def _offsets(values: Sequence[Sized]) -> pa.Buffer:

@@ -26,11 +26,14 @@ from covid_datasets.prepare.seal import file_digest, sealed
 from covid_datasets.prepare.valid import problems_of
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.bounds import allowing
-from covid_datasets.read.encode import digest, encode, extension
+from covid_datasets.read.encode import Room, digest, encode, encode_into, extension
 from covid_datasets.schema import File, Notice, Part, Parts, Record
 
 PARTS = 1 << 20
 """Rows are numbered by record and by part, so that no number depends on how many parts another record has."""
+
+_ROOM_BYTES = 1 << 20
+"""What a batch takes beyond its bytes at most, in memory that is used again: a batch is full after its last row."""
 
 Row = tuple[dict[str, Any], dict[str, Any]]
 """A stored row and its row of the index."""
@@ -142,10 +145,11 @@ class PieceWriter:
 def write_piece(task: Task) -> int:
     """Write one piece of samples; return its number."""
     piece = PieceWriter(task, arrow_schema())
+    room = Room(task.batch_bytes + _ROOM_BYTES)
     with piece.open() as sink:
         held = 0
         rows: list[dict[str, Any]] = []
-        for item in piece_rows(task):
+        for item in piece_rows(task, room):
             if isinstance(item, Notice):
                 piece.notices.append(item)
                 continue
@@ -156,19 +160,23 @@ def write_piece(task: Task) -> int:
             if held >= task.batch_bytes:
                 sink.write(rows)
                 held, rows = 0, []
+                room.clear()
         sink.write(rows)
     return task.piece.number
 
 
-def piece_rows(task: Task) -> Iterator[Row | Notice]:
-    """Yield each row of a piece with its index row; a notice for each that had to be dropped."""
-    return allowing(task.max_voxels, _rows(task))
+def piece_rows(task: Task, room: Room | None = None) -> Iterator[Row | Notice]:
+    """Yield each row of a piece with its index row; a notice for each that had to be dropped.
+
+    With a ``room`` slices are in it, so rows hold what they held only until it is cleared.
+    """
+    return allowing(task.max_voxels, _rows(task, room))
 
 
-def _rows(task: Task) -> Iterator[Row | Notice]:
+def _rows(task: Task, room: Room | None) -> Iterator[Row | Notice]:
     for number, record in task.piece.rows:
         if isinstance(record.image, Parts):
-            yield from part_rows(task, number * PARTS, record, record.image)
+            yield from part_rows(task, number * PARTS, record, record.image, room)
             continue
         try:
             record, told = completed(task.raw, record)
@@ -185,7 +193,7 @@ def _rows(task: Task) -> Iterator[Row | Notice]:
         yield row, index_row(number * PARTS, record, row, size, measured, typical=record.typical)
 
 
-def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[Row | Notice]:
+def part_rows(task: Task, first: int, record: Record, parts: Parts, room: Room | None = None) -> Iterator[Row | Notice]:
     """Yield the rows of all parts of a record, whose files are read once."""
     count = 0
     try:
@@ -195,7 +203,7 @@ def part_rows(task: Task, first: int, record: Record, parts: Parts) -> Iterator[
                 continue
             path = part.path + extension(part.pixels)
             own = part_record(record, part, path)
-            data = encode(part.pixels)
+            data = encode_into(part.pixels, room)
             encoded = {name: encode(mask) for name, mask in part.masks.items()}
             sha256 = digest(data, part.pixels)
             measured = Measured(sha256) if task.verify == "bytes" else measure_pixels(part.pixels, sha256, path)

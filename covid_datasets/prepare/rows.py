@@ -50,7 +50,7 @@ INDEX_SCHEMA = pa.schema(
 
 
 def stored_row(
-    dataset: str, record: Record, data: bytes, masks: dict[str, bytes], measured: Measured
+    dataset: str, record: Record, data: bytes | memoryview, masks: dict[str, bytes], measured: Measured
 ) -> dict[str, Any]:
     """Assemble the columns of `schema.COLUMNS`; ``data`` are the bytes of the image, volume or video."""
     row = {
@@ -121,7 +121,7 @@ def stored_row(
     return row | {name: _as_stored(kind, row[name]) for name, kind in _NUMBERS.items()}
 
 
-def _file(reference: Reference | Parts | None, data: bytes | None) -> dict[str, Any] | None:
+def _file(reference: Reference | Parts | None, data: bytes | memoryview | None) -> dict[str, Any] | None:
     return None if reference is None or data is None else {"bytes": data, "path": reference.path}
 
 

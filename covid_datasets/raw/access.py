@@ -25,6 +25,8 @@ def access_text(choice: Choice) -> str:
     why = "A part of it needs an account of your own." if keys and card.access.kind == "open" else card.access.why
     by_hand = [part for part in choice.resources if not is_open(card, part)]
     steps = card.access.steps or tuple(map(how_to_get, by_hand))
+    option = config_option(choice)
+    argument = f', "{choice.config}"' if option else ""
     numbered = [_wrapped(f"  {number}. ", step) for number, step in enumerate(steps, start=1)]
     return "\n".join(
         [
@@ -37,12 +39,17 @@ def access_text(choice: Choice) -> str:
             *_examples(choice),
             "",
             "Then type:",
-            f"  covid-datasets check {name} --data-dir FOLDER   # lists what is missing; builds nothing",
-            f"  covid-datasets build {name} --data-dir FOLDER",
-            f'or, in Python: load_dataset("{name}", data_dir="FOLDER")',
+            f"  covid-datasets check {name} --data-dir FOLDER{option}   # lists what is missing; builds nothing",
+            f"  covid-datasets build {name} --data-dir FOLDER{option}",
+            f'or, in Python: load_dataset("{name}"{argument}, data_dir="FOLDER")',
             f"All that is known about it: covid-datasets info {card.id}",
         ]
     )
+
+
+def config_option(choice: Choice) -> str:
+    """Name a config as an option of a command; empty for the first, which is meant where none is named."""
+    return "" if choice.config == next(iter(choice.card.configs)) else f" --config {choice.config}"
 
 
 def other_copies_text(resource: Resource, reached: Resource) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
 from covid_datasets.catalog.layout import is_litter, matches
+from covid_datasets.catalog.listing import by_folder
 from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.fetch.hosts import host_of
@@ -31,10 +32,12 @@ class Places:
     Attributes:
         members: The files of the folder, and of each archive in it, outermost first.
         damaged: Archives that cannot be listed, and why.
+        said: What the header of a file said, so that several resources read it once.
     """
 
     members: dict[Location, list[str]]
     damaged: dict[Location, str] = field(default_factory=dict)
+    said: dict[Root, str] = field(default_factory=dict, compare=False, repr=False)
     _below: dict[tuple[str, ...], Counter[Root]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
@@ -49,6 +52,14 @@ class Places:
         for location in self.members:
             found[PurePosixPath(location[-1]).name].append(location)
         return dict(found)
+
+    @cached_property
+    def dicom(self) -> dict[Location, dict[str, list[str]]]:
+        """The DICOM files of each folder, the folders nearest to the top first."""
+        return {
+            location: dict(sorted(by_folder(members).items(), key=lambda held: (held[0].count("/"), held[0])))
+            for location, members in self.members.items()
+        }
 
     @cached_property
     def ending(self) -> dict[str, list[tuple[Location, str]]]:
@@ -88,7 +99,9 @@ class Places:
         top = PurePosixPath(self.top[0])
         names = {resource.folder.strip("/")}
         for copy in resource.copies:
-            names |= {*archive_names(copy), copy.root.strip("/")}
+            saved = archive_names(copy)
+            names |= {*saved, *(name.split(".")[0] for name in saved), copy.root.strip("/")}
+        names.discard("")  # of a copy without a root: every folder would be called so
 
         @cache  # for each folder, not for each file
         def may_be(location: Location, root: str) -> bool:

@@ -26,6 +26,8 @@ TAGS = {
     "Modality": "00080060",
     "PresentationIntentType": "00080068",
     "Manufacturer": "00080070",
+    "ReferencedImageSequence": "00081140",
+    "ReferencedSOPInstanceUID": "00081155",
     "SeriesDescription": "0008103E",
     "ManufacturerModelName": "00081090",
     "ReferringPhysicianName": "00080090",

@@ -161,7 +161,9 @@ class Counted(io.BytesIO):
         self._left = MAX_HEADER_READS
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read as any file does; too often is an error."""
+        """Read as any file does; too often is an error, and so is all at once, as what unpacks without a bound does."""
+        if size is None or size < 0:
+            raise ValueError("what would be unpacked has no bound")
         self._left -= 1
         if self._left < 0:
             raise ValueError(f"more than {MAX_HEADER_READS:,} pieces in its header")

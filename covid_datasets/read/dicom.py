@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -15,23 +17,27 @@ import numpy as np
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.extras import need
 from covid_datasets.read import equipment, identity
-from covid_datasets.read.bounds import MAX_INFLATED, MAX_SLICE_PIXELS, Counted, border
-from covid_datasets.read.pixels import TAGS, Layout, damaged, layout, stored_pixels
+from covid_datasets.read.bounds import MAX_INFLATED, Counted, border
+from covid_datasets.read.hounsfield import Image, check_layout, hounsfield_of, noted, words_again
+from covid_datasets.read.pixels import TAGS, damaged, decimals_of, layout, number_of, stored_pixels, value_of
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
-AIR = -1024
-"""What is darker than air in Hounsfield units is padding around the scan."""
 WHOLE = "a whole DICOM image"
 _DEFLATED = "1.2.840.10008.1.2.1.99"
+_META_BYTES = 1 << 16
+"""Where a file says how the rest of it is encoded."""
 _PIXELS = 0x7FE00010
 _PADDING = ("PixelPaddingValue", "PixelPaddingRangeLimit")
-_LOW, _HIGH = -(1 << 15), (1 << 15) - 1
+_MEANING = (*(tag for tag in TAGS if tag != "PixelData"), *_PADDING)
 _HEADER = """
 SOPClassUID SOPInstanceUID SeriesInstanceUID PatientID ImageType InstanceNumber AcquisitionNumber NumberOfFrames
 Rows Columns ImagePositionPatient ImageOrientationPatient PixelSpacing RescaleSlope RescaleIntercept RescaleType
 Modality TemporalPositionIdentifier TemporalPositionIndex BurnedInAnnotation LossyImageCompression
 """.split()
 """Elements that are read; all others are skipped, so that no header can take much memory."""
+
+_SAID = (*_HEADER, *equipment.TAGS, *identity.TAGS, *_MEANING)
+_OF_PIXELS = (*TAGS, "RescaleSlope", "RescaleIntercept", *_PADDING)
 
 CALCULATED = {
     **dict.fromkeys(("MIP", "MINIP", "MIN_IP", "MAX_IP", "AVERAGE", "AVG", "PROJECTION IMAGE"), "projection"),
@@ -56,6 +62,7 @@ class DicomHeader:
         equipment: What made it, by the names of the elements, as they are written.
         flags: What the header admits: text in its pixels, compression with loss, names.
         identifying: The elements that may say who somebody is; never what they say.
+        image: How to read the pixels of this file without its header; ``None`` where that takes more.
     """
 
     path: str
@@ -80,6 +87,7 @@ class DicomHeader:
     equipment: Mapping[str, str]
     flags: tuple[str, ...]
     identifying: tuple[str, ...]
+    image: Image | None = field(default=None, compare=False, repr=False)
 
     @property
     def calculated(self) -> str:
@@ -89,10 +97,10 @@ class DicomHeader:
 
 def read_header(data: bytes, path: str) -> DicomHeader:
     """Read what a file says about its image, without its pixels; a header that just stops is an error."""
-    found = read_elements(data, path, [*_HEADER, *equipment.TAGS, *identity.TAGS], stop_before_pixels=True)
+    found, end = _read(data, path, _SAID, stop_before_pixels=True)
     with border(path, WHOLE, data):  # values are parsed when they are asked for, and pydicom raises what it likes
         spacing = numbers(found, "PixelSpacing", 2)
-        image_type = tuple(str(part).upper() for part in several(found.get("ImageType")))
+        image_type = tuple(str(part).upper() for part in several(value_of(found, "ImageType")))
         identifying = identity.identifying(texts(found, identity.TAGS))
         admitted = {
             "burned_in_annotation": text(found, "BurnedInAnnotation").strip().upper() == "YES",
@@ -124,112 +132,78 @@ def read_header(data: bytes, path: str) -> DicomHeader:
             equipment={name: value.strip() for name, value in texts(found, equipment.TAGS).items() if value.strip()},
             flags=tuple(flag for flag, is_so in admitted.items() if is_so),
             identifying=identifying,
+            image=_noted(found, data, end),
         )
 
 
-def read_hounsfield(data: bytes, path: str) -> np.ndarray:
+def read_hounsfield(data: bytes, path: str, image: Image | None = None) -> np.ndarray:
     """Read the pixels of a CT image in Hounsfield units, signed 16-bit; padding becomes `AIR`.
 
     Slope and intercept are the file's own; where it has none there are no Hounsfield units, and this is an error.
+    ``image`` is what the header was when it was read before; as long as it is the same, it is not read again.
     """
-    found = read_elements(data, path, [*TAGS, "RescaleSlope", "RescaleIntercept", *_PADDING])
-    with border(path, WHOLE, data):  # as above: these values are parsed here
-        slope, intercept = number(found, "RescaleSlope"), number(found, "RescaleIntercept")
-        if slope is None or intercept is None:
-            raise DamagedFileError(
-                f"{path}: expected RescaleSlope and RescaleIntercept, found none: no Hounsfield units"
-            )
-        if slope == 0:
-            raise DamagedFileError(f"{path}: expected Hounsfield units, found a slope of 0, which makes all values one")
-        words, what = _words(found, data, path)
-        stored = _meant(words, what)
-        outside = _padding(found, words, stored, what)
-    if outside is not None and outside.any():
-        stored = np.where(outside, stored[~outside].min() if not outside.all() else 0, stored)
-    values = _rescaled(stored, slope, intercept, path)
-    if outside is not None:
-        values[outside] = AIR
-    return values
+    with border(path, WHOLE, data):
+        words = None if image is None else words_again(data, path, image)
+        if image is None or words is None:
+            found = read_elements(data, path, _OF_PIXELS)
+            image = _image(found, path)
+            check_layout(image.layout, data, path)
+            words = stored_pixels(found, image.layout, data, path)
+        return hounsfield_of(words, image, path)
 
 
-def _padding(found: Any, words: np.ndarray, stored: np.ndarray, what: Layout) -> np.ndarray | None:
-    """Tell which pixels are padding: those of one value, or of a range; ``None`` where the header names none."""
-    ends = [int(value) for name in _PADDING if (value := found.get(name)) not in (None, "")]
-    if not ends:
+def _image(found: Any, path: str) -> Image:
+    slope, intercept = number(found, "RescaleSlope"), number(found, "RescaleIntercept")
+    if slope is None or intercept is None:
+        raise DamagedFileError(f"{path}: expected RescaleSlope and RescaleIntercept, found none: no Hounsfield units")
+    if slope == 0:
+        raise DamagedFileError(f"{path}: expected Hounsfield units, found a slope of 0, which makes all values one")
+    padding = tuple(int(value) for name in _PADDING if (value := value_of(found, name)) not in (None, ""))
+    return Image(layout(found), slope, intercept, padding)
+
+
+def _noted(found: Any, data: bytes, end: int) -> Image | None:
+    """Note where pixels are; what is odd about them is told when they are read."""
+    try:
+        return noted(_image(found, ""), str(found.file_meta.TransferSyntaxUID), data, end)
+    except Exception:  # whatever is wrong, the same is found again where pixels are read, and told
         return None
-    # A value with a sign may be written without one and the other way round, as all of its 16 bits or as those stored.
-    outside: np.ndarray = (words == ends[0] & 0xFFFF) | (stored == ends[0])
-    if len(ends) == 2:
-        written = np.array([end & 0xFFFF for end in ends], np.uint16)
-        low, high = sorted((_signed(written, 16) if what.signed else written).tolist())
-        outside |= (stored >= low) & (stored <= high)
-    return outside
-
-
-def _meant(words: np.ndarray, what: Layout) -> np.ndarray:
-    """Read words as values; bits beyond those stored mean something else, such as an overlay."""
-    if what.signed:
-        return _signed(words, what.stored)
-    return words if what.stored == 16 else words & np.uint16((1 << what.stored) - 1)
-
-
-def _rescaled(stored: np.ndarray, slope: float, intercept: float, path: str) -> np.ndarray:
-    """Apply slope and intercept; in 16 bits where that is exact, which it nearly always is."""
-    ends = (float(stored.min()) * slope + intercept, float(stored.max()) * slope + intercept)
-    if max(ends) > _HIGH or not np.isfinite(ends).all():
-        raise DamagedFileError(
-            f"{path}: expected Hounsfield units up to {_HIGH:,}, found {max(ends):,.0f} (slope {slope}, "
-            f"intercept {intercept})"
-        )
-    exact = slope == 1 and intercept.is_integer() and _LOW <= intercept <= _HIGH and min(ends) >= _LOW
-    if exact and stored.max() <= _HIGH:
-        values: np.ndarray = stored.astype(np.int16) + np.int16(intercept)
-        np.maximum(values, np.int16(AIR), out=values)
-        return values
-    scaled = stored.astype(np.float64) * slope + intercept
-    rounded: np.ndarray = np.rint(np.maximum(scaled, AIR)).astype(np.int16)
-    return rounded
-
-
-def _signed(words: np.ndarray, bits: int) -> np.ndarray:
-    """Read unsigned words as signed values of so many bits."""
-    spare = 16 - bits
-    signed = words.view(np.int16)
-    return signed if spare == 0 else (signed << spare) >> spare
-
-
-def _words(found: Any, data: bytes, path: str) -> tuple[np.ndarray, Layout]:
-    """Return the stored pixels of a slice as unsigned 16-bit words, as many as the header promises or an error."""
-    what = layout(found)
-    fits = 1 <= what.rows * what.columns <= MAX_SLICE_PIXELS and what.rows > 0 and 1 <= what.stored <= 16
-    if not fits or (what.allocated, what.channels, what.frames) != (16, 1, 1):
-        raise damaged(path, data, f"{what}; expected one frame of grey 16-bit pixels, {MAX_SLICE_PIXELS:,} at most")
-    return stored_pixels(found, what, data, path), what
 
 
 def read_elements(data: bytes, path: str, tags: Sequence[str], *, stop_before_pixels: bool = False) -> Any:
     """Read some elements of a file; a file that just stops before its pixels is an error."""
+    return _read(data, path, tuple(tags), stop_before_pixels=stop_before_pixels)[0]
+
+
+def _read(data: bytes, path: str, tags: tuple[str, ...], *, stop_before_pixels: bool) -> tuple[Any, int]:
+    """Read some elements, and return where reading ended: before the pixels, if it stops there."""
     need("pydicom")
     import pydicom
 
     stream = Counted(data)
     with border(path, WHOLE, data):
         if (inflated := _inflated(data, tags, stop_before_pixels)) is not None:
-            return inflated
-        found = pydicom.dcmread(stream, stop_before_pixels=stop_before_pixels, specific_tags=list(tags))
+            return inflated, len(data)
+        found = pydicom.dcmread(stream, stop_before_pixels=stop_before_pixels, specific_tags=_numbers_of(tags))
         image = found.get("SOPClassUID", CT_IMAGE) == CT_IMAGE
     if stop_before_pixels and image and stream.tell() >= len(data):
         raise damaged(path, data, "no pixels; the file is cut short")
-    return found
+    return found, stream.tell()
 
 
-def _inflated(data: bytes, tags: Sequence[str], stop_before_pixels: bool) -> Any:
+@lru_cache(maxsize=32)
+def _numbers_of(tags: tuple[str, ...]) -> list[Any]:
+    """Return elements as numbers: to look each up by its name takes pydicom as long as to read it."""
+    return [number_of(name) for name in tags]
+
+
+def _inflated(data: bytes, tags: tuple[str, ...], stop_before_pixels: bool) -> Any:
     """Read a file whose elements are deflated; ``None`` for any other. pydicom would inflate without a bound."""
-    from pydicom.datadict import tag_for_keyword
     from pydicom.dataset import FileMetaDataset
     from pydicom.filereader import read_dataset
 
-    if _DEFLATED.encode() not in data or data[128:132] != b"DICM":
+    # Where it is said further behind, pydicom would inflate it, and `Counted` refuses that.
+    if data[128:132] != b"DICM" or data.find(_DEFLATED.encode(), 0, _META_BYTES) < 0:
         return None
     stream = Counted(data)
     stream.seek(132)
@@ -245,7 +219,7 @@ def _inflated(data: bytes, tags: Sequence[str], stop_before_pixels: bool) -> Any
         False,
         True,
         stop_when=(lambda tag, vr, length: tag == _PIXELS) if stop_before_pixels else None,
-        specific_tags=[tag_for_keyword(name) for name in tags],
+        specific_tags=_numbers_of(tags),
     )
     found.file_meta = FileMetaDataset(meta)
     return found
@@ -261,7 +235,7 @@ def several(value: Any) -> list[Any]:
 
 def text(found: Any, name: str) -> str:
     """Return an element as text; several values are joined as DICOM does."""
-    return "\\".join(str(value) for value in several(found.get(name)))
+    return "\\".join(str(value) for value in several(value_of(found, name)))
 
 
 def texts(found: Any, names: Iterable[str]) -> dict[str, str]:
@@ -271,8 +245,8 @@ def texts(found: Any, names: Iterable[str]) -> dict[str, str]:
 
 def numbers(found: Any, name: str, count: int) -> Numbers | None:
     """Return so many finite numbers, or ``None``."""
-    values = tuple(float(value) for value in several(found.get(name)))
-    return values if len(values) == count and np.isfinite(values).all() else None
+    values = tuple(map(float, decimals_of(found, name) or several(value_of(found, name))))
+    return values if len(values) == count and all(map(isfinite, values)) else None
 
 
 def number(found: Any, name: str) -> float | None:
@@ -283,5 +257,5 @@ def number(found: Any, name: str) -> float | None:
 
 def whole(found: Any, name: str) -> int | None:
     """Return a whole number, or ``None``."""
-    value = found.get(name)
+    value = value_of(found, name)
     return None if value is None or value == "" else int(value)

@@ -11,7 +11,7 @@ import numpy as np
 
 from covid_datasets.read import grey, identity
 from covid_datasets.read.bounds import MAX_FILM_PIXELS, border
-from covid_datasets.read.dicom import WHOLE, numbers, read_elements, text, texts
+from covid_datasets.read.dicom import WHOLE, numbers, read_elements, several, text, texts
 from covid_datasets.read.equipment import equipment_of
 from covid_datasets.read.pixels import TAGS, Layout, damaged, layout, stored_pixels
 from covid_datasets.schema import Notice, Part, RawReader
@@ -49,6 +49,7 @@ LossyImageCompression PhotometricInterpretation BitsStored PixelSpacing ImagerPi
 Manufacturer ManufacturerModelName KVP
 """.split()
 """Elements whose untouched text goes into the `source_row` of a film, where they are there."""
+_REFERS = "ReferencedImageSequence"
 FIELDS = ("age", "sex", "view", "spacing", "manufacturer", "scanner_model", "kvp")
 """Fields of a record that a header can fill."""
 
@@ -59,6 +60,8 @@ class FilmForm:
 
     Attributes:
         secondary: Whether secondary captures are taken too, colour among them.
+        originals: Whether a film is told and left out whose header refers to another one (ReferencedImageSequence):
+            some scanners send each film once more, processed, as a series of its own.
         shown: Whether all steps to grey are applied, as viewers do. Otherwise stored values are kept and only inverted
             where small ones are white, so that nothing is lost; either way `value_range` says what was done.
         fill: Fields of the record that the header fills, where it says something; leave out what a table knows better.
@@ -66,6 +69,7 @@ class FilmForm:
     """
 
     secondary: bool = False
+    originals: bool = False
     shown: bool = False
     fill: tuple[str, ...] = FIELDS
     row: Mapping[str, Any] = field(default_factory=dict)
@@ -94,13 +98,16 @@ def film(raw: RawReader, path: str, form: FilmForm | None = None) -> Iterator[Pa
     """
     form = form or FilmForm()
     data = raw.read(path)
-    found = read_elements(data, path, ["SOPClassUID"])
+    found = read_elements(data, path, ["SOPClassUID", _REFERS])
     with border(path, WHOLE, data):
-        kind = text(found, "SOPClassUID")
+        kind, other = text(found, "SOPClassUID"), _refers_to(found)
     if kind not in FILMS and not (form.secondary and kind == SECONDARY_CAPTURE):
         secondary = kind == SECONDARY_CAPTURE
         name = "a secondary capture, which nobody asked for" if secondary else f"the class {kind or 'none'}"
         yield Notice("no radiograph", path, f"expected a radiograph (CR or DX), found {name}", dropped=True)
+        return
+    if form.originals and other:
+        yield Notice("film made of another one", path, f"its header refers to {other}", dropped=True)
         return
     read = read_film(data, path, form)
     for what, told in read.odd:
@@ -114,7 +121,7 @@ def film(raw: RawReader, path: str, form: FilmForm | None = None) -> Iterator[Pa
 def read_film(data: bytes, path: str, form: FilmForm | None = None) -> Film:
     """Read the bytes of a radiograph, whole or not at all."""
     form = form or FilmForm()
-    found = read_elements(data, path, [*TAGS, *grey.TAGS, *SAID, *identity.TAGS])
+    found = read_elements(data, path, [*TAGS, *grey.TAGS, *SAID, *identity.TAGS, _REFERS])
     with border(path, WHOLE, data):
         what = layout(found)
         _check(what, data, path, form)
@@ -158,6 +165,9 @@ def header_fields(found: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         flags.append("burned_in_annotation")
     if said.get("PresentationIntentType", "").strip().upper() == "FOR PROCESSING":
         flags.append("for_processing")
+    if other := _refers_to(found):
+        said["ReferencedSOPInstanceUID"] = other
+        flags.append("refers_to_another_film")
     spacing = None
     measured = {name: sizes for name in SPACINGS if (sizes := numbers(found, name, 2)) and min(sizes) > 0}
     if measured.get("PixelSpacing") == measured.get("ImagerPixelSpacing"):
@@ -176,6 +186,12 @@ def header_fields(found: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         "source_row": said,
     }
     return fields, odd
+
+
+def _refers_to(found: Any) -> str:
+    """Name the images that a header refers to; empty where it refers to none."""
+    named = (text(item, "ReferencedSOPInstanceUID") for item in several(found.get(_REFERS)))
+    return "\\".join(filter(None, named))
 
 
 def age_in_years(value: str) -> float | None:

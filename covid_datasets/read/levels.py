@@ -14,6 +14,8 @@ import numpy as np
 from covid_datasets.read.volume import WHOLE, Volume
 
 MOST = {8: 255, 16: 65_535}
+FARTHEST = 1e9
+"""Values further apart than this are no picture: of their 65,536 levels all others would share one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Levels:
         """
         if not np.isfinite(values).all():
             return values, "values that are no numbers"
+        if not self.step * MOST[self.bits] <= FARTHEST:
+            return values, f"values too far apart, {self.step * MOST[self.bits]:g} in its volume"
         levels: np.ndarray = np.rint((values.astype(np.float64) - self.low) / self.step)
         if levels.min() < 0 or levels.max() > MOST[self.bits]:
             high = self.low + self.step * MOST[self.bits]

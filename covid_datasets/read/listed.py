@@ -14,7 +14,7 @@ from covid_datasets.catalog.listing import Series, by_folder, chosen, difference
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.read.bounds import border
 from covid_datasets.read.dicom import WHOLE, read_elements, text
-from covid_datasets.read.film import FilmForm, age_in_years, film
+from covid_datasets.read.film import VIEWS, FilmForm, age_in_years, film
 from covid_datasets.read.polygons import Polygon
 from covid_datasets.read.series import Wanted, series_parts
 from covid_datasets.schema import NOTHING, Notice, Part, Parts, RawFiles, RawReader, Record
@@ -62,6 +62,8 @@ def series_record(
 ) -> Record:
     """Describe a series as a record: of CT its slices are the samples, of radiographs its files.
 
+    Sex, age, equipment and, of films, the view are those of the listing, unless the header of a file says otherwise.
+
     Args:
         series: What the listing says.
         files: Those of its files that are there.
@@ -86,12 +88,18 @@ def series_record(
         patient=patient,
         study=series.study,
         series=series.series,
+        view=VIEWS.get(series.row["SeriesDescription"].upper()) if modality == "CXR" else None,
         sex=SEXES.get(series.row["PatientSex"]),
         age=age_in_years(series.row["PatientAge"]),
         manufacturer=series.row["Manufacturer"] or None,
         scanner_model=series.row["ManufacturerModelName"] or None,
         source_row=said,
     )
+
+
+def is_projection(series: Series) -> bool:
+    """Tell by its description whether a series holds maximum intensity projections, which are no slices."""
+    return "MIP" in series.row["SeriesDescription"].upper()
 
 
 def series_films(

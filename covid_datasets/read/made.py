@@ -15,11 +15,12 @@ import numpy as np
 from PIL import Image
 
 from covid_datasets.errors import DamagedFileError
-from covid_datasets.read.bounds import MAX_PIXELS, border
+from covid_datasets.read.bounds import MAX_PIXELS, border, too_large
 from covid_datasets.read.encode import encode
 from covid_datasets.read.masks import IGNORED as IGNORED
-from covid_datasets.read.masks import read_mask
-from covid_datasets.read.volumes import read_volume, volume_bytes
+from covid_datasets.read.masks import other_shape, read_mask
+from covid_datasets.read.packed import pack
+from covid_datasets.read.volumes import read_header, read_slices, volume_bytes
 from covid_datasets.schema import Made, Notice, RawReader
 
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP")
@@ -165,24 +166,58 @@ def volume_as_nifti(path: str, *beside: str, expansion: float = 1.0) -> Made:
 
 
 def make_nifti(raw: RawReader, path: str) -> bytes:
-    """Make the NIfTI file of a volume; `volume_as_nifti` refers to it."""
-    volume = read_volume(volume_bytes(raw, path), path)
-    return nifti_bytes(volume.voxels, volume.header.affine, volume.header.spacing)
+    """Make the NIfTI file of a volume; `volume_as_nifti` refers to it.
+
+    It is written slice by slice, so that one volume is in memory beside its file. Bytes that a file holds behind its
+    voxels are behind them in what is made too, where whoever measures the volume tells of them.
+    """
+    data = volume_bytes(raw, path)
+    slices = read_slices(data, path)
+    header = slices.header
+    if why := too_large(header.shape, header.dtype.itemsize, len(data)):
+        raise DamagedFileError(
+            f"{path}: expected a volume that can be held whole, found {len(data):,} bytes of one: {why}"
+        )
+    kind = header.values(np.empty(0, header.dtype)).dtype.newbyteorder("<")
+    made = io.BytesIO()
+    made.write(nifti_header(header.shape, kind, header.affine, header.spacing))
+    for plane in slices:
+        made.write(np.ascontiguousarray(header.values(plane), kind).data)
+    made.write(bytes(slices.surplus))
+    return made.getvalue()
 
 
 def volume_mask(path: str, values: tuple[int, ...] = (), known: tuple[int, ...] = ()) -> Made:
-    """Refer to the mask of some labels of a map of labels, as a NIfTI file of zeros and ones.
+    """Refer to the mask of some labels of a map of labels, as a packed NIfTI file of zeros and ones.
 
     ``known`` are all labels that the map may have: what is none of them is `IGNORED`, and told.
     """
     arguments = (path, values, known) if known else (path, values)
-    return Made(f"{path}.{'-'.join(map(str, values)) or 'mask'}.nii", make_volume_mask, arguments)
+    return Made(f"{path}.{'-'.join(map(str, values)) or 'mask'}.nii.gz", make_volume_mask, arguments)
 
 
 def make_volume_mask(raw: RawReader, path: str, values: tuple[int, ...], known: tuple[int, ...] = ()) -> bytes:
     """Make the NIfTI file of a mask; `volume_mask` refers to it."""
     mask = read_mask(volume_bytes(raw, path), path, values, known)
-    return nifti_bytes(mask.voxels, mask.header.affine, mask.header.spacing)
+    return pack(nifti_bytes(mask.voxels, mask.header.affine, mask.header.spacing))
+
+
+def volume_mask_on(image: str, path: str) -> Made:
+    """Refer to a mask that lies on the voxels of its image whatever its header says, as packed NIfTI of that place.
+
+    This is for a source of which it is known that headers of masks are wrong and their voxels right; a mask of another
+    shape is an error all the same.
+    """
+    return Made(f"{path}.on.nii.gz", make_volume_mask_on, (image, path))
+
+
+def make_volume_mask_on(raw: RawReader, image: str, path: str) -> bytes:
+    """Make the NIfTI file of a mask in the place of its image; `volume_mask_on` refers to it."""
+    header = read_header(volume_bytes(raw, image), image)
+    mask = read_mask(volume_bytes(raw, path), path)
+    if problem := other_shape(header, mask.header):
+        raise DamagedFileError(f"{path}: {problem}")
+    return pack(nifti_bytes(mask.voxels, header.affine, header.spacing))
 
 
 def nifti_bytes(voxels: np.ndarray, affine: np.ndarray | None, spacing: tuple[float, float, float]) -> bytes:

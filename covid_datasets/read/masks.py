@@ -140,9 +140,16 @@ def told(image: VolumeHeader, mask: Mask, path: str) -> Iterator[Notice]:
 
 def difference(image: VolumeHeader, mask: VolumeHeader) -> str:
     """Say why a mask does not lie on the voxels of an image; nothing where it does."""
-    if image.shape != mask.shape:
-        return f"expected the shape {image.shape} of its image, found {mask.shape} (slices, rows, columns)"
+    if problem := other_shape(image, mask):
+        return problem
     if image.affine is None or mask.affine is None:
         return ""
     apart = elsewhere(image.affine, mask.affine, image.shape)
     return f"expected the place of its image, found {apart}" if apart else ""
+
+
+def other_shape(image: VolumeHeader, mask: VolumeHeader) -> str:
+    """Say that a mask has not as many voxels as its image along each axis; nothing where it has."""
+    if image.shape == mask.shape:
+        return ""
+    return f"expected the shape {image.shape} of its image, found {mask.shape} (slices, rows, columns)"

@@ -37,6 +37,9 @@ TYPES = {
 """Types of voxels; a MET_LONG has 4 bytes, whatever the machine."""
 LOCAL = "LOCAL"
 _DATA = "ElementDataFile"
+_LOCALS = ("LOCAL", "Local", "local")
+_UNIT = 1e-3
+"""How much longer or shorter than 1 a direction may be."""
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -103,7 +106,7 @@ def joined(raw: RawReader, path: str) -> bytes:
     with border(path, EXPECTED, text):
         fields, end = _fields(text)
         name = fields[_DATA]
-        if name == LOCAL:
+        if name in _LOCALS:
             return text
         plain = name == PurePosixPath(name).name and name.isprintable() and not set(name) & {*"\\%"}
         if not plain or not name or name.startswith((".", "LIST")):
@@ -130,7 +133,8 @@ def _fields(data: bytes) -> tuple[dict[str, str], int]:
         key, is_there, value = (part.strip() for part in line.partition("="))
         if not is_there or not key.isprintable() or (end < 0 and not last):
             raise ValueError(f"its header has the line {line[:80]!r}; expected 'name = value', up to {_DATA}")
-        fields[key] = value
+        if fields.setdefault(key, value) != value:
+            raise ValueError(f"its header says {key} twice: {fields[key][:80]!r} and {value[:80]!r}")
         at = len(data) if last else end + 1
     return fields, at
 
@@ -138,8 +142,9 @@ def _fields(data: bytes) -> tuple[dict[str, str], int]:
 def _header(fields: Mapping[str, str], offset: int) -> MetaHeader:
     dimensions = int(fields["NDims"])
     sides = _numbers(fields, "DimSize", dimensions)
-    if dimensions < 3 or any(side != 1 for side in sides[3:]) or min(sides) < 1 or max(sides) >= 1 << 31:
-        raise ValueError(f"DimSize {fields['DimSize']}; expected three axes")
+    whole = all(side.is_integer() for side in sides)
+    if dimensions < 3 or any(side != 1 for side in sides[3:]) or min(sides) < 1 or max(sides) >= 1 << 31 or not whole:
+        raise ValueError(f"DimSize {fields['DimSize'][:80]}; expected three axes")
     columns, rows, slices = (int(side) for side in sides[:3])
     if int(fields.get("ElementNumberOfChannels", "1")) != 1:
         raise ValueError(f"{fields['ElementNumberOfChannels']} channels; expected one")
@@ -180,7 +185,8 @@ def _place(fields: Mapping[str, str], dimensions: int) -> tuple[np.ndarray | Non
     patient = np.eye(4)
     patient[:3, :3] = directions * sides
     patient[:3, 3] = _numbers(fields, moved, dimensions)[:3] if moved else 0.0
-    usable = abs(np.linalg.det(patient[:3, :3])) > 1e-9
+    unit = np.abs(np.linalg.norm(directions, axis=0) - 1).max() <= _UNIT  # else two fields say how large a voxel is
+    usable = unit and abs(np.linalg.det(patient[:3, :3])) > 1e-9
     return (_LPS @ patient if usable else None), (x, y, z)
 
 
@@ -196,7 +202,7 @@ def _is_true(text: str) -> bool:
 
 
 def _local(header: MetaHeader) -> None:
-    if header.said[_DATA] != LOCAL:
+    if header.said[_DATA] not in _LOCALS:
         raise TornError(f"its voxels are in {header.said[_DATA]!r}, beside it")
 
 

@@ -1,4 +1,4 @@
-"""What the headers of a DICOM series say of its person and scanner, and which of them may tell who the person is."""
+"""What the headers of a DICOM series say of its person, and which of them should not be in a release without names."""
 
 from __future__ import annotations
 
@@ -7,25 +7,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from covid_datasets.errors import DamagedFileError
+from covid_datasets.read import identity
 from covid_datasets.read.bounds import border
-from covid_datasets.read.dicom import WHOLE, number, read_elements, text
+from covid_datasets.read.dicom import WHOLE, read_elements, text, texts
 from covid_datasets.read.film import OLDEST, age_in_years
 from covid_datasets.schema import NOTHING, RawReader
 
-IDENTIFYING = """
-PatientName PatientBirthDate PatientAddress PatientTelephoneNumbers OtherPatientIDs OtherPatientNames StudyDate
-SeriesDate AcquisitionDate ContentDate AccessionNumber InstitutionName InstitutionAddress ReferringPhysicianName
-PerformingPhysicianName OperatorsName StationName DeviceSerialNumber
+LEFT_OVER = """
+StudyDate SeriesDate AcquisitionDate ContentDate AccessionNumber InstitutionName InstitutionAddress StationName
+DeviceSerialNumber
 """.split()
-"""Elements that a release without names leaves empty; PatientID is one too, where it is not the released id."""
-_SAID = (
-    "PatientID PatientSex PatientAge Manufacturer ManufacturerModelName ConvolutionKernel KVP SliceThickness".split()
-)
+"""Elements that lead to a person with the help of a hospital; a release whose header has them was not cleaned."""
+_SAID = ("PatientSex", "PatientAge")
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """Fields of a record that a header fills, and the names of elements that may tell who the person is."""
+    """Sex and age, by the names of `schema.Record`, and the names of elements that may tell who the person is."""
 
     fields: Mapping[str, Any] = NOTHING
     identifying: tuple[str, ...] = ()
@@ -34,16 +32,18 @@ class Described:
 def described(raw: RawReader, files: Sequence[str], patient: str = "") -> Described:
     """Read the first header of a series that can be read; ``patient`` is the id by which it was released.
 
-    Nothing of what may identify a person is returned but the names of the elements.
+    Nothing of what may identify a person is returned but the names of the elements. They are more than those of
+    `identity`: of who publishes scans under ids of his own, other ids and dates are not expected either.
     """
     for path in files:
         data = raw.read(path)
         try:
-            found = read_elements(data, path, [*_SAID, *IDENTIFYING], stop_before_pixels=True)
+            found = read_elements(data, path, [*_SAID, *identity.TAGS, *LEFT_OVER], stop_before_pixels=True)
             with border(path, WHOLE, data):
-                odd = [name for name in IDENTIFYING if text(found, name).strip()]
-                odd += ["PatientID"] if text(found, "PatientID") not in ("", patient) else []
-                return Described(_fields(found), tuple(odd))
+                said = texts(found, identity.TAGS)
+                odd = {*identity.identifying(said), *(name for name in LEFT_OVER if text(found, name).strip())}
+                odd |= {"PatientID"} if said.get("PatientID", "") not in ("", patient) else set()
+                return Described(_fields(found), tuple(sorted(odd)))
         except DamagedFileError:
             continue  # told by whoever reads all of them
     return Described()
@@ -54,9 +54,4 @@ def _fields(found: Any) -> dict[str, Any]:
     return {
         "sex": sex if sex in ("F", "M") else None,
         "age": age if age is None or age <= OLDEST else None,
-        "manufacturer": text(found, "Manufacturer").strip() or None,
-        "scanner_model": text(found, "ManufacturerModelName").strip() or None,
-        "kernel": text(found, "ConvolutionKernel").strip() or None,
-        "kvp": number(found, "KVP"),
-        "slice_thickness_mm": number(found, "SliceThickness"),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ import numpy as np
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.extras import need
 
+NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1")
+"""Not compressed, in the usual byte order."""
 RLE = "1.2.840.10008.1.2.5"
 JPEG = tuple(f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 57, 70))
 """Baseline, extended, and two that lose nothing."""
@@ -64,22 +67,45 @@ class Layout:
         return f"{self.rows}x{self.columns} pixels, {bits}, {self.frames} frames"
 
 
+@lru_cache(maxsize=512)
+def number_of(tag: str) -> Any:
+    """Return the number of an element by its name."""
+    from pydicom.tag import Tag
+
+    return Tag(tag)
+
+
+def value_of(found: Any, name: str) -> Any:
+    """Return what an element holds, ``None`` where there is none of that name; pydicom raises and catches for these."""
+    if not hasattr(found, "get_item"):  # not of pydicom: values by name, as of a header in JSON
+        return found.get(name)
+    return found[tag].value if (tag := number_of(name)) in found else None
+
+
+def decimals_of(found: Any, name: str) -> list[bytes]:
+    """Return the numbers of an element as they are written, if as text: pydicom checks and wraps each of them."""
+    item: Any = found.get_item(tag) if (tag := number_of(name)) in found else None
+    if item is None or item.VR not in ("DS", "IS") or not isinstance(item.value, bytes) or not item.value:
+        return []
+    return item.value.strip(b" \0").split(b"\\")
+
+
 def layout(found: Any) -> Layout:
     """Read what a header says; what it leaves out or says wrongly is an error."""
     try:
-        sign = int(found.PixelRepresentation)
+        sign = int(value_of(found, "PixelRepresentation"))
         if sign not in (0, 1):
             raise ValueError(f"PixelRepresentation {sign}")
         return Layout(
-            rows=int(found.Rows),
-            columns=int(found.Columns),
+            rows=int(value_of(found, "Rows")),
+            columns=int(value_of(found, "Columns")),
             channels=int(found.get("SamplesPerPixel", 1)),
-            frames=int(found.get("NumberOfFrames") or 1),
-            allocated=int(found.BitsAllocated),
-            stored=int(found.BitsStored),
+            frames=int(value_of(found, "NumberOfFrames") or 1),
+            allocated=int(value_of(found, "BitsAllocated")),
+            stored=int(value_of(found, "BitsStored")),
             signed=sign == 1,
-            photometric=str(found.get("PhotometricInterpretation") or "").strip().upper(),
-            planar=int(found.get("PlanarConfiguration") or 0) == 1,
+            photometric=str(value_of(found, "PhotometricInterpretation") or "").strip().upper(),
+            planar=int(value_of(found, "PlanarConfiguration") or 0) == 1,
             highest=_highest(found),
         )
     except Exception as error:  # values are parsed when they are asked for, and pydicom raises what it likes
@@ -88,8 +114,8 @@ def layout(found: Any) -> Layout:
 
 def _highest(found: Any) -> int:
     """Return the highest bit that is stored, counted from 0; where nobody says it, values begin at the lowest."""
-    said = found.get("HighBit")
-    return int(found.BitsStored) - 1 if said is None or said == "" else int(said)
+    said = value_of(found, "HighBit")
+    return int(value_of(found, "BitsStored")) - 1 if said is None or said == "" else int(said)
 
 
 def stored_pixels(found: Any, what: Layout, data: bytes, path: str) -> np.ndarray:
@@ -98,33 +124,47 @@ def stored_pixels(found: Any, what: Layout, data: bytes, path: str) -> np.ndarra
     Whoever calls this has checked that ``what`` is one frame within the bounds of `covid_datasets.read.bounds`.
     """
     pixels = found.get("PixelData")
+    if pixels is None and what.highest == what.stored - 1:
+        raise damaged(path, data, "no pixels; the file is cut short")
+    return pixels_of(pixels, found.file_meta.TransferSyntaxUID, what, data, path, found)
+
+
+def is_read_alone(syntax: str) -> bool:
+    """Tell whether `pixels_of` needs nothing of the header but the layout."""
+    return syntax in NATIVE or (syntax in _BEGIN and _codecs() is not None)
+
+
+def pixels_of(pixels: Any, syntax: str, what: Layout, data: bytes, path: str, found: Any = None) -> np.ndarray:
+    """Do what `stored_pixels` does with the value of an element of pixels; ``found`` is its header, where needed."""
+    from pydicom.uid import UID
+
     if what.highest != what.stored - 1:
         raise damaged(path, data, f"{what}, which is not supported")
-    if pixels is None:
-        raise damaged(path, data, "no pixels; the file is cut short")
-    syntax = found.file_meta.TransferSyntaxUID
+    uid = UID(syntax)
     shape = (what.rows, what.columns) if what.channels == 1 else (what.rows, what.columns, what.channels)
-    if syntax.is_encapsulated:
-        return _decoded(found, str(syntax), what, shape, data, path)
+    if uid.is_encapsulated:
+        return _decoded(pixels, found, syntax, what, shape, data, path)
     size = int(np.prod(shape)) * what.allocated // 8
     if len(pixels) != size + (size % 2 if what.allocated == 8 else 0):
         raise damaged(path, data, f"{len(pixels):,} bytes of pixels; {what.rows}x{what.columns} need {size:,}")
-    if what.allocated == 8 and not syntax.is_little_endian:
+    if what.allocated == 8 and not uid.is_little_endian:
         raise damaged(path, data, "8-bit pixels in words of the other byte order, which nobody writes any more")
-    order = "u1" if what.allocated == 8 else "<u2" if syntax.is_little_endian else ">u2"
+    order = "u1" if what.allocated == 8 else "<u2" if uid.is_little_endian else ">u2"
     values = np.frombuffer(pixels, order, count=int(np.prod(shape)))
     if what.planar and what.channels > 1:
         return np.ascontiguousarray(np.moveaxis(values.reshape(what.channels, what.rows, what.columns), 0, -1))
     return values.reshape(shape).astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _decoded(found: Any, syntax: str, what: Layout, shape: tuple[int, ...], data: bytes, path: str) -> np.ndarray:
+def _decoded(
+    pixels: Any, found: Any, syntax: str, what: Layout, shape: tuple[int, ...], data: bytes, path: str
+) -> np.ndarray:
     """Decode compressed pixels."""
     from pydicom.encaps import generate_frames
     from pydicom.pixels import pixel_array
 
     try:
-        frame = next(generate_frames(found.PixelData, number_of_frames=1))
+        frame = next(generate_frames(pixels, number_of_frames=1))
         if syntax == RLE:
             array: np.ndarray = pixel_array(found, raw=True)
         elif syntax not in _BEGIN:
@@ -157,14 +197,19 @@ def _picture(found: Any, syntax: str, frame: bytes) -> np.ndarray:
     from pydicom.pixels import pixel_array
 
     array: np.ndarray
-    try:
-        fast: Any = importlib.import_module("imagecodecs")
-    except ImportError:
+    if (codecs := _codecs()) is not None:
+        array = getattr(codecs, _FAST[syntax])(frame)
+    else:
         need("gdcm")
         array = pixel_array(found, raw=True, decoding_plugin="gdcm")
-    else:
-        array = getattr(fast, _FAST[syntax])(frame)
     return array
+
+
+def _codecs() -> Any:
+    try:
+        return importlib.import_module("imagecodecs")
+    except ImportError:
+        return None
 
 
 def stated_size(frame: bytes) -> tuple[int, int, int] | None:

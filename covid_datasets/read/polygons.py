@@ -76,6 +76,9 @@ def fill(polygons: Iterable[Polygon], shape: tuple[int, int]) -> tuple[np.ndarra
     (9, [])
     """
     height, width = shape
+    polygons = tuple(polygons)
+    if not polygons:  # most slices
+        return None, []
     canvas = Image.new("L", (width, height))
     problems: list[str] = []
     drawn = False

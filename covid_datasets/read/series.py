@@ -122,7 +122,7 @@ def _distinct(raw: RawReader, place: Sequence[Slice]) -> Generator[Notice, None,
     kept = []
     for header, along in place:
         try:
-            pixels = read_hounsfield(raw.read(header.path), header.path).tobytes()
+            pixels = read_hounsfield(raw.read(header.path), header.path, header.image).tobytes()
         except DamagedFileError:
             kept.append((header, along))  # told when its turn comes
             continue
@@ -144,7 +144,7 @@ def _slices(
     """Read the pixels of ordered slices; numbers count places, so that a damaged one leaves a hole and moves nobody."""
     for index, header in enumerate(headers):
         try:
-            pixels = read_hounsfield(raw.read(header.path), header.path)
+            pixels = read_hounsfield(raw.read(header.path), header.path, header.image)
         except DamagedFileError as error:
             yield Notice("damaged file", header.path, str(error), dropped=True, lost=True)
             continue

@@ -9,7 +9,7 @@ import numpy as np
 
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.read.levels import Grey, levels_of
-from covid_datasets.read.masks import Mask, chosen, difference, read_labels, read_mask, told
+from covid_datasets.read.masks import Mask, chosen, difference, other_shape, read_labels, read_mask, told
 from covid_datasets.read.orientation import orientation, perpendicular, position, spacing, turned
 from covid_datasets.read.volume import Volume, VolumeHeader, hounsfield
 from covid_datasets.read.volumes import read_volume, volume_bytes
@@ -20,7 +20,7 @@ MaskOf = tuple[str, str] | tuple[str, str, tuple[int, ...]] | tuple[str, str, tu
 
 
 def axial_slices(
-    raw: RawReader, path: str, masks: tuple[MaskOf, ...] = (), grey: Grey | None = None
+    raw: RawReader, path: str, masks: tuple[MaskOf, ...] = (), grey: Grey | None = None, aligned: bool = False
 ) -> Iterator[Part | Notice]:
     """Yield the slices of a volume from the feet up, as Hounsfield units, displayed as radiologists are used to.
 
@@ -29,7 +29,8 @@ def axial_slices(
     ``("lung", "labels.nii.gz", (1, 2))``. Where all labels that it may have are given too, as in
     ``("lung", "labels.nii.gz", (1, 2), (1, 2, 3))``, what is none of them is `IGNORED` and told. Masks that do not lie
     on the voxels of the volume, and slices whose values are no whole numbers of 16 bits, are told and left out.
-    ``grey`` says that values are no Hounsfield units: they become `Levels`.
+    ``grey`` says that values are no Hounsfield units: they become `Levels`. ``aligned`` is for a source of which it is
+    known that masks lie on the voxels of their volume and their headers are wrong: where these differ it is told only.
 
     >>> import nibabel
     >>> class Files:
@@ -38,7 +39,7 @@ def axial_slices(
     >>> [(part.id, part.pixels.shape, part.fields["position"]) for part in axial_slices(Files(), "a.nii")]
     [('000', (3, 4), (-3.0, -2.0, 0.0)), ('001', (3, 4), (-3.0, -2.0, 1.0))]
     """
-    volume, drawn = yield from _volume_and_masks(raw, path, masks)
+    volume, drawn = yield from _volume_and_masks(raw, path, masks, aligned=aligned)
     yield from _told(volume, path)
     shown, affine = turned(volume.stored, volume.header.affine)
     layers = {each: turned(mask.voxels, volume.header.affine)[0] for each, mask in drawn.items()}
@@ -71,7 +72,7 @@ def piled_pictures(
 
 
 def _volume_and_masks(
-    raw: RawReader, path: str, masks: tuple[MaskOf, ...]
+    raw: RawReader, path: str, masks: tuple[MaskOf, ...], *, aligned: bool = False
 ) -> Generator[Notice, None, tuple[Volume, dict[str, Mask]]]:
     """Read masks, each file once, then their volume, so that two volumes are never in memory; masks by their path."""
     wanted: dict[str, tuple[set[int], set[int]]] = {}
@@ -87,7 +88,11 @@ def _volume_and_masks(
             yield Notice("mask not usable", mask_path, str(error))
     volume = read_volume(volume_bytes(raw, path), path)
     for mask_path, mask in list(drawn.items()):
-        if problem := difference(volume.header, mask.header):
+        problem = difference(volume.header, mask.header)
+        if problem and aligned and not other_shape(volume.header, mask.header):
+            yield Notice("mask in another place", mask_path, f"{problem}; its voxels are taken for those of the image")
+            problem = ""
+        if problem:
             yield Notice("mask not usable", mask_path, f"{mask_path}: {problem}")
             del drawn[mask_path]
         else:

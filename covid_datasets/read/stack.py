@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Generator, Hashable, Iterator, Sequence
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -55,6 +56,7 @@ def normal(orientation: Numbers) -> np.ndarray:
     return across if across[np.argmax(np.abs(across))] > 0 else -across
 
 
+@lru_cache(maxsize=64)
 def view_of(orientation: Numbers) -> Literal["axial", "coronal", "sagittal"]:
     """Name the plane that slices of an orientation are nearest to.
 

@@ -33,6 +33,7 @@ LONGEST_ROW = 1 << 22
 """Characters of one row over several lines; the longest of this field has 30,000."""
 
 _NO_RENAME: Mapping[str, str] = MappingProxyType({})
+_ROWLESS = "it has a header, and nothing below that could be read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def read_csv(
         Notice("column missing", path, f"{name}: unknown in all rows") for name in wanted if name not in scan.names
     ]
     if not rows:
-        notices.append(Notice("table without rows", path, "it has a header, and nothing below that could be read"))
+        notices.append(Notice("table without rows", path, _ROWLESS))
     return Table(rows, [*notices, *scan.notices])
 
 
@@ -152,7 +153,7 @@ def read_xlsx(
 ) -> Table:
     """Read one sheet of an Excel workbook (the first without a name), all values as text.
 
-    So many lines stand ``above`` the header: a title, say. A sheet of more ``cells`` is refused; raise it for a table
+    So many rows stand ``above`` the header: a title, say. A sheet of more ``cells`` is refused; raise it for a table
     that is known to be larger, of which a hash says that it is that one.
     """
     import openpyxl
@@ -169,16 +170,16 @@ def read_xlsx(
         if sheet is not None and sheet not in book.sheetnames:
             raise ColumnMissingError(f"{path}: expected a sheet {sheet!r}, found {', '.join(book.sheetnames)}")
         pages = book[sheet] if sheet is not None else book.worksheets[0]
-        found = _bounded(pages, path, cells)
+        found = _bounded(pages, path, cells, above)
     except (ColumnMissingError, DamagedFileError):
         raise
     except Exception as error:  # openpyxl lets through whatever its zip, XML and cell readers raise
         raise DamagedFileError(
             f"{path}: expected an Excel workbook, found a file that cannot be read: {error}"
         ) from error
-    if len(found) <= above:
+    if not found:
         raise DamagedFileError(f"{path}: expected a table, found an empty sheet")
-    return _table(path, found[above], iter(found[above + 1 :]), required, rename, [])
+    return _table(path, found[0], iter(found[1:]), required, rename, [])
 
 
 def _need_at_most(limit: int, unpacked: int, what: str) -> None:
@@ -186,8 +187,8 @@ def _need_at_most(limit: int, unpacked: int, what: str) -> None:
         raise DamagedFileError(f"{what}: expected at most {limit} bytes unpacked, found {unpacked}")
 
 
-def _bounded(sheet: Any, path: str, most_cells: int) -> list[list[str]]:
-    """Read the cells of a sheet as text, as long as it is no larger than any that people fill in."""
+def _bounded(sheet: Any, path: str, most_cells: int, above: int) -> list[list[str]]:
+    """Read the cells of a sheet as text from its header on, as long as it is no larger than any that people fill in."""
     sheet.reset_dimensions()  # what a sheet says of its size is not to be trusted
     found: list[list[str]] = []
     count = 0
@@ -200,7 +201,7 @@ def _bounded(sheet: Any, path: str, most_cells: int) -> list[list[str]]:
                 "A table that is really larger can be saved as CSV"
             )
         texts = [_as_text(value) for value in row]
-        if not found or any(map(str.strip, texts)):
+        if number >= above and (not found or any(map(str.strip, texts))):
             found.append(texts)
     width = max(map(len, found), default=0)
     return [[*texts, *[""] * (width - len(texts))] for texts in found[:1]] + found[1:]
@@ -302,6 +303,8 @@ def _table(
     _require(path, names, required)
     blank = dict.fromkeys(names, "")
     rows = [blank | dict(zip(names, row, strict=False)) for row in cells if any(cell.strip() for cell in row)]
+    if not rows:
+        notices.append(Notice("table without rows", path, _ROWLESS))
     return Table(rows, notices)
 
 

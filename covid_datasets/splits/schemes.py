@@ -14,6 +14,7 @@ from covid_datasets.splits.place import place
 
 _FOLD = re.compile(r"fold-(\d{1,9})-of-(\d{1,9})", re.ASCII)
 _PATIENT = re.compile(r"patient(?:@(\d{1,9}))?", re.ASCII)
+_OFFICIAL = re.compile(r"official(?:-(\w{1,99}))?", re.ASCII)
 _LEAST = 3
 """Folds of which one can be for validation; of two, none would be left for training."""
 
@@ -27,7 +28,7 @@ def split_names(scheme: str) -> tuple[str, ...]:
     Raises:
         UnknownVersionError: There is no such scheme; better said before a build than after it.
     """
-    if scheme == "official":
+    if _is_official(scheme):
         return ()
     if _version_of(scheme):
         return SPLITS
@@ -37,7 +38,9 @@ def split_names(scheme: str) -> tuple[str, ...]:
 def check_scheme(scheme: str, cards: Sequence[Card]) -> None:
     """Refuse a scheme that the catalog knows no source to have; what is in data of one's own, only that tells."""
     datasets = [card.id for card in cards]
-    if scheme == "official":
+    if fold := published_fold(scheme):
+        _check_fold(fold, cards)
+    elif scheme == "official":
         if not any(card.official_split or card.own_copy for card in cards):
             raise _no_official(datasets)
     elif is_given(scheme):
@@ -51,7 +54,28 @@ def is_given(scheme: str) -> bool:
     >>> is_given("official"), is_given("patient@1"), is_given("patient")
     (True, True, False)
     """
-    return scheme == "official" or _version_of(scheme) not in (None, SPLITS_VERSION)
+    return _is_official(scheme) or _version_of(scheme) not in (None, SPLITS_VERSION)
+
+
+def published_fold(scheme: str) -> str:
+    """Name the fold that a scheme means, one of several that a publisher ships; empty where it means none.
+
+    >>> published_fold("official-fold_2"), published_fold("official"), published_fold("fold-1-of-5")
+    ('fold_2', '', '')
+    """
+    match = _OFFICIAL.fullmatch(scheme) if isinstance(scheme, str) else None
+    return (match[1] or "") if match else ""
+
+
+def _is_official(scheme: str) -> bool:
+    return scheme == "official" or bool(published_fold(scheme))
+
+
+def _check_fold(fold: str, cards: Sequence[Card]) -> None:
+    known = {name: None for card in cards if card.official_split for name in card.official_split.folds}
+    if fold not in known:
+        which = ", ".join(f"official-{name}" for name in known) or "none, of these sources"
+        raise UnknownVersionError(f"scheme 'official-{fold}': expected one of the published folds ({which})")
 
 
 def scheme_splits(index: Index, datasets: Sequence[str], scheme: str) -> list[str | None]:
@@ -110,7 +134,8 @@ def _fold_of(scheme: str) -> tuple[int, int]:
     match = _FOLD.fullmatch(scheme) if isinstance(scheme, str) else None
     if match is None:
         raise UnknownVersionError(
-            f"scheme {scheme!r}: expected patient, official or fold-k-of-n (fold-1-of-5), or an older patient@1"
+            f"scheme {scheme!r}: expected patient, official or fold-k-of-n (fold-1-of-5), a published official-<fold>, "
+            "or an older patient@1"
         )
     fold, folds = int(match[1]), int(match[2])
     if not 1 <= fold <= folds or folds < 2:

@@ -14,7 +14,7 @@ from covid_datasets.extras import EXTRAS
 from covid_datasets.fetch.asset import HASHES
 from covid_datasets.fetch.hosts import host_of, page_of
 from covid_datasets.harmless import visible
-from covid_datasets.raw.access import examples, expected_tree
+from covid_datasets.raw.access import config_option, examples, expected_tree
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.reach import is_open, keys_for
 from covid_datasets.view.papers import stated
@@ -177,12 +177,16 @@ def _access(card: Card) -> Iterator[str]:
     if card.access.kind == "open" and not by_hand:
         return
     yield from (line for key in keys_for(card, resources) for line in ("", f"With a key it is downloaded. {key}"))
+    choices = [card.choice(config=config) for config in card.configs]
+    wanted = next((each for each in choices if any(part in by_hand for part in each.resources)), choices[0])
+    option = config_option(wanted)
     if by_hand:
-        yield from ("", "Your folder is then:", "", "```text", textwrap.dedent(expected_tree(card.choice())), "```")
+        which = f"For the config `{wanted.config}` your" if option else "Your"
+        yield from ("", f"{which} folder is then:", "", "```text", textwrap.dedent(expected_tree(wanted)), "```")
     for pattern in examples(card.choice()):
         yield from ("", f"`{readable(pattern.glob)}`, for example:", "", "```text", pattern.example.rstrip(), "```")
-    yield from ("", f"To see what it lacks: `covid-datasets check {card.id} --data-dir FOLDER`")
-    yield from ("", f"Then: `covid-datasets build {card.id} --data-dir FOLDER`")
+    yield from ("", f"To see what it lacks: `covid-datasets check {card.id} --data-dir FOLDER{option}`")
+    yield from ("", f"Then: `covid-datasets build {card.id} --data-dir FOLDER{option}`")
 
 
 def _access_text(card: Card) -> str:
@@ -196,6 +200,8 @@ def _access_text(card: Card) -> str:
         return "open: made on the spot, nothing is downloaded"
     if card.resources and not any(resource.copies for resource in card.resources) and card.access.kind == "web":
         return "from web pages: you save them by hand"
+    if card.access.kind == "open" and not any(resource.copies for resource in card.resources):
+        return "open: no account is asked for, and you fetch it by hand"
     return ACCESS[card.access.kind]
 
 
@@ -258,6 +264,9 @@ def _official_split(card: Card) -> Iterator[str]:
     if split is None:
         return
     yield from ("## Official split", "", f'`scheme="official"`: {", ".join(split.names)}. {split.summary}')
+    if split.folds:
+        schemes = ", ".join(f'`scheme="official-{fold}"`' for fold in split.folds)
+        yield from ("", f"Each published fold is a scheme: {schemes}.")
     yield from _warning(split.warning)
 
 

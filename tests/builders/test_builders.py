@@ -22,10 +22,12 @@ from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.manifest import read_manifest
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.errors import ColumnMissingError, IncompleteSourceError
+from covid_datasets.load.stored import open_table
 from covid_datasets.raw.kinds.archive import ManifestMount
 from covid_datasets.raw.mounts import TreeMount
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import File, Made, Notice, Record
+from tests.small import SmallSources
 from tests.sources import cohen as cohen_source
 from tests.sources import covid_ct as covid_ct_source
 
@@ -436,3 +438,14 @@ def test_phantom_bytes_are_the_same_everywhere() -> None:
             total.update(reference.read(raw))
     assert total.hexdigest() == "56758c11fc01d0b7d6e48a78c4d67fd8328aa8d2de4a1595e2bbb1407a74f0c9"
     assert phantom(6, seed=1)[0]["P00000-S1-CT-0"].image != records["P00000-S1-CT-0"].image
+
+
+def test_volumes_of_the_torrent_are_rows_of_the_same_table(small: SmallSources) -> None:
+    volume = cohen_source.VOLUME
+    row = open_table(small.build("cohen", config="volumes")).to_pylist()[0]
+    assert row["volume"] == {"bytes": (small.tree("cohen") / volume).read_bytes(), "path": volume}
+    assert (row["patient_id"], row["modality"], row["view"]) == ("cohen/22", "CT", "axial")
+    assert row["label"] == label_names().index("covid19")
+    assert row["image"] is None
+    told = small.build("cohen").manifest()["notices"]
+    assert [note["where"] for note in told if note["kind"] == "image not in the repository"] == [f"volumes/{volume}"]

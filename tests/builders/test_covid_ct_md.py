@@ -83,7 +83,7 @@ def test_the_first_labels_are_a_config(tree: Path) -> None:
 
 def test_what_may_identify_somebody_is_flagged_and_never_stored(tree: Path) -> None:
     found, told = read(tree)
-    assert told["headers may tell who it is: P001"] == "StudyDate, PatientID: none of it is stored"
+    assert told["headers may tell who it is: P001"] == "PatientID, StudyDate: none of it is stored"
     assert {name.split("/")[0] for name, row in found.items() if row["flags"]} == {"P001", "normal001"}
     text = json.dumps([{key: value for key, value in row.items() if key != "pixels"} for row in found.values()])
     assert not [secret for secret in ("98C14734", "20200305", "1.2.3.4.5") if secret in text + json.dumps(told)]

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import shutil
+import tarfile
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from covid_datasets import Built, build_dataset
-from covid_datasets.errors import ColumnMissingError, IncompleteSourceError
+from covid_datasets.errors import AccessRequired, ColumnMissingError, IncompleteSourceError
+from covid_datasets.load.rows import decode_array
+from covid_datasets.load.stored import open_table
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import Notice, Record
+from covid_datasets.splits.index import Index
 from tests.builders.test_builders import REAL, build, count
+from tests.nifti import nifti
 from tests.small import SmallSources
 from tests.sources import hannover as source
 
@@ -226,3 +232,67 @@ def test_hannover_whole() -> None:
     assert sum(row.survival is False for row in rows) == 48
     days = [row.offset_days for row in rows if row.offset_days is not None]
     assert (len(days), min(days), max(days)) == (243, -23, 61)
+
+
+# --- the raw films -------------------------------------------------------------------------------------------------
+
+
+def test_raw_films_are_the_stored_numbers_under_the_same_ids(small: SmallSources) -> None:
+    """So that ties to copies of a film, which name its id, hold for the raw film too."""
+    usual, raws = (
+        {row["sample_id"]: row for row in open_table(small.build("hannover", config=config)).to_pylist()}
+        for config in ("default", "nifti")
+    )
+    assert usual.keys() == raws.keys()
+    for number, row in enumerate(source.ROWS):
+        found = raws[f"hannover/{row['image_id']}.png"]
+        assert np.array_equal(decode_array(found["image"]["bytes"]), source.raw_film(number))
+        assert found["image"]["path"] == f"{row['image_id']}.nii.gz.tiff"
+        assert found["value_range"].startswith("grey levels of 16 bits")
+        same = usual[found["sample_id"]]
+        assert [found[name] for name in ("patient_id", "view", "sex")] == [
+            same[name] for name in ("patient_id", "view", "sex")
+        ]
+    tied = [Index.read(small.build("hannover", config=config).path) for config in ("default", "nifti")]
+    places = [dict(zip(index.texts("sample_id"), index.texts("split"), strict=True)) for index in tied]
+    assert places[0] == places[1]
+    assert ["picture:cohen/b343e657.jpg"] in tied[1].ties
+
+
+def test_raw_films_that_are_no_films_are_told(tree: Path, small: SmallSources, tmp_path: Path) -> None:
+    folder = tree
+    two = np.stack([source.raw_film(0)] * 2)
+    (folder / "fff13f3a.nii.gz").write_bytes(nifti(two))
+    (folder / "c9280a30.nii.gz").write_bytes(nifti(source.raw_film(2)[None] - np.int16(2000)))
+    (folder / "53c9be49.nii.gz").unlink()
+    shutil.copy(folder / "09258248.nii.gz", folder / "00000000.nii.gz")
+    with small.in_use():
+        built = build_dataset(
+            "hannover", "nifti", data_dir=tree, cache_dir=tmp_path / "cache", num_proc=1, allow_missing=True
+        )
+    told = {note["where"]: note["what"] for note in built.manifest()["notices"]}
+    assert built.rows == 4
+    assert "expected one picture, found 2 slices" in told["fff13f3a.nii.gz"]
+    kept = {row["sample_id"]: row["value_range"] for row in open_table(built).to_pylist()}
+    lowest = int(source.raw_film(2).min()) - 2000
+    assert kept["hannover/c9280a30.png"].endswith(f"stored value * 1 + {lowest}"), "moved up, and said"
+    assert "the file is not there" in told["53c9be49.nii.gz"]
+    assert "does not list it" in told["00000000.nii.gz"]
+
+
+def test_without_the_archive_its_user_is_told_where_it_is(small: SmallSources, tmp_path: Path) -> None:
+    with pytest.raises(AccessRequired) as error:
+        build_dataset("hannover", "nifti", cache_dir=tmp_path, offline=True)
+    assert "10.25835/0090041" in str(error.value)
+    assert "covid-datasets build hannover --data-dir FOLDER --config nifti" in str(error.value)
+
+
+def test_the_archive_is_found_under_its_own_name_whatever_folder_is_in_it(small: SmallSources, tmp_path: Path) -> None:
+    tree = Path(shutil.copytree(small.tree("hannover"), tmp_path / "tree"))
+    with tarfile.open(tree / "v2_cov19_nii.tar", "w") as packed:
+        for path in sorted(tree.glob("*.nii.gz")):
+            packed.add(path, f"cov19/nii/{path.name}")
+            path.unlink()
+    with small.in_use():
+        built = build_dataset("hannover", "nifti", data_dir=tree, cache_dir=tmp_path / "cache", allow_missing=True)
+    assert built.fingerprint == small.build("hannover", config="nifti").fingerprint

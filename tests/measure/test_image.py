@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from covid_datasets.measure.image import Measured, UndecodableError, decode, measure, to_grey
+from covid_datasets.measure.image import Measured, UndecodableError, decode, measure, to_grey, window
 from covid_datasets.read.bounds import MAX_PIXELS
 from covid_datasets.splits.groups import MAX_DISTANCE
 from tests.sources import chest
@@ -197,3 +197,12 @@ def test_any_damage_is_undecodable_or_measured(seed: bytes, flips: list[tuple[in
     assert found.width is not None
     assert found.height is not None
     assert found.width * found.height <= MAX_PIXELS
+
+
+def test_the_window_of_slices_is_that_of_all_other_numbers() -> None:
+    every = np.arange(-(1 << 15), 1 << 15)
+    assert np.array_equal(window(every.astype(np.int16)), window(every))
+    assert window(np.array([-1001, -1000, -300, 400, 401], np.int16)).tolist() == [0, 0, 128, 255, 255]
+    flipped = every.astype(np.int16).reshape(256, 256)[::-1]
+    assert np.array_equal(window(flipped), window(flipped.astype(np.int64)))
+    assert flipped[0, 0] == every[-256], "the slice itself is as it was"

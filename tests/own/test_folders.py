@@ -14,8 +14,11 @@ import pytest
 import covid_datasets as cd
 from covid_datasets import Built, OwnData
 from covid_datasets.errors import IncompleteSourceError, NotThereError, UsageError
+from covid_datasets.load.stored import open_table
+from covid_datasets.read.nifti import read_volume
 from tests import sources
 from tests.dicom import ct, radiograph
+from tests.metaimage import write_metaimage
 from tests.nifti import nifti
 
 PICTURES = (
@@ -263,6 +266,33 @@ def test_volumes_stay_volumes_or_become_slices(tmp_path: Path) -> None:
     (folder / "covid" / "a.nii.gz").write_bytes(nifti(voxels, packed=True))
     assert build(folder).labels == {"covid19": 1}
     assert build(folder, config="slices").labels == {"covid19": 6}
+
+
+@pytest.mark.parametrize("ending", ["mha", "mhd"])
+def test_metaimages_are_volumes_like_others(tmp_path: Path, ending: str) -> None:
+    """With masks in either format, and voxels beside a header that are no file of their own."""
+    pytest.importorskip("nibabel")
+    folder = tmp_path / "vol"
+    folder.mkdir()
+    voxels = np.random.default_rng(1).integers(-1000, 400, (6, 32, 32)).astype(np.int16)
+    write_metaimage(folder / f"a.{ending}", voxels)
+    (folder / "b.nii.gz").write_bytes(nifti(voxels[::-1].copy(), packed=True))
+    write_metaimage(folder / "m.mha", (voxels > 0).astype(np.uint8))
+    header = "file,patient,finding,mask_lung\n"
+    (folder / "list.csv").write_text(f"{header}a.{ending},1,COVID-19,m.mha\nb.nii.gz,2,Normal,m.mha\n", "utf-8")
+    own = OwnData(str(folder), patient="patient")
+    built = build(own)
+    found = {row["sample_id"].rpartition("/")[2]: row for row in open_table(built).to_pylist()}
+    assert found[f"a.{ending}"]["volume"]["path"] == f"a.{ending}.nii"
+    for name, expected in ((f"a.{ending}", voxels), ("b.nii.gz", voxels[::-1])):
+        assert np.array_equal(decode_volume(found[name]["volume"]), expected)
+        assert np.array_equal(decode_volume(found[name]["volume_masks"]["lung"]), voxels > 0)
+    assert [note["where"] for note in built.manifest()["notices"] if ".raw" in note["where"]] == []
+    assert build(own, config="slices").rows == 12
+
+
+def decode_volume(stored: dict[str, Any]) -> np.ndarray:
+    return read_volume(stored["bytes"], stored["path"]).voxels
 
 
 def test_folders_of_dicom_are_series_and_their_patients_those_of_the_headers(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.columnar import arrow_array, record_batch
+from covid_datasets.read.encode import Room, encode, encode_into
 
 NESTED = pa.schema(
     [
@@ -89,3 +91,31 @@ def test_a_negative_zero_stays_one() -> None:
     schema = pa.schema([("orientation", pa.list_(pa.float64())), ("age", pa.float64())])
     (row,) = record_batch([{"orientation": [1.0, -0.0], "age": -0.0}], schema).to_pylist()
     assert repr(row) == "{'orientation': [1.0, -0.0], 'age': -0.0}"
+
+
+def test_values_that_lie_side_by_side_are_not_copied() -> None:
+    room = memoryview(bytearray(range(200)))
+    side_by_side = [room[10:50], room[50:60], room[60:110]]
+    found = arrow_array(side_by_side, pa.binary())
+    assert found.to_pylist() == [bytes(value) for value in side_by_side]
+    assert found.buffers()[2].address == pa.py_buffer(room).address + 10
+    other = memoryview(bytearray(30))
+    for values in (
+        [*side_by_side, None],
+        [room[0:5], room[6:9]],
+        [room[5:9], room[0:5]],
+        [room[:4], b"x"],
+        [room, other],
+    ):
+        assert arrow_array(values, pa.binary()).to_pylist() == [value and bytes(value) for value in values]
+
+
+def test_slices_of_a_room_are_the_files_that_encode_gives() -> None:
+    slices = [np.full((20, 30), value, np.int16)[::-1] for value in range(-3, 3)]
+    room = Room(3 * len(encode(slices[0])) + 100)
+    for _ in range(2):
+        files = [encode_into(pixels, room) for pixels in slices]
+        assert [isinstance(file, memoryview) for file in files] == [True] * 3 + [False] * 3, "the room is full"
+        assert arrow_array(files, pa.binary()).to_pylist() == [encode(pixels) for pixels in slices]
+        room.clear()
+    assert encode_into(slices[0].astype(np.uint8), room) == encode(slices[0].astype(np.uint8))

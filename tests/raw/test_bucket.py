@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import IO
 
+import numpy as np
 import pytest
 
 from covid_datasets.catalog import listing
@@ -28,8 +31,10 @@ from covid_datasets.errors import (
 from covid_datasets.fetch.places import place
 from covid_datasets.fetch.transfer import Limits, Transfer
 from covid_datasets.raw.bucket import list_url, parse_page
+from covid_datasets.raw.folders import Folder
 from covid_datasets.raw.kinds import series
 from covid_datasets.raw.kinds.series import SeriesMount
+from covid_datasets.raw.local import mount_local
 from covid_datasets.raw.mirror import read_sums
 from covid_datasets.raw.mounts import Look
 from covid_datasets.raw.obtain import write_mirror
@@ -167,6 +172,25 @@ def test_a_file_of_another_size_than_listed_is_an_error(bucket: Bucket, tmp_path
         bucket.fetch(tmp_path)
 
 
+@pytest.mark.parametrize("what", ["list", "file"])
+def test_a_bucket_that_is_busy_for_a_moment_is_asked_again(bucket: Bucket, tmp_path: Path, what: str) -> None:
+    path = bucket.path(FOLDERS[0]) if what == "list" else f"/{FOLDERS[0]}/3.dcm"
+    usual = bucket.server.behaviours.get(path, Behaviour())
+    assert isinstance(usual, Behaviour)
+    busy = replace(usual, status=503, body=b"<Error><Code>SlowDown</Code></Error>")
+    bucket.server.behaviours[path] = [busy, usual]
+    mount, _ = bucket.fetch(tmp_path)
+    assert mount.sizes() == {key: len(data) for key, data in bucket.files.items()}
+    assert len(bucket.server.of(path)) == 2
+
+
+def test_a_bucket_that_lists_more_is_an_error(bucket: Bucket, tmp_path: Path) -> None:
+    sizes = {key: len(data) for key, data in bucket.files.items() if key.startswith(FOLDERS[0])}
+    bucket.list(FOLDERS[0], sizes | {f"{FOLDERS[0]}/more.dcm": 7})
+    with pytest.raises(ChangedUpstreamError, match=f"series {FOLDERS[0]} .1.2.1.: expected 5 files, found 6"):
+        bucket.fetch(tmp_path)
+
+
 def test_a_bucket_that_is_gone(bucket: Bucket, tmp_path: Path) -> None:
     bucket.server.behaviours[bucket.path(FOLDERS[1])] = Behaviour(status=404, html="<Error>NoSuchBucket</Error>")
     with pytest.raises(MissingUpstreamError, match="404"):
@@ -294,6 +318,47 @@ def test_a_part_of_a_listing_is_chosen_by_its_columns(bucket: Bucket, tmp_path: 
         series.listed(replace(films, only={"Modality": ("MR",)}))
     with pytest.raises(CatalogError, match="key 'only': expected columns of .*, found \\['modality'\\]"):
         series.listed(replace(films, only={"modality": ("CT",)}))
+
+
+def test_of_each_folder_one_header_is_read_and_no_pixels(
+    bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collection has thousands of folders, and several resources that look through all of them."""
+    pytest.importorskip("pydicom")
+    from tests.dicom import radiograph
+
+    kinds = dict(zip(FOLDERS, ("CT", "CR"), strict=True))
+    expect(bucket, *(row(folder, bucket.files) | {"Modality": kind} for folder, kind in kinds.items()))
+    for number in (1, 2):
+        for name in ("1-1.dcm", "1-2.dcm"):
+            path = tmp_path / "mine" / f"{number}.000000-NA-1" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(radiograph(np.zeros((2000, 2000), np.uint16), SeriesInstanceUID=f"1.2.{number}"))
+    (tmp_path / "mine" / "CR_1.2.9").mkdir()
+    (tmp_path / "mine" / "CR_1.2.9" / "x.dcm").write_bytes(b"of another collection: its name says so")
+    opened: list[IO[bytes]] = []
+
+    class Noted(io.BytesIO):
+        furthest = 0
+
+        def read(self, size: int | None = -1) -> bytes:
+            data = super().read(size)
+            self.furthest = max(self.furthest, self.tell())
+            return data
+
+    def note(folder: Folder, name: str) -> IO[bytes]:
+        opened.append(Noted((tmp_path / "mine" / name).read_bytes()))
+        return opened[-1]
+
+    monkeypatch.setattr(Folder, "read", lambda *_: pytest.fail("a whole file was read"))
+    monkeypatch.setattr(Folder, "open", note)
+    parts = tuple(replace(bucket.resource, name=kind, only={"Modality": (kind,)}) for kind in ("CT", "CR"))
+    local = mount_local(tmp_path / "mine", parts)
+    found = {name: list(mount.folders) for name, mount in local.mounts.items() if isinstance(mount, SeriesMount)}
+    assert found == {"CT": [FOLDERS[0]], "CR": [FOLDERS[1]]}
+    assert local.extra == [str(tmp_path / "mine" / "CR_1.2.9" / "x.dcm")]
+    assert len(opened) == 2
+    assert max(stream.furthest for stream in opened if isinstance(stream, Noted)) < 10_000
 
 
 def test_a_broken_listing_is_refused(tmp_path: Path) -> None:

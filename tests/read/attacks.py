@@ -26,7 +26,8 @@ def readers() -> dict[str, Reader]:
     from covid_datasets.measure.volume import measure_volume
     from covid_datasets.read.dicom import read_header, read_hounsfield
     from covid_datasets.read.film import FilmForm, read_film
-    from covid_datasets.read.masks import read_mask
+    from covid_datasets.read.levels import Grey
+    from covid_datasets.read.masks import read_labels, read_mask
     from covid_datasets.read.mdai import read_annotations
     from covid_datasets.read.slices import axial_slices
     from covid_datasets.read.tables import read_csv, read_xlsx
@@ -38,6 +39,8 @@ def readers() -> dict[str, Reader]:
         "volume": lambda data: measure_volume(data, "", "a.nii.gz"),
         "slices": lambda data: sum(1 for _ in axial_slices(Files({"a.nii.gz": data}), "a.nii.gz")),
         "mask": lambda data: read_mask(data, "a.nii.gz"),
+        "labels": lambda data: read_labels(data, "a.nii.gz", (1, 2), (1, 2, 3)),
+        "grey": lambda data: sum(1 for _ in axial_slices(Files({"a.nii.gz": data}), "a.nii.gz", (), Grey())),
         "mha": lambda data: measure_volume(data, "", "a.mha"),
         "mha slices": lambda data: sum(1 for _ in axial_slices(Files({"a.mha": data}), "a.mha")),
         "header": lambda data: read_header(data, "a.dcm"),
@@ -180,7 +183,7 @@ def csvs() -> Iterator[tuple[str, Callable[[], bytes]]]:
 
 
 def attacks() -> Iterator[tuple[str, str, Callable[[], bytes]]]:
-    for way in ("volume", "slices", "mask"):
+    for way in ("volume", "slices", "mask", "labels", "grey"):
         yield way, "one large slice of a volume", lambda: nifti((4000, 4000, 1), 256, 8)
         yield way, "as much as is held", lambda: nifti((2000, 2000, 45), 2, 8)
         yield way, "64 bits a voxel", lambda: nifti((512, 512, 150), 64, 64)

@@ -17,11 +17,12 @@ from covid_datasets.read.coco import read_coco
 from covid_datasets.read.darwin import read_darwin
 from covid_datasets.read.dicom import read_header, read_hounsfield
 from covid_datasets.read.film import FilmForm, film
-from covid_datasets.read.made import MaskFile, make_mask
-from covid_datasets.read.masks import read_mask
+from covid_datasets.read.levels import Grey
+from covid_datasets.read.made import MaskFile, make_mask, make_volume_mask_on
+from covid_datasets.read.masks import read_labels, read_mask
 from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.polygons import fill
-from covid_datasets.read.slices import axial_slices
+from covid_datasets.read.slices import axial_slices, piled_pictures
 from tests.dicom import compressed, ct, radiograph
 from tests.metaimage import mha
 from tests.mutate import raw_errors_of
@@ -111,6 +112,10 @@ def readers() -> dict[str, tuple[list[bytes], list[Callable[[bytes], object]]]]:
                 lambda data: list(axial_slices(Files({"a.nii.gz": data}), "a.nii.gz")),
                 lambda data: measure_volume(data, "", "a.nii.gz"),
                 lambda data: read_mask(data, "a.nii.gz"),
+                lambda data: read_labels(data, "a.nii.gz", (1, 2), (1, 2, 3)),
+                lambda data: list(piled_pictures(Files({"a.nii.gz": data}), "a.nii.gz", (), Grey())),
+                lambda data: list(axial_slices(Files({"a.nii.gz": data}), "a.nii.gz", (), Grey(0, 1))),
+                lambda data: make_volume_mask_on(Files({"a.nii": data}), "a.nii", "a.nii"),
             ],
         ),
         "metaimage": (

@@ -22,7 +22,8 @@ from pydicom.uid import (
 )
 
 from covid_datasets.errors import DamagedFileError
-from covid_datasets.read.dicom import AIR, read_header, read_hounsfield
+from covid_datasets.read.dicom import read_header, read_hounsfield
+from covid_datasets.read.hounsfield import AIR, Image
 from tests.dicom import compressed, ct, jpeg_lossless
 
 SLICE = np.random.default_rng(3).integers(-1024, 3000, (40, 50)).astype(np.int16)
@@ -211,3 +212,94 @@ def test_what_else_is_compressed_comes_back(syntax: str) -> None:
     stored = (SLICE.astype(np.int32) + 1024).astype("<u2")
     plain = ct(SLICE, PixelRepresentation=0, BitsStored=12, HighBit=11, PixelData=stored.tobytes())
     assert np.array_equal(read_hounsfield(compressed(plain, syntax), "a.dcm"), SLICE)
+
+
+# --- files whose header was read before -----------------------------------------------------------------------------
+
+AGAIN = {
+    "plain": ct(SLICE),
+    "unsigned": unsigned(SLICE, BitsStored=12, HighBit=11),
+    "padded": ct(SLICE, PixelPaddingValue=-1000),
+    "scaled": ct(SLICE // 4, intercept=0, RescaleSlope=2),
+}
+
+
+def written_as(data: bytes, syntax: str) -> bytes:
+    found = pydicom.dcmread(io.BytesIO(data))
+    found.file_meta.TransferSyntaxUID = syntax
+    out = io.BytesIO()
+    pydicom.dcmwrite(out, found, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=True)
+    return out.getvalue()
+
+
+def files_again() -> dict[str, bytes]:
+    pytest.importorskip("imagecodecs")
+    return AGAIN | {
+        "implicit": written_as(ct(SLICE), ImplicitVRLittleEndian),
+        "jpeg": encapsulated(ct(SLICE)),
+        "jpeg 2000": compressed(unsigned(SLICE), JPEG2000Lossless),
+    }
+
+
+def test_a_header_that_was_read_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    files = files_again()
+    known = {name: (read_header(data, name).image, read_hounsfield(data, name)) for name, data in files.items()}
+    monkeypatch.setattr(pydicom, "dcmread", None)
+    for name, (image, pixels) in known.items():
+        assert image is not None, name
+        assert np.array_equal(read_hounsfield(files[name], name, image), pixels), name
+
+
+def test_without_codecs_a_compressed_file_is_read_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encapsulated(ct(SLICE))
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    assert read_header(data, "a").image is None
+
+
+def test_another_header_says_nothing_of_a_file() -> None:
+    files = files_again() | {"rle": compressed(unsigned(SLICE), RLELossless)}
+    for name, data in files.items():
+        wanted = read_hounsfield(data, name)
+        for other in files.values():
+            assert np.array_equal(read_hounsfield(data, name, read_header(other, "other").image), wanted), name
+
+
+def outcome(data: bytes, image: Image | None = None) -> object:
+    try:
+        return read_hounsfield(data, "a.dcm", image).tolist()
+    except DamagedFileError:
+        return "an error"
+
+
+def test_a_file_that_changed_since_is_what_it_is_now() -> None:
+    """Cut short, with bytes flipped, with something behind: as if its header had never been read."""
+    random = np.random.default_rng(0)
+    for name, data in files_again().items():
+        image = read_header(data, name).image
+        changed = [data[: len(data) - cut] for cut in (1, 2, 8, 100, 2000, len(data) - 200)]
+        changed += [data + b"\0" * 2, data + data[-40:], data[:-8] + b"\0" * 8]
+        for place in random.integers(130, len(data), 60):
+            flipped = bytearray(data)
+            flipped[place] ^= 1 << int(random.integers(8))
+            changed.append(bytes(flipped))
+        for each in changed:
+            assert outcome(each, image) == outcome(each), name
+
+
+def test_a_file_that_hides_that_it_is_deflated_is_refused() -> None:
+    """pydicom would inflate whatever is in it, without a bound."""
+    found = pydicom.dcmread(io.BytesIO(ct(SLICE)))
+    found.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    found.file_meta.PrivateInformationCreatorUID = "1.2.3"
+    found.file_meta.PrivateInformation = b"\1" * (1 << 17)
+    out = io.BytesIO()
+    pydicom.dcmwrite(out, found, implicit_vr=False, little_endian=True)
+    data = out.getvalue()
+    begin = data.index(b"\x02\x00\x10\x00UI")
+    size = int.from_bytes(data[begin + 6 : begin + 8], "little")
+    element = data[begin : begin + 8 + size]
+    end = data.index(b"\1" * (1 << 17)) + (1 << 17)
+    hidden = data[:begin] + data[begin + len(element) : end] + element + data[end:]
+    for read in (read_header, read_hounsfield):
+        with pytest.raises(DamagedFileError, match="a.dcm: expected a whole DICOM image"):
+            read(hidden, "a.dcm")

@@ -292,6 +292,28 @@ def test_another_class_is_told_and_left_out() -> None:
         assert [(notice.kind, notice.dropped) for notice in notices] == [("no radiograph", True)]
 
 
+def referring(*names: str | None) -> list[Dataset]:
+    items = [Dataset() for _ in names]
+    for item, name in zip(items, names, strict=True):
+        if name is not None:
+            item.ReferencedSOPInstanceUID = name
+    return items
+
+
+def test_a_film_that_refers_to_another_one_is_flagged_or_left_out() -> None:
+    copy = radiograph(DEEP, ReferencedImageSequence=referring("1.2.3", "1.2.4"))
+    (part,), _ = run(copy)
+    assert part.fields["flags"] == ("refers_to_another_film",)
+    assert part.fields["source_row"]["ReferencedSOPInstanceUID"] == r"1.2.3\1.2.4"
+    parts, (notice,) = run(copy, originals=True)
+    assert parts == []
+    assert (notice.kind, notice.where, notice.dropped) == ("film made of another one", "a.dcm", True)
+    assert "1.2.3" in notice.what
+    for names in ((), (None,), ("",)):  # an empty sequence, or one that names nothing, refers to nothing
+        (kept,), told = run(radiograph(DEEP, ReferencedImageSequence=referring(*names)), originals=True)
+        assert (kept.fields["flags"], told) == ((), [])
+
+
 def test_a_secondary_capture_on_request() -> None:
     (part,), _ = run(radiograph(FLAT, SOPClassUID=SECONDARY_CAPTURE), secondary=True)
     assert np.array_equal(part.pixels, FLAT)

@@ -88,6 +88,33 @@ def test_a_volume_of_one_value_has_levels_too() -> None:
         assert np.isnan(value) or set(np.unique(levels.of(volume.stored[0])[0])) <= {0, 7}
 
 
+@pytest.mark.parametrize("values", [(-1e308, 1e308), (0.0, 1e308, 5.5), (-3e38, 3e38)])
+def test_values_too_far_apart_are_told_and_never_become_one_grey(values: tuple[float, ...]) -> None:
+    """Their distance is more than a number can be, or so large that the rest of the volume would be one grey."""
+    volume = RAMP.copy()
+    volume.flat[: len(values)] = values
+    parts, told = parts_of({"a.nii.gz": nifti(volume)}, grey=Grey())
+    assert "values too far apart" in told["undecodable (poor)"]
+    assert parts == []
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "f4", "f8"])
+def test_any_type_of_numbers_gives_the_same_grey(kind: str, order: str) -> None:
+    values = RAMP * 120 // 1
+    parts, told = parts_of({"a.nii.gz": nifti(values.astype(order + kind))}, grey=Grey(0, 255))
+    assert told == {}
+    assert stored(parts).dtype == np.uint8
+    assert np.array_equal(stored(parts), values[:, ::-1])
+
+
+def test_a_header_that_scales_is_heeded() -> None:
+    data = nifti((RAMP * 100 // 1).astype(np.uint8), slope=0.01, intercept=0.0)
+    parts, told = parts_of({"a.nii.gz": data}, grey=Grey(0, 1))
+    assert told == {}
+    assert np.abs(stored(parts) / 65535 - (RAMP * 100 // 1)[:, ::-1] * 0.01).max() < 1e-4
+
+
 def test_volumes_that_are_no_hounsfield_units_do_not_look_alike() -> None:
     """In the window of all CT everything from 0 to 1 is one grey: such volumes were blank, and equal to each other."""
     rows, columns = np.mgrid[:90, :90] / 90

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from PIL import Image
 
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.load.rows import decode_array
+from covid_datasets.measure.volume import measure_volume
 from covid_datasets.prepare.plan import make_plan
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.made import IGNORED, MaskFile, other_size, picture_mask, volume_as_nifti, volume_mask
@@ -110,6 +112,26 @@ def test_a_metaimage_as_nifti_is_the_same_volume() -> None:
     assert volume.header.affine is not None
     assert np.allclose(volume.header.affine, USUAL, atol=1e-4)
     assert volume.header.spacing == theirs.header.spacing
+
+
+def test_what_is_behind_the_voxels_stays_to_be_told() -> None:
+    behind = mha(HU, packed=False) + b"x" * 34
+    measured = measure_volume(volume_as_nifti("a.mha").read(Files({"a.mha": behind})), "", "a.mha.nii")
+    assert "34 bytes behind the voxels" in (measured.quality_reasons or ())
+    half = mha(HU, packed=False, DimSize="30 40 6")
+    measured = measure_volume(volume_as_nifti("a.mha").read(Files({"a.mha": half})), "", "a.mha.nii")
+    assert f"{HU.nbytes // 2:,} bytes behind the voxels" in (measured.quality_reasons or ()), "a header says too little"
+
+
+def test_a_volume_is_made_in_the_memory_of_one_beside_its_file() -> None:
+    voxels = np.tile(np.arange(1024, dtype=np.int16), (20, 1024, 1))
+    files = Files({"a.mha": mha(voxels)})
+    tracemalloc.start()
+    made_of = volume_as_nifti("a.mha").read(files)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(made_of) == voxels.nbytes + 352
+    assert peak < 1.4 * voxels.nbytes + (1 << 23), "pieces of 4 MiB, a slice, and a volume that grows"
 
 
 def test_a_volume_is_as_large_as_it_is_said_to_become_and_missing_with_any_of_its_files(tmp_path: Path) -> None:

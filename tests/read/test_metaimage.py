@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
+import tracemalloc
 import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -13,8 +18,9 @@ from covid_datasets.errors import DamagedFileError
 from covid_datasets.measure.image import UndecodableError
 from covid_datasets.measure.volume import measure_volume
 from covid_datasets.read.bounds import MAX_TEXT_HEADER
-from covid_datasets.read.metaimage import joined, read_header, read_volume, said
+from covid_datasets.read.metaimage import joined, read_header, read_slices, read_volume, said
 from covid_datasets.read.slices import axial_slices
+from covid_datasets.read.volumes import volume_bytes
 from covid_datasets.schema import Notice, Part
 from tests.metaimage import mha
 from tests.nifti import USUAL, nifti
@@ -179,3 +185,85 @@ def test_masks_of_either_format_lie_on_either() -> None:
         assert told == {}
         assert np.array_equal(np.stack([part.masks["lung"] for part in parts]), np.isin(labels, (1, 2))[:, ::-1])
         assert np.array_equal(np.stack([part.masks["infection"] for part in parts]), (labels == 3)[:, ::-1])
+
+
+# --- held against who writes such files ----------------------------------------------------------------------------
+
+FLIPS = [np.diag(signs) for signs in itertools.product((1.0, -1.0), repeat=3)]
+TURNED = [np.eye(3)[list(order)] for order in ((0, 1, 2), (2, 0, 1), (0, 2, 1))]
+
+
+@pytest.mark.parametrize("ending", ["mha", "mhd"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_what_simpleitk_writes_lies_where_it_says(tmp_path: Path, ending: str, packed: bool) -> None:
+    sitk = pytest.importorskip("SimpleITK")
+    oblique = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
+    kinds = (np.int16, np.uint8, np.int32, np.float32, np.float64, np.uint16)
+    for number, directions in enumerate([oblique, *(flip @ turn for flip in FLIPS for turn in TURNED)]):
+        voxels = np.arange(4 * 5 * 6).reshape(4, 5, 6).astype(kinds[number % len(kinds)])
+        image = sitk.GetImageFromArray(voxels)
+        image.SetSpacing((0.7, 0.8, 2.5))
+        image.SetOrigin((-120.5, 30.25, -400.0))
+        image.SetDirection(directions.ravel().tolist())
+        image.SetMetaData("PatientAge", "065Y")
+        sitk.WriteImage(image, str(tmp_path / f"a.{ending}"), useCompression=packed)
+        files = Files({path.name: path.read_bytes() for path in tmp_path.iterdir()})
+        volume = read_volume(volume_bytes(files, f"a.{ending}"), "a.mha")
+        assert np.array_equal(volume.voxels, voxels)
+        assert volume.header.spacing == (0.7, 0.8, 2.5)
+        assert volume.header.affine is not None
+        for index in ((0, 0, 0), (5, 4, 3), (2, 0, 1)):
+            ours = np.diag([-1.0, -1.0, 1.0, 1.0]) @ volume.header.affine @ [*index, 1.0]
+            assert ours[:3] == pytest.approx(image.TransformIndexToPhysicalPoint(index), abs=1e-6)
+        assert said(files, f"a.{ending}").get("PatientAge") in ("065Y", None)
+        for path in tmp_path.iterdir():
+            path.unlink()
+
+
+# --- headers that say two things -----------------------------------------------------------------------------------
+
+
+def header_of(*lines: str) -> bytes:
+    return mha(HU, packed=False).replace(b"ElementDataFile", "".join(lines).encode() + b"ElementDataFile")
+
+
+def test_a_field_that_is_said_twice_has_one_value() -> None:
+    assert np.array_equal(read_volume(header_of("DimSize = 30 40 12\n"), "a.mha").voxels, HU)
+    with pytest.raises(DamagedFileError, match="says DimSize twice: '30 40 12' and '40 30 12'"):
+        read_volume(header_of("DimSize = 40 30 12\n"), "a.mha")
+
+
+@pytest.mark.parametrize("local", ["LOCAL", "Local", "local"])
+def test_the_same_file_may_be_spelled_in_three_ways(local: str) -> None:
+    data = mha(HU, packed=False).replace(b"= LOCAL", f"= {local}".encode())
+    assert np.array_equal(read_volume(data, "a.mha").voxels, HU)
+
+
+def test_a_direction_that_is_no_unit_says_no_place() -> None:
+    """Spacing and direction would tell two sizes of a voxel."""
+    parts, told = slices({"a.mha": mha(HU, TransformMatrix="2 0 0 0 1 0 0 0 1")})
+    assert "no orientation" in told
+    assert parts[0].fields == {"part_index": 0, "spacing": (0.7, 0.7, 8.0)}
+
+
+def test_sides_are_whole() -> None:
+    with pytest.raises(DamagedFileError, match="expected three axes"):
+        read_volume(mha(HU, DimSize="30.5 40 12"), "a.mha")
+
+
+def test_a_bomb_takes_no_memory() -> None:
+    small = mha(HU, CompressedDataSize=None, packed=False, CompressedData=True)
+    bomb = small[: -HU.nbytes] + zlib.compress(bytes(1 << 28), 9)
+    tracemalloc.start()
+    with suppress(DamagedFileError):
+        read_volume(bomb, "a.mha")
+    for _ in suppressed(read_slices(bomb, "a.mha")):
+        pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1 << 25
+
+
+def suppressed(found: Iterable[Any]) -> Iterator[Any]:
+    with suppress(DamagedFileError):
+        yield from found

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from tests.nifti import nifti
 from tests.sources import Expected, chest, pack
+from tests.sources.mosmed import hounsfield
 
+VOLUME = "radiopaedia_org_covid-19-pneumonia-7_85703_0-dcm.nii.gz"
 COMMIT = "584034aa7fbf06496741f11008d72fd791c8e443"
 HEADER = (
     "patientid,offset,sex,age,finding,survival,intubated,intubation_present,went_icu,in_icu,needed_supplemental_O2,"
@@ -61,7 +64,7 @@ ROWS: list[dict[str, str]] = [
     {"patientid": "378", "finding": "todo", "sex": "F", "age": "45", **dict.fromkeys(ASKED, "?"),
      "filename": "2b327d8b7523701d3bfc55f6eaccbf_jumbo.jpeg", "license": "CC BY-NC-SA"},
     {"patientid": "22", "finding": "COVID-19", "view": "Axial", "modality": "CT", "folder": "volumes",
-     "filename": "radiopaedia_org_covid-19-pneumonia-7_85703_0-dcm.nii.gz"},
+     "filename": VOLUME},
 ]  # fmt: skip
 STRAY = "FAFA-A1BF-49A8-A1D3-66FAFA41B7345D.jpg"
 NAMES = [*dict.fromkeys(row["filename"] for row in ROWS if "folder" not in row), STRAY]
@@ -70,6 +73,12 @@ SCORED = {"ARDSSevere.png": (8.0, 6.0), "000001-24.jpg": (2.7, 2.0)}
 
 
 def write_unpacked(folder: Path) -> None:
+    """Write the tree of the commit, and a volume of the torrent, which its user unpacks beside it."""
+    write_commit(folder)
+    (folder / VOLUME).write_bytes(nifti(hounsfield(850)))
+
+
+def write_commit(folder: Path) -> None:
     """Write the tree of the commit, as far as a builder needs it."""
     for name in ("images", "annotations/lungVAE-masks", "volumes"):
         (folder / name).mkdir(parents=True)
@@ -109,7 +118,7 @@ def write_archives(folder: Path) -> None:
     """Write what GitHub serves for the commit."""
     archive = folder / "github.com/ieee8023/covid-chestxray-dataset/archive" / f"{COMMIT}.zip"
     with tempfile.TemporaryDirectory() as name:
-        write_unpacked(Path(name) / "tree")
+        write_commit(Path(name) / "tree")
         pack(Path(name) / "tree", archive, f"covid-chestxray-dataset-{COMMIT}/")
 
 

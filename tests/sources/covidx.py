@@ -112,7 +112,7 @@ def write_lists(folder: Path) -> None:
 def write_unpacked(folder: Path) -> None:
     """Write lists and parts as a user lays them out for ``data_dir``."""
     write_lists(folder)
-    cohen.write_unpacked(folder / "cohen")
+    cohen.write_commit(folder / "cohen")
     figure1.write_unpacked(folder / "fig1")
     actualmed.write_unpacked(folder / "actmed")
     for number, (part, names) in enumerate(BY_HAND.items()):

@@ -5,8 +5,10 @@ import io
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
+from tests.nifti import nifti
 from tests.sources import Expected, chest, pack
 from tests.sources.cohen import film as square_film
 
@@ -51,6 +53,19 @@ def table(rows: list[dict[str, str]]) -> str:
 
 
 def write_unpacked(folder: Path) -> None:
+    """Write the tree of the commit, and the raw films of the other archive, which its user unpacks beside it."""
+    write_commit(folder)
+    for number, row in enumerate(ROWS):
+        (folder / f"{row['image_id']}.nii.gz").write_bytes(nifti(raw_film(number)[None]))
+
+
+def raw_film(number: int) -> np.ndarray:
+    """Make the grey values of a film before its contrast was equalised: 12 bits, half as large as a real one's picture."""
+    grey = np.asarray(Image.open(io.BytesIO(film(ROWS[number]["image_id"], 40 + number))).convert("L"), np.int16)
+    return np.ascontiguousarray(grey[::2, ::2]) * np.int16(12) + np.int16(100)
+
+
+def write_commit(folder: Path) -> None:
     """Write the tree of the commit, as far as a builder needs it: films of 640 pixels' width in 8-bit grey."""
     (folder / "png").mkdir(parents=True)
     for number, row in enumerate(ROWS):
@@ -73,7 +88,7 @@ def write_archives(folder: Path) -> None:
     """Write what GitHub serves for the commit."""
     archive = folder / "github.com/ml-workgroup/covid-19-image-repository/archive" / f"{COMMIT}.zip"
     with tempfile.TemporaryDirectory() as name:
-        write_unpacked(Path(name) / "tree")
+        write_commit(Path(name) / "tree")
         pack(Path(name) / "tree", archive, f"covid-19-image-repository-{COMMIT}/")
 
 

@@ -121,7 +121,7 @@ def write_archives(folder: Path) -> None:
 _UID = "1.2.826.0.1.3680043.10.474."
 EXPECTED = {
     f"{AGREED}.tiff": Expected(
-        f"{_UID}419639.268029058780754319822209542539", "419639-000002", "covid19", "train"
+        f"{_UID}419639.268029058780754319822209542539", "419639-000002", "covid19", "test"
     ),
     f"{NO_AGE}.tiff": Expected(f"{_UID}8178258364591695665903040141015256222", "SITE2-000001", "covid19", "train"),
     f"{TWO_VIEWS}/{_UID}419639.1677644487377291826077032650.tiff": Expected(

@@ -44,7 +44,7 @@ def write_unpacked(folder: Path, export: str = "covid-only") -> None:
     (folder / MASKS / "class_mapping.csv").write_text(
         "class_idx,class_name\n0,__background__\n127,Ignore\n255,Lung\n", encoding="utf-8", newline=""
     )
-    cohen_source.write_unpacked(folder / "cohen")
+    cohen_source.write_commit(folder / "cohen")
     (folder / export).mkdir()
     for number, (name, tags) in (IMAGES | OTHERS).items():
         known = folder / "cohen/images" / name

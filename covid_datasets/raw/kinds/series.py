@@ -9,7 +9,7 @@ The canonical path of a file is ``<folder of the series in the bucket>/<file>``,
 from __future__ import annotations
 
 import hashlib
-import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -39,6 +39,10 @@ PROOF = "recorded on first download; number of files and bytes of each series as
 PARALLEL = 16
 """Series that are fetched at once: their files are small, so most of the time is spent on waiting for answers."""
 _SUFFIX = ".dcm"
+_SERIES = 0x0020000E
+"""The element SeriesInstanceUID."""
+_NAMED = re.compile(r"[A-Z]{2}_[0-9.]+")
+"""A folder of the tools of Imaging Data Commons: its name says which series it is, so no header need be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +124,12 @@ def find(places: Places, resource: Resource) -> SeriesMount | None:
     wanted = listed(resource)
     by_uid = {series.series: folder for folder, series in wanted.items()}
     found: dict[str, Place] = {}
-    for location, members in places.members.items():
-        folders = by_folder(members)
-        for inside in sorted(folders, key=lambda inside: (inside.count("/"), inside)):
+    for location, folders in places.dicom.items():
+        for inside, names in folders.items():
             name = PurePosixPath(inside).name
             folder = name if name in wanted else by_uid.get(name.rpartition("_")[2])
-            if folder is None:
-                folder = by_uid.get(_series_in(location, inside + folders[inside][0]))
+            if folder is None and not _NAMED.fullmatch(name):
+                folder = by_uid.get(_series_in(places, location, inside + names[0]))
             if folder is not None:
                 found.setdefault(folder, (location, inside))
     return SeriesMount({folder: found[folder] for folder in wanted if folder in found}) if found else None
@@ -302,14 +305,21 @@ def checked_by(resource: Resource) -> str:
     return f"number and bytes of the files of each series checked against `catalogs/listings/{resource.listing}`"
 
 
-def _series_in(location: Location, name: str) -> str:
+def _series_in(places: Places, location: Location, name: str) -> str:
     """Read the SeriesInstanceUID of a file; empty where it is damaged, which the build tells if it matters."""
-    need("pydicom")
-    import pydicom
+    if (location, name) not in places.said:
+        places.said[location, name] = _read_series(location, name)
+    return places.said[location, name]
 
-    data = open_archive(location).read(name)
-    try:
-        header = pydicom.dcmread(io.BytesIO(data), stop_before_pixels=True, specific_tags=["SeriesInstanceUID"])
-        return str(header.get("SeriesInstanceUID", ""))
-    except Exception:  # pydicom lets through whatever its parsers raise; a file without a name is no evidence
-        return ""
+
+def _read_series(location: Location, name: str) -> str:
+    """Read no more of a file than its first elements: films are large, and collections have many folders."""
+    need("pydicom")
+    from pydicom.filereader import read_partial
+
+    with open_archive(location).open(name) as stream:
+        try:
+            header = read_partial(stream, lambda tag, vr, length: tag > _SERIES, specific_tags=[_SERIES])
+            return str(header[_SERIES].value) if _SERIES in header else ""
+        except Exception:  # pydicom lets through whatever its parsers raise; a file without a name is no evidence
+            return ""

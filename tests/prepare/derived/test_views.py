@@ -326,3 +326,17 @@ def test_the_example_of_the_page_runs(
 def test_tables_have_no_view(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="window: expected images, found jhu_csse, a table"):
         load_dataset("jhu_csse", window="lung", cache_dir=tmp_path, offline=True)
+
+
+@pytest.mark.filterwarnings("ignore:this split does not keep patients apart")
+def test_folds_that_a_publisher_ships_are_those_of_the_volumes(small: SmallSources, tmp_path: Path) -> None:
+    built = small.build("covid19_ct_seg", config="slices")
+    shutil.copytree(built.path, tmp_path / "cache" / built.path.relative_to(small.cache))
+    how: dict[str, Any] = {"scheme": "official-fold_2", "cache_dir": tmp_path / "cache", "framework": "numpy"}
+    volumes: list[dict[str, set[str]]] = []
+    wanted: dict[str, Any]
+    for wanted in ({}, {"to_spacing": (2, 2, 7)}):
+        splits = load_dataset("covid19_ct_seg", "slices", allow_missing=True, num_proc=1, **how, **wanted)
+        volumes.append({split: {row["series_id"] for row in rows} for split, rows in splits.items()})
+    assert volumes[0] == volumes[1]
+    assert len(volumes[0]) > 1
