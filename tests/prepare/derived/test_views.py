@@ -334,8 +334,8 @@ def test_folds_that_a_publisher_ships_are_those_of_the_volumes(small: SmallSourc
     shutil.copytree(built.path, tmp_path / "cache" / built.path.relative_to(small.cache))
     how: dict[str, Any] = {"scheme": "official-fold_2", "cache_dir": tmp_path / "cache", "framework": "numpy"}
     volumes: list[dict[str, set[str]]] = []
-    wanted: dict[str, Any]
-    for wanted in ({}, {"to_spacing": (2, 2, 7)}):
+    views: list[dict[str, Any]] = [{}, {"to_spacing": (2, 2, 7)}]
+    for wanted in views:
         splits = load_dataset("covid19_ct_seg", "slices", allow_missing=True, num_proc=1, **how, **wanted)
         volumes.append({split: {row["series_id"] for row in rows} for split, rows in splits.items()})
     assert volumes[0] == volumes[1]
