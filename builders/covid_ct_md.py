@@ -131,7 +131,7 @@ def slices(
         begun = True
         row = {name: value for name, value in item.fields["source_row"].items() if name != "SOPInstanceUID"}
         fields = {**item.fields, **header.fields, "source_row": {**row, "diagnosis": diagnosis}}
-        fields["flags"] = (*item.fields["flags"], *flags)
+        fields["flags"] = tuple(dict.fromkeys((*item.fields["flags"], *flags)))
         if seen is not None:
             lobes = seen[len(files) - 1 - item.fields["part_index"]]
             fields["label_raw"] = f"{diagnosis}, {'infection' if lobes else 'no infection'} in this slice"

@@ -129,14 +129,14 @@ def _record(path: str, rows: list[Row], own: Record, merged: Set[str], ill: Set[
         study = _FACTS["studies"][row.part].format(patient=row.patient, **named.groupdict())
         own = replace(own, study=study, view=_VIEWS.get(named.groupdict().get("view", ""), own.view))
     people = sorted({one.person for one in rows})
-    ties = (*(f"patient:{one}" for one in people if one in merged), *own.ties)
-    nobody = row.part in _FACTS["not_patients"]
+    shared = (f"person:{ids}/{row.patient}" for part, ids in _FACTS["people"].items() if part == row.part)
+    ties = (*(f"patient:{one}" for one in people if one in merged), *own.ties, *shared)
     listed = {"patientid": row.patient, "filename": row.name, "label": row.label, "source": row.part}
     yield replace(
         own,
         image=File(path),
-        patient=None if nobody else people[0],
-        ties=(f"part:{row.part}",) if nobody else ties,
+        patient=people[0] if row.part not in _FACTS["not_patients"] else None,
+        ties=ties if row.part not in _FACTS["not_patients"] else (f"part:{row.part}",),
         label=None if len(labels) > 1 or (row.label == "negative" and doubts) else label,
         label_raw=" / ".join(labels),
         severity=row.label if row.label.startswith("level") else None,

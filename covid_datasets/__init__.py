@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from covid_datasets.load.splits import load_splits as load_splits
     from covid_datasets.load.to_tf import to_tf as to_tf
     from covid_datasets.load.verify import verify as verify
+    from covid_datasets.own.deidentify.folder import deidentify as deidentify
+    from covid_datasets.own.deidentify.report import Deidentified as Deidentified
     from covid_datasets.prepare.engine import build_dataset as build_dataset
     from covid_datasets.prepare.find import find_build as find_build
     from covid_datasets.prepare.result import Built as Built
@@ -58,6 +60,7 @@ _HOMES = {
     "Card": "covid_datasets.catalog.card",
     "Check": "covid_datasets.raw.check",
     "CovidDatasetsError": "covid_datasets.errors",
+    "Deidentified": "covid_datasets.own.deidentify.report",
     "Exported": "covid_datasets.exports.export",
     "OwnData": "covid_datasets.catalog.own",
     "attribution": "covid_datasets.view.attribution",
@@ -69,6 +72,7 @@ _HOMES = {
     "check_croissant": "covid_datasets.exports.croissant.check",
     "clean_cache": "covid_datasets.cache",
     "croissant": "covid_datasets.exports.croissant.describe",
+    "deidentify": "covid_datasets.own.deidentify.folder",
     "export": "covid_datasets.exports.export",
     "find_build": "covid_datasets.prepare.find",
     "group_folds": "covid_datasets.splits.subset",

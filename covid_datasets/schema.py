@@ -256,7 +256,8 @@ class Record:
 
     ``patient`` is the source's own id for the person, ``None`` where it does not say. ``ties`` are further
     keys ("article:10.1148/x", "figure:...") that two rows share when they may show one person; rows that
-    share the patient, the study or a tie never end up in different splits.
+    share the patient, the study or a tie never end up in different splits. A tie ``person:<ids>/<patient>`` holds
+    across sources: it names a person of another source whose card says these ``ids``.
 
     Of ``symptoms``, ``comorbidities``, ``treatments`` and ``boxes``, ``None`` says that nobody told, and ``()`` that
     there are none. `VOCABULARIES` has the words; "other" stands for those it lacks. ``outcome`` is the last state that

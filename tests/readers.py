@@ -53,6 +53,7 @@ from covid_datasets.read.made import MaskFile, other_size, picture_mask, volume_
 from covid_datasets.read.masks import check_mask, read_labels, read_mask
 from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.metaimage import said
+from covid_datasets.read.metaimage import said as metaimage_said
 from covid_datasets.read.moved import places_of
 from covid_datasets.read.nifti import read_header as read_nifti_header
 from covid_datasets.read.notes import read_note
@@ -330,6 +331,7 @@ def metaimages() -> Any:
         [said(files, "a.mha"), list(only_picture(Files({"a.mha": mha(values[:1])}), "a.mha"))],
         [gzip.decompress(kept) if (kept := each.read(files))[:2] == GZIP else kept for each in made],
         read_volume_header(data, "a.mha"),
+        metaimage_said(files, "a.mha"),
         list(check_mask(files["a.mha"], "a.mha", mask, "m.mha")),
     ]
 

@@ -108,8 +108,8 @@ def installed(
     catalogs, own = folder / "catalogs", folder / "builders"
     catalogs.mkdir(parents=True)
     own.mkdir()
-    for shared in ("_taxonomy.toml", "_seeds.toml"):
-        shutil.copy(catalog_folder() / shared, catalogs)
+    for shared in catalog_folder().glob("_*.toml"):
+        shutil.copy(shared, catalogs)
     for name, text in cards.items():
         (catalogs / f"{name}.toml").write_text(text, encoding="utf-8")
     for name, text in (builders or {}).items():

@@ -44,6 +44,7 @@ def make_parser() -> ArgumentParser:
     _add_building(add)
     _add_export(add)
     _add_housekeeping(add)
+    _add_deidentify(add)
     return parser
 
 
@@ -69,7 +70,7 @@ def _adder(parser: ArgumentParser) -> Adder:
 
 
 _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
-_MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
+_MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed") | {"deidentify": "deidentified"}
 """Where commands are that are not in ``commands``."""
 
 
@@ -301,6 +302,23 @@ def _add_housekeeping(add: Adder) -> None:
     command.add_argument("pdf", metavar="PDF", help="a file")
     command.add_argument("out", metavar="OUT", help="a folder, which is made")
     command.add_argument("--seconds", type=float, default=600.0, help="how long it may take (default: 600)")
+
+
+def _add_deidentify(add: Adder) -> None:
+    command = add(
+        "deidentify",
+        "write your own DICOM images without what says whose they are",
+        "covid-datasets deidentify ./scans ./scans-clean",
+    )
+    command.add_argument("folder", metavar="FOLDER", help="your DICOM files; nothing in it is changed")
+    command.add_argument("out", metavar="OUT", help="a new or empty folder, or one that the same command began")
+    command.add_argument(
+        "--secret", metavar="DIR", help="where the key and all that identifies are kept (default: OUT.secret)"
+    )
+    command.add_argument("--keep-map", action="store_true", help="keep who has which pseudonym, in the secret folder")
+    command.add_argument(
+        "--keep-burned-in", action="store_true", help="keep files whose header says that there is text in their pixels"
+    )
 
 
 def _add_build_name(command: ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -21,7 +21,7 @@ from covid_datasets.harmless import csv_cell
 from covid_datasets.prepare.composed import import_builder
 from covid_datasets.prepare.source import open_source
 from covid_datasets.raw.tree import RawTree
-from covid_datasets.schema import File, Parts, Record, Reference, Rows
+from covid_datasets.schema import File, Made, Parts, Record, Rows
 from covid_datasets.settings import Settings
 
 HOW = """```python
@@ -114,21 +114,17 @@ def _records(data: Exportable, source: Source, rows: _Rows) -> Iterator[tuple[st
 
 
 def _paths(record: Record) -> Iterator[str]:
-    content = record.content
-    if isinstance(content, Parts | Rows):
-        yield from content.files
-    references: Iterable[Reference | None] = (
-        content if isinstance(content, Reference) else None,
-        *record.masks.values(),
-        *record.volume_masks.values(),
-    )
-    yield from (each.path for each in references if isinstance(each, File))
+    for each in (record.content, *record.masks.values(), *record.volume_masks.values()):
+        if isinstance(each, Parts | Rows | Made):
+            yield from each.files
+        elif each is not None:
+            yield each.path
 
 
 def _is_whole(record: Record) -> bool:
-    """Tell whether raw files hold all of a record, and no function makes a part of it."""
-    made = (record.content, *record.masks.values(), *record.volume_masks.values())
-    return all(isinstance(each, File | Parts | Rows) for each in made)
+    """Tell whether raw files hold all of a record: what a function makes of it, it makes of files that are named."""
+    shown = (record.content, *record.masks.values(), *record.volume_masks.values())
+    return all(isinstance(each, File | Parts | Rows) or (isinstance(each, Made) and each.files) for each in shown)
 
 
 def _write_rows(data: Exportable, folder: Path, rows: _Rows, note: Callable[[str, str, str], object]) -> None:

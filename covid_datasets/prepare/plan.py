@@ -21,7 +21,7 @@ from covid_datasets.prepare.quoted import Addresses, quoted_ties
 from covid_datasets.prepare.valid import problems_of
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import File, Made, Notice, Parts, Record, Rows
-from covid_datasets.splits.assign import TABLE_SPLIT, assign, everybody, places, shared_id
+from covid_datasets.splits.assign import TABLE_SPLIT, assign, everybody, is_shared, places, shared_id
 from covid_datasets.splits.groups import components, links_by_patient, links_by_ties, links_of_everybody
 
 MIN_PIECE_BYTES = 4 << 20
@@ -150,13 +150,13 @@ def _with_identity(
 ) -> Record:
     """Add what is known from outside of the source, and make ties global.
 
-    The source's own ties hold within it. Proven ones, those by page and those by ``ids`` that sources share hold across
-    sources: that is how one picture in two sources is known. A flag ``patient_unknown`` overrules an id that the source
-    gave to several people on purpose.
+    The source's own ties hold within it, but for those that name a person of shared ``ids``. Proven ones, those by page
+    and those by ``ids`` that sources share hold across sources: that is how one picture in two sources is known. A flag
+    ``patient_unknown`` overrules an id that the source gave to several people on purpose.
     """
     proven, flags = identities.get(record.sample_id, ((), ()))
     study = (f"study:{record.study}",) if record.study is not None else ()
-    own = tuple(f"{dataset}/{tie}" for tie in (*record.ties, *study))
+    own = tuple(tie if is_shared(tie) else f"{dataset}/{tie}" for tie in (*record.ties, *study))
     patient = None if "patient_unknown" in flags else record.patient
     copied = quoted_ties(dataset, record, addresses)
     shared = (shared_id(patients.ids, patient),) if patients.ids and patient is not None else ()

@@ -114,9 +114,13 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Several:
-    """Several mounts that hold one resource; where two hold one path, the first counts."""
+    """Several mounts that hold one resource; where two hold one path, the first counts.
+
+    ``unreadable`` are archives that belong to it by their names and cannot be listed.
+    """
 
     parts: tuple[Mount, ...]
+    unreadable: tuple[str, ...] = ()
     proof: str = field(default="", init=False)
 
     @property
@@ -155,7 +159,7 @@ class Several:
     def below(self, folder: str) -> Several | None:
         """Return the same files, named as seen from a folder of theirs."""
         parts = tuple(part for each in self.parts if (part := each.below(folder)) is not None)
-        return Several(parts) if parts else None
+        return Several(parts, self.unreadable) if parts else None
 
 
 def flat(mounts: Iterable[Mount]) -> Iterator[Mount]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -26,6 +27,8 @@ TAGS = {
     "Modality": "00080060",
     "PresentationIntentType": "00080068",
     "Manufacturer": "00080070",
+    "ReferencedImageSequence": "00081140",
+    "ReferencedSOPInstanceUID": "00081155",
     "SeriesDescription": "0008103E",
     "ManufacturerModelName": "00081090",
     "ReferringPhysicianName": "00080090",
@@ -134,6 +137,10 @@ class Header:
         if keyword not in TAGS or (value := self.get(keyword)) is None:
             raise AttributeError(keyword)
         return value
+
+    def __repr__(self) -> str:
+        """Say the same on every machine, also where a sequence stands in for a value."""
+        return f"Header({json.dumps(self._elements, sort_keys=True)})"
 
     @property
     def day(self) -> str | None:

@@ -19,7 +19,7 @@ from covid_datasets.extras import need
 from covid_datasets.read import equipment, identity
 from covid_datasets.read.bounds import MAX_INFLATED, Counted, border
 from covid_datasets.read.hounsfield import Image, check_layout, hounsfield_of, noted, words_again
-from covid_datasets.read.pixels import TAGS, damaged, decimals_of, layout, number_of, stored_pixels, value_of
+from covid_datasets.read.pixels import TAGS, damaged, decimals_of, layout, stored_pixels, value_of
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 WHOLE = "a whole DICOM image"
@@ -29,16 +29,22 @@ _META_BYTES = 1 << 16
 _PIXELS = 0x7FE00010
 _PADDING = ("PixelPaddingValue", "PixelPaddingRangeLimit")
 _MEANING = (*(tag for tag in TAGS if tag != "PixelData"), *_PADDING)
-_HEADER = """
+_HEADER = tuple(
+    """
 SOPClassUID SOPInstanceUID SeriesInstanceUID PatientID ImageType InstanceNumber AcquisitionNumber NumberOfFrames
 Rows Columns ImagePositionPatient ImageOrientationPatient PixelSpacing RescaleSlope RescaleIntercept RescaleType
-Modality TemporalPositionIdentifier TemporalPositionIndex BurnedInAnnotation LossyImageCompression
+Modality
 """.split()
+)
 """Elements that are read; all others are skipped, so that no header can take much memory."""
-
-_SAID = (*_HEADER, *equipment.TAGS, *identity.TAGS, *_MEANING)
+_BESIDE = (
+    *"TemporalPositionIdentifier TemporalPositionIndex BurnedInAnnotation LossyImageCompression".split(),
+    *equipment.TAGS,
+    *identity.TAGS,
+)
+"""Elements without which a slice is a slice: one that cannot be read is as if it were not there."""
+_SAID = (*_HEADER, *_BESIDE, *_MEANING)
 _OF_PIXELS = (*TAGS, "RescaleSlope", "RescaleIntercept", *_PADDING)
-
 CALCULATED = {
     **dict.fromkeys(("MIP", "MINIP", "MIN_IP", "MAX_IP", "AVERAGE", "AVG", "PROJECTION IMAGE"), "projection"),
     **dict.fromkeys(("MPR", "CPR", "REFORMATTED", "CSA MPR", "CSA RESAMPLED", "RESAMPLED"), "reformatted"),
@@ -97,9 +103,10 @@ class DicomHeader:
 
 def read_header(data: bytes, path: str) -> DicomHeader:
     """Read what a file says about its image, without its pixels; a header that just stops is an error."""
-    found, end = _read(data, path, _SAID, stop_before_pixels=True)
+    elements, end = _read(data, path, _SAID, stop_before_pixels=True)
     with border(path, WHOLE, data):  # values are parsed when they are asked for, and pydicom raises what it likes
-        spacing = numbers(found, "PixelSpacing", 2)
+        found = _by_name(elements)
+        spacing = numbers(elements, "PixelSpacing", 2)
         image_type = tuple(str(part).upper() for part in several(value_of(found, "ImageType")))
         identifying = identity.identifying(texts(found, identity.TAGS))
         admitted = {
@@ -108,7 +115,7 @@ def read_header(data: bytes, path: str) -> DicomHeader:
             identity.FLAG: bool(identifying),
             **{kind: any(CALCULATED.get(word) == kind for word in image_type) for kind in CALCULATED.values()},
         }
-        phase = whole(found, "TemporalPositionIdentifier")
+        phase = text(found, "TemporalPositionIdentifier") or text(found, "TemporalPositionIndex")
         return DicomHeader(
             path=path,
             sop_class=text(found, "SOPClassUID"),
@@ -121,19 +128,34 @@ def read_header(data: bytes, path: str) -> DicomHeader:
             frames=whole(found, "NumberOfFrames") or 1,
             rows=whole(found, "Rows") or 0,
             columns=whole(found, "Columns") or 0,
-            position=numbers(found, "ImagePositionPatient", 3),
-            orientation=numbers(found, "ImageOrientationPatient", 6),
+            position=numbers(elements, "ImagePositionPatient", 3),
+            orientation=numbers(elements, "ImageOrientationPatient", 6),
             spacing=spacing and spacing[::-1],
-            slope=number(found, "RescaleSlope"),
-            intercept=number(found, "RescaleIntercept"),
+            slope=number(elements, "RescaleSlope"),
+            intercept=number(elements, "RescaleIntercept"),
             unit=text(found, "RescaleType").strip().upper(),
             modality=text(found, "Modality").strip().upper(),
-            phase=whole(found, "TemporalPositionIndex") if phase is None else phase,
+            phase=int(phase) if phase.isdecimal() else None,
             equipment={name: value.strip() for name, value in texts(found, equipment.TAGS).items() if value.strip()},
             flags=tuple(flag for flag, is_so in admitted.items() if is_so),
             identifying=identifying,
-            image=_noted(found, data, end),
+            image=_noted(elements, data, end),
         )
+
+
+def _by_name(elements: Any) -> dict[str, Any]:
+    """Return the values of a header by name; asking pydicom for each takes ten times as long."""
+    found = {}
+    wanted, beside = _numbers_of(_HEADER), _numbers_of(_BESIDE)
+    for tag in tuple(elements.keys()):  # going through the elements would end at the first that cannot be read
+        if tag in wanted:
+            found[elements[tag].keyword] = elements[tag].value
+        elif tag in beside:
+            try:
+                found[elements[tag].keyword] = elements[tag].value
+            except Exception:  # noqa: S112  # as if it were not there: see `_BESIDE`
+                continue
+    return found
 
 
 def read_hounsfield(data: bytes, path: str, image: Image | None = None) -> np.ndarray:
@@ -194,7 +216,9 @@ def _read(data: bytes, path: str, tags: tuple[str, ...], *, stop_before_pixels: 
 @lru_cache(maxsize=32)
 def _numbers_of(tags: tuple[str, ...]) -> list[Any]:
     """Return elements as numbers: to look each up by its name takes pydicom as long as to read it."""
-    return [number_of(name) for name in tags]
+    from pydicom.tag import Tag
+
+    return [Tag(name) for name in tags]
 
 
 def _inflated(data: bytes, tags: tuple[str, ...], stop_before_pixels: bool) -> Any:

@@ -13,7 +13,7 @@ OTHERS = """
 PatientBirthDate PatientAddress PatientTelephoneNumbers OtherPatientIDs MedicalRecordLocator MilitaryRank
 """.split()
 TAGS = ("PatientID", *NAMES, *OTHERS)
-FLAG = "may_identify"
+FLAG = "headers_may_identify"
 NOTICE = "tags that may identify"
 _NOBODY = re.compile(r"anon|de.?ident|removed|unknown|none|null|nobody|patient|pseudo|^[x*^ ._-]*$", re.IGNORECASE)
 _NO_DATE = ("", "19000101", "00010101")

@@ -68,7 +68,7 @@ class Layout:
 
 
 @lru_cache(maxsize=512)
-def number_of(tag: str) -> Any:
+def _number_of(tag: str) -> Any:
     """Return the number of an element by its name."""
     from pydicom.tag import Tag
 
@@ -77,12 +77,16 @@ def number_of(tag: str) -> Any:
 
 def value_of(found: Any, name: str) -> Any:
     """Return what an element holds, ``None`` where there is none of that name; pydicom raises and catches for these."""
-    return found[tag].value if (tag := number_of(name)) in found else None
+    if not hasattr(found, "get_item"):  # not of pydicom: values by name, as of a header in JSON
+        return found.get(name)
+    return found[tag].value if (tag := _number_of(name)) in found else None
 
 
 def decimals_of(found: Any, name: str) -> list[bytes]:
     """Return the numbers of an element as they are written, if as text: pydicom checks and wraps each of them."""
-    item: Any = found.get_item(tag) if (tag := number_of(name)) in found else None
+    if not hasattr(found, "get_item"):  # see `value_of`
+        return []
+    item: Any = found.get_item(tag) if (tag := _number_of(name)) in found else None
     if item is None or item.VR not in ("DS", "IS") or not isinstance(item.value, bytes) or not item.value:
         return []
     return item.value.strip(b" \0").split(b"\\")

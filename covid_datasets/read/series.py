@@ -71,9 +71,9 @@ def series_parts(
         return
     stacks = yield from runs((yield from _distinct_places(raw, in_order(chosen))), wanted.name)
     distance = yield from step(stacks, wanted.name)
-    yield from oddities(stacks, wanted.name)
     series = replace(wanted, flags=("several_acquisitions",) if len(stacks) > 1 else ())
     yield from _slices(raw, [header for stack in stacks for header, _ in stack], distance, series, outlines or {})
+    yield from oddities(stacks, wanted.name)  # last: what is told before the slices may mean that some are not there
 
 
 def refusal(header: DicomHeader, wanted: Wanted) -> Notice | None:

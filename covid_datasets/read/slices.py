@@ -79,6 +79,8 @@ def _volume_and_masks(
     for _, mask_path, *labels in masks:
         for numbers, more in zip(wanted.setdefault(mask_path, (set(), set())), labels, strict=False):
             numbers.update(more)
+    if mixed := [each for each in masks if len(each) == 2 and wanted[each[1]][0]]:
+        raise ValueError(f"masks: expected labels for every name of {mixed[0][1]}, found none for {mixed[0][0]}")
     drawn: dict[str, Mask] = {}
     for mask_path, (values, known) in wanted.items():
         try:

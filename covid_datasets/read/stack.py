@@ -56,13 +56,17 @@ def normal(orientation: Numbers) -> np.ndarray:
     return across if across[np.argmax(np.abs(across))] > 0 else -across
 
 
-@lru_cache(maxsize=64)
 def view_of(orientation: Numbers) -> Literal["axial", "coronal", "sagittal"]:
     """Name the plane that slices of an orientation are nearest to.
 
     >>> view_of((1, 0, 0, 0, 0, -1))
     'coronal'
     """
+    return _view_of(orientation)
+
+
+@lru_cache(maxsize=64)
+def _view_of(orientation: Numbers) -> Literal["axial", "coronal", "sagittal"]:
     planes: tuple[Literal["sagittal"], Literal["coronal"], Literal["axial"]] = ("sagittal", "coronal", "axial")
     return planes[int(np.argmax(np.abs(normal(orientation))))]
 

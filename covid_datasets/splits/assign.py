@@ -43,6 +43,15 @@ def shared_id(ids: str, patient: str) -> str:
     return f"{_SHARED}{ids}/{patient}"
 
 
+def is_shared(tie: str) -> bool:
+    """Tell whether a tie names a person whom several sources know by one id: it holds across them.
+
+    >>> is_shared(shared_id("midrc-ricord", "SITE2-1")), is_shared("case:7")
+    (True, False)
+    """
+    return tie.startswith(_SHARED)
+
+
 def places(units: Sequence[str], ties: Iterable[Sequence[str]]) -> list[str]:
     """Name what decides the place of each row: the person whom other sources know too, else its unit.
 
@@ -52,7 +61,7 @@ def places(units: Sequence[str], ties: Iterable[Sequence[str]]) -> list[str]:
     ['person:x/1', 'a/2']
     """
     pairs = zip(units, ties, strict=True)
-    return [next((tie for tie in row if tie.startswith(_SHARED)), unit) for unit, row in pairs]
+    return [next((tie for tie in row if is_shared(tie)), unit) for unit, row in pairs]
 
 
 def assign(

@@ -14,6 +14,7 @@ import pytest
 from covid_datasets.builders.bimcv_covid19 import records
 from PIL import Image
 
+from covid_datasets.errors import IncompleteSourceError
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.prepare.result import Built
@@ -104,7 +105,7 @@ def test_stored_values_stay_and_are_shown_on_demand(small: SmallSources) -> None
 
 def test_a_day_of_birth_is_flagged_and_repeated_nowhere(small: SmallSources) -> None:
     row = rows(small.build("bimcv_covid19"))["sub-S03693_ses-E08061_run-1_bp-chest_vp-pa_dx.png"]
-    assert row["flags"] == ["may_identify"]
+    assert row["flags"] == ["headers_may_identify"]
     assert "19561103" not in row["source_row"]
 
 
@@ -183,6 +184,28 @@ def test_later_iterations_and_the_negative_part(small: SmallSources, tmp_path: P
     assert (said["part"], said["tests"], negative["clinical"]["rt_pcr_positive"]) == ("negative", "", None)
     assert negative["label_raw"] == "pneumonia", "a negative test is no 'normal'"
     assert not built.incomplete
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_truncated_archive_never_makes_a_whole_build(small: SmallSources, tmp_path: Path, listed: bool) -> None:
+    small.tree("bimcv_covid19")
+    later(tmp_path / "data", listed=listed)
+    archive = tmp_path / "data/covid19_posi_part1.tar.gz"
+    archive.write_bytes(archive.read_bytes()[:-2000])
+    how = "covid19_posi_part1.tar.gz"
+    with small.in_use(), pytest.raises(IncompleteSourceError, match=how):
+        build_dataset(LAST, data_dir=tmp_path / "data", cache_dir=tmp_path / "cache", accept_licence=True)
+
+
+@pytest.mark.parametrize("config", ["tests", "reports"])
+def test_tables_of_later_iterations_need_no_images(small: SmallSources, tmp_path: Path, config: str) -> None:
+    small.tree("bimcv_covid19")
+    later(tmp_path / "data")
+    for archive in (tmp_path / "data").glob("*part*.tar.gz"):
+        archive.unlink()
+    with small.in_use():
+        built = build_dataset(LAST, config, data_dir=tmp_path / "data", cache_dir=tmp_path / "c", accept_licence=True)
+    assert built.rows == len(source.TESTS if config == "tests" else source.REPORTS)
 
 
 def test_packed_unpacked_with_and_without_lists_are_one_build(small: SmallSources, tmp_path: Path) -> None:

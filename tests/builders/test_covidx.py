@@ -362,3 +362,15 @@ def test_a_part_without_its_table_leaves_negatives_open(tree: Path) -> None:
     assert records["cohen/ARDSSevere.png"].label is None
     assert records[f"actmed/{CR}"].label is None
     assert records[f"rsna/{UIDS[0]}.png"].label == "not_covid19"
+
+
+def test_people_of_other_sources_here_are_tied_to_them(tree: Path) -> None:
+    """The lists name the ids of RICORD and Stony Brook, which are those of two sources of their own here."""
+    records, _ = enumerated(tree, "9A")
+    ties = {tie for record in records.values() for tie in record.ties if tie.startswith("person:")}
+    assert {"person:midrc-ricord/419639-000238", "person:covid19-ny-sbu/A223587"} <= ties
+    ids = {load_card(name).patients.ids for name in ("midrc_ricord_1c", "covid19_ny_sbu")}
+    assert {tie.removeprefix("person:").partition("/")[0] for tie in ties} == ids
+    assert not any(
+        tie.startswith("person:") for name, record in records.items() if name.startswith("rsna/") for tie in record.ties
+    )

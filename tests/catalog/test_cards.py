@@ -82,7 +82,7 @@ WRONG = [
     ('["files"]', '["files"]\nimages = -1', "key 'versions.1.images': expected 0 or more, found -1"),
     ('["files"]', '["files"]\nlabels = { covid19 = -1 }', "versions.1.labels.covid19': expected 0 or more, found -1"),
     ('["files"]', '["files"]\nlabels = ["covid19"]', "key 'versions.1.labels': expected a table, found ['covid19']"),
-    (ARCHIVE, 'kind = "rar"', "key 'kind': expected one of archive, file, folder, series, tree, found 'rar'"),
+    (ARCHIVE, 'kind = "rar"', "key 'kind': expected one of archive, archives, file, folder, series, tree, found 'rar'"),
     (ARCHIVE, 'kind = "series"', "key 'listing': expected in a resource of the kind 'series', found none"),
     (ARCHIVE, 'kind = "archive"\nlisting = "there.tsv"', "key 'listing': expected nothing in a resource of the"),
     (ARCHIVE, 'kind = "series"\nlisting = "x.tsv"', "key 'listing': expected a file in listings/, found"),

@@ -18,6 +18,7 @@ from covid_datasets.catalog.cards import readable_cards
 from covid_datasets.cli import main
 from covid_datasets.errors import CovidDatasetsError
 from tests.small import SmallSources
+from tests.tiny import CARD, VERSION, installed
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
@@ -181,11 +182,17 @@ def test_a_source_is_one_line_of_a_terminal(
     assert any("COVID-19 Image Data Collection" in line for line in lines) == versions
 
 
-def test_list_says_what_is_loaded_in_its_place_or_not_yet(capsys: Capture) -> None:
-    assert main(["list", "--modality", "CT"]) == 0
-    access = {line.split()[0]: line.split()[-2:] for line in capsys.readouterr().out.splitlines()}
-    assert "alias" in access["coronacases"]
-    assert "planned" in access["stoic"]
+def test_list_says_what_is_loaded_in_its_place_or_not_yet(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def access() -> dict[str, list[str]]:
+        assert main(["list"]) == 0
+        return {line.split()[0]: line.split()[-2:] for line in capsys.readouterr().out.splitlines()}
+
+    assert "alias" in access()["coronacases"]
+    planned = CARD.replace('default_version = "1"', 'status = "planned"\ndefault_version = "1"') + VERSION
+    with installed(tmp_path, monkeypatch, {"tiny": planned}):
+        assert "planned" in access()["tiny"]
 
 
 def test_list_filters(capsys: Capture) -> None:

@@ -22,6 +22,7 @@ from covid_datasets.exports.exportable import Exportable
 from tests.exports.outside import needs_outside, outside
 from tests.exports.written import WRITTEN
 from tests.small import SmallSources
+from tests.tiny import CARD, VERSION, installed
 
 needs_mlcroissant = pytest.mark.skipif(not find_spec("mlcroissant"), reason="mlcroissant is not installed")
 STATES = [
@@ -102,9 +103,13 @@ def test_a_description_says_what_the_card_says(name: str) -> None:
     }, "no address that no card states"
 
 
-def test_a_planned_source_is_described_as_one() -> None:
-    files = croissant("stoic")["distribution"][0]["description"]
-    assert files.startswith("It is planned: ")
+def test_a_planned_source_is_described_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned = CARD.replace('default_version = "1"', 'status = "planned"\ndefault_version = "1"') + VERSION
+    with installed(tmp_path, monkeypatch, {"tiny": planned}):
+        assert croissant("tiny")["distribution"][0]["description"].startswith("It is planned: ")
+
+
+def test_what_is_alike_is_said_with_what_nobody_knows_of_it() -> None:
     biases = croissant("medseg")["rai:dataBiases"]
     alike = {each["name"] for each in croissant("medseg")["prov:alternateOf"]}
     assert "cohen" in alike

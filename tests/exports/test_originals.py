@@ -17,6 +17,8 @@ KINDS = [
     ("covid_ct", None, None),
     ("mosmed", "volumes", ".nii.gz"),
     ("mosmed", "slices", ".nii.gz"),
+    ("stoic", "volumes", ".mha"),
+    ("luna16", "volumes", (".mhd", ".raw")),
     ("pocus", "frames", None),
     ("midrc_ricord_1a", None, ".dcm"),
     ("jhu_csse", "time_series", ".csv"),
@@ -30,7 +32,7 @@ def listed(folder: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize(("name", "config", "suffix"), KINDS)
 def test_files_are_those_of_the_publisher(
-    name: str, config: str | None, suffix: str | None, small: SmallSources, tmp_path: Path
+    name: str, config: str | None, suffix: str | tuple[str, ...] | None, small: SmallSources, tmp_path: Path
 ) -> None:
     built = small.build(name, config=config)
     place: Any = {"cache_dir": small.cache, "data_dir": small.tree(name)}

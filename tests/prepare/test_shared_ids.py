@@ -81,3 +81,24 @@ def test_a_name_of_ids_is_plain(two: dict[str, Built], ids: str) -> None:
     path.write_text(NUMBERED.replace("hospital-7", ids), encoding="utf-8")
     with pytest.raises(CatalogError, match="key 'patients.ids': expected a name"):
         read_card(path)
+
+
+def test_a_builder_ties_some_of_its_rows_to_people_of_another_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collection of others has ids of its own, and knows of some rows whose they are elsewhere."""
+    own = BUILDER.replace(
+        'patient=row["patient"]', 'patient="x" + row["patient"], ties=("person:hospital-7/" + row["patient"],)'
+    )
+    assert own != BUILDER
+    cards = {"first": NUMBERED, "second": CARD + ALONE.replace('manifest = "tiny.tsv"\n', "")}
+    with installed(tmp_path / "package", monkeypatch, cards, {"first": BUILDER, "second": own}):
+        first, second = (Index.read(build(name, tmp_path).path) for name in PEOPLE)
+    splits = [
+        {ties[0]: split for ties, split in zip(index.ties, index.texts("split"), strict=True)}
+        for index in (first, second)
+    ]
+    both = splits[0].keys() & splits[1].keys()
+    assert len(both) == 20
+    assert {splits[0][tie] for tie in both} > {"train"}
+    assert [tie for tie in both if splits[0][tie] != splits[1][tie]] == []

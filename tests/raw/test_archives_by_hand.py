@@ -102,6 +102,8 @@ def test_a_truncated_archive_is_told_by_name_and_with_a_list_by_its_files(tmp_pa
     archives._listed.cache_clear()
     local = mount_local(tmp_path, (RESOURCE,))
     assert [Path(name).name for name in local.damaged] == ["good_1.tar.gz"]
+    found = survey((RESOURCE,), local.mounts, local.look)
+    assert found.missing == ("good/all that is in good_1.tar.gz, which is damaged",), "nobody knows how much is lost"
     assert list(tree_of(local).sizes()) == ["good/p2/1.png"]
 
 

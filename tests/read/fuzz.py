@@ -22,6 +22,7 @@ from covid_datasets.read.made import MaskFile, make_mask, make_volume_mask_on
 from covid_datasets.read.masks import read_labels, read_mask
 from covid_datasets.read.mdai import read_annotations
 from covid_datasets.read.polygons import fill
+from covid_datasets.read.series import Wanted, series_parts
 from covid_datasets.read.slices import axial_slices, piled_pictures
 from tests.dicom import compressed, ct, radiograph
 from tests.metaimage import mha
@@ -54,6 +55,11 @@ def _coco(data: bytes) -> None:
 def _film(shown: bool) -> Callable[[bytes], object]:
     form = FilmForm(secondary=True, shown=shown)
     return lambda data: list(film(Files({"a.dcm": data}), "a.dcm", form))
+
+
+def _series(data: bytes) -> object:
+    files = {"b.dcm": data} | {f"{place}.dcm": ct(VOXELS[0] + place, (0.0, 0.0, place)) for place in (0, 2)}
+    return list(series_parts(Files(files), sorted(files), Wanted("s")))
 
 
 def _picture(mode: str, kind: str) -> bytes:
@@ -104,6 +110,7 @@ def readers() -> dict[str, tuple[list[bytes], list[Callable[[bytes], object]]]]:
                 lambda data: read_hounsfield(data, "a.dcm"),
                 _film(False),
                 _film(True),
+                _series,
             ],
         ),
         "nifti": (

@@ -274,7 +274,7 @@ def test_a_voltage_that_cannot_be_is_unknown(value: int) -> None:
 
 def test_who_may_be_named_is_flagged_and_not_repeated() -> None:
     (part,), notices = run(radiograph(DEEP, PatientName="Doe^Jane", PatientBirthDate="19561103"))
-    assert part.fields["flags"] == ("may_identify",)
+    assert part.fields["flags"] == ("headers_may_identify",)
     assert [(notice.kind, notice.what) for notice in notices] == [
         ("tags that may identify", "PatientBirthDate, PatientName in the header; flagged")
     ]

@@ -172,6 +172,13 @@ def test_labels_that_a_byte_cannot_hold_are_refused() -> None:
             read_labels(nifti(LABELS.astype(np.uint8)), "m.nii.gz", labels)
 
 
+def test_a_map_is_no_mask_of_its_own() -> None:
+    """One name of a file without labels beside others with some would be given the labels as they are."""
+    files = {"a.nii.gz": nifti(LABELS.astype(np.int16)), "m.nii.gz": nifti(LABELS.astype(np.uint8))}
+    with pytest.raises(ValueError, match=r"expected labels for every name of m\.nii\.gz, found none for lung"):
+        parts_of(files, ("lung", "m.nii.gz"), ("effusion", "m.nii.gz", (3,)))
+
+
 # --- piles ---------------------------------------------------------------------------------------------------------
 
 

@@ -203,7 +203,7 @@ def test_equipment_that_cannot_be_is_unknown(tags: dict[str, Any]) -> None:
 def test_who_may_be_named_is_flagged_and_not_repeated() -> None:
     tags: dict[str, Any] = {"PatientName": "Doe^Jane", "PatientBirthDate": "19561103", "OperatorsName": "Roe^R"}
     found, notices = parts({f"{place}.dcm": at(place, **tags) for place in range(3)})
-    assert all(part.fields["flags"] == ("may_identify",) for part in found)
+    assert all(part.fields["flags"] == ("headers_may_identify",) for part in found)
     assert [(notice.kind, notice.count, notice.dropped) for notice in notices] == [("tags that may identify", 3, False)]
     assert notices[0].what.startswith("OperatorsName, PatientBirthDate, PatientName")
     told = repr([notices, [part.fields for part in found]])
@@ -235,3 +235,19 @@ def test_pseudonyms_name_nobody(tags: dict[str, Any]) -> None:
 def test_what_a_header_admits_is_flagged(tags: dict[str, Any], flag: str) -> None:
     (part,), _ = parts({"a.dcm": at(0, **tags)})
     assert part.fields["flags"] == (flag,)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (b"DS\x06\x00120.0 ", b"DS\x06\x00kVp120"),
+        (b"IS\x02\x007 ", b"IS\x02\x00x "),
+        (b"PN\x04\x00P1  ", b"PN\x04\x00\xff\xfe\xff\xfe"),
+    ],
+)
+def test_what_stands_beside_a_slice_costs_no_slice(right: bytes, wrong: bytes) -> None:
+    data = at(0, KVP=120.0, TemporalPositionIdentifier=7, PatientName="P1  ")
+    assert right in data
+    (part,), notices = parts({"a.dcm": data.replace(right, wrong)})
+    assert part.fields["position"] == (0.0, 0.0, 0.0)
+    assert not [notice for notice in notices if notice.dropped]

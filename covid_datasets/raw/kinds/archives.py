@@ -45,7 +45,8 @@ def find(places: Places, resource: Resource) -> Mount | None:
         for location, root in _roots(places, some, word_of_way).items()
     ]
     order = {location: number for number, location in enumerate(places.members)}
-    return Several(tuple(sorted(parts, key=lambda part: order[part.location]))) if parts else None
+    unreadable = tuple(sorted(PurePosixPath(at[-1]).name for at in places.damaged if word in "/".join(at)))
+    return Several(tuple(sorted(parts, key=lambda part: order[part.location])), unreadable) if parts else None
 
 
 def _roots(places: Places, globs: tuple[str, ...], word: str) -> dict[Location, str]:
@@ -85,7 +86,13 @@ def missing(resource: Resource, mount: Mount | None, look: Look, taken: Mapping[
         if PurePosixPath(path).name.removesuffix(ENDING) not in here:
             listed = read_list(mount.read(resource.folder + path).decode("utf-8", errors="replace")) or {}
             lost |= {found for name in listed if (found := _inner(name, globs)) and found not in inner}
-    return [resource.folder + path for path in (*absent(resource.files, inner), *sorted(lost))]
+    torn = mount.unreadable if isinstance(mount, Several) else ()
+    names = (
+        *absent(resource.files, inner),
+        *(f"all that is in {name}, which is damaged" for name in torn),
+        *sorted(lost),
+    )
+    return [resource.folder + name for name in names]
 
 
 def _inner(name: str, globs: Sequence[str]) -> str | None:

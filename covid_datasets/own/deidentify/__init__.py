@@ -1,0 +1,1 @@
+"""DICOM files of one's own without what says whose they are: the standard's basic profile, as a list of what stays."""

@@ -1,0 +1,98 @@
+"""Values of attributes, one by one: moved in time, capped, or held against what they may be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+OLDEST = 90
+"""Years from which on an age is told as this: few people are older, and the rule of HIPAA begins here."""
+_DATE = re.compile(r"(\d{4})\.?(\d\d)\.?(\d\d)", re.ASCII)
+_TIME = re.compile(r"(\d\d)(\d\d)?(\d\d)?(\.\d{1,6})?", re.ASCII)
+_DATETIME = re.compile(r"(\d{8})(?:(\d\d(?:\d\d(?:\d\d(?:\.\d{1,6})?)?)?))?([+-]\d{4})?", re.ASCII)
+_CODE = re.compile(r"[A-Z0-9_ ]{0,16}")
+_TEXT = re.compile(r"[ -~]{0,64}")
+_WORD = re.compile(r"[^\W_]+")
+_LONG_WORD = 5
+_AGE = re.compile(r"(\d{3})([DWMY])", re.ASCII)
+_A_YEAR = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
+
+
+def moved(date: str, time: str, minutes: int) -> tuple[str, str] | None:
+    """Move a date and its time; either may be empty, and ``None`` says that it is none.
+
+    A date without a time is taken to be at noon, a time without a date on any day.
+
+    >>> moved("20200311", "000010.5", -20), moved("20200311", "", -1440), moved("", "0005", -10)
+    (('20200310', '234010.5'), ('20200310', ''), ('', '2355'))
+    >>> moved("yesterday", "", -1)
+    """
+    day = _DATE.fullmatch(date.strip()) if date.strip() else None
+    hour = _TIME.fullmatch(time.strip()) if time.strip() else None
+    if (date.strip() and not day) or (time.strip() and not hour):
+        return None
+    try:
+        at = datetime(*(map(int, day.groups()) if day else (2000, 1, 2)), hour=12)  # type: ignore[misc]
+        if hour:
+            at = at.replace(hour=int(hour[1]), minute=int(hour[2] or 0), second=min(int(hour[3] or 0), 59))
+        at += timedelta(minutes=minutes)
+    except (ValueError, OverflowError):
+        return None
+    # A leap second stays one, and fractions stay as they are written: whole minutes do not touch them.
+    seconds = (hour[3] or "") + (hour[4] or "") if hour else ""
+    new = f"{at:%H%M}{seconds}" if hour else ""
+    return (f"{at.year:04}{at:%m%d}" if day else ""), new
+
+
+def moved_datetime(value: str, minutes: int) -> str | None:
+    """Move a date with its time; one that has no day is none.
+
+    >>> moved_datetime("20200311000010.25+0100", -20), moved_datetime("202003", -20)
+    ('20200310234010.25+0100', None)
+    """
+    found = _DATETIME.fullmatch(value.strip())
+    parts = moved(found[1], found[2] or "", minutes) if found else None
+    return None if parts is None or found is None else f"{parts[0]}{parts[1]}{found[3] or ''}"
+
+
+def capped_age(value: str) -> str | None:
+    """Tell an age as DICOM does, one over 89 years as 90; ``None`` where it is none.
+
+    >>> capped_age("089Y"), capped_age("093Y"), capped_age("011M"), capped_age("old")
+    ('089Y', '090Y', '011M', None)
+    """
+    found = _AGE.fullmatch(value.strip())
+    if found is None:
+        return None
+    return f"0{OLDEST}Y" if int(found[1]) / _A_YEAR[found[2]] >= OLDEST else found[0]
+
+
+def is_code(value: str) -> bool:
+    """Tell whether a text can be a code of DICOM (CS)."""
+    return _CODE.fullmatch(value.strip()) is not None
+
+
+def is_plain(value: str) -> bool:
+    """Tell whether a text is short and of plain letters."""
+    return _TEXT.fullmatch(value) is not None
+
+
+def words_of(texts: Collection[str]) -> frozenset[str]:
+    """Return the words of texts that say who somebody is, in lower case; of two letters there are too many.
+
+    >>> sorted(words_of(["Doe^Jane Q", "ID-4711"]))
+    ['4711', 'doe', 'jane']
+    """
+    return frozenset(word for text in texts for word in _WORD.findall(text.casefold()) if len(word) > 2)
+
+
+def tells(value: str, words: Collection[str]) -> bool:
+    """Tell whether a text holds one of these words: a long one anywhere, a short one as a word of its own.
+
+    >>> tells("SOMATOM of JANE", {"jane"}), tells("AXIAL", {"axi"}), tells("SPJohnson1", {"johnson"})
+    (True, False, True)
+    """
+    folded = value.casefold()
+    own = set(_WORD.findall(folded))
+    return any(word in own or (len(word) >= _LONG_WORD and word in folded) for word in words)
