@@ -307,7 +307,7 @@ def test_what_only_a_user_can_fetch_is_asked_for_in_full(name: str, card: Card, 
     """In the first config of a source that is not open, and in each that needs a file that nobody serves."""
     asked = [] if card.access.kind in ("open", "web") else [next(iter(card.configs))]
     choices = [card.choice(config=config) for config in card.configs]
-    asked += [each.config for each in choices if not all(part.copies or part.optional for part in each.every_resource)]
+    asked += [each.config for each in choices if not all(part.copies or part.optional for part in each.resources)]
     for choice in (card.choice(config=config) for config in dict.fromkeys(asked)):
         with pytest.raises(AccessRequired) as error:
             build_dataset(name, choice.config, cache_dir=tmp_path, offline=True, accept_licence=True)

@@ -36,6 +36,7 @@ PLAIN = {
 """Functions that make patterns in which nothing repeats without a bound, or that meet no text."""
 
 
+@pytest.mark.slow
 def test_every_pattern_takes_a_megabyte_of_hostile_text() -> None:
     """Linear takes milliseconds, going back takes hours: the alarm after a minute tells which."""
     done = subprocess.run(

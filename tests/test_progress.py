@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from covid_datasets.prepare import engine, growth, once
+from covid_datasets.prepare import engine, growth, target
 from covid_datasets.prepare.growth import Growth
 from covid_datasets.prepare.plan import Piece
 from covid_datasets.progress import Display, NotebookDisplay, PlainDisplay, progress
@@ -63,7 +63,7 @@ def test_a_build_that_goes_on_counts_what_is_there(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(once, "_publish", stop)
+        patch.setattr(target.LocalTarget, "publish", stop)
         with pytest.raises(KeyboardInterrupt):
             engine.build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1)
     engine.build_dataset("phantom", "small", cache_dir=tmp_path, num_proc=1)

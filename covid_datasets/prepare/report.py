@@ -74,6 +74,11 @@ def _origins(origins: Sequence[Origin]) -> str:
     )
 
 
+def count_told(notices: Sequence[Notice], kind: str) -> int:
+    """Count what was told of one kind."""
+    return sum(notice.count for notice in notices if notice.kind == kind)
+
+
 def notices_text(notices: Sequence[Notice]) -> str:
     """Render what was dropped, and what was kept and told, by kind."""
     if not notices:

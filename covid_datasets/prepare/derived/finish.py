@@ -23,7 +23,7 @@ from covid_datasets.prepare.finish import fingerprint_of
 from covid_datasets.prepare.huggingface import built_as, write_huggingface
 from covid_datasets.prepare.place import Place
 from covid_datasets.prepare.plan import Plan
-from covid_datasets.prepare.report import notices_text, table_text
+from covid_datasets.prepare.report import count_told, notices_text, table_text
 from covid_datasets.prepare.result import REPORT_FILE, Built, people
 from covid_datasets.prepare.seal import seal
 from covid_datasets.prepare.settle import lay_out, write_splits
@@ -104,7 +104,7 @@ def _build(source: Built, wanted: Derivation, index: pa.Table, notices: Sequence
             "source": source.fingerprint,
             "content": fingerprint_of(dict(digests)),
             "left_out": sum(notice.count for notice in notices if notice.dropped),
-            "unwindowed": sum(notice.kind == UNWINDOWED for notice in notices),
+            "unwindowed": count_told(notices, UNWINDOWED),
         },
     }
 
