@@ -95,7 +95,6 @@ class Server:
     lock: threading.Lock = field(default_factory=threading.Lock)
     stopping: threading.Event = field(default_factory=threading.Event)
     busy: int = 0
-    busiest: int = 0
 
     def url(self, path: str, host: str = "127.0.0.1") -> str:
         """Give the URL of a path."""
@@ -149,7 +148,6 @@ class _Handler(BaseHTTPRequestHandler):
             nth = len(self.site.of(self.path))
             self.site.requests.append(Request(self.path, {key.lower(): value for key, value in self.headers.items()}))
             self.site.busy += 1
-            self.site.busiest = max(self.site.busiest, self.site.busy)
         try:
             self._respond(self.site.behaviour(self.path, nth))
         finally:
