@@ -235,7 +235,7 @@ def dicom() -> Any:
     return [
         [part for part in parts if not isinstance(part, Notice)],
         {name: read_hounsfield(data, name) for name, data in files.items()},
-        header,
+        replace(header, image=None),  # where pixels are in this very file, into which pydicom writes its own version
     ]
 
 

@@ -56,6 +56,7 @@ def test_finer_spacing_is_that_of_simpleitk(spacing: tuple[float, ...]) -> None:
 
 
 def test_an_oblique_volume_is_where_nibabel_says() -> None:
+    pytest.importorskip("scipy")
     processing = pytest.importorskip("nibabel.processing")
     volume = noise(9, 20, 30)
     grid = regrid(volume.shape, OBLIQUE, orientation="RAS", spacing=(0.5, 0.5, 2.0))
