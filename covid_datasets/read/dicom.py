@@ -146,15 +146,16 @@ def read_header(data: bytes, path: str) -> DicomHeader:
 def _by_name(elements: Any) -> dict[str, Any]:
     """Return the values of a header by name; asking pydicom for each takes ten times as long."""
     found = {}
-    wanted, beside = _numbers_of(_HEADER), _numbers_of(_BESIDE)
+    wanted, beside = _numbers_of(_HEADER), dict(zip(_numbers_of(_BESIDE), _BESIDE, strict=True))
     for tag in tuple(elements.keys()):  # going through the elements would end at the first that cannot be read
         if tag in wanted:
             found[elements[tag].keyword] = elements[tag].value
         elif tag in beside:
             try:
                 found[elements[tag].keyword] = elements[tag].value
-            except Exception:  # noqa: S112  # as if it were not there: see `_BESIDE`
-                continue
+            except Exception:  # as if it were not there, see `_BESIDE`; but it may name somebody
+                if beside[tag] in identity.TAGS:
+                    found[beside[tag]] = identity.UNREADABLE
     return found
 
 

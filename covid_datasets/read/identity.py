@@ -15,7 +15,14 @@ PatientBirthDate PatientAddress PatientTelephoneNumbers OtherPatientIDs MedicalR
 TAGS = ("PatientID", *NAMES, *OTHERS)
 FLAG = "headers_may_identify"
 NOTICE = "tags that may identify"
-_NOBODY = re.compile(r"anon|de.?ident|removed|unknown|none|null|nobody|patient|pseudo|^[x*^ ._-]*$", re.IGNORECASE)
+UNREADABLE = "(unreadable)"
+"""Stands for what cannot be read: nobody knows that it names nobody."""
+# Whole words, for people are called Cannone and Canonico.
+_NOBODY = re.compile(
+    r"(?<![a-z])(anon(ymous|ymi[sz]ed)?|de.?identified|removed|unknown|none|null|nobody|patient|pseudonym(i[sz]ed)?)"
+    r"(?![a-z])|^[x*^ ._-]*$",
+    re.IGNORECASE,
+)
 _NO_DATE = ("", "19000101", "00010101")
 
 

@@ -9,8 +9,11 @@ import pytest
 
 pytest.importorskip("pydicom")
 
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.uid import EnhancedCTImageStorage, PositronEmissionTomographyImageStorage
 
+from covid_datasets.read.dicom import read_header
 from covid_datasets.read.series import Wanted, series_parts
 from covid_datasets.schema import Notice, Part
 from tests.dicom import ct
@@ -218,11 +221,31 @@ def test_who_may_be_named_is_flagged_and_not_repeated() -> None:
         {"PatientName": "Anonymous^^"},
         {"PatientName": "anonymized", "PatientBirthDate": "19000101"},
         {"PatientName": "", "OperatorsName": ""},
+        {"PatientName": "De-Identified^Patient", "OperatorsName": "unknown_"},
     ],
 )
 def test_pseudonyms_name_nobody(tags: dict[str, Any]) -> None:
     (part,), notices = parts({"a.dcm": at(0, **tags)})
     assert (part.fields["flags"], notices) == ((), [])
+
+
+@pytest.mark.parametrize("name", ["Cannone^Maria", "Canonico^Luigi", "Nullmeyer^Jo", "Impatient^Ann", "Removedo^A"])
+def test_a_name_that_holds_the_word_for_nobody_is_a_name(name: str) -> None:
+    (part,), notices = parts({"a.dcm": at(0, PatientName=name)})
+    assert part.fields["flags"] == ("headers_may_identify",)
+    assert name not in str(notices)
+
+
+def test_an_element_that_cannot_be_read_may_identify_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, real = at(0, PatientName="Doe^Jane"), Dataset.__getitem__
+
+    def torn(self: Dataset, key: Any) -> Any:
+        if key == Tag("PatientName"):
+            raise ValueError("no text")
+        return real(self, key)
+
+    monkeypatch.setattr(Dataset, "__getitem__", torn)
+    assert read_header(data, "a.dcm").identifying == ("PatientName",)
 
 
 @pytest.mark.parametrize(
