@@ -49,19 +49,13 @@ class Settings:
         offline: bool | None = None,
     ) -> Settings:
         """Take each setting from its argument, else its environment variable, else its default."""
-        environment = os.environ
-        if offline is None:
-            offline = environment.get("COVID_DATASETS_OFFLINE", "").strip().lower() not in _FALSE
-        cache = cache_dir or environment.get("COVID_DATASETS_CACHE") or _platform_cache()
+        cache = cache_of(cache_dir)
+        refuse_stores(offline, cache_dir=cache)
         store = Store.of(os.fspath(cache)) if is_url(cache) else None
-        if store and offline:
-            raise UsageError(
-                f"cache_dir {store}: expected a folder while COVID_DATASETS_OFFLINE forbids the network, found a URL"
-            )
         return cls(
             cache=scratch_of(store.url) if store else given_path(cache, "cache_dir"),
-            mirror=_given_mirror(mirror or environment.get("COVID_DATASETS_MIRROR")),
-            offline=offline,
+            mirror=_given_mirror(mirror or os.environ.get("COVID_DATASETS_MIRROR")),
+            offline=_is_offline(offline),
             store=store,
         )
 
@@ -89,6 +83,33 @@ class Settings:
     def tfds(self) -> Path:
         """What was exported for TensorFlow Datasets."""
         return self.cache / "tfds"
+
+
+def cache_of(cache_dir: str | os.PathLike[str] | None) -> str | os.PathLike[str]:
+    """Return what is given for the cache: by the argument, else by the environment, else by the platform.
+
+    >>> cache_of("s3://bucket/cache")
+    's3://bucket/cache'
+    """
+    return cache_dir or os.environ.get("COVID_DATASETS_CACHE") or _platform_cache()
+
+
+def refuse_stores(offline: bool | None = None, **places: object) -> None:
+    """Refuse the URL of a store where the network is forbidden, by the argument or by the environment.
+
+    >>> refuse_stores(True, cache_dir="/data/cache")
+    """
+    for key, place in places.items():
+        if is_url(place) and _is_offline(offline):
+            raise UsageError(
+                f"{key} {place}: expected a folder while COVID_DATASETS_OFFLINE forbids the network, found a URL"
+            )
+
+
+def _is_offline(offline: bool | None) -> bool:
+    if offline is None:
+        return os.environ.get("COVID_DATASETS_OFFLINE", "").strip().lower() not in _FALSE
+    return offline
 
 
 def given_path(value: object, key: str) -> Path:
@@ -143,6 +164,7 @@ def given_data(data_dir: str | os.PathLike[str]) -> Path:
     >>> given_data(getfixture("tmp_path")).is_dir()
     True
     """
+    refuse_stores(data_dir=data_dir)
     if is_url(data_dir):
         return _given_store(Store.of(os.fspath(data_dir)))
     path = given_path(data_dir, "data_dir")

@@ -20,7 +20,7 @@ from covid_datasets.prepare.find import at_hand, find_build, find_folder
 from covid_datasets.prepare.noted import read_note
 from covid_datasets.prepare.result import REPORT_FILE, Built, Verify
 from covid_datasets.prepare.seal import Folder
-from covid_datasets.settings import Settings
+from covid_datasets.settings import Settings, cache_of, refuse_stores
 from covid_datasets.store import Store
 
 if TYPE_CHECKING:
@@ -140,6 +140,7 @@ def load_dataset(
             raise UsageError(f"{elsewhere[0]}: expected no such argument, because {ELSEWHERE[elsewhere[0]]}")
     if framework not in tuple(_NEEDS):
         raise UsageError(f"framework: expected one of {', '.join(_NEEDS)}, found {framework!r}")
+    refuse_stores(offline, name=name, cache_dir=cache_of(cache_dir), data_dir=data_dir)
     if isinstance(name, str) and "://" in name:
         usual = (config, labels, task, scheme, data_dir, license) == (None, "all", None, "patient", None, None)
         if not (streaming and framework == "hf" and usual) or filters or view:

@@ -30,7 +30,7 @@ from covid_datasets.prepare.tabular import table_digest
 from covid_datasets.prepare.workers import worker_pool
 from covid_datasets.read.encode import digest
 from covid_datasets.schema import CONTENT
-from covid_datasets.settings import Settings, given_path, usable_cores
+from covid_datasets.settings import Settings, given_path, refuse_stores, usable_cores
 from covid_datasets.splits.index import INDEX_FILE, Index
 from covid_datasets.store import Store, is_url
 
@@ -117,6 +117,7 @@ def _folder(
     view: ViewOptions,
 ) -> Folder:
     """Find a build by its own folder, or URL, or by name."""
+    refuse_stores(name=name)
     if is_url(name):
         return Store.of(os.fspath(name))
     folder = given_path(name, "name")

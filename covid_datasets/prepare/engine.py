@@ -21,7 +21,7 @@ from covid_datasets.prepare.once import once, proceed
 from covid_datasets.prepare.result import Built, Verify
 from covid_datasets.prepare.seal import read_manifest
 from covid_datasets.prepare.target import Made, Target, target_of
-from covid_datasets.settings import Settings, given_count
+from covid_datasets.settings import Settings, given_count, refuse_stores
 
 if TYPE_CHECKING:
     from covid_datasets.prepare.derived.asked import ViewOptions
@@ -76,6 +76,7 @@ def build_dataset(
     if verify not in ("full", "bytes"):
         raise UsageError(f"verify: expected 'full' or 'bytes', found {verify!r}")
     _check_workers(executor, num_proc)
+    refuse_stores(offline, data_dir=data_dir)
     if any(value is not None for value in view.values()):
         from covid_datasets.prepare.derived.build import built_view  # a view is rarely asked for
 
