@@ -27,7 +27,7 @@ from covid_datasets.fetch.lookup import look_up
 from covid_datasets.fetch.partial import Fetched, discard, hash_file
 from covid_datasets.fetch.places import local_path, mirrored, place, redacted
 from covid_datasets.fetch.remote import download_remote
-from covid_datasets.fetch.shared import share, take
+from covid_datasets.fetch.shared import share, take, withdraw
 from covid_datasets.fetch.transfer import CancelToken, Transfer
 from covid_datasets.lock import Lock
 from covid_datasets.settings import Settings
@@ -139,9 +139,13 @@ def _fetch(address: str, url: str, asset: Asset, transfer: Transfer) -> Download
         _turn(target, transfer.cancel),
         Lock(target.with_name(target.name + ".lock"), on_wait=transfer.display.note, cancel=transfer.cancel),
     ):
-        take(place(address), target, receipt_path(target), settings)
+        taken = take(place(address), target, receipt_path(target), settings)
         # Another process may have brought it while we waited.
-        return _cached(target, address, asset) or _bring(address, target, asset, transfer)
+        if found := _cached(target, address, asset):
+            return found
+        if taken:  # workers would read it there as it is, and `share` would take it for what its receipt says
+            withdraw(target, settings)
+        return _bring(address, target, asset, transfer)
 
 
 @contextmanager

@@ -28,17 +28,19 @@ def share(file: Path, name: str, receipt: Mapping[str, Any], settings: Settings)
     there.put(f"{name}.json", json.dumps(receipt, indent=2).encode())
 
 
-def take(name: str, target: Path, receipt: Path, settings: Settings) -> None:
+def take(name: str, target: Path, receipt: Path, settings: Settings) -> bool:
     """Bring a file from the store with its receipt, where it is there; whoever asked compares its hash."""
     if settings.store is None or target.exists() or not (noted := _receipt(settings, name)):
-        return
+        return False
     private = private_name(target)
     try:
         (settings.store / DOWNLOADS).get_file(name, private)
         write_json(receipt, noted)
         os.replace(private, target)
     except FileNotFoundError:  # taken away meanwhile: then it comes from where it came first
-        return
+        return False
+    else:
+        return True
     finally:
         private.unlink(missing_ok=True)
 
