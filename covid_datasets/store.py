@@ -177,23 +177,19 @@ class Store:
     def claim(self, name: str, data: bytes) -> bool:
         """Put an object that nobody has put yet, and tell whether it was; ``data`` is like nobody else's.
 
-        A store that knows conditions (``If-None-Match: *``) decides. Of one that knows none, what is there then is read
-        back, and the lowest data wins. To read it back also tells who won where the answer of the store was lost.
+        A store that knows conditions (``If-None-Match: *``) decides: the first wins. Where one refuses them, or takes
+        them and does not heed them, the last wins. So what is there is always read back: who finds another's lost for
+        good, since it never puts again. That also tells who won where the answer of the store was lost.
         """
-        decided = self.info(name) is not None
-        if not decided:
+        if self.info(name) is None:
             with self._asking(name, writing=True) as (system, path):
                 try:
                     system.pipe_file(path, data, mode="create")
                 except FileExistsError:
-                    decided = True
+                    pass  # another was first, or the answer to our own was lost
                 except (NotImplementedError, ValueError, TypeError, OSError):  # it knows no conditions, or is away
                     system.pipe_file(path, data)
-        found = self.read(name)
-        if not decided and data < found:
-            self.put(name, data)
-            found = self.read(name)
-        return found == data
+        return self.read(name) == data
 
     def remove(self, names: Iterable[str] | None = None) -> None:
         """Remove objects, or all that is below; what is gone already is no matter."""

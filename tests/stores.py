@@ -50,7 +50,7 @@ def s3_server() -> Iterator[str]:
 
 Fault = Callable[[str, str, int], str]
 """Takes method, path and number of a request; returns "503", "cut" (half of the answer), "drop" (none), "lost" (the
-store does it, and nobody is told), "slow", or nothing."""
+store does it, and nobody is told), "slow", "unheeded" (a condition does not reach the store), or nothing."""
 
 
 @contextmanager
@@ -76,6 +76,8 @@ def proxy(target: str, fault: Fault) -> Iterator[str]:
                 return
             connection = HTTPConnection(host, int(port), timeout=60)
             headers = {name: value for name, value in self.headers.items() if name.lower() != "transfer-encoding"}
+            if what == "unheeded":
+                headers = {name: value for name, value in headers.items() if name.lower() != "if-none-match"}
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
             data = answer.read()

@@ -62,15 +62,17 @@ def _rows(files: list[tuple[str, int]], columns: tuple[str, ...]) -> Iterator[di
 
     for url, size in files:
         system, path = fsspec.core.url_to_fs(url)
-        with system.open(path, "rb") as file:
-            found = system.info(path).get("size")
-            if found not in (None, size):  # a web server may not say
-                raise DamagedFileError(f"{url}: expected {size:,} bytes, found {found:,}")
-            try:
+        try:
+            with system.open(path, "rb") as file:
+                found = system.info(path).get("size")
+                if found not in (None, size):  # a web server may not say
+                    raise DamagedFileError(f"{url}: expected {size:,} bytes, found {found:,}")
                 for batch in pa.ipc.open_stream(file):
                     yield from batch.select(list(columns)).to_pylist()
-            except pa.ArrowInvalid as error:
-                raise DamagedFileError(f"{url}: expected the Arrow file of the build, found: {error}") from error
+        except FileNotFoundError as error:
+            raise DamagedFileError(f"{url}: expected {size:,} bytes, found no such file") from error
+        except pa.ArrowInvalid as error:
+            raise DamagedFileError(f"{url}: expected the Arrow file of the build, found: {error}") from error
 
 
 def _read(url: str, name: str) -> bytes:

@@ -31,7 +31,10 @@ def bring(build: Store, prepared: Path, parts: tuple[str, str, str, str]) -> Pat
 
             def fetch(name: str) -> None:
                 make_folder((private / name).parent)
-                build.get_file(name, private / name)
+                try:
+                    build.get_file(name, private / name)
+                except FileNotFoundError as error:
+                    raise damaged(build, name, "the file as it was built", "there is no such object") from error
                 if name in sealed:
                     if what := difference(private, name, sealed[name]):
                         raise damaged(build, name, "the file as it was built", what)

@@ -115,7 +115,9 @@ def file_digest(path: Path) -> str:
 
 def damaged(folder: Folder, name: str, expected: str, found: str) -> DamagedFileError:
     """Make the error for a file of a build that is not as it was built."""
-    return DamagedFileError(f"{folder / name}: expected {expected}, found: {found}. Remove {folder} and build again.")
+    # Were the mark of a build in a store left there, it would go on naming what is gone.
+    what = f"{folder}, and built.json beside it," if isinstance(folder, Store) else folder
+    return DamagedFileError(f"{folder / name}: expected {expected}, found: {found}. Remove {what} and build again.")
 
 
 def seal_of(manifest: bytes) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from covid_datasets.disk import check_space, publish_folder, remove_folder
+from covid_datasets.errors import DamagedFileError
 from covid_datasets.prepare.result import MANIFEST_FILE, Built
 from covid_datasets.prepare.seal import SEAL_FILE, check_files, read_manifest
 from covid_datasets.settings import PREPARED, Settings
@@ -208,11 +209,20 @@ class StoreTarget:
 
 
 def marked(home: Store) -> Store | None:
-    """Return the prefix that holds the build of a key; ``None`` where there is none."""
+    """Return the prefix that holds the build of a key; ``None`` where there is none.
+
+    Raises:
+        DamagedFileError: There is a mark, and it names nothing.
+    """
     try:
-        return home / str(json.loads(home.read(MARK_FILE))["folder"])
+        return home / str(json.loads(mark := home.read(MARK_FILE))["folder"])
     except FileNotFoundError:
         return None
+    except (ValueError, TypeError, KeyError) as error:
+        raise DamagedFileError(
+            f"{home / MARK_FILE}: expected the name of the folder that holds the build, found {mark[:80]!r}. "
+            "Remove it and build again."
+        ) from error
 
 
 def finished_in(source: Store) -> Iterator[tuple[Store, int]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from covid_datasets.cli import main
 from covid_datasets.errors import DamagedFileError, NotBuiltError, NotThereError, StoreError, UsageError
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
-from covid_datasets.prepare.target import MARK_FILE, StoreTarget
+from covid_datasets.prepare.target import MARK_FILE
 from covid_datasets.settings import Settings
 from covid_datasets.store import Store
 from tests.processes import digest_of
@@ -152,45 +154,77 @@ def test_downloads_are_put_once_and_serve_the_next_machine(
         Store(first.url).parent.remove()
         downloads = Store(cache) / "downloads"
         rotten = max(downloads.sizes().items(), key=lambda item: item[1])[0]
+        sound = downloads.digest(rotten)
         downloads.put(rotten, bytes(downloads.sizes()[rotten]))
         use_machine(monkeypatch, tmp_path / "third")
         assert build_dataset(name, config, cache_dir=cache, **how).fingerprint == whole.fingerprint
         assert len(host.requests) > asked
+        assert downloads.digest(rotten) == sound, "expected that workers, who read it there, do not get what rotted"
 
 
-@pytest.mark.parametrize("conditions", [True, False])
+@pytest.mark.parametrize("conditions", ["heeded", "refused", "unheeded"])
 def test_whoever_is_second_takes_the_build_of_the_first(
-    conditions: bool, cache: str, monkeypatch: pytest.MonkeyPatch
+    conditions: str, cache: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two machines see no build and make it; whatever the store knows, one mark stands and what it names is whole."""
-    if not conditions:
-        monkeypatch.setattr("s3fs.S3FileSystem.pipe_file", _without_conditions())
+    if conditions != "heeded":
+        monkeypatch.setattr("s3fs.S3FileSystem.pipe_file", _without_conditions(refused=conditions == "refused"))
     first = build(cache)
-    with monkeypatch.context() as patch:
-        seen = iter([False, False])
-        real = StoreTarget.is_built
-        patch.setattr(StoreTarget, "is_built", lambda self: next(seen, None) is None and real(self))
-        second = build(cache)
     home = Store(first.url).parent
-    marked = json.loads(home.read(MARK_FILE))["folder"]
-    assert second.url == f"{home}/{marked}"
-    assert marked == first.url.rpartition("/")[2] if conditions else marked
-    assert {name.partition("/")[0] for name in home.sizes()} >= {MARK_FILE, marked}
+    with monkeypatch.context() as patch:
+        # The second does not find it, and looks three times: outside of the lock, inside, and right before its mark.
+        patch.setattr("covid_datasets.prepare.engine._finished", lambda *_: None)
+        unseen, real = iter(range(3)), Store.info
+        patch.setattr(
+            Store,
+            "info",
+            lambda self, name="": None if name == MARK_FILE and next(unseen, None) is not None else real(self, name),
+        )
+        second = build(cache)
+        assert next(unseen, None) is None, "expected that the second came to put a mark of its own"
+    assert json.loads(home.read(MARK_FILE))["folder"] == second.url.rpartition("/")[2]
+    assert (second.url == first.url) == (conditions == "heeded")
+    assert set(home.folders()) == {MARK_FILE, first.url.rpartition("/")[2], second.url.rpartition("/")[2]}
+    assert verify(first.url).ok
     assert verify(second.url).ok
     assert find_build("phantom", "small", cache_dir=cache).fingerprint == first.fingerprint
 
 
-def _without_conditions() -> Any:
+def _without_conditions(*, refused: bool) -> Any:
     from s3fs import S3FileSystem
 
     real = S3FileSystem.pipe_file
 
     def pipe_file(self: Any, path: str, data: bytes, mode: str = "overwrite", **how: Any) -> Any:
-        if mode == "create":
+        if mode == "create" and refused:
             raise NotImplementedError("this store knows no conditions")
         return real(self, path, data, **how)
 
     return pipe_file
+
+
+@pytest.mark.parametrize("condition", ["", "unheeded"])
+def test_claims_that_race_agree_in_the_end(
+    condition: str, cache: str, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each looked before another put; whose mark stands knows it, and where conditions are heeded nobody else does."""
+    marks = [b"b", b"c", b"a"]
+    together, look = threading.Barrier(len(marks)), Store.info
+
+    def look_together(self: Store, name: str = "") -> tuple[int, str] | None:
+        found = look(self, name)
+        together.wait(60)
+        return found
+
+    monkeypatch.setattr(Store, "info", look_together)
+    with (
+        proxy(server, lambda method, *_: condition if method == "PUT" else "") as address,
+        ThreadPoolExecutor() as pool,
+    ):
+        use(monkeypatch, address)
+        won = dict(zip(marks, pool.map(lambda mark: Store(cache).claim("mark.json", mark), marks), strict=True))
+        assert won[Store(cache).read("mark.json")]
+    assert condition or sum(won.values()) == 1
 
 
 def test_claim_whose_answer_is_lost_is_known_as_won(cache: str, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,6 +301,66 @@ def test_damage_in_a_store_is_found(cache: str) -> None:
     store.remove([name])
     with pytest.raises(DamagedFileError, match="as it was built"):
         build(cache)
+
+
+def test_build_of_which_an_object_is_gone_is_said_and_made_again(cache: str) -> None:
+    """What the message says to remove is all that stands in the way of another build."""
+    pytest.importorskip("datasets")
+    first = build(cache)
+    store = Store(first.url)
+    name = next(name for name in store.sizes() if name.startswith("train/data"))
+    store.remove([name])
+    with pytest.raises(DamagedFileError, match=f"{name}: expected the file as it was built") as told:
+        load_dataset("phantom", "small", cache_dir=cache, framework="numpy")
+    with pytest.raises(DamagedFileError, match=f"{name}: expected .* found no such file"):
+        list(load_dataset("phantom", "small", split="train", cache_dir=cache, streaming=True))
+    with pytest.raises(DamagedFileError, match=name):
+        verify("phantom", config="small", cache_dir=cache, pixels=True)
+    assert f"Remove {store}, and built.json beside it, and build again" in str(told.value)
+    store.remove()
+    store.parent.remove(["built.json"])
+    assert build(cache).fingerprint == first.fingerprint
+    assert verify("phantom", config="small", cache_dir=cache).ok
+
+
+@pytest.mark.parametrize("mark", [b"", b"{}", b"[]", b"\xff"])
+def test_mark_that_names_nothing_is_said(mark: bytes, cache: str) -> None:
+    first = build(cache)
+    home = Store(first.url).parent
+    home.put(MARK_FILE, mark)
+    for ask in (find_build, build_dataset):
+        with pytest.raises(DamagedFileError, match="built.json: expected the name of the folder.*Remove it and build"):
+            ask("phantom", "small", cache_dir=cache)
+    home.remove([MARK_FILE])
+    assert build(cache).fingerprint == first.fingerprint
+
+
+def test_offline_asks_no_store(cache: str, server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by the argument nor by the environment: cache, raw files and a build by its URL are refused unasked."""
+    asked: list[str] = []
+
+    def count(method: str, path: str, number: int) -> str:
+        asked.append(path)
+        return ""
+
+    with proxy(server, count) as address:
+        use(monkeypatch, address)
+        own: dict[str, Any] = {"data_dir": f"{cache}/raw", "cache_dir": tmp_path}
+        refused = pytest.raises(UsageError, match="OFFLINE forbids the network, found a URL")
+        for ask in (build_dataset, load_dataset):
+            with refused:
+                ask("covid_ct", offline=True, **own)
+            with refused:
+                ask("phantom", "small", cache_dir=cache, offline=True)
+        monkeypatch.setenv("COVID_DATASETS_OFFLINE", "1")
+        for look in (build_dataset, load_dataset, find_build):
+            with refused:
+                look("covid_ct", **own)
+        with refused:
+            verify(f"{cache}/prepared/phantom")
+        with refused:
+            load_dataset(f"{cache}/prepared/phantom", streaming=True)
+    assert not asked
 
 
 def test_what_cannot_be_is_said(cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
