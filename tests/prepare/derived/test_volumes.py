@@ -93,6 +93,26 @@ def test_what_nibabel_reads_is_where_it_was(tmp_path: Path, monkeypatch: pytest.
     assert row["volume"]["path"] == "a.nii"
 
 
+def test_what_a_row_says_beside_its_volume_follows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    affine = np.diag([-0.6, -0.7, 4.0, 1.0])  # LPS, as most CT
+    place: dict[str, Any] = {
+        "position": (0.0, 0.0, 0.0),
+        "orientation": (1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+        "view": "axial",
+    }
+    use(monkeypatch, scan("told", nifti(volume(6), affine), **place), scan("silent", nifti(volume(6, seed=1), affine)))
+    names = ("position", "orientation", "view")
+    turned = rows(view(tmp_path, to_orientation="PIR"))
+    assert {name: turned["told"][name] for name in names} == {
+        "position": pytest.approx([31 * 0.6, 0.0, 5 * 4.0]), "orientation": [0, 1, 0, 0, 0, -1], "view": "sagittal",
+    }  # fmt: skip
+    assert (turned["silent"]["position"], turned["silent"]["view"]) == (None, "sagittal")
+    same = rows(view(tmp_path, window="lung"))["told"]
+    assert {name: same[name] for name in names} == {
+        name: list(value) if isinstance(value, tuple) else value for name, value in place.items()
+    }
+
+
 def test_volumes_that_cannot_be_brought_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     holes = np.full((6, 24, 32), np.nan, np.float32)
     use(
