@@ -127,7 +127,7 @@ def load_dataset(
         name = filters.pop("name")
     view: ViewOptions = {}
     batching = None
-    if (derive, window, image_size, to_spacing, to_orientation) != (None,) * 5:
+    if any(each is not None for each in (derive, window, image_size, to_spacing, to_orientation)):
         from covid_datasets.load.viewed import asked_view
 
         view = {"derive": derive, "window": window, "image_size": image_size}

@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import time
+from argparse import ArgumentParser
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 
 from covid_datasets import build_dataset, cache_contents, clean_cache, export, find_build, load_dataset, search, verify
+from covid_datasets.cli.viewed import add_view, view_of
 from covid_datasets.errors import DamagedFileError, NotBuiltError, UsageError
 from covid_datasets.load.rows import decoded
 from covid_datasets.prepare.derived.asked import derivation
@@ -107,6 +109,43 @@ def test_the_fingerprint_follows_from_the_source_and_what_was_asked(mosmed: Buil
     assert len({wanted.fingerprint("0f"), *(each.fingerprint("0f") for each in others if each)}) == 4
     again = derivation(window=(-1350, 150), image_size=(48, 48), to_spacing=[1.0, 1.0, 5.0], to_orientation="lps")
     assert again == wanted, "it is the same view, however it is written"
+    counted = {"image_size": np.int64(48), "to_spacing": np.array([1, 1, 5]), "window": np.array([-1350, 150])}
+    assert derivation(**WANTED | counted) == wanted
+    assert derivation(to_spacing=np.float32(0.5)) == derivation(to_spacing=0.5)
+
+
+def test_what_is_typed_for_a_view_is_that_view() -> None:
+    wanted = derivation(
+        window=(-1350.125, 150), image_size=(48, 32), to_spacing=(0.7031255, 0.7031255), to_orientation="LPS"
+    )
+    assert wanted is not None
+    assert wanted.typed == (
+        "--window -1350.125 150 --image-size 48 32 --to-spacing 0.7031255 0.7031255 --to-orientation LPS"
+    )
+    parser = ArgumentParser()
+    add_view(parser)
+    assert derivation(**view_of(parser.parse_args(wanted.typed.split()))) == wanted
+
+
+def test_a_view_is_asked_for_as_any_dataset_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamed, labelled, filtered, by arrays of NumPy: what comes is the same rows."""
+    pytest.importorskip("datasets")
+    use(monkeypatch, stack("a", volume(4)), stack("b", volume(4, seed=1)))
+    options: dict[str, Any] = {"cache_dir": tmp_path, "allow_missing": True, "num_proc": 1}
+    options |= {"to_spacing": np.array([1, 1, 2])}
+    whole = load_dataset("phantom", "small", **options)
+    streams = load_dataset("phantom", "small", streaming=True, **options)
+    assert {split: list(rows["sample_id"]) for split, rows in whole.items()} == {
+        split: [row["sample_id"] for row in rows] for split, rows in streams.items()
+    }
+    narrow: dict[str, Any] = {"labels": "present", "modality": "CT", "scheme": "fold-1-of-2", **options}
+    whole = load_dataset("phantom", "small", **narrow)
+    streams = load_dataset("phantom", "small", streaming=True, **narrow)
+    assert whole["train"].features["label"] == streams["train"].features["label"]
+    for split, rows in whole.items():
+        images = [np.asarray(row["image"]) for row in streams[split]]
+        assert len(images) == len(rows) > 0
+        assert all(np.array_equal(row["image"], image) for row, image in zip(rows, images, strict=True))
 
 
 def test_workers_and_shards_change_nothing(mosmed: Built, tmp_path: Path) -> None:
@@ -166,6 +205,7 @@ def test_a_view_outlives_its_source(mosmed: Built, tmp_path: Path) -> None:
     shutil.rmtree(mosmed.path)
     options: dict[str, Any] = {"allow_missing": True, "cache_dir": tmp_path / "cache", "offline": True}
     assert find_build("mosmed", "slices", cache_dir=tmp_path / "cache", **WANTED) == found
+    assert verify("mosmed", config="slices", cache_dir=tmp_path / "cache", pixels=True, **WANTED).ok
     options |= {"framework": "numpy", **WANTED}
     rows = load_dataset("mosmed", "slices", "train", **options)
     assert len(rows) == found.splits["train"]
