@@ -316,6 +316,17 @@ def test_what_is_far_too_large_or_small_is_said_before_any_work(
     assert not list(tmp_path.glob("prepared/.work/*"))
 
 
+def test_a_view_of_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where only pixels tell it: that slices have colours, of which no volume is made."""
+    colours = np.random.default_rng(0).integers(0, 256, (4, 20, 20, 3)).astype(np.uint8)
+    use(monkeypatch, stack("a", colours))
+    for _ in range(2):
+        with pytest.raises(UsageError, match="found none among 4, all for this reason: phantom/a/000.*are no volume"):
+            view(tmp_path, to_spacing=2.0)
+    assert not list(tmp_path.glob("prepared/phantom/*/*/*.views/*"))
+    assert view(tmp_path, to_orientation="LPI").rows == 4
+
+
 def test_memory_is_looked_at_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, stack("a", volume(50, 100, 100)))
     view(tmp_path)
