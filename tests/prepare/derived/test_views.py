@@ -23,6 +23,7 @@ from covid_datasets.load.rows import decoded
 from covid_datasets.prepare.derived.asked import derivation
 from covid_datasets.prepare.derived.build import build_view
 from covid_datasets.prepare.result import Built
+from covid_datasets.read.encode import encode
 from covid_datasets.read.volumes import read_volume
 from covid_datasets.transforms.windows import WINDOWS, windowed
 from tests.load.flips import missed
@@ -241,6 +242,29 @@ def test_joint_splits_and_folds_are_those_without_a_view(mosmed: Built, tmp_path
         seen = load_dataset("mosmed", "slices", scheme=scheme, to_spacing=(1, 1, 3), num_proc=1, **options)
         for split, frame in plain.items():
             assert set(map(tuple, frame.to_numpy())) == set(map(tuple, seen[split].to_numpy()))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_views_of_several_sources_are_split_as_these_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture that is in both joins them, whatever it looks like in a view."""
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 64, 64)).astype(np.uint8)
+    use(monkeypatch, *(film(f"a{number}", pictures[number]) for number in range(4)))
+    (ward := tmp_path / "ward").mkdir()
+    for number in (3, 4, 5):
+        (ward / f"{number}.png").write_bytes(encode(pictures[number]))
+    options: dict[str, Any] = {"cache_dir": tmp_path / "cache", "allow_missing": True, "num_proc": 1}
+    options |= {"framework": "pandas", "columns": ["sample_id", "group_id"]}
+    wanted: list[dict[str, Any]] = [{}, {"image_size": 8}, {"image_size": (1, 2), "window": "lung"}]
+    for scheme in ("patient", "fold-1-of-2"):
+        found = []
+        for view in wanted:
+            splits = load_dataset(["phantom", str(ward)], scheme=scheme, **view, **options)
+            found.append({split: set(map(tuple, frame.to_numpy())) for split, frame in splits.items()})
+        assert found[1] == found[2] == found[0]
+        groups: dict[str, set[str]] = {}
+        for name, group in set.union(*found[0].values()):
+            groups.setdefault(group, set()).add(name.split("/")[0])
+        assert max(map(len, groups.values())) == 2, "the picture of both"
 
 
 def test_the_cache_shows_views_and_takes_them_away(mosmed: Built, tmp_path: Path) -> None:
