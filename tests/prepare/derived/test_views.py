@@ -398,9 +398,9 @@ def test_folds_that_a_publisher_ships_are_those_of_the_volumes(small: SmallSourc
     shutil.copytree(built.path, tmp_path / "cache" / built.path.relative_to(small.cache))
     how: dict[str, Any] = {"scheme": "official-fold_2", "cache_dir": tmp_path / "cache", "framework": "numpy"}
     volumes: list[dict[str, set[str]]] = []
-    views: list[dict[str, Any]] = [{}, {"to_spacing": (2, 2, 7)}]
+    views: list[dict[str, Any]] = [{}, {"to_spacing": (2, 2, 7)}, {"to_orientation": "PSL"}]
     for wanted in views:
         splits = load_dataset("covid19_ct_seg", "slices", allow_missing=True, num_proc=1, **how, **wanted)
         volumes.append({split: {row["series_id"] for row in rows} for split, rows in splits.items()})
-    assert volumes[0] == volumes[1]
+    assert volumes[0] == volumes[1] == volumes[2]
     assert len(volumes[0]) > 1

@@ -40,16 +40,18 @@ def test_only_hounsfield_units_are_windowed(tmp_path: Path, monkeypatch: pytest.
         scan("units", nifti(voxels)),
         scan("scaled", nifti((voxels + 1024).astype(np.uint16), slope=1.0, intercept=-1024.0)),
         scan("shares", nifti(shares)),
+        scan("fractions", nifti((voxels + shares).astype(np.float32))),
         scan("grey", nifti((voxels - voxels.min()).astype(np.int16))),
     )
     built = view(tmp_path, window="lung")
     found = rows(built)
     assert {name: decoded(row)["volume"].dtype.name for name, row in found.items()} == {
-        "units": "uint8", "scaled": "uint8", "shares": "float32", "grey": "int16",
+        "units": "uint8", "scaled": "uint8", "shares": "float32", "fractions": "float32", "grey": "int16",
     }  # fmt: skip
     assert np.array_equal(decoded(found["units"])["volume"], decoded(found["scaled"])["volume"])
     assert np.array_equal(decoded(found["shares"])["volume"], shares)
-    assert built.view["unwindowed"] == 2
+    assert np.array_equal(decoded(found["fractions"])["volume"], (voxels + shares).astype(np.float32))
+    assert built.view["unwindowed"] == 3
     use(monkeypatch, scan("said", nifti(voxels), value_range="as its publisher says, from 0 to 1"))
     said = build_dataset("phantom", "small", cache_dir=tmp_path / "said", num_proc=1, allow_missing=True, to_spacing=1)
     assert rows(said)["said"]["value_range"] == "as its publisher says, from 0 to 1"
