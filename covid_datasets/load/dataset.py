@@ -299,10 +299,14 @@ def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabe
 
             tell_of_view(built)
         if built.verify == "bytes" and not built.columns:
+            lacks = (
+                "no image was judged: quality and quality_reasons are unknown (None)"
+                if built.view  # to make it, all were decoded
+                else f"no image was decoded: {UNKNOWN} are unknown (None), an image may be damaged"
+            )
             warnings.warn(
-                f"{built.id}@{built.version} was built with verify='bytes', and no image was decoded: {UNKNOWN} are "
-                f"unknown (None), an image may be damaged, and pictures that look the same may be in two splits. "
-                f"verify='full' builds it anew",
+                f"{built.id}@{built.version} was built with verify='bytes', and {lacks}, and pictures that look the "
+                f"same may be in two splits. verify='full' builds it anew",
                 stacklevel=3,
             )
         if unlabelled and (without := built.labels.get("unlabelled")):

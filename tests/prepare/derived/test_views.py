@@ -372,6 +372,9 @@ def test_what_a_view_lacks_is_said_when_it_is_loaded(tmp_path: Path, monkeypatch
         load_dataset("phantom", "small", to_spacing=2, **options)
     with pytest.warns(UserWarning, match="hold no Hounsfield units: 1 of the pictures"):
         load_dataset("phantom", "small", window="lung", **options)
+    with pytest.warns(UserWarning, match=r"no image was judged: quality .* unknown \(None\), and pictures that look"):
+        hashed = load_dataset("phantom", "small", "all", image_size=8, batch_size=None, verify="bytes", **options)
+    assert {(row["quality"], row["width"], row["phash"] is None) for row in hashed} == {(None, 8, False)}
 
 
 def test_the_example_of_the_page_runs(
