@@ -174,22 +174,23 @@ class Store:
                 break
         return digest.hexdigest()
 
-    def claim(self, name: str, data: bytes) -> bool:
-        """Put an object that nobody has put yet, and tell whether it was; ``data`` is like nobody else's.
+    def put_new(self, name: str, data: bytes) -> bool:
+        """Put an object where there is none (``If-None-Match: *``); return whether the store takes such a condition.
 
-        A store that knows conditions (``If-None-Match: *``) decides: the first wins. Where one refuses them, or takes
-        them and does not heed them, the last wins. So what is there is always read back: who finds another's lost for
-        good, since it never puts again. That also tells who won where the answer of the store was lost.
+        What is there then has to be read back: another may have been first, the answer to our own may be lost, and a
+        store may take the condition without heeding it.
         """
-        if self.info(name) is None:
-            with self._asking(name, writing=True) as (system, path):
-                try:
-                    system.pipe_file(path, data, mode="create")
-                except FileExistsError:
-                    pass  # another was first, or the answer to our own was lost
-                except (NotImplementedError, ValueError, TypeError, OSError):  # it knows no conditions, or is away
-                    system.pipe_file(path, data)
-        return self.read(name) == data
+        if self.info(name) is not None:
+            return True
+        with self._asking(name, writing=True) as (system, path):
+            try:
+                system.pipe_file(path, data, mode="create")
+            except FileExistsError:
+                pass  # another was first, or the answer to our own was lost
+            except (NotImplementedError, ValueError, TypeError, OSError):  # it knows no conditions, or is away
+                system.pipe_file(path, data)
+                return False
+        return True
 
     def remove(self, names: Iterable[str] | None = None) -> None:
         """Remove objects, or all that is below; what is gone already is no matter."""

@@ -127,7 +127,7 @@ def load_dataset(
         name = filters.pop("name")
     view: ViewOptions = {}
     batching = None
-    if (derive, window, image_size, to_spacing, to_orientation) != (None,) * 5:
+    if any(each is not None for each in (derive, window, image_size, to_spacing, to_orientation)):
         from covid_datasets.load.viewed import asked_view
 
         view = {"derive": derive, "window": window, "image_size": image_size}
@@ -300,10 +300,14 @@ def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabe
 
             tell_of_view(built)
         if built.verify == "bytes" and not built.columns:
+            lacks = (
+                "no image was judged: quality and quality_reasons are unknown (None)"
+                if built.view  # to make it, all were decoded
+                else f"no image was decoded: {UNKNOWN} are unknown (None), an image may be damaged"
+            )
             warnings.warn(
-                f"{built.id}@{built.version} was built with verify='bytes', and no image was decoded: {UNKNOWN} are "
-                f"unknown (None), an image may be damaged, and pictures that look the same may be in two splits. "
-                f"verify='full' builds it anew",
+                f"{built.id}@{built.version} was built with verify='bytes', and {lacks}, and pictures that look the "
+                f"same may be in two splits. verify='full' builds it anew",
                 stacklevel=3,
             )
         if unlabelled and (without := built.labels.get("unlabelled")):

@@ -188,13 +188,29 @@ class StoreTarget:
             together(lambda name: final.put_file(private / name, name), [*own, SEAL_FILE])
             check_files(final, manifest)
             final.put_file(private / MANIFEST_FILE, MANIFEST_FILE)
-            if self._home.claim(MARK_FILE, json.dumps({"folder": token}).encode()):
-                return
+            heeds = self._home.put_new(MARK_FILE, mark_of(token))
+            if not heeds:
+                self._mark_lowest()
+            if marked(self._home) == final or not heeds:
+                return  # where no condition decides, another machine may be about to mark ours: it stays
         except BaseException:
             if marked(self._home) != final:
                 final.remove()
             raise
         final.remove()  # another attempt was first: its build is the same
+
+    def _mark_lowest(self) -> None:
+        """Let the lowest of all finished attempts have the mark, on a store that knows no conditions.
+
+        Each attempt is whole before it comes here, and none that was whole is ever removed: so whoever looks last
+        sees all of them, and all agree.
+        """
+        while True:
+            tokens = [token for token in self._home.folders() if token != MARK_FILE]
+            lowest = min(token for token in tokens if (self._home / token).size(MANIFEST_FILE) is not None)
+            if marked(self._home) == self._home / lowest:
+                return
+            self._home.put(MARK_FILE, mark_of(lowest))
 
     def clean(self) -> None:
         """Remove the pieces from the store and the attempts from this machine."""
@@ -206,6 +222,11 @@ class StoreTarget:
         found = marked(self._home)
         assert found is not None, "whoever reads it has seen its mark"
         return Built.read(found, self.scratch.joinpath(*self.parts))
+
+
+def mark_of(token: str) -> bytes:
+    """Write the mark that names an attempt."""
+    return json.dumps({"folder": token}).encode()
 
 
 def marked(home: Store) -> Store | None:

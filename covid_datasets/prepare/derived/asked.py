@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Integral, Real
 from typing import Any, TypedDict
 
 from covid_datasets.errors import UsageError, did_you_mean
@@ -81,7 +82,7 @@ class Derivation:
             "--to-orientation": (self.to_orientation,) if self.to_orientation else (),
         }
         shown = {
-            name: " ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+            name: " ".join(str(value).removesuffix(".0") for value in values)  # whole: rounded, it is another view
             for name, values in options.items()
         }
         return " ".join(f"{name} {values}" for name, values in shown.items() if values)
@@ -145,17 +146,17 @@ def picture_size(given: Any) -> tuple[int, int]:
     >>> picture_size(224), picture_size((256, 320))
     ((224, 224), (256, 320))
     """
-    sides = (given, given) if isinstance(given, int) else tuple(given) if isinstance(given, Sequence) else ()
-    whole = all(isinstance(side, int) and not isinstance(side, bool) for side in sides)
+    sides = (given, given) if isinstance(given, Integral) else tuple(given) if isinstance(given, Sequence) else ()
+    whole = all(isinstance(side, Integral) and not isinstance(side, bool) for side in sides)
     if len(sides) != 2 or not whole or not all(1 <= side <= MAX_SIDE for side in sides):
         raise UsageError(
             f"image_size: expected a side such as 224, or (rows, columns), up to {MAX_SIDE:,}; found {given!r}"
         )
-    return sides[0], sides[1]
+    return int(sides[0]), int(sides[1])
 
 
 def _spacing(given: Any) -> tuple[float, ...]:
-    numbers = [given] * 3 if isinstance(given, int | float) and not isinstance(given, bool) else given
+    numbers: Any = given if isinstance(given, bool) or not isinstance(given, Real) else [given] * 3
     try:
         found = () if isinstance(numbers, str) else tuple(float(number) for number in numbers)
     except (TypeError, ValueError):

@@ -15,9 +15,10 @@ import pyarrow as pa
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.columns import INDEX_FILE, SOURCE_INDEX
 from covid_datasets.disk import read_json, whole
-from covid_datasets.errors import BuildError
+from covid_datasets.errors import BuildError, UsageError
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.derived.asked import VIEW_FORMAT, Derivation
+from covid_datasets.prepare.derived.stacks import none_fits
 from covid_datasets.prepare.derived.work import UNWINDOWED, VIEW_INDEX
 from covid_datasets.prepare.finish import fingerprint_of
 from covid_datasets.prepare.huggingface import built_as, write_huggingface
@@ -31,10 +32,17 @@ from covid_datasets.schema import Notice
 
 
 def finish_view(source: Built, wanted: Derivation, plan: Plan, place: Place, final: Path, started: float) -> None:
-    """Assemble the finished folder ``final`` from the pieces; ``started`` is when the work began."""
+    """Assemble the finished folder ``final`` from the pieces; ``started`` is when the work began.
+
+    Raises:
+        UsageError: No row could be brought to what is wanted.
+    """
     read = [place.index(piece.number) for piece in plan.pieces]
     notices = [*plan.notices, *(notice for _, told, _ in read for notice in told)]
     index = pa.concat_tables([pa.Table.from_batches([], VIEW_INDEX), *(_plain(table) for table, _, _ in read)])
+    left_out = [notice for notice in notices if notice.dropped]
+    if left_out and not index.num_rows:  # what only pixels tell
+        raise UsageError(none_fits(source, wanted, left_out))
     names: list[str] = index.column("sample_id").to_pylist()
     splits: list[str] = index.column("split").to_pylist()
     if twice := [name for name, count in Counter(names).items() if count > 1]:

@@ -63,6 +63,8 @@ class Place:
         spacing_, codes = wanted.to_spacing, wanted.to_orientation
         if codes and not self.oriented:
             raise NoPlaceError("no orientation is known, which to_orientation needs")
+        if codes and shape[0] > 1 and not self.located:
+            raise NoPlaceError("nobody tells where its slices lie, which to_orientation needs")
         if len(spacing_) > self.spaced and not (self.spaced == 2 and shape[0] == 1):
             known = "none" if not self.spaced else "only that of rows and columns"
             raise NoPlaceError(f"the spacing is not known ({known}), which to_spacing needs")

@@ -69,11 +69,12 @@ def stacks_of(built: Built, wanted: Derivation) -> tuple[list[Stack], list[Notic
                 where = rows[members[0]]["sample_id"]
                 left_out.append(Notice("not in this view", where, str(error), dropped=True, count=len(members)))
     if not found and left_out:
-        raise UsageError(_none_fits(built, wanted, left_out))
+        raise UsageError(none_fits(built, wanted, left_out))
     return _named_apart(found, rows), left_out
 
 
-def _none_fits(built: Built, wanted: Derivation, left_out: Sequence[Notice]) -> str:
+def none_fits(built: Built, wanted: Derivation, left_out: Sequence[Notice]) -> str:
+    """Say why no row can be brought to what is wanted."""
     reasons = Counter(notice.what for notice in left_out)
     shown = "; ".join(f"{notice.where}: {notice.what}" for notice in left_out[:_NAMED])
     more = f"; and {len(left_out) - _NAMED:,} more" if len(left_out) > _NAMED else ""

@@ -20,6 +20,7 @@ from covid_datasets.read.encode import digest
 from covid_datasets.read.made import nifti_header
 from covid_datasets.read.masks import difference
 from covid_datasets.read.orientation import spacing
+from covid_datasets.read.stack import view_of
 from covid_datasets.read.volume import WHOLE, VolumeHeader
 from covid_datasets.read.volumes import read_slices, read_volume
 from covid_datasets.schema import Notice
@@ -63,12 +64,22 @@ def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, An
         "volume": {"bytes": made, "path": path},
         "volume_masks": dict.fromkeys(row["volume_masks"]) | masks,
         **_measured(made, path),
+        **_placed(row, grid, moved),
     }
     if windowed:
         changed["value_range"] = range_text(windowed)
     elif row["value_range"] and not _ENDS.fullmatch(row["value_range"]):  # what its source says of them
         changed["value_range"] = row["value_range"]
     return changed, [*told, *lost]
+
+
+def _placed(row: Mapping[str, Any], grid: Regrid, moved: Place) -> dict[str, Any]:
+    """Say anew what the row says, beside its file, of where its voxels are."""
+    if grid.same:
+        return {}
+    there = moved.columns(0)
+    found = {name: there[name] for name in ("position", "orientation") if row[name] is not None}
+    return found if grid.turned[2][0] == 2 else found | {"view": view_of(tuple(there["orientation"]))}
 
 
 def _measured(made: bytes, path: str) -> dict[str, Any]:

@@ -72,8 +72,12 @@ def _rows(task: ViewTask) -> Iterator[Row | Notice]:
         try:
             yield from _Maker(task, first, stack).rows()
         except NoPlaceError as error:
-            name = task.source.index_row(stack.rows[0])["sample_id"]
-            yield Notice("not in this view", name, str(error), dropped=True, count=len(stack.rows))
+            yield _left_out(task.source, stack.rows, error)
+
+
+def _left_out(source: StoredRows, rows: Sequence[int], error: NoPlaceError) -> Notice:
+    name = source.index_row(rows[0])["sample_id"]
+    return Notice("not in this view", name, str(error), dropped=True, count=len(rows))
 
 
 class _Maker:
@@ -112,29 +116,35 @@ class _Maker:
     def _slices(self, grid: Regrid, place: Place) -> Iterator[Row | Notice]:
         """Change slice after slice, each of which stays what it is: with its id, and its neighbours."""
         moved = place.moved(grid)
-        columns, rows, _ = grid.axes
         for number in range(grid.shape[0]):
             at = grid.slice_of(number)
             assert at is not None, "slices that stay are old ones"
-            row, values = self._row_of(at), self._values_of(at)
-            if values.pixels.shape[:2] != (_old(grid, 1), _old(grid, 0)):
-                raise NoPlaceError("its slices have several sizes")
-            pixels, told = shown(
-                interpolated_plane(turned_plane(values.pixels, grid), rows, columns), values, self._wanted.window
-            )
-            masks: dict[str, np.ndarray] = {}
-            for name, mask in _masks(row):
-                turned = turned_plane(mask, grid)
-                same = turned.shape == (rows.old, columns.old)
-                by = (rows, columns) if same else _fitted(turned, grid)
-                masks[name] = nearest_plane(turned, *by)
-            yield from self._unwindowed(row, values)
-            changed = self._pictured(row, pixels, masks, told)
-            changed |= {"boxes": _boxes(row["boxes"], grid)}
-            changed |= {} if grid.same else moved.columns(number)
-            if not grid.same and len(self._stack.rows) > 1:
-                changed["part_index"] = number
-            yield self._row(row, changed, at, number)
+            try:
+                yield from self._slice(grid, moved, at, number)
+            except NoPlaceError as error:  # the slices before it are written, and those after it need nothing of it
+                yield _left_out(self._source, self._stack.rows[at : at + 1], error)
+
+    def _slice(self, grid: Regrid, moved: Place, at: int, number: int) -> Iterator[Row | Notice]:
+        columns, rows, _ = grid.axes
+        row, values = self._row_of(at), self._values_of(at)
+        if values.pixels.shape[:2] != (_old(grid, 1), _old(grid, 0)):
+            raise NoPlaceError("its slices have several sizes")
+        pixels, told = shown(
+            interpolated_plane(turned_plane(values.pixels, grid), rows, columns), values, self._wanted.window
+        )
+        masks: dict[str, np.ndarray] = {}
+        for name, mask in _masks(row):
+            turned = turned_plane(mask, grid)
+            same = turned.shape == (rows.old, columns.old)
+            by = (rows, columns) if same else _fitted(turned, grid)
+            masks[name] = nearest_plane(turned, *by)
+        changed = self._pictured(row, pixels, masks, told)
+        changed |= {"boxes": _boxes(row["boxes"], grid)}
+        changed |= {} if grid.same else moved.columns(number)
+        if not grid.same and len(self._stack.rows) > 1:
+            changed["part_index"] = number
+        yield from self._unwindowed(row, values)
+        yield self._row(row, changed, at, number)
 
     def _cuts(self, grid: Regrid, place: Place) -> Iterator[Row | Notice]:
         """Make new slices of a whole volume."""
@@ -185,9 +195,8 @@ class _Maker:
             volume[number] = values.pixels
             for name, mask in _masks(row):
                 layer = layers.setdefault(name, np.zeros(volume.shape, np.uint8))
-                if mask.shape == layer.shape[1:]:
-                    layer[number] = mask
-                    drawn[name] = drawn.get(name, 0) + 1
+                layer[number] = nearest_plane(mask, *map(sized, mask.shape, layer.shape[1:]))
+                drawn[name] = drawn.get(name, 0) + 1
         assert first is not None, "a stack has slices"
         some = [name for name in layers if drawn.get(name, 0) < count]
         told = []

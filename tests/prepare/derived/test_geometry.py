@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ from covid_datasets import build_dataset
 from covid_datasets.errors import UsageError
 from covid_datasets.load.rows import decoded
 from covid_datasets.prepare.result import Built
+from covid_datasets.read.encode import encode
+from covid_datasets.schema import Made
 from covid_datasets.transforms.axes import interpolated_plane, kept, sized, spaced
 from covid_datasets.transforms.windows import WINDOWS, windowed
-from tests.prepare.derived.records import BOX, UPRIGHT, film, stack, use, volume
+from tests.prepare.derived.records import BOX, UPRIGHT, film, given, stack, use, volume
 from tests.processes import table_of
 
 MASK = np.zeros((24, 32), np.uint8)
@@ -142,6 +145,59 @@ def test_masks_of_some_slices_stay_with_them(tmp_path: Path, monkeypatch: pytest
     assert drawn == [False] * 4 + [True] * 2 + [False] * 2
 
 
+@pytest.mark.parametrize("wanted", [{"image_size": (24, 32)}, {"to_spacing": 4.0}, {"to_orientation": "PSL"}])
+def test_a_mask_of_another_size_fills_its_picture(
+    wanted: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where slices are made anew: it was empty there, as if there were no lesion."""
+    half = np.zeros((12, 16), np.uint8)
+    half[:, 8:] = 7
+    use(monkeypatch, stack("a", volume(6), masks={number: {"lung": half} for number in range(6)}))
+    found = rows(view(tmp_path, **wanted))
+    drawn = np.stack([row["masks"]["lung"] for row in found])
+    assert all(row["masks"]["lung"].shape == row["image"].shape for row in found)
+    assert set(np.unique(drawn)) == {0, 7}
+    assert (drawn > 0).mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_slices_of_which_nobody_tells_the_place_are_not_turned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which of them is nearer to the head nobody knows, nor how far apart they are."""
+    nowhere: dict[int, dict[str, Any]] = {number: {"position": None} for number in range(4)}
+    use(
+        monkeypatch,
+        stack("a", volume(4)),
+        stack("b", volume(4, seed=1), every=nowhere, spacing=(0.8, 0.6)),
+        stack("c", volume(4, seed=2), every=nowhere),
+    )
+    for codes in ("LPI", "PSL"):
+        built = view(tmp_path, to_orientation=codes)
+        assert {row["series_id"] for row in rows(built)} == {"phantom/a"}
+        assert built.view["left_out"] == 8
+        assert all("nobody tells where its slices lie" in each["what"] for each in notices(built, "not in this view"))
+    apart = rows(view(tmp_path, to_spacing=(0.8, 0.6, 2.0)))
+    assert {row["series_id"] for row in apart} == {"phantom/a", "phantom/c"}, "how far apart they are is told"
+
+
+def test_a_slice_that_cannot_be_decoded_is_left_out_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was counted as if the whole series were left out, of which there were rows already."""
+    pictures = [encode(np.full((20, 20), 10 * number, np.uint8)) for number in range(5)]
+    pictures[3] = pictures[3][:60]
+    films = [
+        film(
+            f"a{number}", np.zeros((20, 20), np.uint8), series="a", part_index=number, spacing=(1.0, 1.0, 4.0),
+            orientation=UPRIGHT, position=(0.0, 0.0, 4.0 * number),
+        )
+        for number in range(5)
+    ]  # fmt: skip
+    shown = [Made(f"{number}.png", given, (data,)) for number, data in enumerate(pictures)]
+    use(monkeypatch, *(replace(each, image=made, patient="a") for each, made in zip(films, shown, strict=True)))
+    source = view(tmp_path, verify="bytes")
+    built = view(tmp_path, verify="bytes", to_orientation="RPS")
+    assert built.rows + built.view["left_out"] == source.rows == 5
+    assert [row["sample_id"] for row in rows(built)] == [f"phantom/a{number}" for number in (0, 1, 2, 4)]
+    assert [(each["where"], each["count"]) for each in notices(built, "not in this view")] == [("phantom/a3", 1)]
+
+
 def test_a_size_moves_boxes_masks_and_spacing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, stack("a", volume(2), masks={0: {"lung": MASK}}, every={0: {"boxes": (BOX,)}}))
     first, second = rows(view(tmp_path, image_size=(48, 16)))
@@ -258,6 +314,17 @@ def test_what_is_far_too_large_or_small_is_said_before_any_work(
     with pytest.raises(UsageError, match=message):
         view(tmp_path, **wanted)
     assert not list(tmp_path.glob("prepared/.work/*"))
+
+
+def test_a_view_of_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where only pixels tell it: that slices have colours, of which no volume is made."""
+    colours = np.random.default_rng(0).integers(0, 256, (4, 20, 20, 3)).astype(np.uint8)
+    use(monkeypatch, stack("a", colours))
+    for _ in range(2):
+        with pytest.raises(UsageError, match="found none among 4, all for this reason: phantom/a/000.*are no volume"):
+            view(tmp_path, to_spacing=2.0)
+    assert not list(tmp_path.glob("prepared/phantom/*/*/*.views/*"))
+    assert view(tmp_path, to_orientation="LPI").rows == 4
 
 
 def test_memory_is_looked_at_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

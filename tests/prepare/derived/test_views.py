@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import time
+from argparse import ArgumentParser
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,13 @@ import numpy as np
 import pytest
 
 from covid_datasets import build_dataset, cache_contents, clean_cache, export, find_build, load_dataset, search, verify
+from covid_datasets.cli.viewed import add_view, view_of
 from covid_datasets.errors import DamagedFileError, NotBuiltError, UsageError
 from covid_datasets.load.rows import decoded
 from covid_datasets.prepare.derived.asked import derivation
 from covid_datasets.prepare.derived.build import build_view
 from covid_datasets.prepare.result import Built
+from covid_datasets.read.encode import encode
 from covid_datasets.read.volumes import read_volume
 from covid_datasets.transforms.windows import WINDOWS, windowed
 from tests.load.flips import missed
@@ -107,6 +110,43 @@ def test_the_fingerprint_follows_from_the_source_and_what_was_asked(mosmed: Buil
     assert len({wanted.fingerprint("0f"), *(each.fingerprint("0f") for each in others if each)}) == 4
     again = derivation(window=(-1350, 150), image_size=(48, 48), to_spacing=[1.0, 1.0, 5.0], to_orientation="lps")
     assert again == wanted, "it is the same view, however it is written"
+    counted = {"image_size": np.int64(48), "to_spacing": np.array([1, 1, 5]), "window": np.array([-1350, 150])}
+    assert derivation(**WANTED | counted) == wanted
+    assert derivation(to_spacing=np.float32(0.5)) == derivation(to_spacing=0.5)
+
+
+def test_what_is_typed_for_a_view_is_that_view() -> None:
+    wanted = derivation(
+        window=(-1350.125, 150), image_size=(48, 32), to_spacing=(0.7031255, 0.7031255), to_orientation="LPS"
+    )
+    assert wanted is not None
+    assert wanted.typed == (
+        "--window -1350.125 150 --image-size 48 32 --to-spacing 0.7031255 0.7031255 --to-orientation LPS"
+    )
+    parser = ArgumentParser()
+    add_view(parser)
+    assert derivation(**view_of(parser.parse_args(wanted.typed.split()))) == wanted
+
+
+def test_a_view_is_asked_for_as_any_dataset_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamed, labelled, filtered, by arrays of NumPy: what comes is the same rows."""
+    pytest.importorskip("datasets")
+    use(monkeypatch, stack("a", volume(4)), stack("b", volume(4, seed=1)))
+    options: dict[str, Any] = {"cache_dir": tmp_path, "allow_missing": True, "num_proc": 1}
+    options |= {"to_spacing": np.array([1, 1, 2])}
+    whole = load_dataset("phantom", "small", **options)
+    streams = load_dataset("phantom", "small", streaming=True, **options)
+    assert {split: list(rows["sample_id"]) for split, rows in whole.items()} == {
+        split: [row["sample_id"] for row in rows] for split, rows in streams.items()
+    }
+    narrow: dict[str, Any] = {"labels": "present", "modality": "CT", "scheme": "fold-1-of-2", **options}
+    whole = load_dataset("phantom", "small", **narrow)
+    streams = load_dataset("phantom", "small", streaming=True, **narrow)
+    assert whole["train"].features["label"] == streams["train"].features["label"]
+    for split, rows in whole.items():
+        images = [np.asarray(row["image"]) for row in streams[split]]
+        assert len(images) == len(rows) > 0
+        assert all(np.array_equal(row["image"], image) for row, image in zip(rows, images, strict=True))
 
 
 def test_workers_and_shards_change_nothing(mosmed: Built, tmp_path: Path) -> None:
@@ -166,6 +206,7 @@ def test_a_view_outlives_its_source(mosmed: Built, tmp_path: Path) -> None:
     shutil.rmtree(mosmed.path)
     options: dict[str, Any] = {"allow_missing": True, "cache_dir": tmp_path / "cache", "offline": True}
     assert find_build("mosmed", "slices", cache_dir=tmp_path / "cache", **WANTED) == found
+    assert verify("mosmed", config="slices", cache_dir=tmp_path / "cache", pixels=True, **WANTED).ok
     options |= {"framework": "numpy", **WANTED}
     rows = load_dataset("mosmed", "slices", "train", **options)
     assert len(rows) == found.splits["train"]
@@ -201,6 +242,29 @@ def test_joint_splits_and_folds_are_those_without_a_view(mosmed: Built, tmp_path
         seen = load_dataset("mosmed", "slices", scheme=scheme, to_spacing=(1, 1, 3), num_proc=1, **options)
         for split, frame in plain.items():
             assert set(map(tuple, frame.to_numpy())) == set(map(tuple, seen[split].to_numpy()))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_views_of_several_sources_are_split_as_these_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A picture that is in both joins them, whatever it looks like in a view."""
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 64, 64)).astype(np.uint8)
+    use(monkeypatch, *(film(f"a{number}", pictures[number]) for number in range(4)))
+    (ward := tmp_path / "ward").mkdir()
+    for number in (3, 4, 5):
+        (ward / f"{number}.png").write_bytes(encode(pictures[number]))
+    options: dict[str, Any] = {"cache_dir": tmp_path / "cache", "allow_missing": True, "num_proc": 1}
+    options |= {"framework": "pandas", "columns": ["sample_id", "group_id"]}
+    wanted: list[dict[str, Any]] = [{}, {"image_size": 8}, {"image_size": (1, 2), "window": "lung"}]
+    for scheme in ("patient", "fold-1-of-2"):
+        found = []
+        for view in wanted:
+            splits = load_dataset(["phantom", str(ward)], scheme=scheme, **view, **options)
+            found.append({split: set(map(tuple, frame.to_numpy())) for split, frame in splits.items()})
+        assert found[1] == found[2] == found[0]
+        groups: dict[str, set[str]] = {}
+        for name, group in set.union(*found[0].values()):
+            groups.setdefault(group, set()).add(name.split("/")[0])
+        assert max(map(len, groups.values())) == 2, "the picture of both"
 
 
 def test_the_cache_shows_views_and_takes_them_away(mosmed: Built, tmp_path: Path) -> None:
@@ -308,6 +372,9 @@ def test_what_a_view_lacks_is_said_when_it_is_loaded(tmp_path: Path, monkeypatch
         load_dataset("phantom", "small", to_spacing=2, **options)
     with pytest.warns(UserWarning, match="hold no Hounsfield units: 1 of the pictures"):
         load_dataset("phantom", "small", window="lung", **options)
+    with pytest.warns(UserWarning, match=r"no image was judged: quality .* unknown \(None\), and pictures that look"):
+        hashed = load_dataset("phantom", "small", "all", image_size=8, batch_size=None, verify="bytes", **options)
+    assert {(row["quality"], row["width"], row["phash"] is None) for row in hashed} == {(None, 8, False)}
 
 
 def test_the_example_of_the_page_runs(
@@ -334,9 +401,9 @@ def test_folds_that_a_publisher_ships_are_those_of_the_volumes(small: SmallSourc
     shutil.copytree(built.path, tmp_path / "cache" / built.path.relative_to(small.cache))
     how: dict[str, Any] = {"scheme": "official-fold_2", "cache_dir": tmp_path / "cache", "framework": "numpy"}
     volumes: list[dict[str, set[str]]] = []
-    views: list[dict[str, Any]] = [{}, {"to_spacing": (2, 2, 7)}]
+    views: list[dict[str, Any]] = [{}, {"to_spacing": (2, 2, 7)}, {"to_orientation": "PSL"}]
     for wanted in views:
         splits = load_dataset("covid19_ct_seg", "slices", allow_missing=True, num_proc=1, **how, **wanted)
         volumes.append({split: {row["series_id"] for row in rows} for split, rows in splits.items()})
-    assert volumes[0] == volumes[1]
+    assert volumes[0] == volumes[1] == volumes[2]
     assert len(volumes[0]) > 1

@@ -40,16 +40,18 @@ def test_only_hounsfield_units_are_windowed(tmp_path: Path, monkeypatch: pytest.
         scan("units", nifti(voxels)),
         scan("scaled", nifti((voxels + 1024).astype(np.uint16), slope=1.0, intercept=-1024.0)),
         scan("shares", nifti(shares)),
+        scan("fractions", nifti((voxels + shares).astype(np.float32))),
         scan("grey", nifti((voxels - voxels.min()).astype(np.int16))),
     )
     built = view(tmp_path, window="lung")
     found = rows(built)
     assert {name: decoded(row)["volume"].dtype.name for name, row in found.items()} == {
-        "units": "uint8", "scaled": "uint8", "shares": "float32", "grey": "int16",
+        "units": "uint8", "scaled": "uint8", "shares": "float32", "fractions": "float32", "grey": "int16",
     }  # fmt: skip
     assert np.array_equal(decoded(found["units"])["volume"], decoded(found["scaled"])["volume"])
     assert np.array_equal(decoded(found["shares"])["volume"], shares)
-    assert built.view["unwindowed"] == 2
+    assert np.array_equal(decoded(found["fractions"])["volume"], (voxels + shares).astype(np.float32))
+    assert built.view["unwindowed"] == 3
     use(monkeypatch, scan("said", nifti(voxels), value_range="as its publisher says, from 0 to 1"))
     said = build_dataset("phantom", "small", cache_dir=tmp_path / "said", num_proc=1, allow_missing=True, to_spacing=1)
     assert rows(said)["said"]["value_range"] == "as its publisher says, from 0 to 1"
@@ -91,6 +93,26 @@ def test_what_nibabel_reads_is_where_it_was(tmp_path: Path, monkeypatch: pytest.
         assert np.asarray(image.dataobj)[at] == np.asarray(source.dataobj)[tuple(old)]
     assert io.BytesIO(row["volume"]["bytes"]).read(4) == b"\x5c\x01\x00\x00", "not compressed"
     assert row["volume"]["path"] == "a.nii"
+
+
+def test_what_a_row_says_beside_its_volume_follows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    affine = np.diag([-0.6, -0.7, 4.0, 1.0])  # LPS, as most CT
+    place: dict[str, Any] = {
+        "position": (0.0, 0.0, 0.0),
+        "orientation": (1.0, 0.0, 0.0, 0.0, 1.0, 0.0),
+        "view": "axial",
+    }
+    use(monkeypatch, scan("told", nifti(volume(6), affine), **place), scan("silent", nifti(volume(6, seed=1), affine)))
+    names = ("position", "orientation", "view")
+    turned = rows(view(tmp_path, to_orientation="PIR"))
+    assert {name: turned["told"][name] for name in names} == {
+        "position": pytest.approx([31 * 0.6, 0.0, 5 * 4.0]), "orientation": [0, 1, 0, 0, 0, -1], "view": "sagittal",
+    }  # fmt: skip
+    assert (turned["silent"]["position"], turned["silent"]["view"]) == (None, "sagittal")
+    same = rows(view(tmp_path, window="lung"))["told"]
+    assert {name: same[name] for name in names} == {
+        name: list(value) if isinstance(value, tuple) else value for name, value in place.items()
+    }
 
 
 def test_volumes_that_cannot_be_brought_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
