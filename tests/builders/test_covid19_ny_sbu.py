@@ -168,3 +168,20 @@ def test_nothing_but_the_table_is_fetched_for_the_table(alone: SmallSources, tmp
     assert not built.incomplete
     assert (served / "raw.githubusercontent.com").exists()
     assert _TABLE in {path.name for path in served.rglob("*.csv")}
+
+
+def test_series_of_other_modalities_are_told_once_each(alone: SmallSources, tmp_path: Path) -> None:
+    """The collection has 88 series of no config, with thousands of files; whoever has all of it reads the report."""
+    tree = shutil.copytree(alone.tree(NAME), tmp_path / "tree")
+    for series, count in (("MR_1.2.3", 30), ("PT_1.2.4", 200), ("SR_1.2.5", 1)):
+        (tree / series).mkdir()
+        for number in range(count):
+            (tree / series / f"1-{number:03}.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    built = build_dataset(NAME, data_dir=tree, cache_dir=tmp_path, num_proc=1, allow_missing=True)
+    told = [notice for notice in built.manifest()["notices"] if notice["kind"] == "extra file"]
+    assert [(notice["where"], notice["count"]) for notice in told] == [
+        (f"{tree}/MR_1.2.3", 30), (f"{tree}/PT_1.2.4", 200), (f"{tree}/SR_1.2.5/1-000.dcm", 1),
+    ]  # fmt: skip
+    assert "1-000.dcm to 1-029.dcm" in told[0]["what"]
+    assert "extra file (231)" in built.report()
+    assert built.fingerprint == alone.build(NAME).fingerprint
