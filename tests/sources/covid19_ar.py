@@ -78,7 +78,7 @@ def tree() -> Tree:
     found[AXIAL] = slices(listing[AXIAL], 5, PixelRepresentation=0)
     found[CORONAL] = slices(listing[CORONAL], 5, coronal=True, ImageType=["DERIVED", "SECONDARY", "REFORMATTED"])
     found[SCOUT] = slices(listing[SCOUT], 2, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
-    found[PROJECTION] = slices(listing[PROJECTION], 5, coronal=True, ImageType=["DERIVED", "SECONDARY", "MIP"])
+    found[PROJECTION] = slices(listing[PROJECTION], 5, coronal=True)
     return {name: found[name] for name in listing if name in found}
 
 
