@@ -6,14 +6,15 @@ A tree is ``{folder in the bucket: {file: its bytes}}``; the series are real one
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
 
-from covid_datasets.catalog.listing import Series
+from covid_datasets.catalog.listing import Series, read_listing
 from covid_datasets.fetch.places import place
 from covid_datasets.raw.bucket import list_url
 from tests.dicom import ct, jpeg_lossless, radiograph
@@ -21,6 +22,44 @@ from tests.sources import pack
 
 Tree = Mapping[str, Mapping[str, bytes]]
 CT_SIDE, FILM_SIDE = 48, 96
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A small collection in the forms of `tests.sources`: what is in its bucket, and the table that lies beside it.
+
+    ``served`` is where a public copy of the table is; without one its user has to bring it.
+    """
+
+    name: str
+    listing: str
+    root: str
+    tree: Callable[[], Tree]
+    table: str = ""
+    write_table: Callable[[Path], object] = Path.touch
+    served: str = ""
+
+    def unpacked(self, folder: Path) -> None:
+        """Write a folder for each series, and the table."""
+        write_folders(folder, self.tree())
+        self._beside(folder)
+
+    def packed(self, folder: Path) -> None:
+        """Write a zip as the tools of Imaging Data Commons lay it out, and the table beside it."""
+        write_zip(folder / "collection.zip", self.tree(), read_listing(self.listing), self.name)
+        self._beside(folder)
+
+    def archives(self, folder: Path) -> None:
+        """Write what the bucket serves, and the public copy of the table."""
+        write_bucket(folder, self.tree(), self.root)
+        if self.served:
+            path = folder / place(self.served)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.write_table(path)
+
+    def _beside(self, folder: Path) -> None:
+        if self.table:
+            self.write_table(folder / self.table)
 
 
 def file_name(series: Series, index: int) -> str:

@@ -80,6 +80,16 @@ def test_the_listing_is_the_one_that_the_card_counts(name: str) -> None:
 
 
 @every_listed
+def test_its_card_names_both_routes_and_the_index_that_it_was_listed_from(name: str) -> None:
+    """One of the routes goes away some day, and an index of another day may list other series."""
+    card = load_card(name)
+    steps = " ".join(card.access.steps)
+    assert "public bucket of Imaging Data Commons" in steps
+    assert f"The Cancer Imaging Archive (collection {card.title}, by its NBIA Data Retriever)" in steps
+    assert re.search(r"Imaging Data Commons .*listed from v\d+\.", " ".join(card.version()[1].note.split()))
+
+
+@every_listed
 @pytest.mark.parametrize("zipped", [False, True])
 def test_the_layout_of_nbia_gives_the_same(name: str, zipped: bool, small: SmallSources, tmp_path: Path) -> None:
     tree, folder = small.tree(name), tmp_path / "nbia"

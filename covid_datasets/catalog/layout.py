@@ -140,11 +140,11 @@ def readable(glob: str) -> str:
     """Spell a glob for people.
 
     >>> readable("case-{case:number}/*.(jpg|png)")
-    'case-<number>/*.jpg|png'
+    'case-<number>/*.(jpg|png)'
     """
 
     def spelled(token: re.Match[str]) -> str:
-        return token["star"] or token["any"] or f"<{(token['number'] or token['name']).lstrip(':')}>"
+        return f"<{(token['number'] or token['name']).lstrip(':')}>" if token["name"] else token[0]
 
     return _TOKEN.sub(spelled, glob)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ from covid_datasets.schema import Notice
 from covid_datasets.splits.assign import TABLE_SPLIT, assign
 from covid_datasets.splits.audit import AuditReport, audit_links
 from covid_datasets.splits.index import Index
+
+_NAMED_EACH = 5
+"""Up to so many extra files of a folder are named one by one."""
 
 
 def finish(
@@ -130,13 +133,27 @@ def _told(obtained: Obtained, told: set[str], *, table: bool) -> list[Notice]:
 
     A picture that is not there was missed by its record; the files of a table may be named by none.
     """
-    found = [Notice("extra file", path, "belongs to no resource of the catalog") for path in obtained.extra]
+    found = list(_extra(obtained.extra))
     found += [Notice("resource not usable", where, why, lost=table) for where, why in obtained.unusable.items()]
     untold = {name: how for name, how in obtained.absent.items() if name not in told}
     found += [Notice("component not present", name, f"to get it: {how}") for name, how in untold.items()]
     absent = [path for path in obtained.missing if path not in told]
     what = "expected by the catalog, but in no copy"
     return found + [Notice("file not served", path, what, lost=table) for path in absent]
+
+
+def _extra(paths: Sequence[str]) -> Iterator[Notice]:
+    """Tell of files that belong to nothing, of many in one folder once: a series of a scanner is a folder of files."""
+    folders: dict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        folders[path.rpartition("/")[0]].append(path)
+    for folder, inside in folders.items():
+        if len(inside) <= _NAMED_EACH:
+            yield from (Notice("extra file", path, "belongs to no resource of the catalog") for path in inside)
+        else:
+            first, last = (path.rpartition("/")[2] for path in (inside[0], inside[-1]))
+            what = f"{len(inside):,} files belong to no resource of the catalog: {first} to {last}"
+            yield Notice("extra file", folder, what, count=len(inside))
 
 
 def _patients(index: Index, table: bool) -> int | None:

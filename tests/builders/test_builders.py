@@ -447,5 +447,6 @@ def test_volumes_of_the_torrent_are_rows_of_the_same_table(small: SmallSources) 
     assert (row["patient_id"], row["modality"], row["view"]) == ("cohen/22", "CT", "axial")
     assert row["label"] == label_names().index("covid19")
     assert row["image"] is None
+    assert not row["value_range"].startswith("8-bit"), "that is said of the pictures"
     told = small.build("cohen").manifest()["notices"]
     assert [note["where"] for note in told if note["kind"] == "image not in the repository"] == [f"volumes/{volume}"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +56,6 @@ def test_configs_fetch_films_or_slices_and_no_pictures() -> None:
     assert sum(bool(part) and "CHEST" not in part and part != "THORAX" for part in body) == 14 + 6
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSources]:
-    sources = SmallSources(tmp_path_factory.mktemp("ar"))
-    sources.tree(NAME)
-    with sources.in_use():
-        yield sources
-
-
 def rows_of(cache: Path, config: str | None = None) -> Rows:
     names = {series.series: folder for folder, series in read_listing(_LISTING).items()}
     found: Rows = {}
@@ -74,9 +65,9 @@ def rows_of(cache: Path, config: str | None = None) -> Rows:
 
 
 @pytest.fixture(scope="module")
-def films(small: SmallSources) -> Rows:
-    small.build(NAME)
-    return rows_of(small.cache)
+def films(alone: SmallSources) -> Rows:
+    alone.build(NAME)
+    return rows_of(alone.cache)
 
 
 def test_what_is_known_of_people(films: Rows) -> None:
@@ -94,7 +85,7 @@ def test_what_is_known_of_people(films: Rows) -> None:
     assert films[BESIDE_CT][0]["age"] == 91.0
 
 
-def test_rows_of_the_workbook_find_their_studies(films: Rows, small: SmallSources) -> None:
+def test_rows_of_the_workbook_find_their_studies(films: Rows, alone: SmallSources) -> None:
     said = {folder: (found[0]["offset_days"], found[0]["caption"]) for folder, found in films.items()}
     assert said[INVERTED] == said[LATERAL] == (-1, "patchy  opacities")
     assert said[LATER] == (1, "Worse")
@@ -102,7 +93,7 @@ def test_rows_of_the_workbook_find_their_studies(films: Rows, small: SmallSource
         "two of one day and kind: the day is known, the findings are not"
     )
     assert said[BESIDE_CT] == (5, "Low volumes")
-    kinds = [notice["kind"] for notice in small.build(NAME).manifest()["notices"]]
+    kinds = [notice["kind"] for notice in alone.build(NAME).manifest()["notices"]]
     assert kinds.count("studies that cannot be told apart") == 2
 
 
@@ -113,9 +104,9 @@ def test_views_and_grey_are_those_of_the_file_or_of_the_listing(films: Rows) -> 
     assert "inverted" in films[INVERTED][0]["value_range"]
 
 
-def test_slices_have_planes_and_projections_are_flagged(small: SmallSources) -> None:
-    built = small.build(NAME, config="slices")
-    found = rows_of(small.cache, "slices")
+def test_slices_have_planes_and_projections_are_flagged(alone: SmallSources) -> None:
+    built = alone.build(NAME, config="slices")
+    found = rows_of(alone.cache, "slices")
     assert {folder: {row["view"] for row in rows} for folder, rows in found.items()} == {
         AXIAL: {"axial"}, CORONAL: {"coronal"}, PROJECTION: {"coronal"},
     }  # fmt: skip
@@ -127,8 +118,8 @@ def test_slices_have_planes_and_projections_are_flagged(small: SmallSources) -> 
     assert all(where.startswith(SCOUT) for where in scouts)
 
 
-def changed(small: SmallSources, folder: Path, sheet: str, cell: str, value: object) -> Path:
-    tree = shutil.copytree(small.tree(NAME), folder / "tree")
+def changed(alone: SmallSources, folder: Path, sheet: str, cell: str, value: object) -> Path:
+    tree = shutil.copytree(alone.tree(NAME), folder / "tree")
     book = openpyxl.load_workbook(tree / _WORKBOOK)
     book[sheet][cell] = value
     book.save(tree / _WORKBOOK)
@@ -152,9 +143,9 @@ def told(built: Built) -> list[str]:
     ],
 )  # fmt: skip
 def test_what_the_workbook_cannot_mean_is_told(
-    small: SmallSources, tmp_path: Path, sheet: str, cell: str, value: object, expected: str
+    alone: SmallSources, tmp_path: Path, sheet: str, cell: str, value: object, expected: str
 ) -> None:
-    tree = changed(small, tmp_path, sheet, cell, value)
+    tree = changed(alone, tmp_path, sheet, cell, value)
     built = build_dataset(NAME, data_dir=tree, cache_dir=tmp_path, num_proc=1, allow_missing=True)
-    assert built.rows == small.build(NAME).rows
+    assert built.rows == alone.build(NAME).rows
     assert any(re.search(expected, line) for line in told(built)), told(built)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -82,29 +81,21 @@ def test_a_packed_listing_says_what_a_plain_one_says(tmp_path: Path) -> None:
             read_listing(f"{number}.tsv.gz", tmp_path)
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSources]:
-    sources = SmallSources(tmp_path_factory.mktemp("sbu"))
-    sources.tree(NAME)
-    with sources.in_use():
-        yield sources
-
-
-def rows_of(small: SmallSources, config: str) -> Rows:
-    small.build(NAME, config=config)
+def rows_of(alone: SmallSources, config: str) -> Rows:
+    alone.build(NAME, config=config)
     names = {series.series: folder for folder, series in read_listing(LISTING).items()}
     loaded = load_dataset(
-        NAME, config, "all", framework="numpy", cache_dir=small.cache, offline=True, allow_missing=True
+        NAME, config, "all", framework="numpy", cache_dir=alone.cache, offline=True, allow_missing=True
     )
     return {names[row["series_id"].partition("/")[2]]: row for row in loaded}
 
 
-def test_a_film_that_was_made_of_another_one_is_told_or_flagged(small: SmallSources) -> None:
-    assert set(rows_of(small, "films")) == {FIRST, SAMPLED, THIRD, DOUBTED}
-    notices = small.build(NAME, config="films").manifest()["notices"]
+def test_a_film_that_was_made_of_another_one_is_told_or_flagged(alone: SmallSources) -> None:
+    assert set(rows_of(alone, "films")) == {FIRST, SAMPLED, THIRD, DOUBTED}
+    notices = alone.build(NAME, config="films").manifest()["notices"]
     told = [notice for notice in notices if notice["kind"] == "film made of another one"]
     assert {notice["where"].partition("/")[0] for notice in told} == {PROCESSED, ITS_COPY}
-    every = rows_of(small, "all_films")
+    every = rows_of(alone, "all_films")
     assert {folder: every[folder]["flags"] for folder in (FIRST, PROCESSED, KIDNEY)} == {
         FIRST: [], PROCESSED: ["refers_to_another_film"], KIDNEY: ["not_the_chest"],
     }  # fmt: skip
@@ -112,8 +103,8 @@ def test_a_film_that_was_made_of_another_one_is_told_or_flagged(small: SmallSour
     assert other == json.loads(every[FIRST]["source_row"])["SOPInstanceUID"]
 
 
-def test_what_is_known_of_people(small: SmallSources) -> None:
-    found = rows_of(small, "films")
+def test_what_is_known_of_people(alone: SmallSources) -> None:
+    found = rows_of(alone, "films")
     row = found[FIRST]
     assert (row["sex"], row["age"], row["outcome"], row["survival"], row["smoking"]) == (
         "M", 53.0, "died", False, "former",
@@ -127,29 +118,29 @@ def test_what_is_known_of_people(small: SmallSources) -> None:
     assert (found[SAMPLED]["sex"], found[SAMPLED]["symptoms"]) == ("F", None), "NA: DICOM knows, nobody was asked"
     assert (found[THIRD]["symptoms"], found[THIRD]["treatments"]) == (["cough", "fever"], None)
     assert (found[DOUBTED]["sex"], found[DOUBTED]["flags"]) == (None, ["sex_contradicts"])
-    told = {notice["kind"]: notice["what"] for notice in small.build(NAME).manifest()["notices"]}
+    told = {notice["kind"]: notice["what"] for notice in alone.build(NAME).manifest()["notices"]}
     assert told["sex in two ways"] == "F in the table, M in DICOM: unknown here"
     assert "heart_rate" in told["impossible value"] or "Heart rate" in told["impossible value"]
     assert row["date"] is None, "dates were moved to 1900 and 1901"
     assert json.loads(row["source_row"])["StudyDate"] == "1901-01-10"
 
 
-def test_slices_are_those_of_the_chest(small: SmallSources) -> None:
+def test_slices_are_those_of_the_chest(alone: SmallSources) -> None:
     names = {series.series: folder for folder, series in read_listing(LISTING).items()}
-    small.build(NAME, config="slices")
+    alone.build(NAME, config="slices")
     loaded = load_dataset(
-        NAME, "slices", "all", framework="numpy", cache_dir=small.cache, offline=True, allow_missing=True
+        NAME, "slices", "all", framework="numpy", cache_dir=alone.cache, offline=True, allow_missing=True
     )
     views = {(names[row["series_id"].partition("/")[2]], row["view"], *row["flags"]) for row in loaded}
     assert views == {(AXIAL, "axial"), (CORONAL, "coronal"), (PROJECTION, "coronal", "projection")}
     assert PELVIS not in {folder for folder, *_ in views}
 
 
-def test_the_table_keeps_its_types_and_its_century(small: SmallSources) -> None:
-    small.build(NAME, config="patients")
+def test_the_table_keeps_its_types_and_its_century(alone: SmallSources) -> None:
+    alone.build(NAME, config="patients")
     rows = list(
         load_dataset(
-            NAME, "patients", "all", framework="numpy", cache_dir=small.cache, offline=True, allow_missing=True
+            NAME, "patients", "all", framework="numpy", cache_dir=alone.cache, offline=True, allow_missing=True
         )
     )
     by_id = {row["to_patient_id"]: row for row in rows}
@@ -164,12 +155,12 @@ def test_the_table_keeps_its_types_and_its_century(small: SmallSources) -> None:
     )  # fmt: skip
     assert row[_SODIUM] == 138.0
     assert len(row) == 130, "the doubled column is left out"
-    kinds = {notice["kind"] for notice in small.build(NAME, config="patients").manifest()["notices"]}
+    kinds = {notice["kind"] for notice in alone.build(NAME, config="patients").manifest()["notices"]}
     assert "unknown column" not in kinds
 
 
-def test_nothing_but_the_table_is_fetched_for_the_table(small: SmallSources, tmp_path: Path) -> None:
-    served = shutil.copytree(small.tree(NAME, "served"), tmp_path / "served")
+def test_nothing_but_the_table_is_fetched_for_the_table(alone: SmallSources, tmp_path: Path) -> None:
+    served = shutil.copytree(alone.tree(NAME, "served"), tmp_path / "served")
     for path in served.rglob("*.dcm"):
         path.unlink()
     built = build_dataset(NAME, "patients", mirror=str(served), cache_dir=tmp_path, num_proc=1)
@@ -177,3 +168,20 @@ def test_nothing_but_the_table_is_fetched_for_the_table(small: SmallSources, tmp
     assert not built.incomplete
     assert (served / "raw.githubusercontent.com").exists()
     assert _TABLE in {path.name for path in served.rglob("*.csv")}
+
+
+def test_series_of_other_modalities_are_told_once_each(alone: SmallSources, tmp_path: Path) -> None:
+    """The collection has 88 series of no config, with thousands of files; whoever has all of it reads the report."""
+    tree = shutil.copytree(alone.tree(NAME), tmp_path / "tree")
+    for series, count in (("MR_1.2.3", 30), ("PT_1.2.4", 200), ("SR_1.2.5", 1)):
+        (tree / series).mkdir()
+        for number in range(count):
+            (tree / series / f"1-{number:03}.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    built = build_dataset(NAME, data_dir=tree, cache_dir=tmp_path, num_proc=1, allow_missing=True)
+    told = [notice for notice in built.manifest()["notices"] if notice["kind"] == "extra file"]
+    assert [(notice["where"], notice["count"]) for notice in told] == [
+        (f"{tree}/MR_1.2.3", 30), (f"{tree}/PT_1.2.4", 200), (f"{tree}/SR_1.2.5/1-000.dcm", 1),
+    ]  # fmt: skip
+    assert "1-000.dcm to 1-029.dcm" in told[0]["what"]
+    assert "extra file (231)" in built.report()
+    assert built.fingerprint == alone.build(NAME).fingerprint

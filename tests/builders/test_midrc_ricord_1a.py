@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,20 +35,12 @@ Rows = dict[str, dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSources]:
-    sources = SmallSources(tmp_path_factory.mktemp("ricord"))
-    sources.tree(NAME)
-    with sources.in_use():
-        yield sources
+def built(alone: SmallSources) -> Built:
+    return alone.build(NAME)
 
 
-@pytest.fixture(scope="module")
-def built(small: SmallSources) -> Built:
-    return small.build(NAME)
-
-
-def rows(small: SmallSources, config: str | None = None, cache: Path | None = None) -> Rows:
-    loaded = load_dataset(NAME, config, "all", framework="numpy", cache_dir=cache or small.cache, offline=True)
+def rows(alone: SmallSources, config: str | None = None, cache: Path | None = None) -> Rows:
+    loaded = load_dataset(NAME, config, "all", framework="numpy", cache_dir=cache or alone.cache, offline=True)
     return {row["sample_id"]: row for row in loaded}
 
 
@@ -110,8 +101,8 @@ def test_an_extract_is_made_from_the_index(tmp_path: Path) -> None:
 # --- slices and masks ----------------------------------------------------------------------------------------------
 
 
-def test_slices_of_a_series_are_in_order(small: SmallSources, built: Built) -> None:
-    found = rows(small)
+def test_slices_of_a_series_are_in_order(alone: SmallSources, built: Built) -> None:
+    found = rows(alone)
     one = [row for row in found.values() if row["series_id"] == f"{NAME}/{annotated()}"]
     one.sort(key=lambda row: row["sample_id"])
     assert [row["position"][2] for row in one] == [-12.0, -9.0, -6.0, -3.0, 0.0]
@@ -123,8 +114,8 @@ def test_slices_of_a_series_are_in_order(small: SmallSources, built: Built) -> N
     assert built.labels == {"covid19": built.rows}
 
 
-def test_outlines_of_all_readers_are_one_mask(small: SmallSources, built: Built) -> None:
-    found = {row["part_index"]: row for row in rows(small).values() if row["series_id"] == f"{NAME}/{annotated()}"}
+def test_outlines_of_all_readers_are_one_mask(alone: SmallSources, built: Built) -> None:
+    found = {row["part_index"]: row for row in rows(alone).values() if row["series_id"] == f"{NAME}/{annotated()}"}
     masks = {index: row["masks"]["infection"] for index, row in found.items()}
     assert [index for index, mask in masks.items() if mask is not None] == [1, 3]
     assert int(masks[3].sum()) == 121 + 66, "one outline of each team"
@@ -141,19 +132,19 @@ def test_outlines_of_all_readers_are_one_mask(small: SmallSources, built: Built)
     assert kinds.count("annotation without data") == kinds.count("outline does not fit") == 1
 
 
-def test_only_what_was_annotated(small: SmallSources, tmp_path: Path) -> None:
-    built = build_dataset(NAME, "annotated", data_dir=small.tree(NAME), cache_dir=tmp_path, num_proc=1)
-    assert {row["series_id"] for row in rows(small, "annotated", tmp_path).values()} == {f"{NAME}/{annotated()}"}
+def test_only_what_was_annotated(alone: SmallSources, tmp_path: Path) -> None:
+    built = build_dataset(NAME, "annotated", data_dir=alone.tree(NAME), cache_dir=tmp_path, num_proc=1)
+    assert {row["series_id"] for row in rows(alone, "annotated", tmp_path).values()} == {f"{NAME}/{annotated()}"}
     assert built.rows == 5
 
 
-def test_without_annotations_there_are_slices_without_masks(small: SmallSources, tmp_path: Path) -> None:
-    tree = shutil.copytree(small.tree(NAME), tmp_path / "tree")
+def test_without_annotations_there_are_slices_without_masks(alone: SmallSources, tmp_path: Path) -> None:
+    tree = shutil.copytree(alone.tree(NAME), tmp_path / "tree")
     (tree / _ANNOTATIONS).unlink()
     built = build_dataset(NAME, data_dir=tree, cache_dir=tmp_path, num_proc=1)
     assert built.rows == 35
     assert ("component not present", "annotations") in told(built)
-    found = rows(small, cache=tmp_path)
+    found = rows(alone, cache=tmp_path)
     assert all(row["masks"]["infection"] is None and row["label_raw"] is None for row in found.values())
     with pytest.raises(NotThereError, match="the config 'annotated' is the series that it names"):
         build_dataset(NAME, "annotated", data_dir=tree, cache_dir=tmp_path, num_proc=1)
@@ -162,15 +153,15 @@ def test_without_annotations_there_are_slices_without_masks(small: SmallSources,
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"labelGroups": 3, "datasets": []}', '{"labelGroups": [{"labels": 1}], "datasets": []}']
 )
-def test_a_damaged_export_is_refused(small: SmallSources, tmp_path: Path, text: str) -> None:
-    tree = shutil.copytree(small.tree(NAME), tmp_path / "tree")
+def test_a_damaged_export_is_refused(alone: SmallSources, tmp_path: Path, text: str) -> None:
+    tree = shutil.copytree(alone.tree(NAME), tmp_path / "tree")
     (tree / _ANNOTATIONS).write_text(text)
     with pytest.raises(DamagedFileError, match=_ANNOTATIONS):
         build_dataset(NAME, data_dir=tree, cache_dir=tmp_path, num_proc=1)
 
 
-def test_annotations_of_series_that_nobody_lists_are_told(small: SmallSources, tmp_path: Path) -> None:
-    tree = shutil.copytree(small.tree(NAME), tmp_path / "tree")
+def test_annotations_of_series_that_nobody_lists_are_told(alone: SmallSources, tmp_path: Path) -> None:
+    tree = shutil.copytree(alone.tree(NAME), tmp_path / "tree")
     export = json.loads((tree / _ANNOTATIONS).read_text())
     drawn = export["datasets"][0]["annotations"]
     drawn[0]["SeriesInstanceUID"] = "1.2.3"
@@ -184,19 +175,19 @@ def test_annotations_of_series_that_nobody_lists_are_told(small: SmallSources, t
 # --- layouts -------------------------------------------------------------------------------------------------------
 
 
-def nbia(small: SmallSources, folder: Path) -> Path:
+def nbia(alone: SmallSources, folder: Path) -> Path:
     """Lay the series out as the NBIA Data Retriever does, with the annotations and what else it brings."""
     listing = read_listing(_LISTING)
-    write_nbia(folder, dict(read_folders(small.tree(NAME), listing)), listing, "MIDRC-RICORD-1A")
+    write_nbia(folder, dict(read_folders(alone.tree(NAME), listing)), listing, "MIDRC-RICORD-1A")
     (top,) = folder.iterdir()
     (top / "LICENSE").write_text("CC BY-NC")
-    shutil.copyfile(small.tree(NAME) / _ANNOTATIONS, top / _ANNOTATIONS)
+    shutil.copyfile(alone.tree(NAME) / _ANNOTATIONS, top / _ANNOTATIONS)
     return folder
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_the_layout_of_nbia_gives_the_same(small: SmallSources, built: Built, tmp_path: Path, zipped: bool) -> None:
-    folder = nbia(small, tmp_path / "nbia")
+def test_the_layout_of_nbia_gives_the_same(alone: SmallSources, built: Built, tmp_path: Path, zipped: bool) -> None:
+    folder = nbia(alone, tmp_path / "nbia")
     if zipped:
         pack(folder, tmp_path / "zipped" / "download.zip", "")
         folder = tmp_path / "zipped"
@@ -205,34 +196,34 @@ def test_the_layout_of_nbia_gives_the_same(small: SmallSources, built: Built, tm
     assert [where.rpartition("/")[2] for kind, where in told(other) if kind == "extra file"] in (["LICENSE"], [])
 
 
-def test_a_mirror_that_is_a_folder_is_used_in_place(small: SmallSources, tmp_path: Path) -> None:
-    built = build_dataset(NAME, mirror=str(small.tree(NAME, "served")), cache_dir=tmp_path, num_proc=1, offline=True)
+def test_a_mirror_that_is_a_folder_is_used_in_place(alone: SmallSources, tmp_path: Path) -> None:
+    built = build_dataset(NAME, mirror=str(alone.tree(NAME, "served")), cache_dir=tmp_path, num_proc=1, offline=True)
     assert built.rows == 35
     assert not (tmp_path / "downloads").exists()
     assert "number of files and bytes of each series as listed" in built.report()
 
 
-def test_a_folder_of_something_else_fetches_nothing(small: SmallSources, tmp_path: Path) -> None:
+def test_a_folder_of_something_else_fetches_nothing(alone: SmallSources, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "holiday.jpg").write_bytes(b"\xff\xd8")
     with pytest.raises(IncompleteSourceError, match=r"\{series\}/\*.dcm"):
         build_dataset(NAME, data_dir=tmp_path / "other", cache_dir=tmp_path, num_proc=1)
 
 
-def test_annotations_alone_ask_for_the_images(small: SmallSources, tmp_path: Path) -> None:
+def test_annotations_alone_ask_for_the_images(alone: SmallSources, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
-    shutil.copyfile(small.tree(NAME) / _ANNOTATIONS, tmp_path / "mine" / _ANNOTATIONS)
+    shutil.copyfile(alone.tree(NAME) / _ANNOTATIONS, tmp_path / "mine" / _ANNOTATIONS)
     with pytest.raises(OfflineError):
         build_dataset(NAME, data_dir=tmp_path / "mine", cache_dir=tmp_path, num_proc=1, offline=True)
     write_archives(tmp_path / "mirror")
     built = build_dataset(
         NAME, data_dir=tmp_path / "mine", cache_dir=tmp_path, num_proc=1, mirror=str(tmp_path / "mirror")
     )
-    assert built.fingerprint == small.build(NAME).fingerprint
+    assert built.fingerprint == alone.build(NAME).fingerprint
 
 
-def test_what_is_missing_is_named(small: SmallSources, tmp_path: Path) -> None:
-    tree = shutil.copytree(small.tree(NAME), tmp_path / "tree")
+def test_what_is_missing_is_named(alone: SmallSources, tmp_path: Path) -> None:
+    tree = shutil.copytree(alone.tree(NAME), tmp_path / "tree")
     absent, short = [name for name, kind in series().items() if kind.startswith("axial")][:2]
     shutil.rmtree(tree / absent)
     next((tree / short).glob("*.dcm")).unlink()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +36,13 @@ Rows = dict[str, list[dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallSources]:
-    sources = SmallSources(tmp_path_factory.mktemp("ricord"))
-    sources.tree(NAME)
-    with sources.in_use():
-        yield sources
+def built(alone: SmallSources) -> Built:
+    return alone.build(NAME)
 
 
 @pytest.fixture(scope="module")
-def built(small: SmallSources) -> Built:
-    return small.build(NAME)
-
-
-@pytest.fixture(scope="module")
-def rows(small: SmallSources, built: Built) -> Rows:
-    loaded = load_dataset(NAME, split="all", framework="numpy", cache_dir=small.cache, offline=True, allow_missing=True)
+def rows(alone: SmallSources, built: Built) -> Rows:
+    loaded = load_dataset(NAME, split="all", framework="numpy", cache_dir=alone.cache, offline=True, allow_missing=True)
     found: Rows = {}
     names = {series.series: folder for folder, series in read_listing(_LISTING).items()}
     for row in loaded:
@@ -107,8 +98,8 @@ def test_studies_without_images_and_without_votes_are_told(built: Built) -> None
     assert {"study without annotations", "class left open", "grade left open", "reader with several answers"} <= kinds
 
 
-def test_films_without_votes_are_films(small: SmallSources, built: Built, tmp_path: Path) -> None:
-    tree = shutil.copytree(small.tree(NAME), tmp_path / "tree")
+def test_films_without_votes_are_films(alone: SmallSources, built: Built, tmp_path: Path) -> None:
+    tree = shutil.copytree(alone.tree(NAME), tmp_path / "tree")
     (tree / _ANNOTATIONS).unlink()
     bare = build_dataset(NAME, data_dir=tree, cache_dir=tmp_path, num_proc=1, allow_missing=True, offline=True)
     assert bare.rows == built.rows
@@ -117,8 +108,8 @@ def test_films_without_votes_are_films(small: SmallSources, built: Built, tmp_pa
     assert {(row["label_raw"], row["severity"]) for row in loaded} == {(None, None)}
 
 
-def test_a_lost_view_changes_no_other(small: SmallSources, rows: Rows, tmp_path: Path) -> None:
-    tree = shutil.copytree(small.tree(NAME), tmp_path / "tree")
+def test_a_lost_view_changes_no_other(alone: SmallSources, rows: Rows, tmp_path: Path) -> None:
+    tree = shutil.copytree(alone.tree(NAME), tmp_path / "tree")
     first, _ = sorted((tree / TWO_VIEWS).glob("*.dcm"))
     first.unlink()
     build_dataset(NAME, data_dir=tree, cache_dir=tmp_path, num_proc=1, allow_missing=True)
@@ -129,12 +120,12 @@ def test_a_lost_view_changes_no_other(small: SmallSources, rows: Rows, tmp_path:
     assert len(whole - left) == 1
 
 
-def test_loaded_with_1a_nobody_is_in_two_splits(small: SmallSources) -> None:
+def test_loaded_with_1a_nobody_is_in_two_splits(alone: SmallSources) -> None:
     """The trees of both releases have two people in common, by CT there and by films here."""
     names = ["midrc_ricord_1a", NAME]
     for name in names:
-        small.build(name)
-    loaded = load_dataset(names, framework="numpy", cache_dir=small.cache, offline=True, allow_missing=True)
+        alone.build(name)
+    loaded = load_dataset(names, framework="numpy", cache_dir=alone.cache, offline=True, allow_missing=True)
     seen: dict[str, set[tuple[str, str]]] = {}
     for split, rows in loaded.items():
         for row in rows:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from covid_datasets import build_dataset, check
+from covid_datasets.errors import AccessRequired
 from covid_datasets.load.rows import decode_array
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.result import Built
@@ -139,3 +140,18 @@ def test_files_that_lack_each_other_are_told(tree: Path) -> None:
     assert sorted(records) == ["part1/0001", "part1/0002", "part1/0003", "part2/0001"]
     assert count(notices) == {"mask missing": 1, "mask without a volume": 1, "file twice": 1, "extra file": 1}
     assert records["part1/0001"].flags == (), "there is no mask of anybody"
+
+
+def test_who_asks_for_it_sees_the_folders_and_no_name_of_a_file_that_nobody_gives(tmp_path: Path) -> None:
+    with pytest.raises(AccessRequired) as error:
+        build_dataset("uestc", cache_dir=tmp_path, offline=True)
+    assert ".zip" not in str(error.value)
+    drawn = str(error.value).partition("Your folder is then:\n")[2].partition("\n\n")[0]
+    assert drawn.splitlines() == [
+        "  FOLDER/",
+        "    one archive of any name, untouched, or what is in it:",
+        "      (part1|part2)/image/",
+        "        *.(nii.gz|nii)   (needed: a volume)",
+        "      (part1|part2)/label/",
+        "        *.(nii.gz|nii)   (needed: a mask of its lesions)",
+    ]

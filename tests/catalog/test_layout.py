@@ -211,7 +211,7 @@ def test_everything_that_is_not_as_it_should_be_is_told(tmp_path: Path) -> None:
 def test_a_folder_of_nothing_of_the_kind_says_what_was_expected(tmp_path: Path, files: dict[str, bytes]) -> None:
     local, found = look(put(tmp_path, files))
     assert local.mounts == {}
-    assert found.missing == ("case-<number>/case.txt (its text)", "case-<number>/*.jpg|png (a figure)")
+    assert found.missing == ("case-<number>/case.txt (its text)", "case-<number>/*.(jpg|png) (a figure)")
     assert local.extra == [f"{tmp_path}/{name}" for name in files]
     assert local.above == ""
 
@@ -231,7 +231,7 @@ def test_a_damaged_archive_is_told_and_the_rest_is_used(tmp_path: Path) -> None:
 
 
 def test_readable_globs() -> None:
-    assert readable("{slug}/study-{n:number}/*.(dcm|nii)") == "<slug>/study-<number>/*.dcm|nii"
+    assert readable("{slug}/study-{n:number}/*.(dcm|nii)") == "<slug>/study-<number>/*.(dcm|nii)"
 
 
 def test_pictures_in_a_stack_are_pictures_of_the_case() -> None:

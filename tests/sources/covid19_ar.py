@@ -9,8 +9,7 @@ import openpyxl
 from covid_datasets.builders.covid19_ar import _LISTING, _WORKBOOK
 
 from covid_datasets.catalog.listing import read_listing
-from covid_datasets.fetch.places import place
-from tests.buckets import Tree, films, slices, write_bucket, write_folders, write_zip
+from tests.buckets import Collection, Tree, films, slices
 from tests.sources import Expected
 
 ROOT = "https://idc-open-data.s3.amazonaws.com/"
@@ -79,7 +78,7 @@ def tree() -> Tree:
     found[AXIAL] = slices(listing[AXIAL], 5, PixelRepresentation=0)
     found[CORONAL] = slices(listing[CORONAL], 5, coronal=True, ImageType=["DERIVED", "SECONDARY", "REFORMATTED"])
     found[SCOUT] = slices(listing[SCOUT], 2, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
-    found[PROJECTION] = slices(listing[PROJECTION], 5, coronal=True, ImageType=["DERIVED", "SECONDARY", "MIP"])
+    found[PROJECTION] = slices(listing[PROJECTION], 5, coronal=True)
     return {name: found[name] for name in listing if name in found}
 
 
@@ -107,24 +106,8 @@ def write_workbook(path: Path) -> None:
     book.save(path)
 
 
-def write_unpacked(folder: Path) -> None:
-    """Write a folder for each series, and the workbook."""
-    write_folders(folder, tree())
-    write_workbook(folder / _WORKBOOK)
-
-
-def write_packed(folder: Path) -> None:
-    """Write a zip as the tools of IDC lay it out, and the workbook beside it."""
-    write_zip(folder / "covid.zip", tree(), read_listing(_LISTING), "covid_19_ar")
-    write_workbook(folder / _WORKBOOK)
-
-
-def write_archives(folder: Path) -> None:
-    """Write what the bucket serves, and the public copy of the workbook."""
-    write_bucket(folder, tree(), ROOT)
-    write_workbook(folder / place(f"{COPY}{_WORKBOOK}"))
-
-
+_SMALL = Collection("covid_19_ar", _LISTING, ROOT, tree, _WORKBOOK, write_workbook, f"{COPY}{_WORKBOOK}")
+write_unpacked, write_packed, write_archives = _SMALL.unpacked, _SMALL.packed, _SMALL.archives
 _UID = "1.3.6.1.4.1.14519.5.2.1.9999.103."
 EXPECTED = {
     f"{LATER}.tiff": Expected(f"{_UID}1905140888179710937926432803522", "COVID-19-AR-16406513", "covid19", "train"),

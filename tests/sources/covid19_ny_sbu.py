@@ -10,8 +10,7 @@ from pydicom.dataset import Dataset
 
 from covid_datasets.catalog.cards import load_card
 from covid_datasets.catalog.listing import read_listing
-from covid_datasets.fetch.places import place
-from tests.buckets import Tree, file_name, film, films, of_series, slices, write_bucket, write_folders, write_zip
+from tests.buckets import Collection, Tree, file_name, film, films, of_series, slices
 from tests.sources import Expected, write_table
 
 LISTING = "covid19_ny_sbu.tsv.gz"
@@ -91,24 +90,8 @@ def write_people(path: Path) -> None:
     write_table(path, header, body)
 
 
-def write_unpacked(folder: Path) -> None:
-    """Write a folder for each series, and the table."""
-    write_folders(folder, tree())
-    write_people(folder / _TABLE)
-
-
-def write_packed(folder: Path) -> None:
-    """Write a zip as the tools of IDC lay it out, and the table beside it."""
-    write_zip(folder / "covid.zip", tree(), read_listing(LISTING), "covid_19_ny_sbu")
-    write_people(folder / _TABLE)
-
-
-def write_archives(folder: Path) -> None:
-    """Write what the bucket serves, and the public copy of the table."""
-    write_bucket(folder, tree(), ROOT)
-    write_people(folder / place(f"{COPY}{_TABLE}"))
-
-
+_SMALL = Collection("covid_19_ny_sbu", LISTING, ROOT, tree, _TABLE, write_people, f"{COPY}{_TABLE}")
+write_unpacked, write_packed, write_archives = _SMALL.unpacked, _SMALL.packed, _SMALL.archives
 _UID = "1.3.6.1.4.1.14519.5.2.1.99.1071."
 EXPECTED = {
     f"{FIRST}.tiff": Expected(f"{_UID}11932427966520600842104275399857", "A000801", "covid19", "train"),

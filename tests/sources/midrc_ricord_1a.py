@@ -11,7 +11,7 @@ import numpy as np
 from covid_datasets.builders.midrc_ricord_1a import _ANNOTATIONS, _LISTING
 
 from covid_datasets.catalog.listing import Series, read_listing
-from tests.buckets import Tree, file_name, packed, write_bucket, write_folders, write_zip
+from tests.buckets import Collection, Tree, file_name, packed
 from tests.dicom import ct
 from tests.sources import Expected
 
@@ -106,23 +106,13 @@ def tree() -> Tree:
     return {name: slices(read_listing(_LISTING)[name], kind) for name, kind in series().items()}
 
 
-def write_unpacked(folder: Path) -> None:
-    """Write a folder for each series, and the annotations."""
-    write_folders(folder, tree())
-    (folder / _ANNOTATIONS).write_text(annotations(), encoding="utf-8")
+def write_annotations(path: Path) -> None:
+    """Write the annotations as MD.ai exports them."""
+    path.write_text(annotations(), encoding="utf-8")
 
 
-def write_packed(folder: Path) -> None:
-    """Write a zip as the tools of Imaging Data Commons lay it out, and the annotations beside it."""
-    write_zip(folder / "ricord.zip", tree(), read_listing(_LISTING), "midrc_ricord_1a")
-    (folder / _ANNOTATIONS).write_text(annotations(), encoding="utf-8")
-
-
-def write_archives(folder: Path) -> None:
-    """Write the bucket: each file under its key, and the list of each series."""
-    write_bucket(folder, tree(), ROOT)
-
-
+_SMALL = Collection("midrc_ricord_1a", _LISTING, ROOT, tree, _ANNOTATIONS, write_annotations)
+write_unpacked, write_packed, write_archives = _SMALL.unpacked, _SMALL.packed, _SMALL.archives
 _SITE2, _REFORMAT = "febc71bf-7900-4dbf-9f6e-0ac018e96a43", "3675ede4-ac4e-4b72-9f47-e1017a1f7a55"
 EXPECTED = {
     f"{_SITE2}/0000.tiff": Expected(

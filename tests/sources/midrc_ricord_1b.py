@@ -3,10 +3,8 @@
 One site compresses its files, one states no age, and one person has two studies.
 """
 
-from pathlib import Path
-
 from covid_datasets.catalog.listing import read_listing
-from tests.buckets import Tree, slices, write_bucket, write_folders, write_zip
+from tests.buckets import Collection, Tree, slices
 from tests.sources import Expected
 
 LISTING = "midrc_ricord_1b.tsv"
@@ -28,21 +26,8 @@ def tree() -> Tree:
     return {name: found[name] for name in listing if name in found}
 
 
-def write_unpacked(folder: Path) -> None:
-    """Write a folder for each series."""
-    write_folders(folder, tree())
-
-
-def write_packed(folder: Path) -> None:
-    """Write a zip as the tools of IDC lay it out."""
-    write_zip(folder / "ricord.zip", tree(), read_listing(LISTING), "midrc_ricord_1b")
-
-
-def write_archives(folder: Path) -> None:
-    """Write what the bucket serves."""
-    write_bucket(folder, tree(), ROOT)
-
-
+_SMALL = Collection("midrc_ricord_1b", LISTING, ROOT, tree)
+write_unpacked, write_packed, write_archives = _SMALL.unpacked, _SMALL.packed, _SMALL.archives
 _UID = "1.2.826.0.1.3680043.10.474."
 EXPECTED = {
     f"{PACKED}/0000.tiff": Expected(

@@ -9,8 +9,7 @@ from pathlib import Path
 from covid_datasets.builders.midrc_ricord_1c import _ANNOTATIONS, _LISTING
 
 from covid_datasets.catalog.listing import read_listing
-from covid_datasets.fetch.places import place
-from tests.buckets import Tree, file_name, film, films, write_bucket, write_folders, write_zip
+from tests.buckets import Collection, Tree, file_name, film, films
 from tests.sources import Expected
 
 ROOT = "https://idc-open-data-cr.s3.amazonaws.com/"
@@ -98,26 +97,13 @@ def annotations() -> str:
     return json.dumps({"labelGroups": groups, "datasets": [dataset]})
 
 
-def write_unpacked(folder: Path) -> None:
-    """Write a folder for each series, and the votes."""
-    write_folders(folder, tree())
-    (folder / _ANNOTATIONS).write_text(annotations(), encoding="utf-8")
+def write_annotations(path: Path) -> None:
+    """Write the annotations as MD.ai exports them."""
+    path.write_text(annotations(), encoding="utf-8")
 
 
-def write_packed(folder: Path) -> None:
-    """Write a zip as the tools of IDC lay it out, and the votes beside it."""
-    write_zip(folder / "ricord.zip", tree(), read_listing(_LISTING), "midrc_ricord_1c")
-    (folder / _ANNOTATIONS).write_text(annotations(), encoding="utf-8")
-
-
-def write_archives(folder: Path) -> None:
-    """Write what the bucket serves, and the page of the collection."""
-    write_bucket(folder, tree(), ROOT)
-    votes = folder / place(WIKI)
-    votes.parent.mkdir(parents=True, exist_ok=True)
-    votes.write_text(annotations(), encoding="utf-8")
-
-
+_SMALL = Collection("midrc_ricord_1c", _LISTING, ROOT, tree, _ANNOTATIONS, write_annotations, WIKI)
+write_unpacked, write_packed, write_archives = _SMALL.unpacked, _SMALL.packed, _SMALL.archives
 _UID = "1.2.826.0.1.3680043.10.474."
 EXPECTED = {
     f"{AGREED}.tiff": Expected(

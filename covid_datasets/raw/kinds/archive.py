@@ -15,6 +15,7 @@ from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.raw import downloads
 from covid_datasets.raw.archives import Location, is_archive, open_archive
 from covid_datasets.raw.globs import GlobMount, Rename, most_votes, spellings_of
+from covid_datasets.raw.kinds import folder
 from covid_datasets.raw.mirror import Mirror, Mirrored
 from covid_datasets.raw.mounts import Look, Mount, Place, TreeMount, read_at
 from covid_datasets.raw.origin import Brought, Lost
@@ -250,7 +251,11 @@ def count(resource: Resource, files: int) -> int:
 
 
 def draw(resource: Resource, note: str) -> Iterator[str]:
-    """Draw the archive, and say where its files may lie unpacked."""
+    """Draw the archive, and say where its files may lie unpacked; where nobody gives it a name, draw its files."""
+    if resource.files and not (resource.copies or resource.manifest):
+        yield "one archive of any name, untouched, or what is in it:"
+        yield from (f"  {line}" for line in folder.draw(resource, note))
+        return
     held = f"{len(read_manifest(resource.manifest)):,} files" if resource.manifest else "its files"
     name = archive_names(resource.copies[0])[-1] if resource.copies else f"{resource.name}.zip"
     where = f"unpacked into {resource.folder}" if resource.folder else "unpacked"

@@ -79,7 +79,7 @@ def draw(resource: Resource, note: str) -> Iterator[str]:
     width = max(len(name) for _, name, _ in files)
     opened = ""
     for folder, name, pattern in files:
-        if folder != opened:
+        if folder and folder != opened:
             yield f"{folder}/"
         opened = folder
         needed = "needed: " if pattern.required else ""
