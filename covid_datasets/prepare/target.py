@@ -180,7 +180,7 @@ class StoreTarget:
         """Copy the pieces within the store, put the other files, the manifest last, and claim the mark."""
         private, linked, place = made.folder, made.linked, made.place
         assert place is not None, "a build in a store comes of pieces that are there"
-        token = uuid.uuid4().hex[:12]
+        token = new_token()
         final, manifest = self._home / token, read_manifest(private)
         try:
             together(lambda name: place.carry(linked[name], final, name), sorted(linked))
@@ -222,6 +222,11 @@ class StoreTarget:
         found = marked(self._home)
         assert found is not None, "whoever reads it has seen its mark"
         return Built.read(found, self.scratch.joinpath(*self.parts))
+
+
+def new_token() -> str:
+    """Name an attempt, like no other."""
+    return uuid.uuid4().hex[:12]
 
 
 def mark_of(token: str) -> bytes:

@@ -182,11 +182,13 @@ def test_whoever_is_second_takes_the_build_of_the_first(
         )
         second = build(cache)
         assert next(unseen, None) is None, "expected that the second came to put a mark of its own"
-    assert json.loads(home.read(MARK_FILE))["folder"] == second.url.rpartition("/")[2]
-    assert (second.url == first.url) == (conditions == "heeded")
-    assert set(home.folders()) == {MARK_FILE, first.url.rpartition("/")[2], second.url.rpartition("/")[2]}
-    assert verify(first.url).ok
-    assert verify(second.url).ok
+    tokens = [token for token in home.folders() if token != MARK_FILE]
+    mark, ours = json.loads(home.read(MARK_FILE))["folder"], first.url.rpartition("/")[2]
+    assert mark == second.url.rpartition("/")[2]
+    others = {token for token in tokens if token != ours}
+    assert mark == {"heeded": ours, "refused": min(tokens), "unheeded": next(iter(others), "")}[conditions]
+    assert len(tokens) == (1 if conditions == "heeded" else 2)
+    assert all(verify((home / token).url).ok for token in tokens)
     assert find_build("phantom", "small", cache_dir=cache).fingerprint == first.fingerprint
 
 
@@ -201,6 +203,28 @@ def _without_conditions(*, refused: bool) -> Any:
         return real(self, path, data, **how)
 
     return pipe_file
+
+
+def claimed(store: Store, mark: bytes) -> bool:
+    store.put_new("mark.json", mark)
+    return store.read("mark.json") == mark
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), (2, 1)])
+def test_lowest_of_two_has_the_mark_where_a_store_knows_no_conditions(
+    numbers: tuple[int, int], cache: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever comes last, and though the first has read its own mark already."""
+    monkeypatch.setattr("s3fs.S3FileSystem.pipe_file", _without_conditions(refused=True))
+    tokens = iter(numbers)
+    monkeypatch.setattr("covid_datasets.prepare.target.new_token", lambda: f"{next(tokens):012}")
+    first = build(cache)
+    home = Store(first.url).parent
+    home.remove([MARK_FILE])
+    second = build(cache)
+    assert json.loads(home.read(MARK_FILE))["folder"] == f"{1:012}" == second.url.rpartition("/")[2]
+    assert {f"{1:012}", f"{2:012}"} < set(home.folders())
+    assert verify(second.url).ok
 
 
 @pytest.mark.parametrize("condition", ["", "unheeded"])
@@ -222,7 +246,7 @@ def test_claims_that_race_agree_in_the_end(
         ThreadPoolExecutor() as pool,
     ):
         use(monkeypatch, address)
-        won = dict(zip(marks, pool.map(lambda mark: Store(cache).claim("mark.json", mark), marks), strict=True))
+        won = dict(zip(marks, pool.map(lambda mark: claimed(Store(cache), mark), marks), strict=True))
         assert won[Store(cache).read("mark.json")]
     assert condition or sum(won.values()) == 1
 
@@ -235,8 +259,8 @@ def test_claim_whose_answer_is_lost_is_known_as_won(cache: str, server: str, mon
 
     with proxy(server, fault) as address:
         use(monkeypatch, address)
-        assert (Store(cache) / "a").claim("mark.json", b"mine")
-        assert not (Store(cache) / "a").claim("mark.json", b"another")
+        assert claimed(Store(cache) / "a", b"mine")
+        assert not claimed(Store(cache) / "a", b"another")
 
 
 def test_store_that_cuts_connections_answers_503_and_is_slow(
