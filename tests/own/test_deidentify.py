@@ -7,6 +7,7 @@ import io
 import json
 import os
 import stat
+import struct
 import subprocess
 import sys
 from datetime import datetime
@@ -24,6 +25,8 @@ from hypothesis import strategies as st
 from pydicom.datadict import DicomDictionary
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     EnhancedCTImageStorage,
@@ -294,12 +297,17 @@ def test_bits_that_may_be_a_sign_stay() -> None:
 @pytest.mark.parametrize("syntax", [ExplicitVRBigEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
 def test_any_encoding_is_cleaned_and_read_as_before(syntax: str) -> None:
     def change(found: Dataset) -> None:
-        found.PatientName = NAME
+        item = Dataset()
+        item.ReferencedSOPInstanceUID, item.PatientName = "1.2.3", NAME
+        found.PatientName, found.OtherPatientNames = NAME, [f"Doe^{NAME}", f"{NAME}^Jane"]
+        found.SourceImageSequence = [item]
+        found.SoftwareVersions = ["VA48", f"of {NAME}"]
+        found.ImageType = ["ORIGINAL", "PRIMARY", NAME.upper()]
         found.private_block(0x0029, NAME, create=True).add_new(0x10, "LO", NAME)
         found.add_new("SmallestImagePixelValue", "SS", -3)
 
     out = clean(rewritten(ct(PIXELS), change, syntax), "a.dcm", SECRET).data
-    assert NAME.encode() not in out
+    assert NAME.encode().lower() not in out.lower()
     assert np.array_equal(read_hounsfield(out, "a.dcm"), PIXELS)
 
 
@@ -418,7 +426,20 @@ def test_a_date_that_is_none_is_not_kept(value: str) -> None:
 
 @pytest.mark.parametrize(
     ("said", "wanted"),
-    [("089Y", "089Y"), ("090Y", "090Y"), ("101Y", "090Y"), ("011M", "011M"), ("999W", "999W"), ("93", None), ("", "")],
+    [
+        ("089Y", "089Y"),
+        ("090Y", "090Y"),
+        ("101Y", "090Y"),
+        ("011M", "011M"),
+        ("999W", "999W"),
+        ("93", None),
+        ("", ""),
+        ("065Y", "065Y"),
+        ("999M", "999M"),
+        ("1079M", None),
+        ("1092M", None),
+        ("93Y", None),
+    ],
 )
 def test_ages(said: str, wanted: str | None) -> None:
     assert cleaned(ct(PIXELS, PatientAge=said)).get("PatientAge", None) == wanted
@@ -433,6 +454,68 @@ def test_what_is_known_of_places_is_kept_nowhere_else() -> None:
     assert found.Manufacturer == "SIEMENS"
     chest = cleaned(ct(PIXELS, InstitutionName="Chest Hospital", BodyPartExamined="CHEST"))
     assert chest.BodyPartExamined == "CHEST"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("Doe^Jane", "VA48 DOE1"),
+        ("Doe^Jane", "DOEJANE 2"),
+        ("Doe^Jane", "jane.doe"),
+        ("Doe^Jane", "VB20_JaneDoe"),
+        ("O'Neil^A", "VA48 ONEIL"),
+        ("Al-Ali^A", "ALALI"),
+        ("Müller^A", "VA48 Muller"),
+        ("Müller^A", "VA48 MUELLER"),
+        ("Łuk^A", "LUK"),
+        ("Johnson^A", "JOHN SON"),
+        ("Yamada^Tarou=山田^太郎", "TAROU"),
+    ],
+)
+def test_a_name_that_is_written_otherwise_stays_in_no_text(name: str, text: str) -> None:
+    tags: dict[str, Any] = {
+        "SpecificCharacterSet": "ISO_IR 192",
+        "PatientName": name,
+        "SoftwareVersions": ["VA48", text],
+    }
+    assert "SoftwareVersions" not in cleaned(ct(PIXELS, **tags))
+
+
+@pytest.mark.parametrize("day", ["20200310", "2020-03-10", "10.03.2020", "03/10/2020", "SW19561103", "19990909"])
+def test_a_date_of_the_file_stays_in_no_text(day: str) -> None:
+    item = Dataset()
+    item.AcquisitionDateTime = "19990909120000"
+    tags: dict[str, Any] = {
+        "StudyDate": "20200310", "PatientBirthDate": "19561103", "RequestAttributesSequence": [item]
+    }  # fmt: skip
+    found = cleaned(ct(PIXELS, **tags, SoftwareVersions=f"VA48 {day}", ManufacturerModelName="Force 20190101"))
+    assert "SoftwareVersions" not in found
+    assert found.ManufacturerModelName == "Force 20190101"
+
+
+def test_a_short_name_costs_no_unit() -> None:
+    assert cleaned(ct(PIXELS, PatientName="Hu^Li", RescaleType="HU", BodyPartExamined="LI")).RescaleType == "HU"
+
+
+@pytest.mark.parametrize("tag", [0x00082112, 0x00081111, 0x00091010])
+@pytest.mark.filterwarnings("ignore")
+def test_a_sequence_of_unknown_kind_is_cleaned_inside_or_removed(tag: int) -> None:
+    """What went through a system that did not know it: UN, and implicit inside (PS3.5, 6.2.2)."""
+    item = Dataset()
+    item.ReferencedSOPInstanceUID, item.PatientName, item.CodeMeaning = "4.7.1.1", NAME, NAME
+    buffer = DicomBytesIO()
+    buffer.is_little_endian = buffer.is_implicit_VR = True
+    write_dataset(buffer, item)
+    inside = buffer.getvalue()
+    value = b"\xfe\xff\x00\xe0" + len(inside).to_bytes(4, "little") + inside
+    element = struct.pack("<HH2sHI", tag >> 16, tag & 0xFFFF, b"UN", 0, len(value)) + value
+    data = ct(PIXELS)
+    at = data.index(b"\x10\x00\x20\x00LO")
+    out = clean(data[:at] + element + data[at:], "a.dcm", SECRET).data
+    assert NAME.encode() not in out
+    assert b"4.7.1.1" not in out
+    kept = pydicom.dcmread(io.BytesIO(out)).get("SourceImageSequence")
+    assert tag != 0x00082112 or kept[0].ReferencedSOPInstanceUID == SECRET.uid("4.7.1.1")
 
 
 def test_the_profile_keeps_no_private_group_text_or_overlay() -> None:
@@ -703,6 +786,33 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "out" / "thesis.tex").write_text("years of work")
     with pytest.raises(UsageError, match="expected a new or empty folder"):
         deidentify(cohort(tmp_path / "in"), tmp_path / "out")
+
+
+def test_a_secret_folder_that_others_could_read_is_closed(tmp_path: Path) -> None:
+    kept = tree(tmp_path / "s", {"key": bytes(32)})
+    kept.chmod(0o755)
+    (kept / "key").chmod(0o644)
+    deidentify(cohort(tmp_path / "in", 1, 1), tmp_path / "out", secret=kept)
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o700
+    assert stat.S_IMODE((kept / "key").stat().st_mode) == 0o600
+
+
+def test_the_secret_of_the_folder_where_one_is_lies_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, here = cohort(tmp_path / "in", 1, 1), tmp_path / "out"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    assert deidentify(source, ".").secret == tmp_path / "out.secret"
+    assert len(written(here)) == 1
+
+
+def test_one_name_in_two_spellings_is_one_patient(tmp_path: Path) -> None:
+    files = {
+        f"{number}.dcm": ct(
+            PIXELS, PatientID=None, PatientName=name, PatientBirthDate="19561103", SOPInstanceUID=f"1.{number}"
+        )
+        for number, name in enumerate(["Doe^Jane", "DOE^JANE", "Doe^Jane^^^ ", "Doe^John"])
+    }
+    assert deidentify(tree(tmp_path / "in", files), tmp_path / "out").patients == 2
 
 
 def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:

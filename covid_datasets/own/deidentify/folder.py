@@ -69,7 +69,7 @@ def deidentify(
     """
     need("pydicom")
     source, target = Path(folder), Path(out)
-    kept = Path(secret) if secret is not None else target.with_name(target.name + SUFFIX)
+    kept = Path(secret) if secret is not None else Path(os.path.abspath(target) + SUFFIX)
     _check(source, target, kept)
     key = open_secret(kept)
     with Lock(kept / "lock", on_wait=tell):
