@@ -207,6 +207,13 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
         deidentify(cohort(tmp_path / "in"), tmp_path / "out")
 
 
+@pytest.mark.parametrize("where", ["out", "secret"])
+def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path: Path, where: str) -> None:
+    tree(tmp_path, {where: b"notes"})
+    with pytest.raises(UsageError, match="expected a folder, or nothing, found a file"):
+        deidentify(cohort(tmp_path / "in", 1, 1), tmp_path / "out", secret=tmp_path / "secret")
+
+
 def test_a_secret_folder_that_others_could_read_is_closed(tmp_path: Path) -> None:
     kept = tree(tmp_path / "s", {"key": bytes(32)})
     kept.chmod(0o755)

@@ -308,6 +308,17 @@ def test_a_date_of_the_file_stays_in_no_text(day: str) -> None:
     assert found.ManufacturerModelName == "Force 20190101"
 
 
+def test_a_number_of_the_patient_stays_in_no_other_number() -> None:
+    tags: dict[str, Any] = {
+        "PatientID": "000471108", "AccessionNumber": "99887766", "StudyDate": "20200310", "SeriesNumber": "471108",
+        "AcquisitionNumber": "99887766", "TemporalPositionIdentifier": "20200310", "StudyID": "512",
+        "InstanceNumber": 512,
+    }  # fmt: skip
+    found = cleaned(ct(PIXELS, **tags))
+    assert not {"SeriesNumber", "AcquisitionNumber", "TemporalPositionIdentifier"} & set(found.dir())
+    assert found.InstanceNumber == 512
+
+
 @pytest.mark.parametrize("tag", [0x00082112, 0x00081111, 0x00091010])
 @pytest.mark.filterwarnings("ignore")
 def test_a_sequence_of_unknown_kind_is_cleaned_inside_or_removed(tag: int) -> None:

@@ -82,6 +82,16 @@ def is_plain(value: str) -> bool:
     return _TEXT.fullmatch(value) is not None
 
 
+def is_one_of(number: str, words: Collection[str]) -> bool:
+    """Tell whether a long number is one of these words, with or without zeros before it.
+
+    >>> is_one_of("4711081", {"0004711081"}), is_one_of("512", {"512"}), is_one_of("4711081.5", {"4711081"})
+    (True, False, False)
+    """
+    plain = number.lstrip("+0")
+    return len(plain) >= _LONG_WORD and any(plain == word.lstrip("0") for word in words)
+
+
 def words_of(texts: Collection[str]) -> frozenset[str]:
     """Return the words of texts that say who somebody is, in lower case, also joined, and in plain letters.
 
