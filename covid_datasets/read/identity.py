@@ -7,10 +7,13 @@ from collections.abc import Mapping
 
 NAMES = """
 PatientName PatientBirthName PatientMotherBirthName OtherPatientNames ResponsiblePerson ReferringPhysicianName
-PerformingPhysicianName NameOfPhysiciansReadingStudy RequestingPhysician OperatorsName
+ConsultingPhysicianName PhysiciansOfRecord PerformingPhysicianName ScheduledPerformingPhysicianName
+NameOfPhysiciansReadingStudy RequestingPhysician OperatorsName EvaluatorName SecondaryReviewerName ReviewerName
+ContentCreatorName NamesOfIntendedRecipientsOfResults OrderEnteredBy
 """.split()
 OTHERS = """
-PatientBirthDate PatientAddress PatientTelephoneNumbers OtherPatientIDs MedicalRecordLocator MilitaryRank
+PatientBirthDate PatientBirthDateInAlternativeCalendar PatientAddress PatientTelephoneNumbers PatientTelecomInformation
+ReferringPhysicianAddress ReferringPhysicianTelephoneNumbers OtherPatientIDs MedicalRecordLocator MilitaryRank
 """.split()
 TAGS = ("PatientID", *NAMES, *OTHERS)
 FLAG = "headers_may_identify"

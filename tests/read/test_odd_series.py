@@ -264,6 +264,23 @@ def test_a_name_or_a_birthday_that_is_the_number_too_is_flagged(number: str, tag
     assert part.fields["flags"] == ("headers_may_identify",)
 
 
+@pytest.mark.parametrize(
+    ("element", "value"),
+    [
+        ("PhysiciansOfRecord", "Roe^Richard"),
+        ("ConsultingPhysicianName", "Roe^Richard"),
+        ("OrderEnteredBy", "Roe^Richard"),
+        ("PatientTelecomInformation", "jane@example.org"),
+        ("ReferringPhysicianTelephoneNumbers", "555 0100"),
+    ],
+)
+def test_names_and_numbers_of_all_people_are_told(element: str, value: str) -> None:
+    (part,), (notice,) = parts({"a.dcm": at(0, **{element: value})})  # type: ignore[arg-type]
+    assert part.fields["flags"] == ("headers_may_identify",)
+    assert notice.what.startswith(element)
+    assert value not in notice.what
+
+
 def test_an_element_that_cannot_be_read_may_identify_too(monkeypatch: pytest.MonkeyPatch) -> None:
     data, real = at(0, PatientName="Doe^Jane"), Dataset.__getitem__
 
