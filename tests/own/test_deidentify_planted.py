@@ -148,11 +148,12 @@ def test_what_encoders_write_beside_pixels_goes(syntax: str) -> None:
     frame = next(generate_frames(pydicom.dcmread(io.BytesIO(data)).PixelData, number_of_frames=1)).rstrip(b"\0")
     said = f"{NAME} and his notes".encode()
     if syntax == JPEG2000Lossless:
-        note = b"\xff\x64" + (len(said) + 4).to_bytes(2) + b"\0\1" + said
+        notes = [mark + (len(said) + 4).to_bytes(2) + b"\0\1" + said for mark in (b"\xff\x64", b"\xff\x6a")]
         at = frame.index(b"\xff\x52")
-        frame = frame[:at] + note + frame[at:]
+        frame = frame[:at] + b"".join(notes) + frame[at:]
     else:
-        notes = [bytes((0xFF, mark)) + (len(said) + 2).to_bytes(2) + said for mark in (0xFE, 0xE1, 0xE0, 0xEE, 0xE8)]
+        marks = (0xFE, 0xE1, 0xE0, 0xEE, 0xE8, 0xF1, 0xDE)
+        notes = [bytes((0xFF, mark)) + (len(said) + 2).to_bytes(2) + said for mark in marks]
         frame = frame[:2] + b"".join(notes) + frame[2:]
     frame += said + b"\0" * (len(said) % 2)
 
@@ -168,12 +169,13 @@ def test_what_encoders_write_beside_pixels_goes(syntax: str) -> None:
     assert ("PixelData", "removed: what stood beside compressed pixels") in result.changes
 
 
-def test_a_comment_inside_a_part_of_a_jpeg_2000_goes() -> None:
+@pytest.mark.parametrize("mark", [b"\xff\x64", b"\xff\x6a"])
+def test_a_comment_inside_a_part_of_a_jpeg_2000_goes(mark: bytes) -> None:
     pytest.importorskip("imagecodecs")
     data = compressed(radiograph(DEEP, BitsStored=12, HighBit=11), JPEG2000Lossless)
     frame = bytearray(next(generate_frames(pydicom.dcmread(io.BytesIO(data)).PixelData, number_of_frames=1)))
     at = frame.index(b"\xff\x90")
-    note = b"\xff\x64" + (len(NAME) + 4).to_bytes(2) + b"\0\1" + NAME.encode()
+    note = mark + (len(NAME) + 4).to_bytes(2) + b"\0\1" + NAME.encode()
     length = int.from_bytes(frame[at + 6 : at + 10])
     frame[at + 6 : at + 10] = (length + len(note)).to_bytes(4) if length else frame[at + 6 : at + 10]
     frame[at + 12 : at + 12] = note

@@ -89,7 +89,7 @@ def is_one_of(number: str, words: Collection[str]) -> bool:
     (True, False, False)
     """
     plain = number.lstrip("+0")
-    return len(plain) >= _LONG_WORD and any(plain == word.lstrip("0") for word in words)
+    return len(plain) >= _LONG_WORD and plain.isdigit() and any(plain == word.lstrip("0") for word in words)
 
 
 def words_of(texts: Collection[str]) -> frozenset[str]:
