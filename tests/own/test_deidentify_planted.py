@@ -298,6 +298,13 @@ def test_a_name_that_is_written_otherwise_stays_in_no_text(name: str, text: str)
     assert "SoftwareVersions" not in cleaned(ct(PIXELS, **tags))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_a_name_in_letters_that_the_file_does_not_announce_stays_in_no_text(encoding: str) -> None:
+    data = ct(PIXELS, PatientName="M" + "_" * 9, SoftwareVersions="MUELLER")
+    name = "Müller^Eva".encode(encoding).ljust(10)[:10]
+    assert "SoftwareVersions" not in cleaned(data.replace(b"M" + b"_" * 9, name))
+
+
 @pytest.mark.parametrize("day", ["20200310", "2020-03-10", "10.03.2020", "03/10/2020", "SW19561103", "19990909"])
 def test_a_date_of_the_file_stays_in_no_text(day: str) -> None:
     item = Dataset()

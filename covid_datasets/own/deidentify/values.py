@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 OLDEST = 90
@@ -106,6 +107,9 @@ def words_of(texts: Collection[str]) -> frozenset[str]:
 
 def _spellings(text: str) -> Iterator[str]:
     """Yield a text in lower case as it is written, and as people without its letters write it."""
+    with suppress(UnicodeError):  # UTF-8 in a file that does not say so
+        if (said := text.encode("latin-1").decode()) != text:
+            yield from _spellings(said)
     folded = unicodedata.normalize("NFC", text.casefold())
     for spelling in (folded, folded.translate(_SPELLED), folded.translate(_BARE)):
         yield spelling
