@@ -222,6 +222,8 @@ def test_who_may_be_named_is_flagged_and_not_repeated() -> None:
         {"PatientName": "anonymized", "PatientBirthDate": "19000101"},
         {"PatientName": "", "OperatorsName": ""},
         {"PatientName": "De-Identified^Patient", "OperatorsName": "unknown_"},
+        {"PatientName": "LIDC-IDRI-0001", "OperatorsName": "Patient^Case 12"},
+        {"PatientName": "XX^XX", "PatientAddress": "***"},
     ],
 )
 def test_pseudonyms_name_nobody(tags: dict[str, Any]) -> None:
@@ -234,6 +236,49 @@ def test_a_name_that_holds_the_word_for_nobody_is_a_name(name: str) -> None:
     (part,), notices = parts({"a.dcm": at(0, PatientName=name)})
     assert part.fields["flags"] == ("headers_may_identify",)
     assert name not in str(notices)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Doe^Jane 2",
+        "Müller^Anna^^Dr.^3",
+        "Null^Jane",
+        "Doe^Jane (removed)",
+        "P77=山田^太郎",
+        ["P1", "Doe^Jane"],
+        "Patient^Jane",
+    ],
+)
+def test_a_number_or_a_word_beside_a_name_makes_it_no_pseudonym(name: Any) -> None:
+    (part,), _ = parts({"a.dcm": at(0, SpecificCharacterSet="ISO_IR 192", OtherPatientNames=name)})
+    assert part.fields["flags"] == ("headers_may_identify",)
+
+
+@pytest.mark.parametrize(
+    ("number", "tags"),
+    [("Doe^Jane", {"PatientName": "Doe^Jane"}), ("19561103", {"PatientBirthDate": "19561103"})],
+)
+def test_a_name_or_a_birthday_that_is_the_number_too_is_flagged(number: str, tags: dict[str, Any]) -> None:
+    (part,), _ = parts({"a.dcm": at(0, PatientID=number, **tags)})
+    assert part.fields["flags"] == ("headers_may_identify",)
+
+
+@pytest.mark.parametrize(
+    ("element", "value"),
+    [
+        ("PhysiciansOfRecord", "Roe^Richard"),
+        ("ConsultingPhysicianName", "Roe^Richard"),
+        ("OrderEnteredBy", "Roe^Richard"),
+        ("PatientTelecomInformation", "jane@example.org"),
+        ("ReferringPhysicianTelephoneNumbers", "555 0100"),
+    ],
+)
+def test_names_and_numbers_of_all_people_are_told(element: str, value: str) -> None:
+    (part,), (notice,) = parts({"a.dcm": at(0, **{element: value})})  # type: ignore[arg-type]
+    assert part.fields["flags"] == ("headers_may_identify",)
+    assert notice.what.startswith(element)
+    assert value not in notice.what
 
 
 def test_an_element_that_cannot_be_read_may_identify_too(monkeypatch: pytest.MonkeyPatch) -> None:

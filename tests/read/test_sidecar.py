@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -15,6 +16,7 @@ from covid_datasets.errors import DamagedFileError
 from covid_datasets.prepare.pieces import _BESIDE_FIELDS
 from covid_datasets.prepare.valid import problems_of
 from covid_datasets.raw.tree import RawTree
+from covid_datasets.read import identity
 from covid_datasets.read.bids import TAGS, read_tree, words_of
 from covid_datasets.read.plists import read_outlines
 from covid_datasets.read.sidecar import Assay, Side, ct_beside, film_beside, shown_film
@@ -99,3 +101,9 @@ def test_a_header_of_another_image_is_borrowed_in_order(tmp_path: Any) -> None:
     tree = read_tree(RawTree.of_folder(tmp_path), ("dx.png",))
     (path,) = tree.images.values()
     assert tree.sidecar(path) == (path.replace("run-1_dx.png", "run-2_cr.json"), False)
+
+
+def test_all_that_may_identify_can_be_asked_of_a_sidecar() -> None:
+    datadict = pytest.importorskip("pydicom.datadict")
+    assert set(identity.TAGS) <= set(TAGS)
+    assert {name: int(tag, 16) for name, tag in TAGS.items()} == {name: datadict.tag_for_keyword(name) for name in TAGS}

@@ -11,7 +11,7 @@ from typing import Any
 from covid_datasets.own.deidentify.pixels import clean_pixels
 from covid_datasets.own.deidentify.profile import Action, action_for, profile
 from covid_datasets.own.deidentify.secret import Secret
-from covid_datasets.own.deidentify.values import capped_age, is_code, is_plain, moved, moved_datetime, tells
+from covid_datasets.own.deidentify.values import capped_age, is_code, is_one_of, is_plain, moved, moved_datetime, tells
 from covid_datasets.own.deidentify.who import patient_of, text_of, values_of, words_about
 from covid_datasets.read.bounds import border
 
@@ -182,7 +182,7 @@ class _Work:
     def _one(self, action: Action, vr: str, value: Any) -> Any:
         """Return what becomes of one value; ``None`` where it is not what it should be."""
         if action == "number":
-            return _number(vr, value)
+            return _number(vr, value, self.words)
         if action == "table":
             return _table(value, self.words)
         text = str(value)
@@ -199,7 +199,7 @@ class _Work:
 
 
 _WRONG = {
-    "number": "no number",
+    "number": "no number, or one of a person or a date",
     "text": "no plain text, or it tells who or where",
     "code": "no code, or it tells who or where",
     "datetime": "no date and time",
@@ -207,11 +207,12 @@ _WRONG = {
 }
 
 
-def _number(vr: str, value: Any) -> Any:
-    """Return a number as a number; texts that are numbers (DS, IS) are written anew."""
+def _number(vr: str, value: Any, words: frozenset[str]) -> Any:
+    """Return a number as a number; texts that are numbers (DS, IS) are written anew, unless a person has them."""
     if vr in ("DS", "IS"):
         text = str(value).strip()
-        return text if _DECIMAL.fullmatch(text) and len(text) <= _LONGEST_NUMBER else None
+        fits = _DECIMAL.fullmatch(text) and len(text) <= _LONGEST_NUMBER
+        return text if fits and not is_one_of(text, words) else None
     return value if isinstance(value, int | float) else None
 
 

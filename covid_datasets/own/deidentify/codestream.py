@@ -5,14 +5,18 @@ Pixels are not decoded, so no value of them changes.
 
 from __future__ import annotations
 
-_SOI, _EOI, _SOS, _COM = 0xD8, 0xD9, 0xDA, 0xFE
+_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _ADOBE, _COLOURS = 0xEE, 0xE8
 _ALONE = {0x01, *range(0xD0, 0xD8)}
+_CODING = {*range(0xC0, 0xD0), *range(0xDA, 0xDE), 0xF7, 0xF8}
+"""Segments of JPEG and JPEG-LS that a decoder needs: frames, scans, tables, intervals, and how many lines there are."""
 _SOC, _SOT, _SOD, _EOC, _NOTE = b"\xff\x4f", b"\xff\x90", b"\xff\x93", b"\xff\xd9", b"\xff\x64"
+_CODING_2000 = {*range(0x50, 0x5A), *range(0x5C, 0x62), *range(0x70, 0x7A)}
+"""Segments of JPEG 2000 that a decoder needs or finds its way by; comments (64) and unknown ones are none."""
 
 
 def plain_jpeg(frame: bytes) -> bytes:
-    """Return a JPEG or JPEG-LS without comments and application segments, but those that say how colours are stored.
+    """Return a JPEG or JPEG-LS of what a decoder needs: no comments, no application segments but those of colours.
 
     Raises:
         ValueError: It is none, or not whole.
@@ -56,7 +60,7 @@ def _is_beside(marker: int, segment: bytes) -> bool:
         return not (len(segment) == 14 and segment[2:7] == b"Adobe")
     if marker == _COLOURS:
         return not (len(segment) == 7 and segment[2:6] == b"mrfx")
-    return marker == _COM or 0xE0 <= marker <= 0xEF
+    return marker not in _CODING
 
 
 def _end_of_scan(frame: bytes, at: int) -> int:
@@ -73,7 +77,7 @@ def _end_of_scan(frame: bytes, at: int) -> int:
 
 
 def plain_jpeg_2000(frame: bytes) -> bytes:
-    """Return a JPEG 2000 codestream without comments.
+    """Return a JPEG 2000 codestream without comments and unknown segments.
 
     Raises:
         ValueError: It is none, or not whole.
@@ -83,7 +87,7 @@ def plain_jpeg_2000(frame: bytes) -> bytes:
     kept, at = [_SOC], 2
     while frame[at : at + 2] != _SOT:
         end = _segment_end(frame, at)
-        if frame[at : at + 2] != _NOTE:
+        if frame[at + 1] in _CODING_2000:
             kept.append(frame[at:end])
         at = end
     while frame[at : at + 2] == _SOT:
@@ -99,11 +103,12 @@ def plain_jpeg_2000(frame: bytes) -> bytes:
 
 
 def _plain_part(part: bytes) -> bytes:
-    """Blank the comments in the header of a part, whose length is written elsewhere."""
+    """Blank comments and unknown segments in the header of a part, whose length is written elsewhere."""
     blanked, at = bytearray(part), 0
     while part[at : at + 2] != _SOD:
         end = _segment_end(part, at)
-        if part[at : at + 2] == _NOTE:
+        if at and part[at + 1] not in _CODING_2000:
+            blanked[at : at + 2] = _NOTE  # decoders stop at one that they do not know
             blanked[at + 4 : end] = bytes(end - at - 4)
         at = end
     return bytes(blanked)

@@ -69,7 +69,7 @@ def deidentify(
     """
     need("pydicom")
     source, target = Path(folder), Path(out)
-    kept = Path(secret) if secret is not None else target.with_name(target.name + SUFFIX)
+    kept = Path(secret) if secret is not None else Path(os.path.abspath(target) + SUFFIX)
     _check(source, target, kept)
     key = open_secret(kept)
     with Lock(kept / "lock", on_wait=tell):
@@ -89,6 +89,9 @@ def deidentify(
 def _check(source: Path, target: Path, kept: Path) -> None:
     if not source.is_dir():
         raise UsageError(f"{source}: expected a folder, found {'a file' if source.exists() else 'nothing'}")
+    for place in (target, kept):
+        if place.exists() and not place.is_dir():
+            raise UsageError(f"{place}: expected a folder, or nothing, found a file")
     places = {"the folder": source.resolve(), "OUT": target.resolve(), "the secret folder": kept.resolve()}
     for name, place in places.items():
         for other, inside in places.items():

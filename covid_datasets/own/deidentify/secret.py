@@ -57,18 +57,19 @@ class Secret:
 
 
 def open_secret(folder: Path) -> Secret:
-    """Read the key of a folder that only its owner can read; make both where they are not there."""
+    """Read the key of a folder, and make both where they are not there; from now on only their owner can read them."""
     path = folder / KEY
-    if not path.exists():
-        make_folder(folder)
-        try:
-            folder.chmod(0o700)
+    make_folder(folder)
+    try:
+        folder.chmod(0o700)
+        if not path.exists():
             with whole(path) as private:
                 private.touch(mode=0o600)
                 private.write_bytes(secrets.token_bytes(_KEY_BYTES))
-        except OSError as error:
-            raise refused(path, error) from error
-    key = path.read_bytes()
+        path.chmod(0o600)  # of one that was copied from elsewhere
+        key = path.read_bytes()
+    except OSError as error:
+        raise refused(path, error) from error
     if len(key) != _KEY_BYTES:
         raise DamagedFileError(f"{path}: expected {_KEY_BYTES} bytes of a key, found {len(key):,}")
     return Secret(key)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+import unicodedata
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 OLDEST = 90
@@ -14,7 +16,10 @@ _DATETIME = re.compile(r"(\d{8})(?:(\d\d(?:\d\d(?:\d\d(?:\.\d{1,6})?)?)?))?([+-]
 _CODE = re.compile(r"[A-Z0-9_ ]{0,16}")
 _TEXT = re.compile(r"[ -~]{0,64}")
 _WORD = re.compile(r"[^\W_]+")
+_RUN = re.compile(r"[^\W\d_]+|\d+")
 _LONG_WORD = 5
+_SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae"})
+_BARE = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d"})
 _AGE = re.compile(r"(\d{3})([DWMY])", re.ASCII)
 _A_YEAR = {"D": 365.25, "W": 52.18, "M": 12.0, "Y": 1.0}
 
@@ -78,13 +83,65 @@ def is_plain(value: str) -> bool:
     return _TEXT.fullmatch(value) is not None
 
 
-def words_of(texts: Collection[str]) -> frozenset[str]:
-    """Return the words of texts that say who somebody is, in lower case; of two letters there are too many.
+def is_one_of(number: str, words: Collection[str]) -> bool:
+    """Tell whether a long number is one of these words, with or without zeros before it.
 
-    >>> sorted(words_of(["Doe^Jane Q", "ID-4711"]))
-    ['4711', 'doe', 'jane']
+    >>> is_one_of("4711081", {"0004711081"}), is_one_of("512", {"512"}), is_one_of("4711081.5", {"4711081"})
+    (True, False, False)
     """
-    return frozenset(word for text in texts for word in _WORD.findall(text.casefold()) if len(word) > 2)
+    plain = number.lstrip("+0")
+    return len(plain) >= _LONG_WORD and plain.isdigit() and any(plain == word.lstrip("0") for word in words)
+
+
+def words_of(texts: Collection[str]) -> frozenset[str]:
+    """Return the words of texts that say who somebody is, in lower case, also joined, and in plain letters.
+
+    Words of two letters are none: there are too many that say nothing (a Mr Hu, and HU).
+
+    >>> sorted(words_of(["Doe^Jane Q", "ID-4711", "Müller"]))
+    ['4711', '4711id', 'doe', 'doejane', 'id4711', 'jane', 'janedoe', 'mueller', 'muller', 'müller']
+    """
+    words = {word for text in texts for spelling in _spellings(text) for word in _words_and_joined(spelling)}
+    return frozenset(word for word in words if len(word) > 2)
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """Yield a text in lower case as it is written, and as people without its letters write it."""
+    with suppress(UnicodeError):  # UTF-8 in a file that does not say so
+        if (said := text.encode("latin-1").decode()) != text:
+            yield from _spellings(said)
+    folded = unicodedata.normalize("NFC", text.casefold())
+    for spelling in (folded, folded.translate(_SPELLED), folded.translate(_BARE)):
+        yield spelling
+        yield "".join(char for char in unicodedata.normalize("NFKD", spelling) if not unicodedata.combining(char))
+
+
+def _words_and_joined(text: str) -> Iterator[str]:
+    words = _WORD.findall(text)
+    yield from words
+    yield from map(joined, re.split(r"[\^=\s]+", text))
+    several = [word for word in words if len(word) > 1]
+    yield from ("".join(several), "".join(reversed(several)))
+
+
+def joined(text: str) -> str:
+    """Return the letters and digits of a text, with nothing between them.
+
+    >>> joined("o'neil"), joined("2020-03-10")
+    ('oneil', '20200310')
+    """
+    return "".join(_WORD.findall(text))
+
+
+def days_of(value: str) -> Iterator[str]:
+    """Yield a day as people write it: year, month and day in three orders, with nothing between them.
+
+    >>> list(days_of("20200311120000")), list(days_of("yesterday"))
+    (['20200311', '11032020', '03112020'], [])
+    """
+    if found := _DATE.match(value.strip()):
+        year, month, day = found.groups()
+        yield from (year + month + day, day + month + year, month + day + year)
 
 
 def tells(value: str, words: Collection[str]) -> bool:
@@ -92,7 +149,9 @@ def tells(value: str, words: Collection[str]) -> bool:
 
     >>> tells("SOMATOM of JANE", {"jane"}), tells("AXIAL", {"axi"}), tells("SPJohnson1", {"johnson"})
     (True, False, True)
+    >>> tells("VB20 DOE1", {"doe"}), tells("2020-03-10", {"20200310"})
+    (True, True)
     """
     folded = value.casefold()
-    own = set(_WORD.findall(folded))
-    return any(word in own or (len(word) >= _LONG_WORD and word in folded) for word in words)
+    own, together = {*_WORD.findall(folded), *_RUN.findall(folded)}, joined(folded)
+    return any(word in own or (len(word) >= _LONG_WORD and (word in folded or word in together)) for word in words)

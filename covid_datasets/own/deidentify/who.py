@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from covid_datasets.own.deidentify.values import words_of
+from covid_datasets.own.deidentify.values import days_of, joined, words_of
 
 _PEOPLE = """
 PatientID OtherPatientIDs IssuerOfPatientID PatientAddress PatientTelephoneNumbers AccessionNumber StudyID
@@ -20,12 +20,12 @@ def patient_of(found: Any) -> str:
     """Say who the patient is: by number, else by name and day of birth, else nobody but the study knows."""
     if number := text_of(found, "PatientID").strip():
         return f"number {number}"
-    name, born = text_of(found, "PatientName").strip(), text_of(found, "PatientBirthDate").strip()
+    name, born = text_of(found, "PatientName").casefold().strip("^ "), text_of(found, "PatientBirthDate").strip()
     return f"name {name}, born {born}" if name else f"study {text_of(found, 'StudyInstanceUID')}"
 
 
 def words_about(found: Any) -> Iterator[str]:
-    """Yield the words of all names in a data set, and what else says who and where somebody is, in lower case."""
+    """Yield the words of all names and dates in a data set, and what else says who and where, in lower case."""
     for element in elements_of(found):
         if element is None:
             continue
@@ -35,7 +35,11 @@ def words_about(found: Any) -> Iterator[str]:
         elif element.VR == "PN" or element.keyword in _PEOPLE:
             yield from words_of([str(value) for value in values_of(element.value)])
         elif element.keyword in _PLACES:
-            yield from (text for value in values_of(element.value) if len(text := str(value).strip().casefold()) > 2)
+            for text in (str(value).strip().casefold() for value in values_of(element.value)):
+                yield from (word for word in (text, joined(text)) if len(word) > 2)
+        elif element.VR in ("DA", "DT"):  # one that stays in a text would tell by how much the others were moved
+            for value in values_of(element.value):
+                yield from days_of(str(value))
 
 
 def elements_of(found: Any) -> Iterator[Any]:
