@@ -17,6 +17,7 @@ import pyarrow as pa
 from covid_datasets.columns import INDEX_FILE
 from covid_datasets.load.splitspec import Range, parse_split
 from covid_datasets.load.stored import StoredGroups, open_table
+from covid_datasets.prepare.disjoint import check_disjoint
 from covid_datasets.prepare.result import Built
 
 if TYPE_CHECKING:
@@ -122,11 +123,13 @@ def select(builds: Sequence[Built], scheme: str, folder: Path | None = None) -> 
     from covid_datasets.catalog.published import SPLITS
     from covid_datasets.splits.kept import kept
 
-    splits, groups = (
-        _found(builds, scheme)
-        if folder is None
-        else kept(folder, _depends_on(builds, scheme), lambda: _found(builds, scheme))
-    )
+    if folder is None:
+        splits, groups = _checked(builds, scheme, _found(builds, scheme))
+    else:
+        what = _depends_on(builds, scheme)
+        splits, groups = kept(
+            folder, what, lambda: _found(builds, scheme), lambda found: _checked(builds, scheme, found)
+        )
     given = splits.to_pylist()
     names = sorted({split for split in given if split}, key=lambda name: (*SPLITS, name).index(name))
     bounds = np.cumsum([0, *(build.rows for build in builds)])
@@ -137,6 +140,19 @@ def select(builds: Sequence[Built], scheme: str, folder: Path | None = None) -> 
     }
     parts = tuple(groups.slice(start, stop - start) for start, stop in pairwise(bounds.tolist()))
     return Selection(tuple(builds), chosen, parts)
+
+
+def _checked(builds: Sequence[Built], scheme: str, found: Splits) -> Splits:
+    """Refuse a split that tears groups; what somebody published is handed on with its leaks, and loading warns."""
+    from covid_datasets.splits.schemes import is_given
+
+    def samples() -> list[str]:
+        return [sample for build in builds for sample in open_table(build).column("sample_id").to_pylist()]
+
+    if not is_given(scheme):
+        what = f"scheme {scheme!r} of {', '.join(build.id for build in builds)}"
+        check_disjoint(what, found.splits.to_pylist(), found.groups.to_pylist(), samples)
+    return found
 
 
 def _found(builds: Sequence[Built], scheme: str) -> Splits:
