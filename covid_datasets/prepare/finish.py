@@ -29,7 +29,9 @@ from covid_datasets.raw.obtain import Obtained
 from covid_datasets.schema import Notice
 from covid_datasets.splits.assign import TABLE_SPLIT, assign
 from covid_datasets.splits.audit import AuditReport, audit_links
+from covid_datasets.splits.divide import Division
 from covid_datasets.splits.index import Index
+from covid_datasets.splits.told import tell
 
 _NAMED_EACH = 5
 """Up to so many extra files of a folder are named one by one."""
@@ -203,4 +205,6 @@ def _disjoint(audit: AuditReport, splits: Sequence[str], index: Index) -> AuditR
 
 
 def _audit(dataset: str, scheme: str, splits: Sequence[str | None], index: Index) -> AuditReport:
-    return audit_links(dataset, scheme, splits, index.texts("sample_id"), index.strings("label"), index.links)
+    samples, labels = index.texts("sample_id"), index.strings("label")
+    notes = tell(index, Division(splits), scheme)
+    return audit_links(dataset, scheme, splits, samples, labels, index.links, notes)

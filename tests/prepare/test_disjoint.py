@@ -21,6 +21,7 @@ from covid_datasets.load import stored
 from covid_datasets.prepare.disjoint import check_disjoint
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.prepare.find import find_build
+from covid_datasets.splits.divide import Division
 from covid_datasets.splits.index import INDEX_FILE, Index
 from tests.small import SmallSources
 
@@ -100,7 +101,9 @@ def changed(values: list[str | None]) -> list[str | None]:
 def test_a_division_that_tears_groups_is_not_loaded(
     cache: Path, monkeypatch: pytest.MonkeyPatch, names: Any, scheme: str
 ) -> None:
-    monkeypatch.setattr("covid_datasets.load.schemes.splits_of", lambda builds, index, scheme: by_row(index.groups))
+    monkeypatch.setattr(
+        "covid_datasets.load.schemes.division_of", lambda builds, index, _: Division(by_row(index.groups))
+    )
     with pytest.raises(LeakingSplitError, match=f"scheme '{scheme}' of .*cohen: .*group .* in train, .* in "):
         load(cache, names, scheme)
     monkeypatch.undo()
