@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from covid_datasets.audits.anybody import audit as audit
+    from covid_datasets.audits.report import Audit as Audit
     from covid_datasets.cache import cache_contents as cache_contents
     from covid_datasets.cache import clean_cache as clean_cache
     from covid_datasets.catalog.card import Card as Card
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from covid_datasets.load.overlaps import overlaps as overlaps
     from covid_datasets.load.paper import paper_table as paper_table
     from covid_datasets.load.search import search as search
-    from covid_datasets.load.splits import audit as audit
     from covid_datasets.load.splits import load_splits as load_splits
     from covid_datasets.load.to_tf import to_tf as to_tf
     from covid_datasets.load.verify import verify as verify
@@ -64,7 +65,8 @@ _HOMES = {
     "Exported": "covid_datasets.exports.export",
     "OwnData": "covid_datasets.catalog.own",
     "attribution": "covid_datasets.view.attribution",
-    "audit": "covid_datasets.load.splits",
+    "Audit": "covid_datasets.audits.report",
+    "audit": "covid_datasets.audits.anybody",
     "build_dataset": "covid_datasets.prepare.engine",
     "collate": "covid_datasets.load.collate",
     "cache_contents": "covid_datasets.cache",

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from covid_datasets.audit.features import Features, features_of, vision
-from covid_datasets.audit.proof import Proof, proof
-from covid_datasets.audit.words import candidates
+from covid_datasets.audits.features import Features, features_of, vision
+from covid_datasets.audits.proof import Proof, proof
+from covid_datasets.audits.words import candidates
 from covid_datasets.progress import progress
 from covid_datasets.settings import usable_cores
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from covid_datasets.audit.features import Features
-from covid_datasets.audit.ways import ORDERS
+from covid_datasets.audits.features import Features
+from covid_datasets.audits.ways import ORDERS
 
 BASE_WORDS = 1024
 PARTNERS = 8

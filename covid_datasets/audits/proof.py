@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from covid_datasets.audit.features import Features, Numbers, vision
-from covid_datasets.audit.ways import ORDERS
+from covid_datasets.audits.features import Features, Numbers, vision
+from covid_datasets.audits.ways import ORDERS
 
 RATIO = 0.85
 """How much nearer the best partner of a point must be than the second best."""
