@@ -12,9 +12,10 @@ from covid_datasets.audits import given, hugging, webdataset
 from covid_datasets.audits.bonds import KINDS, OF_PICTURES, Bond, bonds_of, people
 from covid_datasets.audits.builds import of_builds
 from covid_datasets.audits.files import form_of
+from covid_datasets.audits.known import known_pictures, read_index
 from covid_datasets.audits.looks import Look, look_at_all
 from covid_datasets.audits.removal import removals
-from covid_datasets.audits.report import Audit, Finding, Gone, Level, Pair, part_of
+from covid_datasets.audits.report import Audit, Finding, Gone, Known, Level, Pair, part_of
 from covid_datasets.audits.sample import Gathered, Sample
 from covid_datasets.audits.tables import ENDINGS as TABLES
 from covid_datasets.audits.thorough import MOST, registered
@@ -181,13 +182,16 @@ def _weighed(
         findings=tuple(_findings(bonds, splits)),
         pairs=tuple(pairs),
         contradictions=tuple(_contradictions(bonds, samples, patients)),
-        known=(),
+        known=tuple(
+            Known(samples[row].name, splits[row], source, sample, kind)
+            for row, source, sample, kind in known_pictures(looks, gathered.sources)
+        ),
         removed=tuple(
             Gone(samples[each.row].name, splits[each.row], _why(each.bond, samples[each.because]), each.row)
             for each in removals(samples, straddling)
         ),
         notices=(*gathered.notices, *_unreadable(samples, looks), *_small(samples)),
-        covered=(),
+        covered=tuple(name for name in read_index().sources if name not in gathered.sources) if pictures else (),
     )
 
 

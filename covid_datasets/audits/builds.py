@@ -60,7 +60,9 @@ def of_builds(
         if link.first in place_of and link.second in place_of
     ]
     looks = _looks(index)
-    return OfBuilds(Gathered(what, [sample for _, sample in chosen], notices), [looks[row] for row, _ in chosen], near)
+    sources = tuple(built.id for built in builds)
+    gathered = Gathered(what, [sample for _, sample in chosen], notices, sources)
+    return OfBuilds(gathered, [looks[row] for row, _ in chosen], near)
 
 
 Chosen = list[tuple[int, Sample]]

@@ -223,9 +223,10 @@ class Audit:
             lines += _some(
                 [f"{p.first} ({p.labels[0]}) and {p.second} ({p.labels[1]}): {p.evidence}" for p in self.contradictions]
             )
-        if self.known:
+        if self.covered:
             counts = Counter(each.source for each in self.known)
-            lines.append("  pictures of public sources: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()))
+            told = ", ".join(f"{name} {n:,}" for name, n in counts.items()) or "none"
+            lines.append(f"  pictures of public sources: {told} (looked for those of {len(self.covered):,})")
         if self.removed:
             gone = Counter(each.split for each in self.removed)
             lines.append(

@@ -51,11 +51,13 @@ class Gathered:
         what: What was given, in words.
         samples: The rows that are in some part of the split.
         notices: What was left out, or stands in the table and is not there.
+        sources: The datasets of ours that these are rows of.
     """
 
     what: str
     samples: Sequence[Sample]
     notices: Sequence[Notice] = ()
+    sources: tuple[str, ...] = ()
 
 
 def is_part(word: str) -> bool:

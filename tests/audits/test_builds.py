@@ -23,7 +23,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def split_of_ours(cache: Path, place: Path) -> list[dict[str, str]]:
-    rows = load_splits("phantom", config="small", cache_dir=cache).to_pylist()
+    rows: list[dict[str, str]] = load_splits("phantom", config="small", cache_dir=cache).to_pylist()
     with (place / "my.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, ("sample_id", "split", "sha256"))
         writer.writeheader()
