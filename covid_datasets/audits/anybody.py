@@ -79,6 +79,8 @@ def audit(
     if is_ours(what, scheme):
         found = of_builds(what, scheme or "patient", split, columns, {"config": config, "cache_dir": cache_dir})
         gathered, looks, near = found.gathered, list(found.looks), found.near
+        if not any(look and look.measured.pixel_hash for look in looks):  # a build that only hashed its bytes
+            looks, near = look_at_all(gathered.samples), None
         scheme = None if split is not None else scheme or "patient"
     else:
         if scheme is not None or config is not None:
@@ -190,7 +192,7 @@ def _weighed(
             Gone(samples[each.row].name, splits[each.row], _why(each.bond, samples[each.because]), each.row)
             for each in removals(samples, straddling)
         ),
-        notices=(*gathered.notices, *_unreadable(samples, looks), *_small(samples)),
+        notices=(*gathered.notices, *_unreadable(samples, looks), *_lopsided(samples)),
         covered=tuple(name for name in read_index().sources if name not in gathered.sources) if pictures else (),
     )
 
@@ -273,12 +275,15 @@ def _unreadable(samples: Sequence[Sample], looks: Sequence[Look | None]) -> list
     ]
 
 
-def _small(samples: Sequence[Sample]) -> list[Notice]:
-    """Say where there is nothing that could leak into anything."""
-    parts = {sample.split for sample in samples}
-    if len(parts) > 1:
-        return []
-    return [Notice("one part alone", next(iter(parts), ""), "nothing can leak: all rows are in one part of the split")]
+def _lopsided(samples: Sequence[Sample]) -> list[Notice]:
+    """Say where nothing could leak into anything, and which classes some part has and another has not."""
+    parts = list(dict.fromkeys(sample.split for sample in samples))
+    if len(parts) == 1:
+        return [Notice("one part alone", parts[0], "nothing can leak: all rows are in one part of the split")]
+    there = {(sample.label, sample.split) for sample in samples}
+    labels = sorted({sample.label for sample in samples if sample.label is not None})
+    lacking = {label: [part for part in parts if (label, part) not in there] for label in labels}
+    return [Notice("class not everywhere", label, f"no row in {', '.join(of)}") for label, of in lacking.items() if of]
 
 
 def _shown(what: object) -> str:

@@ -58,12 +58,18 @@ def of_table(table: Any, columns: Mapping[str, str]) -> Gathered:
     home = Path(table).expanduser().absolute().parent if isinstance(table, str | os.PathLike) else Path.cwd()
     samples, missing = [], []
     for row in listing.rows:
-        path = str(home / row.file.replace("\\", "/")) if row.file else ""
-        form = form_of(path) if path and os.path.isfile(path) else None
+        path = _beside(home, row.file)
+        form = form_of(path) if path else None
         if form is None and row.file:
             missing.append(row)
         samples.append(_sample(row, Found(row.file, form, partial(read_file, path)) if form else None))
     return Gathered(listing.title, samples, [*listing.notices, *_missing(missing, len(samples))])
+
+
+def _beside(home: Path, name: str) -> str:
+    """Find a file of a table: from where the table lies, else from here; empty where it is in neither place."""
+    places = (home / name.replace("\\", "/"), Path(name)) if name else ()
+    return next((os.path.abspath(place) for place in places if os.path.isfile(place)), "")
 
 
 def of_files(files: Sequence[str | os.PathLike[str]], split: Any, columns: Mapping[str, str]) -> Gathered:

@@ -20,8 +20,9 @@ from covid_datasets.progress import progress
 from covid_datasets.read.dicom import read_header, read_hounsfield
 from covid_datasets.read.film import FilmForm, read_film
 from covid_datasets.settings import usable_cores
-from covid_datasets.splits.groups import correlations
 
+NO_PICTURE = "near-constant"
+"""The reason against an image that shows nothing."""
 _AHEAD = 3
 """Pictures a worker that wait to be looked at; their bytes are in memory."""
 
@@ -66,12 +67,7 @@ def look_at(data: bytes, name: str, form: Form) -> Look:
             measured = measure(data, sha256, name)
     except (UndecodableError, CovidDatasetsError) as error:
         return Look(Measured(sha256), git.hexdigest(), patient, series, str(error))
-    return Look(measured, git.hexdigest(), patient, series, blank=_is_blank(measured))
-
-
-def _is_blank(measured: Measured) -> bool:
-    shown = np.frombuffer(measured.thumb or b"", np.uint8)[None]
-    return measured.thumb is not None and bool(correlations(shown, shown)[0] < 1)
+    return Look(measured, git.hexdigest(), patient, series, blank=NO_PICTURE in (measured.quality_reasons or ()))
 
 
 def _dicom_pixels(data: bytes, name: str) -> np.ndarray:

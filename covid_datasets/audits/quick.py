@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any
 
 import pyarrow as pa
 
@@ -23,12 +24,20 @@ def look_alikes(pictures: Sequence[Measured]) -> list[Link]:
     >>> look_alikes([Measured(""), Measured("")])
     []
     """
-    rows = [
-        {name: getattr(each, name) for name in _COMMON}
-        | {"aspect": each.width / each.height if each.width and each.height else None}
-        for each in pictures
-    ]
+    rows = [_row(each) for each in pictures]
     return Index(pa.Table.from_pylist(rows, schema=INDEX_SCHEMA)).near_links()
+
+
+def _row(picture: Measured) -> dict[str, Any]:
+    """Make a row of the index of a build, as far as the picture says what is in it."""
+    row: dict[str, Any] = {name: _stored(getattr(picture, name)) for name in _COMMON}
+    if picture.width and picture.height:
+        row["aspect"] = picture.width / picture.height
+    return row
+
+
+def _stored(value: Any) -> Any:
+    return [asdict(each) if is_dataclass(each) else each for each in value] if isinstance(value, tuple) else value
 
 
 def score_of(link: Link) -> float | None:

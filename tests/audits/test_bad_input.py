@@ -311,3 +311,27 @@ def test_arguments_are_checked_first(folder: Path, tmp_path: Path, monkeypatch: 
     assert quick("pictures", split=ROWS).leaks == 1, "a folder that is here needs no ./"
     assert main(["audit", "pictures", "--split", "no.csv"]) == 1
     assert main(["audit", "pictures", "--column", "split"]) == 2
+
+
+def test_a_class_that_is_not_in_every_part_is_told(folder: Path) -> None:
+    rows = [row | {"label": "b" if row["split"] == "test" else "a"} for row in ROWS]
+    report = quick(folder, split=rows)
+    assert told(report, "class not everywhere") == [("a", "no row in test", 1), ("b", "no row in train", 1)]
+
+
+def test_pictures_of_hugging_face_are_named_by_their_paths(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    write_files(tmp_path, cohort("same bytes"), lambda shot: f"{shot.split}/{shot.label}/{shot.name}")
+    report = quick(datasets.load_dataset("imagefolder", data_dir=str(tmp_path), cache_dir=str(tmp_path / "cache")))
+    (pair,) = report.pairs
+    assert [Path(name).name for name in (pair.first, pair.second)] == ["p0.png", "again.png"]
+    assert set(report.parts["train"].labels) == {"a", "b"}
+
+
+def test_paths_of_a_table_are_from_where_it_lies_or_from_here(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = write_csv(tmp_path / "lists" / "my.csv", cohort("near-duplicate"))
+    assert quick(table).pictures == 0
+    monkeypatch.chdir(folder)
+    assert quick(table).pictures == 7

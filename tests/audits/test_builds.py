@@ -127,3 +127,12 @@ def test_importing_the_room_leaves_the_function() -> None:
 
     assert callable(finder.find_copies)
     assert callable(cd.audit)
+
+
+def test_a_build_that_only_hashed_its_bytes_is_looked_at_now(tmp_path: Path) -> None:
+    folder = write_files(tmp_path / "ward", cohort("near-duplicate"))
+    write_csv(folder / "list.csv", cohort("near-duplicate"))
+    name = OwnData(folder, patient="patient_id", findings={"a": "covid19", "b": "no_finding"})
+    build_dataset(name, verify="bytes", cache_dir=tmp_path / "cache")
+    report = audit(name, "official", cache_dir=tmp_path / "cache")
+    assert ([pair.kind for pair in report.pairs], report.pictures) == (["near-duplicate"], 7)
