@@ -73,12 +73,14 @@ def main() -> None:
         planted = {f"copy-{number:06}" for number in range(0, options.count, EVERY)}
         found = {Path(name).stem for pair in report.pairs for name in (pair.first, pair.second)}
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(
-            f"{options.level}: {report.pictures:,} pictures, {size / 1e6:,.0f} MB, {seconds:.1f} s ({cpu:.1f} s of "
-            f"CPU in {usable_cores()} cores, load {os.getloadavg()[0]:.1f}), {1e3 * cpu / report.pictures:.1f} ms a picture, "
-            f"peak {peak:,.0f} MB; {len(planted & found)} of {len(planted)} copies found, "
-            f"{report.leaks - len(planted & found)} other pairs"
+        what = f"{options.level}: {report.pictures:,} pictures, {size / 1e6:,.0f} MB"
+        cost = (
+            f"{seconds:.1f} s, {cpu:.1f} s of CPU, {1e3 * cpu / report.pictures:.1f} ms a picture, peak {peak:,.0f} MB"
         )
+        copies = (
+            f"{len(planted & found)} of {len(planted)} copies found, {report.leaks - len(planted & found)} other pairs"
+        )
+        print(f"{what}: {cost}; {copies} ({usable_cores()} cores, load {os.getloadavg()[0]:.1f})")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,10 @@ def _row(picture: Measured) -> dict[str, Any]:
 
 
 def _stored(value: Any) -> Any:
-    return [asdict(each) if is_dataclass(each) else each for each in value] if isinstance(value, tuple) else value
+    """Give parts of a picture as the dictionaries that an index has of them."""
+    if not isinstance(value, tuple):
+        return value
+    return [asdict(each) if is_dataclass(each) and not isinstance(each, type) else each for each in value]
 
 
 def score_of(link: Link) -> float | None:

@@ -26,6 +26,7 @@ from covid_datasets.cli.viewed import view_of
 from covid_datasets.errors import CovidDatasetsError, IntegrityError, UsageError, words_of
 from covid_datasets.extras import need
 from covid_datasets.harmless import visible
+from covid_datasets.load.splits import audit as audit_scheme
 from covid_datasets.prepare.find import find_folder
 from covid_datasets.prepare.result import REPORT_FILE, Built
 from covid_datasets.progress import amount
@@ -170,7 +171,7 @@ def run_splits(arguments: Namespace) -> int:
         print_file(api.propose_splits(arguments.id, beside=arguments.beside, **place))
         return 0
     rows = api.load_splits(arguments.id, arguments.scheme, **place).to_pylist()
-    audit = api.audit(arguments.id, arguments.scheme, **place)
+    audit = audit_scheme(arguments.id, arguments.scheme, **place)
     code = IntegrityError.exit_code if arguments.fail_on_leak and audit.leaks else 0
     if arguments.csv:
         print_csv(rows)
