@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from covid_datasets.audit.features import LENGTH
+from covid_datasets.audits.features import LENGTH
 
 _PLACES = np.arange(LENGTH).reshape(4, 4, 8)
 # In a mirror the far side of the point's direction is the near one, and edges lean the other way.

@@ -1,1 +1,0 @@
-"""Anybody's pictures and splits, looked at thoroughly: copies that were cropped, turned, inverted or put into figures."""
