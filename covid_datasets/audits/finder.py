@@ -70,6 +70,7 @@ def copies_among(seen: Sequence[Sequence[Features]]) -> list[Copy]:
 
     Each is tried with those that are most like it. Where one of these was a copy there may be many, so more are tried.
     """
+    vision()
     views = [view for each in seen for view in each]
     owners = [number for number, each in enumerate(seen) for _ in each]
     rankings = dict(ranked(views, owners, ROUNDS * PARTNERS))

@@ -68,7 +68,7 @@ def _reordered(way: int, count: int) -> NDArray[np.int64]:
     [2, 3, 0, 1, 6, 7, 4, 5]
     """
     ways = np.arange(len(ORDERS)) ^ way
-    return np.arange(count).reshape(len(ORDERS), -1)[ways].ravel()
+    return np.concatenate(np.arange(count).reshape(len(ORDERS), -1)[ways])
 
 
 def _weighed(counts: NDArray[np.int64]) -> NDArray[np.float32]:
