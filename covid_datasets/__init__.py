@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from covid_datasets.audits.anybody import audit as audit
+    from covid_datasets.audits.overlaps import overlaps as overlaps
     from covid_datasets.audits.report import Audit as Audit
     from covid_datasets.cache import cache_contents as cache_contents
     from covid_datasets.cache import clean_cache as clean_cache
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from covid_datasets.load.fixed.augment import Augment as Augment
     from covid_datasets.load.fixed.make import to_numpy as to_numpy
     from covid_datasets.load.fixed.to_torch import to_torch as to_torch
-    from covid_datasets.load.overlaps import overlaps as overlaps
     from covid_datasets.load.paper import paper_table as paper_table
     from covid_datasets.load.search import search as search
     from covid_datasets.load.splits import load_splits as load_splits
@@ -84,7 +84,7 @@ _HOMES = {
     "load_dataset": "covid_datasets.load.dataset",
     "load_splits": "covid_datasets.load.splits",
     "make_mirror": "covid_datasets.raw.obtain",
-    "overlaps": "covid_datasets.load.overlaps",
+    "overlaps": "covid_datasets.audits.overlaps",
     "paper_table": "covid_datasets.load.paper",
     "patient_subset": "covid_datasets.splits.subset",
     "propose_splits": "covid_datasets.contribute.publish",

@@ -1,7 +1,7 @@
 """Which pictures are worth a proof: those that have many rare words in common.
 
-A word is a descriptor out of the collection; each point of a picture is written as its nearest word. Words come in fours,
-as `ORDERS` reorders them: so how a picture would be written if it were mirrored or inverted needs no second look.
+A word is a descriptor out of the collection; each point of a picture is written as its nearest word. Words come in
+fours, as `ORDERS` reorders them: how a picture would be written if it were mirrored or inverted needs no second look.
 """
 
 from __future__ import annotations
@@ -15,50 +15,50 @@ from covid_datasets.audits.features import Features
 from covid_datasets.audits.ways import ORDERS
 
 BASE_WORDS = 1024
-PARTNERS = 8
-"""Pictures that are proposed for each picture and way, the most alike first."""
-_BLOCK = 512
+_BLOCK = 256
 _SEED = 0
 
 
-def candidates(pictures: Sequence[Features]) -> Iterator[tuple[int, int, str]]:
-    """Propose pairs of pictures, each with the way in which the first was changed; a pair once for each way."""
-    told = [number for number, each in enumerate(pictures) if len(each.descriptors)]
-    if len(told) < 2:
+def ranked(views: Sequence[Features], owners: Sequence[int], most: int) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Yield, for each way in which a view may have been changed, the views most like each, the most alike first.
+
+    A row has at most ``most`` numbers of views; -1 stands where there are no more. Views of one owner are not compared.
+    """
+    words = _words([each.descriptors for each in views])
+    if not len(words):
         return
-    words = _words([pictures[number].descriptors for number in told])
-    written = [_written(pictures[number].descriptors, words) for number in told]
-    bags = _weighed(np.stack([np.bincount(each, minlength=len(words)) for each in written]))
-    seen: set[tuple[int, int, str]] = set()
-    for place, way in enumerate(ORDERS):
-        turned = bags[:, _reordered(place, len(words))]
-        for start in range(0, len(told), _BLOCK):
-            like = turned[start : start + _BLOCK] @ bags.T
-            block = np.arange(len(like))
-            like[block, start + block] = -1.0  # a picture is not its own copy
-            best = np.argpartition(-like, min(PARTNERS, len(told) - 1) - 1, axis=1)[:, :PARTNERS]
-            for row, partners in enumerate(best):
-                for partner in partners:
-                    first, second = sorted((told[start + row], told[int(partner)]))
-                    if first != second and (first, second, way) not in seen:
-                        seen.add((first, second, way))
-                        yield first, second, way
+    bags = _weighed(np.stack([_counted(each.descriptors, words) for each in views]))
+    places = np.asarray(owners)
+    most = min(most, len(views))
+    for number, way in enumerate(ORDERS):
+        turned = bags[:, _reordered(number, len(words))]
+        best = np.full((len(views), most), -1, np.int64)
+        for start in range(0, len(views), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            like = turned[block] @ bags.T
+            like[places[block, None] == places[None]] = 0.0
+            order = np.argsort(-like, axis=1, kind="stable")[:, :most]
+            best[block] = np.where(np.take_along_axis(like, order, axis=1) > 0, order, -1)
+        yield way, best
 
 
 def _words(descriptors: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
     """Take some descriptors of the collection as words, and what each would be in a picture that was changed."""
-    chance = np.random.default_rng(_SEED)
-    counts = np.asarray([len(each) for each in descriptors])
-    chosen = np.sort(chance.choice(counts.sum(), min(BASE_WORDS, int(counts.sum())), replace=False))
-    ends = np.cumsum(counts)
+    ends = np.cumsum([len(each) for each in descriptors], dtype=np.int64)
+    count = int(ends[-1]) if len(ends) else 0
+    chosen = np.sort(np.random.default_rng(_SEED).choice(count, min(BASE_WORDS, count), replace=False))
     pictures = np.searchsorted(ends, chosen, side="right")
-    base = np.stack([descriptors[picture][at - ends[picture]] for picture, at in zip(pictures, chosen, strict=True)])
-    return np.concatenate([base[:, order] for order in ORDERS.values()]).astype(np.float32)
+    base = [descriptors[picture][at - ends[picture]] for picture, at in zip(pictures, chosen, strict=True)]
+    if not base:
+        return np.empty((0, 0), np.float32)
+    return np.concatenate([np.stack(base)[:, order] for order in ORDERS.values()]).astype(np.float32)
 
 
-def _written(descriptors: NDArray[np.uint8], words: NDArray[np.float32]) -> NDArray[np.int64]:
-    nearest: NDArray[np.int64] = (descriptors.astype(np.float32) @ words.T).argmax(axis=1)
-    return nearest
+def _counted(descriptors: NDArray[np.uint8], words: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Count how often each word is written."""
+    written = (descriptors.astype(np.float32) @ words.T).argmax(axis=1) if len(descriptors) else np.empty(0, np.int64)
+    counts: NDArray[np.int64] = np.bincount(written, minlength=len(words))
+    return counts
 
 
 def _reordered(way: int, count: int) -> NDArray[np.int64]:
@@ -68,7 +68,7 @@ def _reordered(way: int, count: int) -> NDArray[np.int64]:
     [2, 3, 0, 1, 6, 7, 4, 5]
     """
     ways = np.arange(len(ORDERS)) ^ way
-    return np.arange(count).reshape(len(ORDERS), -1)[ways].ravel()
+    return np.concatenate(np.arange(count).reshape(len(ORDERS), -1)[ways])
 
 
 def _weighed(counts: NDArray[np.int64]) -> NDArray[np.float32]:

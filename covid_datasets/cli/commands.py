@@ -191,7 +191,7 @@ def run_splits(arguments: Namespace) -> int:
 
 def run_overlaps(arguments: Namespace) -> int:
     """List, and on request publish, what sources have in common."""
-    rows = api.overlaps(arguments.ids, cache_dir=arguments.cache_dir).to_pylist()
+    rows = api.overlaps(arguments.ids, thorough=arguments.thorough, cache_dir=arguments.cache_dir).to_pylist()
     gained: Mapping[Path, int] = {}
     if arguments.publish is not None:
         from covid_datasets.contribute.publish import publish_ties

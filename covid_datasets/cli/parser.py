@@ -174,7 +174,14 @@ def _add_looking(add: Adder) -> None:
         "list what built sources have in common, with the evidence",
         "covid-datasets overlaps cohen hannover",
     )
-    command.add_argument("ids", metavar="ID", nargs="+", help="two or more built sources, as in `build`")
+    command.add_argument(
+        "ids", metavar="ID", nargs="+", help="two or more built sources, as in `build`; one is enough for --thorough"
+    )
+    command.add_argument(
+        "--thorough",
+        action="store_true",
+        help="look for cropped, turned, mirrored, inverted copies and panels of figures too, by local features; slow",
+    )
     command.add_argument(
         "--publish", metavar="DIR", help="add what is proven to catalogs/identities/ of this checkout of covid_datasets"
     )
