@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,6 +23,7 @@ from covid_datasets.audits.thorough import MOST, registered
 from covid_datasets.catalog.cards import house_names
 from covid_datasets.catalog.outside import outside_sources
 from covid_datasets.catalog.own import OwnData, is_path
+from covid_datasets.catalog.published import told_apart
 from covid_datasets.catalog.taxonomy import agree, label_names
 from covid_datasets.errors import NotThereError, UsageError, did_you_mean
 from covid_datasets.extras import is_installed, need
@@ -169,6 +171,9 @@ def _weighed(
     level, why = _level(level, shown, scheme)
     if level == "thorough":
         bonds = [*bonds, *registered(samples, looks, bonds)]
+    if gathered.sources:
+        apart = told_apart()
+        bonds = [bond for bond in bonds if not _is_told_apart(bond, samples, apart)]
     patients = people(samples, looks)
     splits = [sample.split for sample in samples]
     straddling = [bond for bond in bonds if any(True for _ in bond.pairs(splits))]
@@ -195,6 +200,14 @@ def _weighed(
         notices=(*gathered.notices, *_unreadable(samples, looks), *_lopsided(samples)),
         covered=tuple(name for name in read_index().sources if name not in gathered.sources) if pictures else (),
     )
+
+
+def _is_told_apart(bond: Bond, samples: Sequence[Sample], apart: Collection[frozenset[str]]) -> bool:
+    """Tell whether the catalog knows that two pictures of ours that look alike show two people."""
+    if bond.kind not in ("near-duplicate", "registered"):
+        return False
+    pairs = itertools.product(bond.first, bond.second)
+    return any(frozenset((samples[one].name, samples[other].name)) in apart for one, other in pairs)
 
 
 def _level(asked: Level | None, pictures: int, scheme: str | None) -> tuple[Level, str]:

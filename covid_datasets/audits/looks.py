@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from covid_datasets.audits.sample import Form, Sample
+from covid_datasets.audits.shown import SLICES, slices_of
 from covid_datasets.errors import BuildError, CovidDatasetsError
 from covid_datasets.measure.image import Measured, UndecodableError, decode, measure, measure_pixels, to_grey
 from covid_datasets.prepare.workers import worker_pool
@@ -79,10 +80,10 @@ def _dicom_pixels(data: bytes, name: str) -> np.ndarray:
 
 
 def shown(data: bytes, name: str, form: Form) -> Image.Image | None:
-    """Decode the bytes of a sample as a picture in 8-bit grey; nothing where that cannot be, and of volumes."""
+    """Decode the bytes of a sample as a picture in 8-bit grey, of a volume a slice; nothing where that cannot be."""
     try:
         if form == "volume":
-            return None
+            return slices_of(data, name)[len(SLICES) // 2]
         return to_grey(Image.fromarray(_dicom_pixels(data, name)) if form == "dicom" else decode(data))
     except (UndecodableError, CovidDatasetsError):
         return None

@@ -155,7 +155,7 @@ def _thumbnail(sample: Sample) -> str:
     except (CovidDatasetsError, OSError):
         grey = None
     if grey is None:
-        return "a volume" if sample.form == "volume" else "cannot be decoded"
+        return "cannot be decoded"
     grey.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
     out = io.BytesIO()
     grey.convert("L").save(out, "JPEG", quality=80)

@@ -136,3 +136,14 @@ def test_a_build_that_only_hashed_its_bytes_is_looked_at_now(tmp_path: Path) -> 
     build_dataset(name, verify="bytes", cache_dir=tmp_path / "cache")
     report = audit(name, "official", cache_dir=tmp_path / "cache")
     assert ([pair.kind for pair in report.pairs], report.pictures) == (["near-duplicate"], 7)
+
+
+def test_pictures_that_the_catalog_tells_apart_are_no_leak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_files(tmp_path / "ward", cohort("near-duplicate"))
+    write_csv(folder / "list.csv", cohort("near-duplicate"))
+    name = OwnData(folder, patient="patient_id", findings={"a": "covid19", "b": "no_finding"})
+    build_dataset(name, cache_dir=tmp_path / "cache")
+    pair = frozenset(("own.ward/p0.png", "own.ward/again.jpg"))
+    monkeypatch.setattr("covid_datasets.audits.anybody.told_apart", lambda: {pair: "their doctor says so"})
+    assert audit(name, "official", cache_dir=tmp_path / "cache").leaks == 0
+    assert audit(folder, split=folder / "list.csv", level="quick").leaks == 1, "of other data the catalog knows nothing"
