@@ -316,7 +316,7 @@ def test_arguments_are_checked_first(folder: Path, tmp_path: Path, monkeypatch: 
 def test_a_class_that_is_not_in_every_part_is_told(folder: Path) -> None:
     rows = [row | {"label": "b" if row["split"] == "test" else "a"} for row in ROWS]
     report = quick(folder, split=rows)
-    assert told(report, "class not everywhere") == [("a", "no row in test", 1), ("b", "no row in train", 1)]
+    assert told(report, "class lacking") == [("train", "no row of b", 1), ("test", "no row of a", 1)]
 
 
 def test_pictures_of_hugging_face_are_named_by_their_paths(tmp_path: Path) -> None:

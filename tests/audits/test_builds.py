@@ -144,6 +144,6 @@ def test_pictures_that_the_catalog_tells_apart_are_no_leak(tmp_path: Path, monke
     name = OwnData(folder, patient="patient_id", findings={"a": "covid19", "b": "no_finding"})
     build_dataset(name, cache_dir=tmp_path / "cache")
     pair = frozenset(("own.ward/p0.png", "own.ward/again.jpg"))
-    monkeypatch.setattr("covid_datasets.audits.anybody.told_apart", lambda: {pair: "their doctor says so"})
+    monkeypatch.setattr("covid_datasets.audits.weighed.told_apart", lambda: {pair: "their doctor says so"})
     assert audit(name, "official", cache_dir=tmp_path / "cache").leaks == 0
     assert audit(folder, split=folder / "list.csv", level="quick").leaks == 1, "of other data the catalog knows nothing"

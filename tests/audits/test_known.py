@@ -32,7 +32,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ]
     assert write_index(records, path) == 4
     monkeypatch.setattr("covid_datasets.audits.known.read_index", lambda: read_index(path))
-    monkeypatch.setattr("covid_datasets.audits.anybody.read_index", lambda: read_index(path))
+    monkeypatch.setattr("covid_datasets.audits.weighed.read_index", lambda: read_index(path))
     return path
 
 

@@ -70,7 +70,7 @@ def test_json_is_one_object(leaking: tuple[Path, Path], capsys: Capture) -> None
 def test_the_level_and_its_reason_are_said(leaking: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     folder, table = leaking
     assert "level quick: as asked for" in str(audit(folder, split=table, level="quick"))
-    monkeypatch.setattr("covid_datasets.audits.anybody.MOST", 5)
+    monkeypatch.setattr("covid_datasets.audits.weighed.MOST", 5)
     report = audit(folder, split=table)
     assert report.level == "quick"
     assert "7 pictures, more than 5; --level thorough finds" in str(report)
@@ -80,7 +80,7 @@ def test_without_opencv_the_quick_level_is_taken_and_the_thorough_one_says_what_
     leaking: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, table = leaking
-    monkeypatch.setattr("covid_datasets.audits.anybody.is_installed", lambda module: False)
+    monkeypatch.setattr("covid_datasets.audits.weighed.is_installed", lambda module: False)
     monkeypatch.setattr("covid_datasets.extras.is_installed", lambda module: module != "cv2")
     report = audit(folder, split=table)
     assert report.level == "quick"
