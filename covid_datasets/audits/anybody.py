@@ -38,7 +38,7 @@ def audit(
     Args:
         what: The name of a dataset that is built, or a list of names; a folder of pictures, NIfTI or DICOM files; a
             list of such files; a table of them; a Hugging Face ``Dataset`` or ``DatasetDict``, or the folder of a
-            saved one; the tar files of a WebDataset.
+            saved one; the tar files of a WebDataset; a folder for each part, as in ``{"train": "a", "test": "b"}``.
         scheme: Of a dataset that is built: "patient" (the default), "official", "fold-1-of-5", ….
         split: A split of one's own: a CSV, TSV, Excel or Parquet file, a data frame, a list of dictionaries, or a
             dictionary of parts and file names.
@@ -115,6 +115,8 @@ def gather(what: Any, split: Any, columns: Mapping[str, str]) -> Gathered:
         return hugging.of_dataset(what, split, columns)
     if isinstance(what, str | os.PathLike):
         return _of_path(what, split, columns)
+    if split is None and (folders := _folders(what)):
+        return given.of_folders(folders)
     if isinstance(what, Sequence) and what and all(isinstance(each, str | os.PathLike) for each in what):
         if shards := webdataset.shards_of(what):
             return webdataset.of_shards(f"{len(shards):,} tar files", shards, split, columns)
@@ -122,6 +124,18 @@ def gather(what: Any, split: Any, columns: Mapping[str, str]) -> Gathered:
     if split is not None:
         raise UsageError(f"what: expected pictures with split=, found {_shown(what)}")
     return given.of_table(what, columns)
+
+
+def _folders(what: Any) -> Mapping[str, str | os.PathLike[str]]:
+    """Take a folder for each part: a dictionary of them, or a list whose names are the parts; else nothing."""
+    folders = list(what.values()) if isinstance(what, Mapping) else list(what) if isinstance(what, Sequence) else []
+    if not all(isinstance(each, str | os.PathLike) and os.path.isdir(os.path.expanduser(each)) for each in folders):
+        return {}
+    if isinstance(what, Mapping):
+        return {str(part): folder for part, folder in what.items()}
+    names = [Path(folder).absolute().name for folder in folders]
+    different = len(set(names)) == len(names)
+    return dict(zip(names if different else map(os.fspath, folders), folders, strict=True))
 
 
 def _of_path(what: str | os.PathLike[str], split: Any, columns: Mapping[str, str]) -> Gathered:

@@ -20,6 +20,8 @@ MAX_BYTES = 1 << 30
 """Of one file: it is in memory while it is looked at."""
 _MOST = 2_000_000
 """Files of a folder; it is a mistake to audit a whole disk."""
+_DEEPEST = 64
+"""Folders in folders; links can make more of them than anybody has."""
 _PREAMBLE = 128
 
 
@@ -92,26 +94,31 @@ def files_of(folder: Path) -> tuple[list[Found], list[Notice]]:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    """Yield the path of every file that is not hidden; folders that are links are followed, each once."""
-    seen: set[tuple[int, int]] = set()
+    """Yield the path of every file that is not hidden; a folder that is a link is followed, but not in a circle."""
     count = 0
-    for root, folders, files in os.walk(folder, followlinks=True, onerror=partial(_refuse, folder)):
-        here = os.stat(root)
-        if (here.st_dev, here.st_ino) in seen:
-            folders.clear()
+    waiting: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]
+    while waiting:
+        within, above = waiting.pop()
+        here = os.path.join(folder, within)
+        try:
+            told = os.stat(here)
+            entries = sorted(os.scandir(here), key=lambda entry: entry.name)
+        except OSError as error:
+            raise UnreadableError.of(here, error) from error
+        place = (told.st_dev, told.st_ino)
+        if place in above or len(above) > _DEEPEST:
             continue
-        seen.add((here.st_dev, here.st_ino))
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__MACOSX")))
-        for name in files:
-            if not name.startswith("."):
-                count += 1
-                if count > _MOST:
-                    raise DamagedFileError(f"{folder}: expected at most {_MOST:,} files, found more")
-                yield Path(root, name).relative_to(folder).as_posix()
-
-
-def _refuse(folder: Path, error: OSError) -> None:
-    raise UnreadableError.of(error.filename or folder, error) from error
+        for entry in entries:
+            path = f"{within}/{entry.name}" if within else entry.name
+            if entry.name.startswith((".", "__MACOSX")):
+                continue
+            if entry.is_dir():
+                waiting.append((path, (*above, place)))
+                continue
+            count += 1
+            if count > _MOST:
+                raise DamagedFileError(f"{folder}: expected at most {_MOST:,} files, found more")
+            yield path
 
 
 def plain(name: str) -> str:

@@ -42,6 +42,22 @@ def of_folder(folder: Path, split: Any, columns: Mapping[str, str]) -> Gathered:
     return Gathered(str(folder), samples, notices)
 
 
+def of_folders(parts: Mapping[str, str | os.PathLike[str]]) -> Gathered:
+    """Take a folder for each part; the first folder inside is the label."""
+    samples: list[Sample] = []
+    notices: list[Notice] = []
+    for part, folder in parts.items():
+        found, told = files_of(Path(folder).expanduser())
+        if not found:
+            raise UsageError(f"{folder}: expected pictures, NIfTI volumes or DICOM files, found none")
+        notices += told
+        for each in found:
+            label = each.name.split("/")[0] if "/" in each.name else None
+            name = f"{os.fspath(folder).rstrip('/')}/{each.name}"
+            samples.append(Sample(name, part, label, read=each.read, form=each.form))
+    return Gathered(", ".join(map(str, parts.values())), samples, notices)
+
+
 def _by_place(each: Found) -> Sample | None:
     """Read part and label off the folders on the way to a file: ``train/covid/1.png`` and ``covid/train/1.png``."""
     folders = each.name.split("/")[:-1]

@@ -60,11 +60,11 @@ def of_dataset(what: Any, split: Any, columns: Mapping[str, str], title: str = "
     for part, rows in parts.items():
         if not hasattr(rows, "select_columns") or not hasattr(rows, "__len__"):
             raise UsageError(f"{title}: expected datasets that are not streamed, found {type(rows).__name__}")
-        found, told = _of_rows(rows, str(part), {**columns}, title)
+        found, told = _of_rows(rows, str(part), {} if split is not None else columns, title)
         samples += found
         notices += told
     if split is not None:
-        samples, told = _by_table(samples, read_listing(split, {}))
+        samples, told = _by_table(samples, read_listing(split, columns))
         notices += told
     left = sum(not sample.split for sample in samples)
     samples = [sample for sample in samples if sample.split]

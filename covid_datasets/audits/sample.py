@@ -13,6 +13,8 @@ from covid_datasets.schema import Notice
 Form = Literal["picture", "volume", "dicom"]
 """What the bytes of a sample are."""
 _PROTECTED = {"test": 3, "validation": 2, "train": 0}
+_FILLING = frozenset(("", "set", "data", "dataset", "images", "imgs", "pictures", "split", "samples"))
+"""Words beside the one that says the part."""
 _FOLD = re.compile(r"(?:fold|cv|part)[ _-]?\d+", re.IGNORECASE)
 
 
@@ -63,10 +65,11 @@ class Gathered:
 def is_part(word: str) -> bool:
     """Tell whether the name of a folder or file says which part of a split is in it.
 
-    >>> [word for word in ("Train", "fold_3", "covid", "val") if is_part(word)]
-    ['Train', 'fold_3', 'val']
+    >>> [word for word in ("Train", "fold_3", "covid", "val", "Test Set", "train-images", "test1") if is_part(word)]
+    ['Train', 'fold_3', 'val', 'Test Set', 'train-images']
     """
-    return word.casefold() in SPLITS or _FOLD.fullmatch(word) is not None
+    words = [each for each in re.split(r"[ _-]+", word.casefold()) if each not in _FILLING]
+    return (len(words) == 1 and words[0] in SPLITS) or _FOLD.fullmatch(word) is not None
 
 
 def protection(split: str) -> int:
@@ -75,4 +78,5 @@ def protection(split: str) -> int:
     >>> sorted(["train", "test", "Val", "fold 2"], key=protection)
     ['train', 'fold 2', 'Val', 'test']
     """
-    return _PROTECTED.get(SPLITS.get(split.casefold().strip(), ""), 1)
+    words = [SPLITS[word] for word in re.split(r"[ _-]+", split.casefold().strip()) if word in SPLITS]
+    return _PROTECTED.get(words[0], 1) if len(words) == 1 else 1

@@ -37,9 +37,9 @@ class Row:
     where: str
     file: str
     sha256: str
-    split: str
     label: str
     patient: str
+    split: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,15 @@ def read_listing(table: Any, columns: Mapping[str, str], *, needs_split: bool = 
     title, names, cells, notices = _cells_of(table)
     roles = _roles(title, names, columns, needs_split)
     rows, left = [], 0
+    parts: dict[str, str] = {}
     for where, row in cells:
         said = {role: _told(row.get(column)) for role, column in roles.items()}
         if needs_split and not said.get("split"):
             left += 1
             continue
-        rows.append(Row(where, *(said.get(role, "") for role in ("file", "sha256", "split", "label", "patient"))))
+        part = said.get("split", "")
+        told = [said.get(role, "") for role in ("file", "sha256", "label", "patient")]
+        rows.append(Row(where, *told, split=parts.setdefault(part.casefold(), part)))
     if left:
         what = f"{left:,} rows are in no part of the split, and were not looked at"
         notices.append(Notice("row without a split", title, what, count=left))
@@ -98,6 +101,8 @@ def _cells_of(table: Any) -> tuple[str, list[str], Cells, list[Notice]]:
         return _of_mapping(table)
     if hasattr(table, "to_pylist") and hasattr(table, "column_names"):
         return _in_memory("the Arrow table", list(table.column_names), table.to_pylist())
+    if hasattr(table, "to_dicts") and hasattr(table, "columns"):
+        return _in_memory("the data frame", list(table.columns), table.to_dicts())
     if hasattr(table, "to_dict") and hasattr(table, "columns"):
         frame = table if str(getattr(table.index, "name", None)) in ("None", "") else table.reset_index()
         return _in_memory("the data frame", [str(name) for name in frame.columns], frame.to_dict("records"))

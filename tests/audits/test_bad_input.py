@@ -220,6 +220,7 @@ def test_pipes_links_and_loops(tmp_path: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(tmp_path / "store" / shot.name)
     (tmp_path / "split" / "train" / "loop").symlink_to(tmp_path / "split")
+    (tmp_path / "split" / "train" / "self").symlink_to(".")
     os.mkfifo(tmp_path / "split" / "test" / "pipe.png")
     report = quick(tmp_path / "split")
     assert report.leaks == 1
@@ -335,3 +336,29 @@ def test_paths_of_a_table_are_from_where_it_lies_or_from_here(
     assert quick(table).pictures == 0
     monkeypatch.chdir(folder)
     assert quick(table).pictures == 7
+
+
+def test_two_links_to_one_folder_are_two_parts_with_the_same_pictures(folder: Path, tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        (tmp_path / "linked" / part).mkdir(parents=True)
+        (tmp_path / "linked" / part / "all").symlink_to(folder)
+    report = quick(tmp_path / "linked")
+    assert report.rows == {"test": 7, "train": 7}
+    assert {pair.kind for pair in report.pairs} == {"same bytes", "near-duplicate"}
+
+
+def test_parts_that_differ_in_case_alone_are_one(folder: Path) -> None:
+    rows = [row | {"split": row["split"].upper() if number % 2 else row["split"]} for number, row in enumerate(ROWS)]
+    assert set(quick(folder, split=rows).rows) == {"train", "test"}
+
+
+def test_columns_are_those_of_the_table(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    rows = datasets.Dataset.from_dict({"file": ["a", "b"], "split": ["x", "y"], "patient": [1, 1]})
+    own = [{"file": "a", "mine": "train"}, {"file": "b", "mine": "train"}]
+    assert quick(rows, split=own, columns={"split": "mine"}).rows == {"train": 2}
+
+
+def test_polars(folder: Path) -> None:
+    polars = pytest.importorskip("polars")
+    assert quick(folder, split=polars.DataFrame(ROWS)).leaks == 1

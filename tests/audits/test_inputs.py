@@ -71,6 +71,16 @@ def image_folder_without_labels(place: Path, shots: list[Shot]) -> Given:
     return write_files(place, shots, lambda s: f"{s.split}/{s.name}"), {}
 
 
+def folder_for_each_part(place: Path, shots: list[Shot]) -> Given:
+    write_files(place, shots, lambda s: f"{s.split}/{s.label}/{s.name}")
+    return {"train": place / "train", "test": str(place / "test")}, {}
+
+
+def list_of_folders(place: Path, shots: list[Shot]) -> Given:
+    write_files(place, shots, lambda s: f"{s.split}/{s.name}")
+    return [str(place / "train"), str(place / "test")], {}
+
+
 def hugging_face(place: Path, shots: list[Shot]) -> Given:
     datasets = pytest.importorskip("datasets")
     labels = datasets.ClassLabel(names=["a", "b"])
@@ -143,7 +153,13 @@ PLAIN: list[Callable[[Path, list[Shot]], Given]] = [
     webdataset,
     webdataset_with_a_table,
 ]
-WITHOUT_PATIENTS = [image_folder, image_folder_by_label, image_folder_without_labels]
+WITHOUT_PATIENTS = [
+    image_folder,
+    image_folder_by_label,
+    image_folder_without_labels,
+    folder_for_each_part,
+    list_of_folders,
+]
 
 
 def expect(report: Audit, leak: Leak) -> None:
