@@ -11,6 +11,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from covid_datasets.audits.anybody import audit as audit
+    from covid_datasets.audits.overlaps import overlaps as overlaps
+    from covid_datasets.audits.report import Audit as Audit
     from covid_datasets.cache import cache_contents as cache_contents
     from covid_datasets.cache import clean_cache as clean_cache
     from covid_datasets.catalog.card import Card as Card
@@ -29,11 +32,9 @@ if TYPE_CHECKING:
     from covid_datasets.load.fixed.augment import Augment as Augment
     from covid_datasets.load.fixed.make import to_numpy as to_numpy
     from covid_datasets.load.fixed.to_torch import to_torch as to_torch
-    from covid_datasets.load.overlaps import overlaps as overlaps
     from covid_datasets.load.paper import paper_table as paper_table
     from covid_datasets.load.search import search as search
     from covid_datasets.load.splits import about_splits as about_splits
-    from covid_datasets.load.splits import audit as audit
     from covid_datasets.load.splits import load_splits as load_splits
     from covid_datasets.load.to_tf import to_tf as to_tf
     from covid_datasets.load.verify import verify as verify
@@ -66,7 +67,8 @@ _HOMES = {
     "OwnData": "covid_datasets.catalog.own",
     "about_splits": "covid_datasets.load.splits",
     "attribution": "covid_datasets.view.attribution",
-    "audit": "covid_datasets.load.splits",
+    "Audit": "covid_datasets.audits.report",
+    "audit": "covid_datasets.audits.anybody",
     "build_dataset": "covid_datasets.prepare.engine",
     "collate": "covid_datasets.load.collate",
     "cache_contents": "covid_datasets.cache",
@@ -84,7 +86,7 @@ _HOMES = {
     "load_dataset": "covid_datasets.load.dataset",
     "load_splits": "covid_datasets.load.splits",
     "make_mirror": "covid_datasets.raw.obtain",
-    "overlaps": "covid_datasets.load.overlaps",
+    "overlaps": "covid_datasets.audits.overlaps",
     "paper_table": "covid_datasets.load.paper",
     "patient_subset": "covid_datasets.splits.subset",
     "propose_splits": "covid_datasets.contribute.publish",

@@ -9,6 +9,7 @@ from covid_datasets.errors import MissingExtraError
 EXTRAS = {
     "array_record": "array_record",
     "av": "video",
+    "cv2": "audit",
     "datasets": "hf",
     "distributed": "dask",
     "duckdb": "search",

@@ -100,6 +100,23 @@ def read_identities(dataset: str, folder: Path | None = None) -> Identities:
     return {sample: (tuple(ties[sample]), tuple(flags[sample])) for sample in sorted({*ties, *flags})}
 
 
+def told_apart(path: Path | None = None) -> dict[frozenset[str], str]:
+    """Read ``catalogs/apart.tsv``: two samples that look alike and show different people -> who says so, and by what.
+
+    >>> all(len(pair) == 2 for pair in told_apart())
+    True
+    """
+    path = path or catalog_folder() / "apart.tsv"
+    if not path.exists():
+        return {}
+    found: dict[frozenset[str], str] = {}
+    for number, row in _rows(path, delimiter="\t", quoting=csv.QUOTE_NONE):
+        if not (row["evidence"] and row["first"] and row["second"]) or row["first"] == row["second"]:
+            raise CatalogError(f"{path} line {number}: expected two samples and the evidence, found {dict(row)}")
+        found[frozenset((row["first"], row["second"]))] = row["evidence"]
+    return found
+
+
 def _rows(path: Path, **form: Any) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the lines of a table of the catalog with their numbers; a cell that is not there is empty."""
     try:

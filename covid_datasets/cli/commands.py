@@ -26,6 +26,7 @@ from covid_datasets.cli.viewed import view_of
 from covid_datasets.errors import CovidDatasetsError, IntegrityError, UsageError, words_of
 from covid_datasets.extras import need
 from covid_datasets.harmless import visible
+from covid_datasets.load.splits import audit as audit_scheme
 from covid_datasets.prepare.find import find_folder
 from covid_datasets.prepare.result import REPORT_FILE, Built
 from covid_datasets.progress import amount
@@ -169,7 +170,7 @@ def run_splits(arguments: Namespace) -> int:
     name = arguments.ids[0] if len(arguments.ids) == 1 else arguments.ids
     table = api.load_splits(name, arguments.scheme, **place)
     rows, about = table.to_pylist(), api.about_splits(table)
-    audit = api.audit(name, arguments.scheme, **place)
+    audit = audit_scheme(name, arguments.scheme, **place)
     code = IntegrityError.exit_code if arguments.fail_on_leak and audit.leaks else 0
     if arguments.csv:
         print_csv(rows)
@@ -217,7 +218,7 @@ def _publish_splits(arguments: Namespace, place: Mapping[str, Any]) -> int:
 
 def run_overlaps(arguments: Namespace) -> int:
     """List, and on request publish, what sources have in common."""
-    rows = api.overlaps(arguments.ids, cache_dir=arguments.cache_dir).to_pylist()
+    rows = api.overlaps(arguments.ids, thorough=arguments.thorough, cache_dir=arguments.cache_dir).to_pylist()
     gained: Mapping[Path, int] = {}
     if arguments.publish is not None:
         from covid_datasets.contribute.publish import publish_ties

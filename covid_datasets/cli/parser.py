@@ -41,6 +41,7 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     add = _adder(parser)
     _add_looking(add)
+    _add_audit(add)
     _add_building(add)
     _add_export(add)
     _add_housekeeping(add)
@@ -71,7 +72,7 @@ def _adder(parser: ArgumentParser) -> Adder:
 
 _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
 _MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
-_MODULES |= {"deidentify": "deidentified", "ledger": "ledgers"}
+_MODULES |= {"deidentify": "deidentified", "ledger": "ledgers", "audit": "audited"}
 """Where commands are that are not in ``commands``."""
 
 
@@ -182,7 +183,14 @@ def _add_looking(add: Adder) -> None:
         "list what built sources have in common, with the evidence",
         "covid-datasets overlaps cohen hannover",
     )
-    command.add_argument("ids", metavar="ID", nargs="+", help="two or more built sources, as in `build`")
+    command.add_argument(
+        "ids", metavar="ID", nargs="+", help="two or more built sources, as in `build`; one is enough for --thorough"
+    )
+    command.add_argument(
+        "--thorough",
+        action="store_true",
+        help="look for cropped, turned, mirrored, inverted copies and panels of figures too, by local features; slow",
+    )
     command.add_argument(
         "--publish", metavar="DIR", help="add what is proven to catalogs/identities/ of this checkout of covid_datasets"
     )
@@ -198,6 +206,41 @@ def _add_looking(add: Adder) -> None:
     command.add_argument("--lists-only", action="store_true", help="leave pictures out, also where they are built here")
     command.add_argument("--check", action="store_true", help="fail (exit code 5) where a published number differs")
     command.add_argument("-o", "--out", metavar="DIR", help="write ENTRY.json there, as catalogs/ledger/ has it")
+    _add_cache_dir(command)
+
+
+def _add_audit(add: Adder) -> None:
+    command = add(
+        "audit",
+        "check whether a split, ours or your own, keeps people and pictures apart",
+        "covid-datasets audit ./images --split my.csv --fail-on-leak",
+    )
+    command.add_argument(
+        "what",
+        metavar="WHAT",
+        nargs="+",
+        help="a dataset that is built; a folder of pictures, DICOM or NIfTI files; a table of files (CSV, TSV, Excel, "
+        "Parquet); a saved Hugging Face dataset; tar files of a WebDataset; a list of files",
+    )
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--scheme", help="of a dataset that is built: patient (default), official, fold-1-of-5, …")
+    which.add_argument("--split", metavar="FILE", help="your own: a table of file names or sha256, and their parts")
+    command.add_argument(
+        "--column",
+        metavar="ROLE=NAME",
+        action="append",
+        default=[],
+        help="which column of the table is file, sha256, split, label or patient, as in split=fold_a",
+    )
+    command.add_argument(
+        "--level",
+        choices=("quick", "thorough"),
+        help="thorough also finds cropped, turned, mirrored, inverted and framed copies (default up to 2,000 pictures)",
+    )
+    command.add_argument("--html", metavar="FILE", help="write a page that shows the pairs side by side")
+    command.add_argument("--no-leaks", metavar="FILE", help="write the split without what leaks, as CSV")
+    command.add_argument("--fail-on-leak", action="store_true", help="exit with code 5 where there is a leak")
+    _add_config(command)
     _add_cache_dir(command)
 
 

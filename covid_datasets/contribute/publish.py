@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -127,17 +127,22 @@ def propose_ties(found: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     r"""Return, for each source, the lines to add to ``catalogs/identities/``, given the rows of `overlaps`.
 
     Pictures that are proven to be one share the tie ``picture:<the first of their samples>``. Pairs that have a tie
-    already, and pairs of which only the name says so, get none.
+    already, and pairs of which only the name says so, get none. Of those that only a thorough search found, as many
+    pairs get one as are needed so that all are joined; what is in one group anyway gains nothing by a tie.
 
     >>> row = {"first": "a/1.png", "second": "b/1.jpg", "kind": "same bytes", "proven": True, "evidence": "sha256 00"}
     >>> propose_ties([row])["b"]
     ['1.jpg\tpicture:a/1.png\t\tshows what a/1.png shows: same bytes (sha256 00)']
     """
     tied = {(row["first"], row["second"]) for row in found if row["kind"] == "tie"}
+    together = {(row["first"], row["second"]) for row in found if row.get("together")}
     evidence: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in found:
         if row["proven"] and (pair := (row["first"], row["second"])) not in tied:
             evidence[pair].append(f"{row['kind']} ({row['evidence']})")
+    thorough = {pair for pair, why in evidence.items() if all(each.startswith("registered (") for each in why)}
+    for pair in _superfluous(thorough, together | tied | (evidence.keys() - thorough)):
+        del evidence[pair]
     samples = sorted({sample for pair in evidence for sample in pair})
     place = {sample: number for number, sample in enumerate(samples)}
     groups = components(len(samples), [Link("tie", place[one], place[other], "") for one, other in evidence])
@@ -148,6 +153,23 @@ def propose_ties(found: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
             source, name = sample.split("/", 1)
             lines[source].add(f"{name}\t{tie}\t\tshows what {other} shows: {'; '.join(sorted(why))}")
     return {source: sorted(added) for source, added in sorted(lines.items())}
+
+
+def _superfluous(pairs: Set[tuple[str, str]], joined: Set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield the pairs that are joined by others, in whatever steps."""
+    parent: dict[str, str] = {}
+
+    def root(sample: str) -> str:
+        while (above := parent.get(sample, sample)) != sample:
+            parent[sample] = parent.get(above, above)
+            sample = above
+        return sample
+
+    for first, second in (*sorted(joined), *sorted(pairs)):
+        if root(first) != root(second):
+            parent[root(first)] = root(second)
+        elif (first, second) in pairs:
+            yield first, second
 
 
 def publish_ties(found: Sequence[Mapping[str, Any]], checkout: str | Path) -> dict[Path, int]:

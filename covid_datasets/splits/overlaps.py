@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
@@ -12,7 +12,7 @@ from typing import Literal
 from covid_datasets.splits.groups import MIN_CORRELATION
 from covid_datasets.splits.index import Index
 
-Kind = Literal["same bytes", "same pixels", "near-duplicate", "same name", "tie"]
+Kind = Literal["same bytes", "same pixels", "near-duplicate", "same name", "tie", "registered"]
 _HEX = re.compile(r"[0-9a-f]{8,}")
 _MIN_DISTINCT = 4
 """Different characters that a run of hexadecimal digits must have; a serial number such as 00000001 has two."""
@@ -22,7 +22,7 @@ _LONG = 16
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Evidence about two rows of different sources; where it is not ``proven``, their looks do not bear it out."""
+    """Evidence about two rows; where it is not ``proven``, their looks do not bear it out."""
 
     kind: Kind
     first: int
@@ -52,6 +52,12 @@ def find_overlaps(index: Index, likeness: Callable[[int, int], float | None]) ->
     for name, first, second in _across(names, sources):
         found.append(_same_name(name, first, second, likeness(first, second)))
     found += [Overlap("tie", first, second, True, tie) for tie, first, second in _across(index.ties, sources)]
+    return in_order(found, index)
+
+
+def in_order(found: Iterable[Overlap], index: Index) -> list[Overlap]:
+    """Sort by what the rows are called, then by kind and evidence."""
+    samples = index.texts("sample_id")
     return sorted(found, key=lambda each: (samples[each.first], samples[each.second], each.kind, each.evidence))
 
 

@@ -12,11 +12,12 @@ import pyarrow as pa
 import pytest
 from PIL import Image, ImageEnhance
 
-from covid_datasets import audit, build_dataset, load_dataset, load_splits, overlaps, propose_splits
-from covid_datasets.catalog.published import published_splits, read_identities
+from covid_datasets import OwnData, audit, build_dataset, load_dataset, load_splits, overlaps, propose_splits
+from covid_datasets.catalog.folder import catalog_folder
+from covid_datasets.catalog.published import published_splits, read_identities, told_apart
 from covid_datasets.cli import main
 from covid_datasets.contribute.publish import propose_ties, publish_ties
-from covid_datasets.errors import NotBuiltError, NotThereError, UsageError
+from covid_datasets.errors import CatalogError, NotBuiltError, NotThereError, UsageError
 from covid_datasets.measure.image import measure
 from covid_datasets.prepare.rows import INDEX_SCHEMA
 from covid_datasets.splits.assign import SALT, hash_fraction
@@ -301,3 +302,85 @@ def test_a_proposal_beside_another_source_follows_what_is_published_there(small:
     assert shared, "the small trees share a film"
     for ours, theirs in shared:
         assert rows[theirs.removeprefix("hannover/")] == published[ours]
+
+
+# --- thorough -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def turned(tmp_path: Path) -> Path:
+    """Build a folder of pictures of one's own: of person 1 a film, and as person 3 the same one turned."""
+    grain = Image.effect_mandelbrot((640, 524), (-2, -1, 1, 1), 60)
+    other = Image.effect_mandelbrot((640, 524), (-0.8, 0.0, -0.7, 0.1), 90)
+    for person, shown in enumerate((grain, other, grain.rotate(90, expand=True), Image.new("L", (64, 64)))):
+        folder = tmp_path / "own" / "covid" / f"P{person}"
+        folder.mkdir(parents=True)
+        shown.save(folder / "1.png")
+    build_dataset(OwnData(tmp_path / "own", patient_level=1), cache_dir=tmp_path / "cache", num_proc=1)
+    return tmp_path
+
+
+def test_a_turned_copy_within_a_source_is_found_only_thoroughly(
+    turned: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (found,) = overlaps(
+        [OwnData(turned / "own", patient_level=1)], thorough=True, cache_dir=turned / "cache"
+    ).to_pylist()
+    assert found["kind"] == "registered"
+    assert (found["proven"], found["together"]) == (True, False)
+    assert [found[side].rsplit("/", 2)[1] for side in ("first", "second")] == ["P0", "P2"]
+    assert " points, correlation 0.9" in found["evidence"]
+    with pytest.raises(UsageError, match="to compare one with itself, look thoroughly"):
+        overlaps([OwnData(turned / "own", patient_level=1)], cache_dir=turned / "cache")
+
+
+def test_the_command_looks_thoroughly(turned: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build_dataset(turned / "own", cache_dir=turned / "cache", num_proc=1)
+    capsys.readouterr()
+    assert main(["overlaps", str(turned / "own"), "--thorough", "--json", "--cache-dir", str(turned / "cache")]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["overlaps"]
+    assert found["kind"] == "registered"
+
+
+def test_who_was_told_apart_is_never_proven_nor_tied(turned: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (found,) = overlaps(
+        [OwnData(turned / "own", patient_level=1)], thorough=True, cache_dir=turned / "cache"
+    ).to_pylist()
+    assert propose_ties([found])
+    told = {frozenset((found["first"], found["second"])): "two people, says the article"}
+    monkeypatch.setattr("covid_datasets.audits.overlaps.told_apart", lambda: told)
+    (again,) = overlaps(
+        [OwnData(turned / "own", patient_level=1)], thorough=True, cache_dir=turned / "cache"
+    ).to_pylist()
+    assert not again["proven"]
+    assert again["evidence"] == f"{found['evidence']}; told apart: two people, says the article"
+    assert propose_ties([again]) == {}
+
+
+def test_of_many_copies_as_many_pairs_are_tied_as_join_them() -> None:
+    many = [row(f"a/{one}", f"a/{other}", "registered") for one in range(4) for other in range(one + 1, 4)]
+    lines = propose_ties(many)["a"]
+    assert sorted(lines) == [
+        "0\tpicture:a/0\t\tshows what a/1 shows: registered (e)",
+        "0\tpicture:a/0\t\tshows what a/2 shows: registered (e)",
+        "0\tpicture:a/0\t\tshows what a/3 shows: registered (e)",
+        *(f"{number}\tpicture:a/0\t\tshows what a/0 shows: registered (e)" for number in (1, 2, 3)),
+    ]
+    assert propose_ties([each | {"together": True} for each in many]) == {}
+    assert "registered" not in str(propose_ties([*many, row("a/0", "a/1"), row("a/1", "a/2"), row("a/3", "a/2")]))
+
+
+def test_pairs_that_are_told_apart_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "apart.tsv"
+    assert told_apart(path) == {}
+    path.write_text("first\tsecond\tevidence\na/1\tb/2\tlooked at\n", encoding="utf-8")
+    assert told_apart(path) == {frozenset(("a/1", "b/2")): "looked at"}
+    for line in ("a/1\tb/2\t", "a/1\ta/1\twhy", "\tb/2\twhy"):
+        path.write_text(f"first\tsecond\tevidence\n{line}\n", encoding="utf-8")
+        with pytest.raises(CatalogError, match="line 2"):
+            told_apart(path)
+
+
+def test_the_installed_pairs_name_samples_of_sources() -> None:
+    for pair in told_apart():
+        assert all((catalog_folder() / f"{sample.split('/', 1)[0]}.toml").exists() for sample in pair)
