@@ -11,6 +11,7 @@ import json
 import os
 import tempfile
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +20,37 @@ import pyarrow as pa
 from PIL import Image
 
 from covid_datasets.load.selection import select
-from covid_datasets.measure.image import perceptual_hashes
+from covid_datasets.measure.looks import Looks, looks_of
 from covid_datasets.prepare.result import Built
 from covid_datasets.prepare.rows import INDEX_SCHEMA
 from covid_datasets.splits.index import INDEX_FILE
 
 
-def pictures(count: int, chance: np.random.Generator) -> tuple[list[str], list[bytes]]:
+def pictures(count: int, chance: np.random.Generator) -> list[Looks]:
     """Make pictures that resemble each other as chests do: few smooth shapes in varying shares, and some noise."""
     steps = np.linspace(-1, 1, 64)
     waves = [np.cos(np.pi * (rows * steps[:, None] + columns * steps)) for rows in range(8) for columns in range(8)]
     shapes = np.stack(waves).reshape(64, -1)
-    hashes, thumbs = [], []
+    looks = []
     for number in range(count):
         if not number or chance.random() > 1 / 30:
             picture = 128 + (chance.normal(0, 12, 64) @ shapes).reshape(64, 64)
         seen = np.clip(np.rint(picture + chance.normal(0, 2, picture.shape)), 0, 255)
-        hashes += perceptual_hashes([Image.fromarray(seen.astype(np.uint8))])
-        thumbs.append(np.rint(seen.reshape(32, 2, 32, 2).mean((1, 3))).astype(np.uint8).tobytes())
-    return hashes, thumbs
+        looks.append(looks_of(Image.fromarray(seen.astype(np.uint8))))
+    return looks
 
 
 def build(folder: Path, source: str, count: int, chance: np.random.Generator) -> Built:
     """Write what a split needs of a build: its index and its manifest."""
-    hashes, thumbs = pictures(count, chance)
+    looks = [[asdict(look) for look in each] for each in pictures(count, chance)]
     samples = [f"{source}/{number:07d}.png" for number in range(count)]
     patients = [f"{source}/{number // 3}" for number in range(count)]
     digests = [hashlib.sha256(sample.encode()).hexdigest() for sample in samples]
     known = {
         "row": range(count), "sample_id": samples, "patient_id": patients, "patient_known": [True] * count,
         "ties": [[]] * count, "label": ["covid19", "no_finding"] * (count // 2), "modality": ["CXR"] * count,
-        "sha256": digests, "blank": [False] * count, "pixel_hash": digests, "phash": hashes, "aspect": [1.0] * count,
-        "thumb": thumbs, "row_sha256": digests, "rows": [1] * count,
+        "sha256": digests, "blank": [False] * count, "pixel_hash": digests, "looks": looks,
+        "row_sha256": digests, "rows": [1] * count,
     }  # fmt: skip
     table = pa.table([pa.array(known.get(f.name, [None] * count), f.type) for f in INDEX_SCHEMA], schema=INDEX_SCHEMA)
     table = table.append_column("split", pa.array(["train"] * count)).append_column("group", pa.array(patients))

@@ -19,7 +19,11 @@ import json, random, resource, sys, time
 from pathlib import Path
 from covid_datasets.catalog.published import published_splits
 from covid_datasets.disk import write_json
+from dataclasses import asdict
+import numpy as np
+from PIL import Image
 from covid_datasets.measure.image import Measured
+from covid_datasets.measure.looks import looks_of
 from covid_datasets.prepare import plan
 from covid_datasets.prepare.arrow_file import arrow_file
 from covid_datasets.prepare.indices import read_indices, write_index
@@ -32,7 +36,7 @@ from covid_datasets.splits.assign import assign
 
 count, films, out = int(sys.argv[1]), sys.argv[2] == "films", Path(sys.argv[3])
 A_SCAN, SCANS = 250, 2
-chance, figures, last = random.Random(1), {}, time.process_time()
+chance, noise, figures, last = random.Random(1), np.random.default_rng(1), {}, time.process_time()
 
 def step(name):
     global last
@@ -59,8 +63,8 @@ for piece in made.pieces:
         for start in range(0, len(piece.rows), 4096):
             rows = []
             for number, record in piece.rows[start : start + 4096]:
-                look = dict(phash=f"{chance.getrandbits(64):016x}", square_phash=f"{chance.getrandbits(64):016x}",
-                            aspect=1.0, thumb=chance.randbytes(256)) if films else {}
+                look = dict(looks=[asdict(look) for look in looks_of(Image.fromarray(
+                    noise.integers(0, 255, (64, 64), np.uint8)))]) if films else {}
                 rows.append(dict(
                     row=number << 20, sample_id=f"phantom/{record.sample_id}", patient_id=f"phantom/{record.patient}",
                     patient_known=True, ties=list(record.ties), label=record.label, modality="CT", quality="good",

@@ -14,7 +14,7 @@ from covid_datasets.audits.sample import Gathered, Sample
 from covid_datasets.audits.tables import Listing, Row, read_listing
 from covid_datasets.catalog.cards import Name, names_in
 from covid_datasets.errors import DamagedFileError, UsageError
-from covid_datasets.load.schemes import splits_of
+from covid_datasets.load.schemes import division_of
 from covid_datasets.load.splits import with_patients
 from covid_datasets.load.stored import open_table
 from covid_datasets.measure.image import Measured
@@ -23,6 +23,7 @@ from covid_datasets.prepare.result import Built
 from covid_datasets.schema import Notice
 from covid_datasets.splits.assign import is_everybody
 from covid_datasets.splits.groups import Link
+from covid_datasets.splits.divide import Division
 from covid_datasets.splits.index import Index
 
 
@@ -50,7 +51,7 @@ def of_builds(
         listing = read_listing(split, columns)
         chosen, notices = _listed(samples, listing)
     else:
-        chosen, notices = _in_scheme(what, samples, splits_of(builds, index, scheme), scheme)
+        chosen, notices = _in_scheme(what, samples, division_of(builds, index, scheme), scheme)
     place_of: dict[int, int] = {}
     for position, (row, _) in enumerate(chosen):
         place_of.setdefault(row, position)
@@ -69,19 +70,19 @@ Chosen = list[tuple[int, Sample]]
 """Rows of an index, each with what it is in the split that is audited."""
 
 
-def _in_scheme(
-    what: str, samples: Sequence[Sample], splits: Sequence[str | None], scheme: str
-) -> tuple[Chosen, list[Notice]]:
+def _in_scheme(what: str, samples: Sequence[Sample], division: Division, scheme: str) -> tuple[Chosen, list[Notice]]:
     chosen = [
         (row, replace(sample, split=part))
-        for row, (sample, part) in enumerate(zip(samples, splits, strict=True))
+        for row, (sample, part) in enumerate(zip(samples, division.splits, strict=True))
         if part is not None
     ]
     if not chosen:
         raise UsageError(f"{what}: expected a scheme that puts rows into some part, found none in {scheme!r}")
     left = len(samples) - len(chosen)
-    told = Notice("row without a split", what, f"{left:,} rows are in no part of {scheme!r}", count=left)
-    return chosen, [told] if left else []
+    told = [Notice("how it was split", what, note) for note in division.notes]
+    if left:
+        told.append(Notice("row without a split", what, f"{left:,} rows are in no part of {scheme!r}", count=left))
+    return chosen, told
 
 
 def _listed(samples: Sequence[Sample], listing: Listing) -> tuple[Chosen, list[Notice]]:

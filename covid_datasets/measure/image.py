@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
 import xxhash
 from PIL import Image
 
+from covid_datasets.measure.looks import HASH_BYTES, Looks, looks_in, reduced
 from covid_datasets.measure.quality import grade, reasons_against
 from covid_datasets.read.bounds import MAX_PIXELS, MAX_WEBP_PIXELS
 from covid_datasets.read.encode import is_hounsfield
@@ -18,7 +18,6 @@ from covid_datasets.read.encode import is_hounsfield
 STRIP_BYTES = 1 << 18
 """Grey values hashed at once; fits the cache of a core."""
 THUMB = 64
-HASHED = 16
 WINDOW = (-1000, 400)
 """Hounsfield units that become black and white: air to bone, so that lungs and soft tissue both show."""
 DEEP = ("I;16", "I;16B", "I", "F")
@@ -28,10 +27,7 @@ FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP")
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What the pixels or voxels say; all but ``sha256`` is ``None`` where they were not asked for or do not say.
-
-    ``square_phash`` is the hash of the central square, ``None`` where that is the whole.
-    """
+    """What the pixels or voxels say; all but ``sha256`` is ``None`` where they were not asked for or do not say."""
 
     sha256: str
     width: int | None = None
@@ -42,8 +38,7 @@ class Measured:
     pixel_mode: str | None = None
     pixel_hash: str | None = None
     phash: str | None = None
-    square_phash: str | None = None
-    thumb: bytes | None = None
+    looks: Looks | None = None
     quality: str | None = None
     quality_reasons: tuple[str, ...] | None = None
 
@@ -69,7 +64,7 @@ def measure(data: bytes, sha256: str, path: str, hounsfield: tuple[float, float]
     Where ``hounsfield`` says slope and intercept of its values, it is looked at by the window of all Hounsfield units.
 
     The pixel hash is over 8-bit grey values and the size, so that a re-encoded or re-moded copy of a picture
-    has the same one. The perceptual hash is in exact arithmetic, so that every machine gets the same one.
+    has the same one. The perceptual hash is that of the look of the whole, and nothing but zeros where it is flat.
     """
     image = decode(data)
     if hounsfield is None:
@@ -86,35 +81,23 @@ def measure_image(
 ) -> Measured:
     """Measure a decoded image."""
     grey = grey_of(image, hounsfield)
-    reduced = grey.reduce(max(1, min(grey.size) // THUMB))
-    small = reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR)
-    thumb = small.reduce(2).tobytes()
-    reasons = reasons_against(image, grey, reduced, np.frombuffer(thumb, np.uint8).reshape(THUMB // 2, -1), path)
+    seen = reduced(grey)
+    small = seen.resize((THUMB, THUMB), Image.Resampling.BILINEAR).reduce(2)
+    reasons = reasons_against(image, grey, seen, np.asarray(small), path)
     mode = image.mode
     del image  # up to four times the size of the grey one
-    square = [] if grey.width == grey.height else [_central_square(reduced)]
-    phash, *square_phash = perceptual_hashes([small, *square])
+    looks = looks_in(seen)
     return Measured(
         sha256=sha256,
         width=grey.width,
         height=grey.height,
         pixel_mode=mode,
         pixel_hash=pixel_hash(grey),
-        phash=phash,
-        square_phash=next(iter(square_phash), None),
-        thumb=thumb,
+        phash=(looks[0].hashes[:HASH_BYTES] if looks else bytes(HASH_BYTES)).hex(),
+        looks=looks,
         quality=grade(reasons),
         quality_reasons=tuple(reasons),
     )
-
-
-def _central_square(reduced: Image.Image) -> Image.Image:
-    """Cut out what a copy holds whose maker wanted all pictures square, as a thumbnail."""
-    width, height = reduced.size
-    side = min(width, height)
-    left, top = (width - side) / 2, (height - side) / 2
-    box = (left, top, left + side, top + side)
-    return reduced.resize((THUMB, THUMB), Image.Resampling.BILINEAR, box=box)
 
 
 def measure_pixels(pixels: np.ndarray, sha256: str, path: str) -> Measured:
@@ -234,23 +217,3 @@ def pixel_hash(grey: Image.Image) -> str:
         strip = grey if rows >= height else grey.crop((0, top, width, min(top + rows, height)))
         digest.update(strip.tobytes())
     return digest.hexdigest()
-
-
-@lru_cache(maxsize=1)
-def _cosines() -> np.ndarray:
-    """The first rows of the cosine transform, in whole numbers."""
-    steps = np.arange(THUMB) * 2 + 1
-    table = np.cos(np.pi * np.outer(np.arange(HASHED), steps) / (2 * THUMB))
-    return np.round(table * 1024)
-
-
-def perceptual_hashes(thumbs: Sequence[Image.Image]) -> list[str]:
-    """Hash 64x64 thumbnails to 256 bits of their lowest frequencies each, as hexadecimal digits.
-
-    All values are whole numbers below 2**53, so the products are exact whatever order a machine adds them in.
-    """
-    cosines = _cosines()
-    values = np.frombuffer(b"".join(thumb.tobytes() for thumb in thumbs), np.uint8).reshape(-1, THUMB, THUMB)
-    spectrum = (cosines @ values.astype(np.float64) @ cosines.T).reshape(len(thumbs), -1)
-    median = np.partition(spectrum[:, 1:], HASHED * HASHED // 2, axis=1)[:, HASHED * HASHED // 2]
-    return [bits.tobytes().hex() for bits in np.packbits(spectrum > median[:, None], axis=1)]

@@ -40,8 +40,7 @@ def measure_video(data: bytes, sha256: str, path: str) -> Measured:
         pixel_mode=shown.decoded.format.name,
         pixel_hash=digest.hexdigest(),
         phash=seen.phash,
-        square_phash=seen.square_phash,
-        thumb=seen.thumb,
+        looks=seen.looks,
         quality=seen.quality,
         quality_reasons=seen.quality_reasons,
     )

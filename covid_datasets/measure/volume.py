@@ -58,8 +58,7 @@ def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
         pixel_mode=header.dtype.name,
         pixel_hash=digest.hexdigest(),
         phash=seen.phash,
-        square_phash=seen.square_phash,
-        thumb=seen.thumb,
+        looks=seen.looks,
         quality=grade(reasons),
         quality_reasons=tuple(reasons),
     )

@@ -1,11 +1,11 @@
 """The indices of all pieces as one, in the order of the plan, and how the index of a finished build is written.
 
-Thumbnails are two thirds of an index and are asked for now and then: they stay in the files of the pieces.
+Looks are most of an index and are asked for now and then: they stay in the files of the pieces.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -21,41 +21,46 @@ from covid_datasets.prepare.place import Place
 from covid_datasets.prepare.plan import Plan
 from covid_datasets.prepare.rows import INDEX_SCHEMA
 from covid_datasets.schema import Notice
-from covid_datasets.splits.index import Index
+from covid_datasets.splits.index import LOOKS, Index
 
-_THUMB = "thumb"
 _BATCH_ROWS = 1 << 12
 _OPEN = 4
-"""Pieces whose thumbnails are mapped at once."""
+"""Pieces whose looks are mapped at once."""
 
 
 @dataclass(frozen=True)
 class PieceIndex(Index):
-    """The index of a build under way; ``numbers`` and ``offsets`` tell in which piece each thumbnail is, and where."""
+    """The index of a build under way; ``numbers`` and ``offsets`` tell in which piece, and where, looks are."""
 
     place: Place | None = None
     numbers: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
     offsets: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
-    def thumb(self, row: int) -> bytes:
-        """Return the thumbnail of a row; empty where there is none."""
-        return self.stored_thumb(row) or b""
+    def stored_looks(self, row: int) -> pa.Scalar:
+        """Return the looks of a row as its piece has them."""
+        return self._of_piece(int(self.numbers[row]))[int(self.offsets[row])]
 
-    def stored_thumb(self, row: int) -> bytes | None:
-        """Return the thumbnail of a row as its piece has it."""
-        found: bytes | None = self._of_piece(int(self.numbers[row]))[int(self.offsets[row])].as_py()
-        return found
+    def looks_by_part(self) -> Iterator[tuple[np.ndarray, pa.Array]]:
+        """Yield rows with their looks, piece by piece."""
+        order = np.lexsort((self.offsets, self.numbers))
+        numbers = self.numbers[order]
+        for number in np.unique(numbers).tolist():
+            rows = order[np.searchsorted(numbers, number) : np.searchsorted(numbers, number, "right")]
+            start = 0
+            for chunk in self._of_piece(number).chunks:
+                yield rows[start : start + len(chunk)], chunk
+                start += len(chunk)
 
     @cached_property
     def _of_piece(self) -> Callable[[int], pa.ChunkedArray]:
         place = self.place
         assert place is not None, "an index without pieces has no rows"
-        return lru_cache(maxsize=_OPEN)(lambda number: place.index(number)[0].column(_THUMB))
+        return lru_cache(maxsize=_OPEN)(lambda number: place.index(number)[0].column(LOOKS))
 
 
 def read_indices(plan: Plan, place: Place) -> tuple[PieceIndex, list[list[int]], list[Notice], list[Mapping[str, Any]]]:
     """Read what the workers found: the index in the order of the plan; of each piece the rows, notices and the seal."""
-    light = INDEX_SCHEMA.remove(INDEX_SCHEMA.get_field_index(_THUMB))
+    light = INDEX_SCHEMA.remove(INDEX_SCHEMA.get_field_index(LOOKS))
     tables, rows, notices = [pa.Table.from_batches([], light)], list[list[int]](), list[Notice]()
     seals: list[Mapping[str, Any]] = []
     place.bring_indices(piece.number for piece in plan.pieces)
@@ -90,7 +95,7 @@ def write_index(index: PieceIndex, splits: Sequence[str], order: Sequence[int], 
         for start in range(0, len(order), _BATCH_ROWS):
             rows = order[start : start + _BATCH_ROWS]
             columns = dict(zip(index.table.column_names, _take(index.table, rows).columns, strict=True))
-            columns[_THUMB] = arrow_array([index.stored_thumb(row) for row in rows], pa.binary())
+            columns[LOOKS] = arrow_array([index.stored_looks(row).as_py() for row in rows], schema.field(LOOKS).type)
             columns["split"] = arrow_array([splits[row] for row in rows], pa.string())
             columns["group"] = arrow_array([names[groups[row]] for row in rows], pa.string())
             columns[GROUP] = arrow_array([group_ids[row] for row in rows], pa.string())

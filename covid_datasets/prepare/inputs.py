@@ -13,7 +13,7 @@ from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.prepare.composed import builder_digest
 from covid_datasets.prepare.quoted import addresses_of
 
-FORMAT = 6
+FORMAT = 7
 """Raised when the engine stores something else from the same inputs; older builds are then built again."""
 
 

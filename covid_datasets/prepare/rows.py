@@ -40,9 +40,7 @@ INDEX_SCHEMA = pa.schema(
         ("blank", pa.bool_()),
         ("pixel_hash", pa.string()),
         ("phash", pa.string()),
-        ("square_phash", pa.string()),
-        ("aspect", pa.float64()),
-        ("thumb", pa.binary()),
+        ("looks", pa.list_(pa.struct([("part", pa.string()), ("thumb", pa.binary()), ("hashes", pa.binary())]))),
         ("row_sha256", pa.string()),
         ("rows", pa.int64()),
     ]
@@ -176,9 +174,7 @@ def index_row(
         "blank": blank,
         "pixel_hash": measured.pixel_hash,
         "phash": measured.phash if typical else None,
-        "square_phash": measured.square_phash if typical else None,
-        "aspect": measured.width / measured.height if measured.width and measured.height else None,
-        "thumb": measured.thumb if typical else None,
+        "looks": [asdict(look) for look in measured.looks or ()] if typical else None,
         "row_sha256": row_digest(row),
         "rows": 1,
     }

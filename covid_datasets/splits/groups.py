@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covid_datasets.splits.assign import is_everybody
 
-MAX_DISTANCE = 40
-"""Bits of 256 that two perceptual hashes of one picture may differ in."""
 MIN_CORRELATION = 0.95
-"""Correlation of two 32x32 thumbnails that a pair within `MAX_DISTANCE` must also reach."""
+"""Correlation of two 32x32 thumbnails by which looks bear out a name that two pictures have; see `crops`."""
 _MIN_DEVIATION = 4
 """Flatter thumbnails say nothing about identity."""
 
@@ -103,20 +100,6 @@ def links_by_ties(ties: Iterable[Sequence[str]]) -> Iterator[Link]:
                 yield Link("tie", first[key], row, key)
 
 
-def central_square(thumb: bytes, aspect: float) -> bytes:
-    """Cut the central square out of a thumbnail that was squeezed from a picture with this width by height."""
-    whole = np.frombuffer(thumb, dtype=np.uint8).astype(np.float64)
-    side = math.isqrt(whole.size)
-    image = whole.reshape(side, side) if aspect < 1 else whole.reshape(side, side).T
-    share = min(aspect, 1 / aspect)
-    places = (np.arange(side) + 0.5) * share + side * (1 - share) / 2 - 0.5
-    above = np.clip(np.floor(places).astype(np.int64), 0, side - 2)
-    weight = (places - above)[:, None]
-    cut = image[above] * (1 - weight) + image[above + 1] * weight
-    square: bytes = np.rint(cut if aspect < 1 else cut.T).astype(np.uint8).tobytes()
-    return square
-
-
 def correlation(first: bytes, second: bytes) -> float:
     """Correlate two thumbnails; 0 where one of them is flat.
 
@@ -127,8 +110,8 @@ def correlation(first: bytes, second: bytes) -> float:
     return float(correlations(one, other)[0])
 
 
-def correlations(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Correlate thumbnails pair by pair, each a row; in whole numbers, so that every machine finds the same pairs.
+def correlations(first: NDArray[Any], second: NDArray[Any]) -> NDArray[np.float64]:
+    """Correlate pictures pair by pair, each a row; in whole numbers, so that every machine finds the same pairs.
 
     >>> correlations(np.asarray([[0, 9, 90], [5, 5, 5]], np.uint8), np.asarray([[1, 10, 91], [5, 5, 9]], np.uint8))
     array([1., 0.])

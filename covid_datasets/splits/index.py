@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,6 @@ from covid_datasets.columns import INDEX_FILE as INDEX_FILE
 from covid_datasets.splits.assign import is_everybody, places
 from covid_datasets.splits.groups import (
     Link,
-    central_square,
     components,
     group_names,
     links_by_key,
@@ -25,6 +25,12 @@ from covid_datasets.splits.groups import (
     links_of_everybody,
 )
 from covid_datasets.splits.place import Census, Whole, take_census, traits_of
+
+if TYPE_CHECKING:
+    from covid_datasets.splits.near import Seen
+
+LOOKS = "looks"
+"""The column of an index by which pictures are compared."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +130,7 @@ class Index:
         stored = links_by_key("tie", [key if key in known else None for key in keys])
         sides = enumerate(zip(builds, keys, strict=True))
         apart = [build if key in known else f"{build} {row}" for row, (build, key) in sides]
-        searches = (near_groups(phashes, thumb, apart) for _, phashes, thumb in self._looks())
-        found = list(itertools.chain(stored, self._told(), *searches))
+        found = list(itertools.chain(stored, self._told(), near_groups(self.seen, apart)))
         return itertools.chain(found, links_of_everybody(patients, found))
 
     @cached_property
@@ -135,39 +140,32 @@ class Index:
         return values
 
     def near_links(self, apart: Sequence[str] | None = None) -> list[Link]:
-        """Find pictures that look the same, whole or in their central squares: many copies were made square first."""
+        """Find pictures that look the same; of rows with one value in ``apart`` none are compared."""
         from covid_datasets.splits.near import near_duplicates  # threads, not needed by who only loads
 
-        found: dict[tuple[int, int], Link] = {}
-        for said, phashes, thumb in self._looks():
-            for link in near_duplicates(phashes, thumb, apart):
-                found.setdefault((link.first, link.second), replace(link, key=said + link.key))
-        return list(found.values())
+        return near_duplicates(self.seen, apart)
 
-    def _looks(self) -> Iterator[tuple[str, list[str | None], Callable[[int], bytes]]]:
-        """Yield what pictures are compared by: their hashes and thumbnails, whole, then cut to squares, if any is."""
-        phashes, squares = self.strings("phash"), self.strings("square_phash")
-        yield "", phashes, self.thumb
-        if any(squares):
-            cut = [square or whole for square, whole in zip(squares, phashes, strict=True)]
-            yield "central squares: ", cut, self._square
+    @property
+    def seen(self) -> Seen:
+        """What pictures are compared by."""
+        from covid_datasets.splits.near import Seen  # as above
 
-    def thumb(self, row: int) -> bytes:
-        """Return the thumbnail of a row; empty where there is none."""
-        return self._thumbs[row].as_py() or b""
+        return Seen.stored(self.looks_by_part(), self.stored_looks)
 
-    def _square(self, row: int) -> bytes:
-        aspect = self._aspects[row]
-        return central_square(self.thumb(row), aspect) if aspect not in (None, 1.0) else self.thumb(row)
+    def looks_by_part(self) -> Iterator[tuple[np.ndarray, pa.Array]]:
+        """Yield rows with their looks, as they are stored."""
+        start = 0
+        for chunk in self.table.column(LOOKS).chunks:
+            yield np.arange(start, start + len(chunk)), chunk
+            start += len(chunk)
+
+    def stored_looks(self, row: int) -> pa.Scalar:
+        """Return the looks of a row."""
+        return self._looks[row]
 
     @cached_property
-    def _thumbs(self) -> pa.ChunkedArray:
-        return self.table.column("thumb")
-
-    @cached_property
-    def _aspects(self) -> list[float | None]:
-        values: list[float | None] = self.table.column("aspect").to_pylist()
-        return values
+    def _looks(self) -> pa.ChunkedArray:
+        return self.table.column(LOOKS)
 
     def telling(self, name: str) -> list[str | None]:
         """Return a column of hashes, without those that prove nothing because the picture is blank."""

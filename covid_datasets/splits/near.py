@@ -1,8 +1,7 @@
-"""Pairs of rows that look the same, found among all pairs: exactly, in threads, and without comparing each with each.
+"""Pairs of rows that show one picture, found among all pairs: exactly, in threads, the same ones on every machine.
 
-Two hashes that differ in at most 40 of 256 bits cannot differ much in each of their 16 words. So only rows that nearly
-agree in a word are compared: rows are sorted by it, and for every pattern of few bits the rows whose words differ by
-just that pattern are neighbours of each other (multi-index hashing, with radii that fit the data).
+Candidates are looks whose hashes nearly agree (`words`), in any of sixteen ways to show a picture (`ways`), or with
+what remains of the other where it was cut. They are proven by laying one over the other (`registration`).
 """
 
 from __future__ import annotations
@@ -11,262 +10,266 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache, partial
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from covid_datasets.measure.looks import FRAMES, HASH_BYTES, Looks
 from covid_datasets.settings import usable_cores
-from covid_datasets.splits.groups import MAX_DISTANCE, MIN_CORRELATION, Link, correlations
+from covid_datasets.splits.groups import Link
+from covid_datasets.splits.registration import likenesses, picture, ways_to_see
+from covid_datasets.splits.ways import Words, described, nearest, transposed
+from covid_datasets.splits.words import MAX_DISTANCE, Job, Numbers, near_pairs
 
-Numbers = NDArray[np.int64]
-Words = NDArray[np.unsignedinteger]
-Job = Callable[[], tuple[Numbers, Numbers]]
-"""Finds some of the pairs that are within `MAX_DISTANCE`, each once."""
+_NONE = np.empty(0, np.int64)
+Found = tuple[int, int, str]
+"""Two rows that show one picture, and how that is known."""
 
-_CHUNK_PAIRS = 1 << 17
-"""Pairs compared at once in a thread; bounds the memory of the search, and stays in the caches of a core."""
-_FEW_ROWS = 8_000
-"""Up to here, comparing all pairs is faster than any preparation."""
-_PAIR, _CANDIDATE, _STEP = 1.0, 4.0, 4.0
-"""What it costs to compare a pair among all, to compare a candidate, and to look at a row for one pattern of bits."""
-_SAMPLE = 1 << 17
-"""Pairs by which it is judged how many candidates each word would give."""
-_WIDEST = 2
-"""The most bits in which a word may differ; there are 560 patterns of three, and few candidates are saved by them."""
-_SHOWN = 1 << 10
-"""Pairs whose thumbnails are correlated at once."""
-_KEPT = 1 << 14
-"""Thumbnails that are kept for the next pair, 1 kB each."""
+_SHOWN = 1 << 8
+"""Pairs whose thumbnails are compared at once."""
+_KEPT = 1 << 13
+"""Thumbnails whose local contrast is kept for the next pair, 18 kB each."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Pictures:
-    """Different pictures, each with the rows that show it; ``sides`` says which are not compared with each other."""
+@dataclass(frozen=True)
+class Seen:
+    """The looks of many rows as columns, one after the other.
 
-    hashes: Words
-    rows: Numbers
-    copies: dict[int, list[int]]
-    sides: Numbers | None
-
-
-def near_duplicates(
-    phashes: Sequence[str | None], thumb: Callable[[int], bytes], apart: Sequence[str] | None = None
-) -> list[Link]:
-    """Find all pairs of rows that show the same picture, re-encoded, resized or slightly cropped.
-
-    Those are at most `MAX_DISTANCE` apart in their hashes, and correlated by `MIN_CORRELATION` in their thumbnails.
-    Thumbnails are asked for row by row, so that not all of them are in memory at once.
-    Of rows with one value in ``apart`` no pair is compared.
+    ``rows`` and ``parts`` tell of each look what it is of, ``counts`` how many of the ``hashes`` are its own, and
+    ``thumb`` its thumbnail, look by look, so that not all of them are in memory at once.
     """
+
+    rows: Numbers
+    parts: NDArray[np.str_]
+    counts: Numbers
+    hashes: Words
+    thumb: Callable[[int], bytes]
+
+    @classmethod
+    def of(cls, looks: Iterable[Looks | None]) -> Seen:
+        """Make columns of the looks of each row; ``None`` stands for a row that shows nothing."""
+        every = [(row, look) for row, looks_of_row in enumerate(looks) for look in looks_of_row or ()]
+        thumbs = [look.thumb for _, look in every]
+        return cls(
+            np.asarray([row for row, _ in every], np.int64),
+            np.asarray([look.part for _, look in every], np.str_),
+            np.asarray([len(look.hashes) // HASH_BYTES for _, look in every], np.int64),
+            np.frombuffer(b"".join(look.hashes for _, look in every), np.uint64).reshape(-1, 4),
+            thumbs.__getitem__,
+        )
+
+    @classmethod
+    def stored(cls, parts: Iterable[tuple[Numbers, pa.Array]], looks: Callable[[int], pa.Scalar]) -> Seen:
+        """Make columns of looks as an index stores them, given by parts, each with its rows, and row by row."""
+        rows, shown, counts, hashes = [_NONE], [np.empty(0, np.str_)], [_NONE], [np.empty((0, 4), np.uint64)]
+        for numbers, part in parts:
+            if not len(every := part.flatten()):
+                continue
+            rows.append(np.repeat(numbers, np.diff(part.offsets)))
+            shown.append(np.asarray(every.field("part").to_pylist(), np.str_))
+            ends, data = _binary(every.field("hashes"))
+            counts.append(np.diff(ends) // HASH_BYTES)
+            hashes.append(data[ends[0] : ends[-1]].view(np.uint64).reshape(-1, 4))
+        columns = np.concatenate(rows), np.concatenate(shown), np.concatenate(counts), np.concatenate(hashes)
+        found = cls(*columns, thumb=lambda look: b"")
+        found = found.in_order(np.argsort(found.rows, kind="stable"))
+
+        def thumb(look: int) -> bytes:
+            row = int(found.rows[look])
+            stored: bytes = looks(row)[look - int(np.searchsorted(found.rows, row))]["thumb"].as_py()
+            return stored
+
+        return replace(found, thumb=thumb)
+
+    def in_order(self, order: Numbers) -> Seen:
+        """Put the looks in another order; only the thumbnails remain where they are."""
+        counts = self.counts[order]
+        places = np.repeat(self.starts[order] - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
+        return Seen(self.rows[order], self.parts[order], counts, self.hashes[places], self.thumb)
+
+    @cached_property
+    def starts(self) -> Numbers:
+        """Where the hashes of each look begin; the first is that of all that it shows."""
+        starts: Numbers = np.cumsum(self.counts) - self.counts
+        return starts
+
+
+def near_duplicates(seen: Seen, apart: Sequence[str] | None = None) -> list[Link]:
+    """Find all pairs of rows that show one picture, however it was encoded, shown, or slightly cut.
+
+    Of rows with one value in ``apart`` no pair is compared.
+
+    >>> from PIL import Image
+    >>> from covid_datasets.measure.looks import looks_of
+    >>> chance = np.random.default_rng(0)
+    >>> film, other = (Image.fromarray(chance.integers(0, 255, (9, 9), np.uint8)).resize((640, 520)) for _ in range(2))
+    >>> pictures = [film, other, film.transpose(Image.Transpose.ROTATE_90).resize((200, 200))]
+    >>> [(link.first, link.second) for link in near_duplicates(Seen.of(map(looks_of, pictures)))]
+    [(0, 2)]
+    """
+    copies = _copies(seen, apart)
     found: dict[tuple[int, int], str] = {}
-    pictures = _pictures(phashes, thumb, apart)
-    for first, second, key in _search(pictures, thumb):
-        ours, theirs = (pictures.copies.get(row, [row]) for row in (first, second))
-        found |= {(min(pair), max(pair)): key for pair in itertools.product(ours, theirs)}
+    for first, second, key in _search(seen, copies, apart):
+        ours, theirs = (copies.get(row, [row]) for row in (first, second))
+        for pair in itertools.product(ours, theirs):
+            found.setdefault((min(pair), max(pair)), key)
     if apart is None:
-        for same in _without_flat(pictures, thumb):
-            found |= dict.fromkeys(itertools.combinations(same, 2), _key(0, 1.0))
+        for same in copies.values():
+            found |= dict.fromkeys(itertools.combinations(same, 2), _SAME)
     return [Link("near-duplicate", first, second, key) for (first, second), key in sorted(found.items())]
 
 
-def near_groups(
-    phashes: Sequence[str | None], thumb: Callable[[int], bytes], apart: Sequence[str] | None = None
-) -> Iterator[Link]:
+def near_groups(seen: Seen, apart: Sequence[str] | None = None) -> Iterator[Link]:
     """Yield as many of these pairs as join the rows that all of them join: of copies of a picture only one is compared.
 
     What shows one picture on one side is joined too.
     """
-    pictures = _pictures(phashes, thumb, apart)
-    for same in _without_flat(pictures, thumb):
-        yield from (Link("near-duplicate", same[0], row, _key(0, 1.0)) for row in same[1:])
-    for first, second, key in _search(pictures, thumb):
+    copies = _copies(seen, apart)
+    for same in copies.values():
+        yield from (Link("near-duplicate", same[0], row, _SAME) for row in same[1:])
+    for first, second, key in _search(seen, copies, apart):
         yield Link("near-duplicate", first, second, key)
 
 
-def _key(distance: int, likeness: float) -> str:
-    return f"distance {distance} of 256, correlation {likeness:.3f}"
+def _key(distance: int, likeness: float, how: Sequence[str]) -> str:
+    return ", ".join([f"distance {distance} of 256", f"correlation {likeness:.3f}", *how])
 
 
-def _pictures(phashes: Sequence[str | None], thumb: Callable[[int], bytes], apart: Sequence[str] | None) -> _Pictures:
-    """Read the hashes, with rows of equal hash and thumbnail (and side) as one picture: many copies cost nothing."""
-    rows = np.asarray([row for row, phash in enumerate(phashes) if phash], dtype=np.int64)
-    packed = b"".join(bytes.fromhex(phashes[row] or "") for row in rows.tolist())
-    hashes = np.frombuffer(packed, dtype=np.uint64).reshape(rows.size, -1 if rows.size else 4)
-    sides = None if apart is None else np.unique(np.asarray(apart)[rows], return_inverse=True)[1]
-    _, place, counts = np.unique(hashes, axis=0, return_inverse=True, return_counts=True)
-    first: dict[tuple[int, int, bytes], int] = {}
+_SAME = _key(0, 1.0, ())
+
+
+def _copies(seen: Seen, apart: Sequence[str] | None) -> dict[int, list[int]]:
+    """Find rows with the same looks, on one side: of these only the first, which is the key, is compared."""
+    if not len(seen.rows):
+        return {}
+    rows, firsts = np.unique(seen.rows, return_index=True)
+    _, kinds, counts = np.unique(seen.hashes[seen.starts[firsts]], axis=0, return_inverse=True, return_counts=True)
+    ends = [*firsts[1:].tolist(), len(seen.rows)]
+    first: dict[tuple[int, str, bytes], int] = {}
     copies: dict[int, list[int]] = {}
-    kept = np.ones(rows.size, dtype=bool)
-    for number in np.flatnonzero(counts[place.ravel()] > 1).tolist():
+    for number in np.flatnonzero(counts[kinds.ravel()] > 1).tolist():  # most have no copy, and are not looked at
         row = int(rows[number])
-        key = (int(place.ravel()[number]), -1 if sides is None else int(sides[number]), thumb(row))
-        same = first.setdefault(key, row)
+        shown = b"".join(map(seen.thumb, range(int(firsts[number]), ends[number])))
+        same = first.setdefault((int(kinds.ravel()[number]), "" if apart is None else apart[row], shown), row)
         if same != row:
             copies.setdefault(same, [same]).append(row)
-            kept[number] = False
-    return _Pictures(hashes[kept], rows[kept], copies, None if sides is None else sides[kept])
+    return copies
 
 
-def _without_flat(pictures: _Pictures, thumb: Callable[[int], bytes]) -> Iterator[list[int]]:
-    """Yield the rows of each picture that has copies and is not flat, since a flat one is not even like itself."""
-    for row, same in pictures.copies.items():
-        shown = np.frombuffer(thumb(row), dtype=np.uint8)[None]
-        if correlations(shown, shown)[0] >= MIN_CORRELATION:
-            yield same
+@dataclass(frozen=True)
+class _Pass:
+    """One search: hashes that are sought among those of whole looks, each with its look and the number of its frame."""
+
+    sought: Words
+    looks: Numbers
+    frames: Numbers
+    transposed: bool = False
+    cut: bool = False
+
+    def jobs(self, among: Words) -> Iterator[Job]:
+        """Divide it."""
+        return near_pairs(self.sought, among, all_ways=not self.cut, itself=not self.cut)
 
 
-def _search(pictures: _Pictures, thumb: Callable[[int], bytes]) -> Iterator[tuple[int, int, str]]:
-    """Yield the pairs of pictures that look the same, as their first rows, with the evidence."""
-    hashes = pictures.hashes
-    if len(hashes) < 2:
-        return
-    remembered = lru_cache(_KEPT)(thumb)
-
-    def look(job: Job) -> list[tuple[int, int, str]]:
-        first, second = job()
-        if pictures.sides is not None:
-            across = pictures.sides[first] != pictures.sides[second]
-            first, second = first[across], second[across]
-        found: list[tuple[int, int, str]] = []
-        for start in range(0, len(first), _SHOWN):
-            one, other = first[start : start + _SHOWN], second[start : start + _SHOWN]
-            likeness = _likeness(pictures.rows[one].tolist(), pictures.rows[other].tolist(), remembered)
-            alike = likeness >= MIN_CORRELATION
-            distance = np.bitwise_count(hashes[one[alike]] ^ hashes[other[alike]]).sum(axis=1)
-            keys = map(_key, distance.tolist(), likeness[alike].tolist())
-            found += zip(pictures.rows[one[alike]].tolist(), pictures.rows[other[alike]].tolist(), keys, strict=True)
-        return found
-
-    yield from itertools.chain.from_iterable(_in_threads(look, _jobs(hashes)))
+def _passes(seen: Seen, looks: Numbers) -> Iterator[_Pass]:
+    """Plan the searches: as they are and mirrored, then transposed, then what is left of each after a cut."""
+    whole = seen.hashes[seen.starts[looks]]
+    none = np.zeros(len(looks), np.int64)
+    yield _Pass(whole, looks, none)
+    yield _Pass(transposed(whole), looks, none, transposed=True)
+    owners = np.repeat(looks, seen.counts[looks] - 1)
+    starts = np.cumsum(seen.counts[looks] - 1) - (seen.counts[looks] - 1)
+    numbers = np.arange(len(owners)) - np.repeat(starts, seen.counts[looks] - 1) + 1
+    yield _Pass(seen.hashes[seen.starts[owners] + numbers], owners, numbers, cut=True)
 
 
-def _likeness(first: list[int], second: list[int], thumb: Callable[[int], bytes]) -> NDArray[np.float64]:
-    """Correlate the thumbnails of pairs of rows, each read once; one that is missing is like nothing."""
-    numbers = {row: number for number, row in enumerate(dict.fromkeys([*first, *second]))}
-    shown = list(map(thumb, numbers))
-    size = max(map(len, shown), default=0)
-    table = np.frombuffer(b"".join(each.ljust(size, b"\0") for each in shown), dtype=np.uint8).reshape(len(shown), size)
-    like = correlations(table[[numbers[row] for row in first]], table[[numbers[row] for row in second]])
-    whole = np.asarray([len(each) == size > 0 for each in shown])
-    both = whole[[numbers[row] for row in first]] & whole[[numbers[row] for row in second]]
-    return np.where(both, like, 0.0)
+def _search(seen: Seen, copies: dict[int, list[int]], apart: Sequence[str] | None) -> Iterator[Found]:
+    """Yield the pairs of rows that show one picture, each once, with the evidence."""
+    spared = np.asarray([row for same in copies.values() for row in same[1:]], np.int64)
+    looks = np.flatnonzero(~np.isin(seen.rows, spared))
+    sides = None if apart is None else np.unique(np.asarray(apart), return_inverse=True)[1]
+    pictures = lru_cache(_KEPT)(lambda look: picture(seen.thumb(look)).astype(np.int8))
+    among, proven = seen.hashes[seen.starts[looks]], _NONE
+    for search in _passes(seen, looks):
+        compare = partial(_compare, seen, search, looks, sides, pictures, proven)
+        found: dict[int, None] = {}
+        for pair in itertools.chain.from_iterable(_in_threads(compare, search.jobs(among))):
+            number = int(_number(seen, *pair[:2]))
+            if number not in found:  # several looks may show that two rows are one picture
+                found[number] = None
+                yield pair
+        proven = np.union1d(proven, np.fromiter(found, np.int64, len(found)))
 
 
-def _in_threads(
-    look: Callable[[Job], list[tuple[int, int, str]]], jobs: Iterable[Job]
-) -> Iterator[list[tuple[int, int, str]]]:
+def _number(seen: Seen, first: Numbers | int, second: Numbers | int) -> Numbers:
+    """Number a pair of rows, whichever comes first."""
+    count = int(seen.rows[-1]) + 1
+    numbers: Numbers = np.minimum(first, second) * count + np.maximum(first, second)
+    return numbers
+
+
+def _compare(
+    seen: Seen,
+    search: _Pass,
+    looks: Numbers,
+    sides: Numbers | None,
+    pictures: Callable[[int], NDArray[np.int8]],
+    proven: Numbers,
+    job: Job,
+) -> list[Found]:
+    """Do a job, and prove what it finds, but for what was proven by an earlier search."""
+    sought, other = job()
+    first, second = search.looks[sought], looks[other]
+    ours, theirs = seen.rows[first], seen.rows[second]
+    wanted = ours != theirs
+    if sides is not None:
+        wanted &= sides[ours] != sides[theirs]
+    wanted &= ~np.isin(_number(seen, ours, theirs), proven)
+    sought, first, second = sought[wanted], first[wanted], second[wanted]
+    distances, ways = nearest(search.sought[sought], seen.hashes[seen.starts[second]], not search.cut)
+    near = np.flatnonzero(distances <= MAX_DISTANCE)
+    found: list[Found] = []
+    for start in range(0, len(near), _SHOWN):
+        part = near[start : start + _SHOWN].tolist()
+        shown = [
+            ways_to_see(pictures(int(first[each])), pictures(int(second[each])), search.transposed, int(ways[each]))
+            for each in part
+        ]
+        numbers = search.frames[sought[part]].tolist()
+        cuts = [FRAMES[number] for number in numbers]
+        differing = distances[part].tolist()
+        likeness = likenesses([one for one, _ in shown], [two for _, two in shown], cuts, differing)
+        for at in np.flatnonzero(likeness).tolist():
+            each, number = part[at], numbers[at]
+            how = [*described(search.transposed, int(ways[each])), *_parts(seen, first[each], second[each], number)]
+            key = _key(differing[at], float(likeness[at]), how)
+            found.append((int(seen.rows[first[each]]), int(seen.rows[second[each]]), key))
+    return found
+
+
+def _binary(values: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Return where the items of a binary array end, and begin, in all of its bytes."""
+    ends = np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
+    return ends, np.frombuffer(values.buffers()[2], np.uint8)
+
+
+def _parts(seen: Seen, first: int, second: int, frame: int) -> list[str]:
+    """Say what was compared, where it was not all of both."""
+    parts = sorted({str(seen.parts[first]), str(seen.parts[second])} - {"whole"})
+    return [*parts, "cut"] if frame else parts
+
+
+def _in_threads(compare: Callable[[Job], list[Found]], jobs: Iterable[Job]) -> Iterator[list[Found]]:
     """Do all jobs, in order, and never have more than a few waiting: NumPy lets threads run side by side."""
     workers = usable_cores()
     with ThreadPoolExecutor(workers, "compare") as pool:
-        waiting: deque[Future[list[tuple[int, int, str]]]] = deque()
+        waiting: deque[Future[list[Found]]] = deque()
         for job in jobs:
-            waiting.append(pool.submit(look, job))
+            waiting.append(pool.submit(compare, job))
             if len(waiting) >= 4 * workers:
                 yield waiting.popleft().result()
         for last in waiting:
             yield last.result()
-
-
-def _jobs(hashes: Words) -> Iterator[Job]:
-    """Divide the search: by words where that saves most comparisons, else by blocks of all pairs."""
-    count = len(hashes)
-    if count > _FEW_ROWS:
-        words = hashes.view(np.uint16)
-        radii, cost = _radii(words)
-        if cost < _PAIR * count * count / 2:
-            return _by_words(hashes, words, radii)
-    step = max(1, _CHUNK_PAIRS // count)
-    return (partial(_block, hashes, start, step) for start in range(0, count, step))
-
-
-def _block(hashes: Words, start: int, step: int) -> tuple[Numbers, Numbers]:
-    """Compare some rows with all that follow."""
-    block = hashes[start : start + step]
-    distance = np.zeros((len(block), len(hashes) - start), dtype=np.uint16)
-    for word in range(hashes.shape[1]):
-        distance += np.bitwise_count(block[:, word, None] ^ hashes[None, start:, word])
-    one, other = np.nonzero(distance <= MAX_DISTANCE)
-    return start + one[other > one], start + other[other > one]
-
-
-def _radii(words: Words) -> tuple[list[int], float]:
-    """Choose in how many bits each word may differ (-1: it is not looked at), and say what the search then costs.
-
-    No pair is lost while the radii, each plus one, add up to more than the distance: who differs by more than its
-    radius in every word differs by at least that sum. Which of such radii give the fewest candidates is told by a
-    sample of pairs; a poor sample costs time, and finds the same.
-    """
-    count, width = words.shape
-    one, other = np.random.default_rng(0).integers(0, count, (2, _SAMPLE))
-    differing = np.bitwise_count(words[one] ^ words[other])
-    costs = [
-        _CANDIDATE * (differing <= radius).mean(axis=0) * count * count / 2 + _STEP * count * len(_patterns(radius))
-        for radius in range(_WIDEST + 1)
-    ]
-    best: dict[int, tuple[float, list[int]]] = {0: (0.0, [])}
-    for word in range(width):
-        longer: dict[int, tuple[float, list[int]]] = {}
-        for reached, (cost, radii) in best.items():
-            for radius in range(-1, _WIDEST + 1):
-                total = min(reached + radius + 1, MAX_DISTANCE + 1)
-                plan = (cost + (costs[radius][word] if radius >= 0 else 0.0), [*radii, radius])
-                longer[total] = min(longer.get(total, plan), plan)
-        best = longer
-    cost, radii = best[MAX_DISTANCE + 1]
-    return radii, cost
-
-
-@lru_cache
-def _patterns(radius: int) -> list[int]:
-    """List the patterns of up to so many of 16 bits.
-
-    >>> len(_patterns(0)), len(_patterns(1)), len(_patterns(2))
-    (1, 17, 137)
-    """
-    return [
-        sum(1 << bit for bit in bits) for size in range(radius + 1) for bits in itertools.combinations(range(16), size)
-    ]
-
-
-def _by_words(hashes: Words, words: Words, radii: Sequence[int]) -> Iterator[Job]:
-    limits = np.asarray(radii)
-    for word in sorted(range(len(radii)), key=lambda word: -radii[word]):
-        order = np.argsort(words[:, word], kind="stable")
-        values = words[order, word]
-        starts = np.searchsorted(values, np.arange((1 << 16) + 1))
-        bucket = _Bucket(hashes[order], order, word, limits)
-        for pattern in _patterns(radii[word]) if radii[word] >= 0 else ():
-            partner = values ^ np.uint16(pattern)
-            low, high = starts[partner], starts[partner.astype(np.int64) + 1]
-            if pattern == 0:  # within a bucket, each row with those after it
-                low = np.arange(1, len(order) + 1)
-            counts = np.where(values <= partner, high - low, 0)
-            rows = np.flatnonzero(counts)
-            ends = np.cumsum(counts[rows])
-            cuts = np.searchsorted(ends, np.arange(0, ends[-1] if ends.size else 0, _CHUNK_PAIRS)).tolist()
-            for start, stop in itertools.pairwise([*dict.fromkeys(cuts), len(rows)]):
-                part = rows[start:stop]
-                yield partial(bucket.pairs, part, low[part], counts[part])
-
-
-class _Bucket:
-    """The rows in the order of one of their words."""
-
-    def __init__(self, hashes: Words, order: Numbers, word: int, limits: Numbers) -> None:
-        self.hashes, self.order, self.word, self.limits = hashes, order, word, limits
-        # Of the picture of a chest the low frequencies, which come first, tell least.
-        self.telling = [np.ascontiguousarray(hashes[:, column]) for column in (3, 2)]
-
-    def pairs(self, rows: Numbers, low: Numbers, counts: Numbers) -> tuple[Numbers, Numbers]:
-        """Compare each of some rows with ``counts`` rows from ``low`` on."""
-        one = np.repeat(rows, counts)
-        other = np.repeat(low - (np.cumsum(counts) - counts), counts) + np.arange(len(one))
-        half = sum(np.bitwise_count(column[one] ^ column[other]) for column in self.telling)
-        near = np.flatnonzero(half <= MAX_DISTANCE)
-        differing = np.bitwise_count((self.hashes[one[near]] ^ self.hashes[other[near]]).view(np.uint16))
-        # A pair that is near in several words is found by each; the first of them reports it.
-        within = (differing.sum(axis=1) <= MAX_DISTANCE) & ((differing <= self.limits).argmax(axis=1) == self.word)
-        first, second = self.order[one[near[within]]], self.order[other[near[within]]]
-        return np.minimum(first, second), np.maximum(first, second)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from covid_datasets.measure.image import Measured, UndecodableError, decode, measure, to_grey, window
 from covid_datasets.read.bounds import MAX_PIXELS
-from covid_datasets.splits.groups import MAX_DISTANCE
+from covid_datasets.splits.words import MAX_DISTANCE
 from tests.sources import chest
 
 CHEST = Image.open(io.BytesIO(chest(3, modality="CXR")))
@@ -41,7 +41,8 @@ def test_a_film() -> None:
     found = measured(CHEST)
     assert (found.width, found.height, found.pixel_mode, found.quality) == (224, 224, "L", "good")
     assert found.pixel_hash == xxhash.xxh3_128(b"224x224:" + CHEST.tobytes()).hexdigest()
-    assert (len(found.phash or ""), len(found.thumb or b"")) == (64, 32 * 32)
+    assert found.looks is not None
+    assert found.looks[0].hashes.hex().startswith(found.phash or "x" * 64)
 
 
 LOSSLESS = [
@@ -64,7 +65,7 @@ def test_another_encoding_or_mode_has_the_same_pixels(
     again, first = measured(image, kind, **options), measured(CHEST)
     assert again.sha256 != first.sha256
     assert again.pixel_hash == first.pixel_hash
-    assert (again.phash, again.thumb) == (first.phash, first.thumb)
+    assert again.looks == first.looks
 
 
 def test_sixteen_bits_are_scaled_not_clipped() -> None:
@@ -115,11 +116,13 @@ def test_the_perceptual_hash_sees_one_picture_in_many_forms() -> None:
 
 
 def test_hashes_stay_what_they_are() -> None:
-    """A change here changes every fingerprint: raise FORMAT in build/inputs.py."""
+    """A change here changes every fingerprint: raise FORMAT in prepare/inputs.py."""
     rows, columns = np.mgrid[0:200, 0:160]
     found = measured(Image.fromarray(((rows * 3 + columns * 7 + rows * columns // 50) % 256).astype(np.uint8)))
     assert found.pixel_hash == "0d41813496b0dd3a04daaf9500952608"
-    assert found.phash == "9023753e0003dd3e0001003fff785566fd6d554a5554aacbead4aadb8ad4badb"
+    assert found.phash == "801400ac05000e00007311520ef31ee21117331c10ff33df19e22bc117226c1b"
+    looks = hashlib.sha256(b"".join(look.thumb + look.hashes for look in found.looks or ())).hexdigest()
+    assert looks[:16] == "b8856ee3a70f47f5"
 
 
 # --- what is no image ---------------------------------------------------------------------------------------------

@@ -16,13 +16,11 @@ from covid_datasets.measure.image import Measured, measure
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.splits.groups import (
     Link,
-    central_square,
     components,
-    correlation,
     links_by_key,
     links_by_ties,
 )
-from covid_datasets.splits.near import near_duplicates
+from covid_datasets.splits.near import Seen, near_duplicates
 
 COUNT = 14
 pairs = st.lists(st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1)), max_size=20)
@@ -94,7 +92,7 @@ CHANGES = {
 
 
 def found_pairs(images: list[Measured]) -> set[tuple[int, int]]:
-    links = near_duplicates([each.phash for each in images], lambda row: images[row].thumb or b"")
+    links = near_duplicates(Seen.of(image.looks for image in images))
     return {(link.first, link.second) for link in links}
 
 
@@ -125,27 +123,23 @@ def twelve() -> list[Measured]:
 
 def test_blocks_do_not_change_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = found_pairs(twelve())
-    monkeypatch.setattr("covid_datasets.splits.near._CHUNK_PAIRS", 30)
+    monkeypatch.setattr("covid_datasets.splits.words._CHUNK_PAIRS", 30)
     assert found_pairs(twelve()) == whole
 
 
 @pytest.mark.parametrize(("size", "box"), [((640, 320), (160, 0, 480, 320)), ((300, 400), (0, 50, 300, 350))])
-def test_the_square_of_a_thumbnail_is_the_thumbnail_of_the_square(
+def test_a_picture_that_was_cut_to_its_central_square_is_found(
     size: tuple[int, int], box: tuple[int, int, int, int]
 ) -> None:
     image = image_of(1, "CXR").resize(size)
-    whole, square = measured(image), measured(image.crop(box))
-    assert square.square_phash is None, "a square picture is its own central square"
-    assert whole.square_phash is not None
-    assert near_duplicates([whole.square_phash, square.phash], lambda row: square.thumb or b"") != []
-    cut = central_square(whole.thumb or b"", size[0] / size[1])
-    assert correlation(cut, square.thumb or b"") > 0.98
+    (link,) = near_duplicates(Seen.of(measured(each).looks for each in (image, image.crop(box))))
+    assert link.key.endswith(", central square")
 
 
 def test_rows_of_one_side_are_not_compared() -> None:
     images = twelve()
-    phashes, sides = [each.phash for each in images], ["a" if number < 6 else "b" for number in range(12)]
-    links = near_duplicates(phashes, lambda row: images[row].thumb or b"", sides)
+    sides = ["a" if number < 6 else "b" for number in range(12)]
+    links = near_duplicates(Seen.of(each.looks for each in images), sides)
     found = {(link.first, link.second) for link in links}
     assert found == {(first, second) for first, second in found_pairs(images) if sides[first] != sides[second]}
     assert found < found_pairs(images)
@@ -153,9 +147,8 @@ def test_rows_of_one_side_are_not_compared() -> None:
 
 def test_rows_without_pixels_and_flat_pictures_link_nothing() -> None:
     flat = measured(Image.new("L", (200, 200), 90))
-    assert near_duplicates([None, None], lambda row: b"") == []
+    assert near_duplicates(Seen.of([None, None])) == []
     assert found_pairs([flat, flat]) == set()
     images = twelve()
-    phashes, thumbs = [each.phash for each in images], [each.thumb for each in images]
-    links = near_duplicates([None, *phashes], lambda row: thumbs[row - 1] or b"")
+    links = near_duplicates(Seen.of([None, *(each.looks for each in images)]))
     assert {(link.first - 1, link.second - 1) for link in links} == found_pairs(images)

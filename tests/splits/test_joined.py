@@ -9,12 +9,13 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from covid_datasets.measure.looks import SIDE
 from covid_datasets.prepare.rows import INDEX_SCHEMA
 from covid_datasets.splits.assign import everybody
 from covid_datasets.splits.index import Index
 
 HASHES = {name: hashlib.sha256(name.encode()).digest() for name in "xyz"}
-THUMBS = {name: HASHES[name] + HASHES[name][::-1] for name in "xyz"}
+THUMBS = {name: hashlib.shake_128(name.encode()).digest(SIDE * SIDE) for name in "xyz"}
 PICTURE = st.sampled_from("xyz")
 PATIENT = st.sampled_from(["1", "2", "*", "*"])
 """``*`` stands for all whom nobody knows."""
@@ -26,14 +27,14 @@ def table_of(source: str, rows: list[Any]) -> pa.Table:
     """Write an index; a number says how many bits of a hash are turned: 0 and 60 look alike only by way of 30."""
     found = []
     for number, (patient, picture, bits, ties) in enumerate(rows):
-        phash = int.from_bytes(HASHES[picture], "big") ^ ((1 << bits) - 1)
+        hashes = int.from_bytes(HASHES[picture], "big") ^ ((1 << bits) - 1)
         known = {"patient_id": f"{source}/{patient}", "patient_known": True}
         unknown = {"patient_id": everybody(source), "patient_known": False}
         found.append({
             "row": number, "sample_id": f"{source}/{number}", "ties": [f"{tie}:1" for tie in ties],
-            "label": "covid19", "modality": "CXR", "blank": False, "aspect": 1.0,
+            "label": "covid19", "modality": "CXR", "blank": False,
             "sha256": f"{source}{number}", "pixel_hash": f"{source}{number}",
-            "phash": phash.to_bytes(32, "big").hex(), "thumb": THUMBS[picture],
+            "looks": [{"part": "whole", "thumb": THUMBS[picture], "hashes": hashes.to_bytes(32, "big")}],
             **(unknown if patient == "*" else known),
         })  # fmt: skip
     return pa.Table.from_pylist(found, schema=INDEX_SCHEMA)
