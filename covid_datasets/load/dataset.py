@@ -92,6 +92,7 @@ def load_dataset(
             The first is number 1.
         scheme: "patient" (default), "patient(70/15/15, seed=3)" or "patient(80/20)" (shares of one's own),
             "leave-cohen-out" (of a list, tested on that source), "temporal(2020-04-01)" (tested on what is later),
+            "mine.csv" (a split that is kept in a file, as `covid-datasets splits --csv` prints it),
             "official" (the publisher's split, with a warning where it leaks),
             "official-fold_2" (one of several folds that the publisher ships, as its card names them), "fold-k-of-n" for
             cross-validation, or "patient@1", an older version of the published splits.
