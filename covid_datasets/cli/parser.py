@@ -70,7 +70,8 @@ def _adder(parser: ArgumentParser) -> Adder:
 
 
 _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
-_MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed") | {"deidentify": "deidentified"}
+_MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
+_MODULES |= {"deidentify": "deidentified", "ledger": "ledgers"}
 """Where commands are that are not in ``commands``."""
 
 
@@ -185,6 +186,18 @@ def _add_looking(add: Adder) -> None:
     command.add_argument(
         "--publish", metavar="DIR", help="add what is proven to catalogs/identities/ of this checkout of covid_datasets"
     )
+    _add_cache_dir(command)
+
+    command = add(
+        "ledger",
+        "audit published splits again from their own lists, or list them",
+        "covid-datasets ledger covidx --check",
+    )
+    command.add_argument("entries", metavar="ENTRY", nargs="*", help="published splits; without one, all are listed")
+    command.add_argument("--files", metavar="DIR", help="a checkout that has the lists; else they are downloaded")
+    command.add_argument("--lists-only", action="store_true", help="leave pictures out, also where they are built here")
+    command.add_argument("--check", action="store_true", help="fail (exit code 5) where a published number differs")
+    command.add_argument("-o", "--out", metavar="DIR", help="write ENTRY.json there, as catalogs/ledger/ has it")
     _add_cache_dir(command)
 
 

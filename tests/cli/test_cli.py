@@ -31,6 +31,7 @@ COMMANDS = (
     "path",
     "splits",
     "overlaps",
+    "ledger",
     "verify",
     "export",
     "mirror",
