@@ -22,8 +22,8 @@ from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
 from covid_datasets.schema import Notice
 from covid_datasets.splits.assign import is_everybody
-from covid_datasets.splits.groups import Link
 from covid_datasets.splits.divide import Division
+from covid_datasets.splits.groups import Link
 from covid_datasets.splits.index import Index
 
 

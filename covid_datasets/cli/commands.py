@@ -209,10 +209,10 @@ def _publish_splits(arguments: Namespace, place: Mapping[str, Any]) -> int:
         [*arguments.ids, *arguments.beside], arguments.publish, cache_dir=arguments.cache_dir, config=arguments.config
     )
     if arguments.json:
-        print_json({"published": gained})
+        print_json({"published": {path: found._asdict() for path, found in gained.items()}})
         return 0
-    for path, count in gained.items():
-        print(f"{path}: {count:,} patients added")
+    for path, found in gained.items():
+        print(f"{path}: {found.added:,} added, {found.moved:,} moved by evidence that was found since")
     return 0
 
 

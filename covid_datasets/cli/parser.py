@@ -159,7 +159,7 @@ def _add_looking(add: Adder) -> None:
         "--scheme",
         default="patient",
         help='patient (default), "patient(70/15/15, seed=3)", official, fold-1-of-5, leave-cohen-out, '
-        '"temporal(2020-04-01)"; official-fold_2: one published; patient@1: an older one',
+        '"temporal(2020-04-01)", mine.csv (as --csv prints it); official-fold_2; patient@1',
     )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print one line per sample; the audit goes to standard error")

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from covid_datasets.catalog.cards import names_in
 from covid_datasets.catalog.own import PREFIX
@@ -26,6 +26,13 @@ from covid_datasets.splits.index import Index
 from covid_datasets.splits.place import place
 
 IDENTITIES_HEADER = "sample_id\ttie\tflag\tevidence\n"
+
+
+class Gained(NamedTuple):
+    """What a published file gained: patients that are new in it, and those who moved."""
+
+    added: int
+    moved: int
 
 
 def propose_splits(
@@ -61,14 +68,14 @@ def publish_splits(
     *,
     config: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
-) -> dict[Path, int]:
+) -> dict[Path, Gained]:
     """Place all patients of some finished builds jointly, and publish whom no file has in a checkout of this project.
 
     Name all sources that may show the same people, and all versions, at once. Who is published keeps the line; others
     follow at the end, so doing it again changes nothing. The digests beside the files are written anew.
 
     Returns:
-        Each file, and how many patients it gained.
+        Each file, with how many patients it gained, and how many moved because evidence joined them to others.
     """
     folder = Path(checkout) / "catalogs" / "splits"
     if not folder.is_dir():
@@ -86,7 +93,8 @@ def publish_splits(
         ours = {patient: split for patient, split in placed.items() if patient.startswith(f"{source}/")}
         path = folder / f"{source}.csv"
         path.write_text(as_csv(ours, published[source]), encoding="utf-8", newline="")
-        gained[path] = len(ours.keys() - published[source].keys())
+        moved = sum(published[source].get(patient, split) != split for patient, split in ours.items())
+        gained[path] = Gained(len(ours.keys() - published[source].keys()), moved)
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.csv"))
     sums = "".join(f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in files)
     (folder / SUMS).write_text(sums, encoding="utf-8", newline="")

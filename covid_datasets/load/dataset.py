@@ -92,6 +92,7 @@ def load_dataset(
             The first is number 1.
         scheme: "patient" (default), "patient(70/15/15, seed=3)" or "patient(80/20)" (shares of one's own),
             "leave-cohen-out" (of a list, tested on that source), "temporal(2020-04-01)" (tested on what is later),
+            "mine.csv" (a split that is kept in a file, as `covid-datasets splits --csv` prints it),
             "official" (the publisher's split, with a warning where it leaks),
             "official-fold_2" (one of several folds that the publisher ships, as its card names them), "fold-k-of-n" for
             cross-validation, or "patient@1", an older version of the published splits.
@@ -316,12 +317,15 @@ def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabe
             labelled = [label for label in built.labels if label != "unlabelled"]
             only = f"; label={labelled} keeps the others" if labelled else ""
             warnings.warn(f"{built.id}: {without:,} of {built.rows:,} rows have no label (None){only}", stacklevel=3)
-        if built.patients is None:
+        if built.patients is None or built.unknown:
             from covid_datasets.catalog.cards import choose
 
             card = choose(name).card
-            how = f" {card.patients.warning}" if card.own_copy else ""
-            warnings.warn(f"{built.id}: {card.patients.consequence}{how}", stacklevel=3)
+            how = f" {card.patients.warning}" if card.own_copy and built.patients is None else ""
+            some = (
+                "" if built.patients is None else f"{built.unknown:,} of {built.rows:,} rows are of unknown patients. "
+            )
+            warnings.warn(f"{built.id}: {some}{card.patients.consequence}{how}", stacklevel=3)
         if given:
             from covid_datasets.load.splits import audit_when_built
 

@@ -67,6 +67,7 @@ def finish(
 
     digests = zip(index.texts("sample_id"), zip(index.texts("row_sha256"), splits, strict=True), strict=True)
     labels = Counter(label or "unlabelled" for label in index.strings("label") if not columns)
+    unknown = 0 if columns else index.known_patients.count(None)
     build = {
         "id": card.id,
         "version": choice.version,
@@ -75,6 +76,7 @@ def finish(
         "rows": sum(counts),
         "patients": _patients(index, bool(columns)),
         "groups": 0 if columns else len(set(index.groups)),
+        "unknown": unknown,
         "splits": {
             split: sum(count for count, of in zip(counts, splits, strict=True) if of == split) for split in named
         },
@@ -92,8 +94,7 @@ def finish(
     ):
         audits.append(_audit(card.id, "official", index.strings("official_split"), index))
     quality = Counter(grade for grade in index.strings("quality") if grade)
-    unknown = 0 if columns else index.known_patients.count(None)
-    report = write_report(choice, build, obtained.origins, plan.shares, notices, quality, audits, unknown)
+    report = write_report(choice, build, obtained.origins, plan.shares, notices, quality, audits)
     with whole(final / REPORT_FILE, durable=False) as private:
         private.write_text(report, encoding="utf-8")
     manifest = {

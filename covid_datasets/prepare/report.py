@@ -26,14 +26,13 @@ def write_report(
     notices: Sequence[Notice],
     quality: Counter[str],
     audits: Sequence[AuditReport],
-    unknown: int,
 ) -> str:
-    """Render the report as Markdown; ``unknown`` counts the rows whose patient nobody knows."""
+    """Render the report as Markdown."""
     card = choice.card
     parts = [f"# {markdown(card.title)} (`{card.id}@{build['version']}`, config `{build['config']}`)\n"]
     if build["incomplete"]:
         parts.append("**INCOMPLETE: built from less than the whole source, because that was asked for.**\n")
-    shown = "" if build["columns"] else f" of {people(build['patients'], build['groups'])}"
+    shown = "" if build["columns"] else f" of {people(build['patients'], build['groups'], build['unknown'])}"
     parts.append(
         f"{build['rows']:,} rows{shown}, {build['dropped']:,} dropped. Fingerprint `{build['fingerprint']}`.\n"
     )
@@ -50,6 +49,7 @@ def write_report(
     parts.append(notices_text(notices))
     if audits:
         parts.append("## Splits, audited\n\n" + "\n".join(block(str(audit)) for audit in audits) + "\n")
+    unknown = build["unknown"]
     said = (card.patients.consequence if unknown else "", card.patients.warning if unknown or not card.own_copy else "")
     if told := [text for text in said if text]:
         parts.append(f"## Patients\n\n{card.patients.how}\n\n" + "\n\n".join(f"**{text}**" for text in told) + "\n")

@@ -17,13 +17,15 @@ Verify = Literal["full", "bytes"]
 REPORT_FILE = "report.md"
 
 
-def people(patients: int | None, groups: int) -> str:
-    """Count people for people; who is unknown is not counted.
+def people(patients: int | None, groups: int, unknown: int | None = None) -> str:
+    """Count people for people; who is unknown is not counted, but the ``unknown`` rows are.
 
-    >>> people(24, 22), people(None, 1)
-    ('24 patients in 22 groups', 'unknown patients in 1 group')
+    >>> people(24, 22), people(None, 1), people(24, 22, 3)
+    ('24 patients in 22 groups', 'unknown patients in 1 group', '24 patients and 3 rows of unknown ones in 22 groups')
     """
     known = "unknown patients" if patients is None else f"{patients:,} patient{'' if patients == 1 else 's'}"
+    if patients is not None and unknown:
+        known += f" and {unknown:,} row{'' if unknown == 1 else 's'} of unknown ones"
     return f"{known} in {groups:,} group{'' if groups == 1 else 's'}"
 
 
@@ -35,6 +37,7 @@ class Built:
 
     ``columns`` are those of a table; it is empty where the source has images, whose columns are `schema.COLUMNS`.
     ``patients`` are those who are known, ``None`` where nobody is; ``groups`` are what no split tears apart.
+    ``unknown`` counts the rows of whom nobody knows, ``None`` in a build of an earlier release, which did not count.
     ``dropped`` counts what was left out for any reason, ``lost`` those samples of it that should be there.
     ``view`` is empty but of a view: its ``name``, its ``parameters``, the fingerprint of its ``source``, and more.
     """
@@ -54,6 +57,7 @@ class Built:
     verify: str
     columns: Mapping[str, str] = field(default_factory=dict)
     groups: int = 0
+    unknown: int | None = None
     lost: int = 0
     view: Mapping[str, Any] = field(default_factory=dict)
     url: str = ""
@@ -71,7 +75,7 @@ class Built:
     @property
     def people(self) -> str:
         """Say how many people it shows, and how many groups are kept together; empty of a table."""
-        return "" if self.columns else people(self.patients, self.groups)
+        return "" if self.columns else people(self.patients, self.groups, self.unknown)
 
     @classmethod
     def read(cls, folder: Folder, copy: Path | None = None) -> Built:

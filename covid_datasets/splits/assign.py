@@ -79,7 +79,7 @@ def assign(
     """
     votes: dict[int, set[str]] = {}
     least: dict[int, str] = {}
-    for group, unit, key in zip(groups, units, keys or units, strict=True):
+    for group, unit, key in dict.fromkeys(zip(groups, units, keys or units, strict=True)):
         least[group] = min(least.get(group, key), key)
         if split := vote(unit, published):
             votes.setdefault(group, set()).add(split)

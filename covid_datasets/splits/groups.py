@@ -56,7 +56,7 @@ def group_names(groups: Sequence[Hashable], units: Sequence[str]) -> list[str]:
     ['d/1', 'd/1', 'd/3', 'e/4', 'e/4']
     """
     names: dict[Hashable, str] = {}
-    for group, unit in zip(groups, units, strict=True):
+    for group, unit in dict.fromkeys(zip(groups, units, strict=True)):
         names[group] = min(names.get(group, unit), unit, key=lambda name: (is_everybody(name), name))
     return [names[group] for group in groups]
 

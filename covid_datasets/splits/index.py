@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from covid_datasets.columns import GROUP, SOURCE_INDEX
 from covid_datasets.columns import INDEX_FILE as INDEX_FILE
-from covid_datasets.splits.assign import is_everybody, places
+from covid_datasets.splits.assign import places
 from covid_datasets.splits.groups import (
     Link,
     components,
@@ -24,6 +24,7 @@ from covid_datasets.splits.groups import (
     links_by_ties,
     links_of_everybody,
 )
+from covid_datasets.splits.joined import joined_groups
 from covid_datasets.splits.place import Census, Whole, take_census, traits_of
 
 if TYPE_CHECKING:
@@ -114,24 +115,11 @@ class Index:
         yield from links_by_key("same bytes", self.telling("sha256"))
         yield from links_by_key("same pixels", self.telling("pixel_hash"))
 
-    def _joining(self) -> Iterable[Link]:
-        """Yield enough evidence to find all groups: of finished builds their own, and what joins rows across them."""
-        if not self.sizes:
-            return self.links
-        builds = [str(number) for number, size in enumerate(self.sizes) for _ in range(size)]
-        keys = list(map("{} {}".format, builds, self.texts("group")))
-        if len(self.sizes) == 1:
-            return links_by_key("tie", keys)
+    def _near_across(self, apart: Sequence[str]) -> Iterator[Link]:
+        """Yield enough of the pictures that look the same in several builds to find all groups."""
         from covid_datasets.splits.near import near_groups  # threads, not needed by who only loads
 
-        # The group of all whom nobody knows is no evidence: each of its rows is compared with the others again.
-        patients = self.strings("patient_id")
-        known = {key for key, patient in zip(keys, patients, strict=True) if not is_everybody(patient)}
-        stored = links_by_key("tie", [key if key in known else None for key in keys])
-        sides = enumerate(zip(builds, keys, strict=True))
-        apart = [build if key in known else f"{build} {row}" for row, (build, key) in sides]
-        found = list(itertools.chain(stored, self._told(), near_groups(self.seen, apart)))
-        return itertools.chain(found, links_of_everybody(patients, found))
+        yield from near_groups(self.seen, apart)
 
     @cached_property
     def ties(self) -> list[list[str]]:
@@ -173,8 +161,10 @@ class Index:
 
     @cached_property
     def groups(self) -> list[int]:
-        """The component of each row."""
-        return components(self.table.num_rows, self._joining())
+        """The component of each row: of finished builds from what they found, and what joins rows across them."""
+        if self.sizes:
+            return joined_groups(self, self._near_across)
+        return components(self.table.num_rows, self.links)
 
     @cached_property
     def group_ids(self) -> list[str]:

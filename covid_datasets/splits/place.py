@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covid_datasets.splits.assign import hash_fraction
 
+T = TypeVar("T", bound=Hashable)
 Trait = tuple[object, ...]
 """Something that rows have and of which every part should hold its share: ``("label", "cohen", "covid19")``."""
 
@@ -30,6 +32,9 @@ _WEIGHTS = {"rows": 16, "size": 1}
 """How much a kind of trait matters; what is not named here counts 4, and what counts 1 need not be in every part."""
 _SWAPPED = 10_000
 """Kinds of groups times parts up to which exchanges are tried too; with more to choose from, moves are enough."""
+_KEPT = 3_000
+"""Kinds of groups of which it is kept what each two have in common."""
+_NO_SWAP = (0, 0, 0, 0, 0)
 _NEVER = np.iinfo(np.int64).max
 
 
@@ -94,12 +99,10 @@ def take_census(
     of all rows that are alike, so that a million rows take a second. A trait ``("rows", source)`` says which source a
     row is of. Sizes are told apart by powers of two: 1, 2 and 3, 4 to 7, and so on.
     """
-    numbers: dict[str, int] = {}
-    alike: dict[Hashable, int] = {}
-    members = np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.int64)
-    sorts = np.fromiter((alike.setdefault(row, len(alike)) for row in rows), np.int64)
+    numbers, members = _numbered(keys)
+    alike, sorts = _numbered(rows)
     counts = np.bincount(members * len(alike) + sorts, minlength=len(numbers) * len(alike)).reshape(len(numbers), -1)
-    held = [traits_of(row) for row in alike]
+    held = list(map(traits_of, alike))
     found = {trait: number for number, trait in enumerate(dict.fromkeys(trait for of in held for trait in of))}
     has = np.zeros((len(alike), len(found)), dtype=np.int64)
     for sort, traits_held in enumerate(held):
@@ -113,7 +116,14 @@ def take_census(
             for length in np.unique(bits[amounts[:, number] > 0]).tolist():
                 names.append(("size", *trait[1:], length))
                 columns.append(np.where(bits == length, amounts[:, number], 0)[:, None])
-    return Census(list(numbers), names, np.hstack(columns))
+    return Census(numbers, names, np.hstack(columns))
+
+
+def _numbered(values: Iterable[T]) -> tuple[list[T], Whole]:
+    """List each value once, and number where they are."""
+    every = list(values)
+    numbers = {value: number for number, value in enumerate(dict.fromkeys(every))}
+    return list(numbers), np.fromiter(map(numbers.__getitem__, every), np.int64, len(every))
 
 
 def describe(keys: Sequence[str], sources: Sequence[str], held: Sequence[Sequence[Trait]]) -> dict[str, Counter[Trait]]:
@@ -204,6 +214,7 @@ class _Balance:
         self.shares = np.asarray(shares, dtype=np.int64)
         self.whole = int(self.shares.sum())
         self.free = free
+        self.swaps: dict[tuple[int, int], tuple[int, int, int, int, int]] = {}  # the best of two parts, while it holds
         self.counts = np.zeros_like(fixed)  # of each kind in each part, of those that are free to go anywhere
         self.have = fixed.T @ self.amounts
         total = (fixed.sum(axis=1) + free) @ self.amounts
@@ -213,6 +224,14 @@ class _Balance:
         self.weights = min(_SCALE, (1 << 62) // most) * weights // np.maximum(total, 1)
         self.alone = 2 * self.whole**2 * ((self.amounts**2) @ self.weights)
         self.needed = (total >= enough(shares)) & (weights > 1) & (np.arange(total.size) >= rows.shape[1])
+
+    @cached_property
+    def _shared(self) -> Whole | None:
+        """What two kinds have in common, weighed; ``None`` where there are too many to keep it."""
+        if len(self.amounts) > _KEPT:
+            return None
+        found: Whole = (self.amounts * self.weights) @ self.amounts.T
+        return found
 
     def solve(self) -> Whole:
         """Fill the parts, see that each has what it must have, and improve while something helps."""
@@ -233,6 +252,8 @@ class _Balance:
     def _put(self, kind: int, counts: Whole) -> None:
         self.counts[kind] += counts
         self.have += counts[:, None] * self.amounts[kind]
+        touched = set(np.flatnonzero(counts).tolist())
+        self.swaps = {pair: found for pair, found in self.swaps.items() if touched.isdisjoint(pair)}
 
     def _pull(self, kinds: slice = slice(None)) -> Whole:
         """How unwelcome one more group of each kind is in each part."""
@@ -277,21 +298,30 @@ class _Balance:
         if len(self.amounts) * len(self.shares) > _SWAPPED:
             return False
         pull = self._pull()
-        best = (0, 0, 0, 0, 0)
-        for one, other in combinations(range(len(self.shares)), 2):
-            ours, theirs = np.flatnonzero(self.counts[:, one]), np.flatnonzero(self.counts[:, other])
-            if ours.size and theirs.size:
-                step = pull[:, other] - pull[:, one]
-                shared = (self.amounts[ours] * self.weights) @ self.amounts[theirs].T
-                cost = (step + self.alone)[ours, None] + (self.alone - step)[theirs] - 4 * self.whole**2 * shared
-                cost[self._loses(one, ours, theirs) | self._loses(other, theirs, ours).T] = 0
-                first, second = _least(cost)
-                best = min(best, (int(cost[first, second]), int(ours[first]), int(theirs[second]), one, other))
-        change, kind, other_kind, one, other = best
+        for pair in combinations(range(len(self.shares)), 2):
+            if pair not in self.swaps:
+                self.swaps[pair] = self._best_swap(pull, *pair)
+        change, kind, other_kind, one, other = min(self.swaps.values(), default=_NO_SWAP)
         if change < 0:
             self._put(kind, self._one(other) - self._one(one))
             self._put(other_kind, self._one(one) - self._one(other))
         return change < 0
+
+    def _best_swap(self, pull: Whole, one: int, other: int) -> tuple[int, int, int, int, int]:
+        """Find the exchange between two parts that helps most: its change of the cost, the kinds, and the parts."""
+        ours, theirs = np.flatnonzero(self.counts[:, one]), np.flatnonzero(self.counts[:, other])
+        if not (ours.size and theirs.size):
+            return _NO_SWAP
+        step = pull[:, other] - pull[:, one]
+        shared = (
+            (self.amounts[ours] * self.weights) @ self.amounts[theirs].T
+            if self._shared is None
+            else self._shared[np.ix_(ours, theirs)]
+        )
+        cost = (step + self.alone)[ours, None] + (self.alone - step)[theirs] - 4 * self.whole**2 * shared
+        cost[self._loses(one, ours, theirs) | self._loses(other, theirs, ours).T] = 0
+        first, second = _least(cost)
+        return min(_NO_SWAP, (int(cost[first, second]), int(ours[first]), int(theirs[second]), one, other))
 
 
 def _least(cost: Whole) -> tuple[int, int]:

@@ -29,8 +29,8 @@ _LEAST = 3
 """Folds of which one can be for validation; of two, none would be left for training."""
 _FORMS = (
     "patient, official or fold-k-of-n (fold-1-of-5), a published official-<fold>, an older patient@1, shares of one's "
-    "own with or without a seed (patient(70/15/15, seed=3), fold-1-of-5(seed=3)), leave-<source>-out, or temporal, "
-    "temporal(2020-04-01), temporal(80/10/10)"
+    "own with or without a seed (patient(70/15/15, seed=3), fold-1-of-5(seed=3)), leave-<source>-out, temporal, "
+    "temporal(2020-04-01), temporal(80/10/10), or a file of one's own (mine.csv)"
 )
 
 
@@ -80,7 +80,14 @@ class Temporal:
     shares: tuple[int, ...] = DEFAULT
 
 
-Scheme: TypeAlias = Published | Official | Shares | Fold | LeaveOut | Temporal
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """``mine.csv``: who is in that file stays there, and the rest as in ``patient``."""
+
+    path: str
+
+
+Scheme: TypeAlias = Published | Official | Shares | Fold | LeaveOut | Temporal | Listed
 
 
 def parse_scheme(scheme: str) -> Scheme:
@@ -97,6 +104,8 @@ def parse_scheme(scheme: str) -> Scheme:
     """
     if not isinstance(scheme, str):
         raise UnknownVersionError(f"scheme {scheme!r}: expected {_FORMS}")
+    if scheme.endswith(".csv"):
+        return Listed(scheme)
     if found := _CALL.fullmatch(scheme):
         return _with_arguments(scheme, found[1], [text.strip() for text in found[2].split(",")])
     if match := _PATIENT.fullmatch(scheme):
@@ -127,7 +136,7 @@ def part_names(scheme: Scheme) -> tuple[str, ...]:
             return SPLITS if len(cuts or shares[1:]) == len(SPLITS) - 1 else TWO
         case Fold(folds=folds):
             return SPLITS if folds >= _LEAST else TWO
-        case Published() | LeaveOut():
+        case Published() | LeaveOut() | Listed():
             return SPLITS
 
 
@@ -148,7 +157,7 @@ def canonical(scheme: str) -> str:
             return f"leave-{'+'.join(sources)}-out"
         case Temporal(cuts, shares):
             return f"temporal({', '.join(cuts) if cuts else _written(shares)})"
-        case Published() | Official():
+        case Published() | Official() | Listed():
             return scheme
 
 

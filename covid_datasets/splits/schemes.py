@@ -10,9 +10,11 @@ from covid_datasets.errors import UnknownVersionError, UsageError
 from covid_datasets.splits.assign import assign, is_everybody
 from covid_datasets.splits.divide import NOBODY, Division, by_time, in_shares, leave_out
 from covid_datasets.splits.index import Index
+from covid_datasets.splits.listed import as_listed, read_listed
 from covid_datasets.splits.scheme import (
     Fold,
     LeaveOut,
+    Listed,
     Official,
     Published,
     Shares,
@@ -48,6 +50,8 @@ def check_scheme(scheme: str, cards: Sequence[Card]) -> None:
                 _of_version(dataset, version)
         case LeaveOut(sources):
             _check_sources(scheme, sources, datasets)
+        case Listed(path):
+            read_listed(path)
 
 
 def is_given(scheme: str) -> bool:
@@ -117,6 +121,8 @@ def divide(index: Index, datasets: Sequence[str], scheme: str, dates: Sequence[s
             return leave_out(index, sources, _all_published(datasets))
         case Temporal(cuts, shares):
             return by_time(index, dates, cuts, shares)
+        case Listed(path):
+            return as_listed(index, path)
 
 
 def scheme_splits(index: Index, datasets: Sequence[str], scheme: str) -> list[str | None]:
@@ -131,6 +137,8 @@ def published_of(dataset: str, scheme: str) -> dict[str, str]:
             return _of_version(dataset, version)
         case LeaveOut():
             return published_splits(dataset)
+        case Listed(path):
+            return read_listed(path)
     return {}
 
 
@@ -187,11 +195,10 @@ def _fold(index: Index, scheme: Fold) -> Division:
 
     Those of whom nobody knows which rows show one person are always in train.
     """
-    groups = {key for key in index.group_ids if not is_everybody(key)}
-    if scheme.folds > len(groups):
+    groups = sum(not is_everybody(key) for key in set(index.group_ids))
+    if scheme.folds > groups:
         raise UsageError(
-            f"scheme 'fold-{scheme.fold}-of-{scheme.folds}': expected at most as many folds as groups, found "
-            f"{len(groups)}"
+            f"scheme 'fold-{scheme.fold}-of-{scheme.folds}': expected at most as many folds as groups, found {groups}"
         )
     salt = f"covid_datasets/fold/{scheme.folds}" + (f"/seed {scheme.seed}" if scheme.seed else "")
     parts, said = in_shares(index, [1] * scheme.folds, salt, shuffled=bool(scheme.seed))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from covid_datasets.catalog.card import AccessKind, Card, Permission, Version
 from covid_datasets.catalog.cards import names, split_name
 from covid_datasets.catalog.layout import readable
+from covid_datasets.catalog.published import SPLITS, SPLITS_VERSION, published_file, published_splits
 from covid_datasets.catalog.resource import Copy, Resource
 from covid_datasets.catalog.templates import is_template, summary
 from covid_datasets.extras import EXTRAS
@@ -143,11 +146,26 @@ def _patients(card: Card) -> Iterator[str]:
     if card.patients.consequence:
         yield from ("", card.patients.consequence)
     yield from _warning(card.patients.warning)
+    yield from _published(card)
     if card.patients.ids:
         yield from ("", f"One id is one person in every source whose ids are `{card.patients.ids}`.")
     if card.quotes:
         pages = ", ".join(f"`{name}`" for name in card.quotes)
         yield from ("", f"Rows that quote a page of {pages} are kept together with that page's patient there.")
+
+
+def _published(card: Card) -> Iterator[str]:
+    """Say who is in which published split, and by which digest the file is known."""
+    if published := published_splits(card.id):
+        counts = Counter(published.values())
+        parts = ", ".join(f"{counts[split]:,} in {split}" for split in SPLITS)
+        name = published_file(card.id).name
+        digest = hashlib.sha256(published_file(card.id).read_bytes()).hexdigest()
+        yield from (
+            "",
+            f"Published split, version {SPLITS_VERSION}: {parts}, counted in patients, or in groups where these are "
+            f"unknown (`catalogs/splits/{name}`, SHA-256 `{digest}`).",
+        )
 
 
 def _licence(card: Card) -> Iterator[str]:

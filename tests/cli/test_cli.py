@@ -338,9 +338,9 @@ def test_splits_are_published_into_a_checkout(small: SmallSources, capsys: Captu
     (tmp_path / "catalogs/splits").mkdir(parents=True)
     assert main(command) == 0
     assert (tmp_path / "catalogs/splits/SHA256SUMS").exists()
-    assert "12 patients added" in capsys.readouterr().out
+    assert "12 added, 0 moved" in capsys.readouterr().out
     found = answer(capsys, *command)
-    assert found == {"published": {str(tmp_path / "catalogs/splits/cohen.csv"): 0}}
+    assert found == {"published": {str(tmp_path / "catalogs/splits/cohen.csv"): {"added": 0, "moved": 0}}}
 
 
 def test_splits_as_csv(cache: str, capsys: Capture) -> None:

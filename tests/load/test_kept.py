@@ -13,7 +13,7 @@ import pytest
 from covid_datasets import cache_contents, clean_cache
 from covid_datasets.load.dataset import load_dataset
 from covid_datasets.prepare.engine import build_dataset
-from covid_datasets.splits import groups, kept, near
+from covid_datasets.splits import joined, kept, near
 from tests.small import SmallSources
 
 pytestmark = pytest.mark.filterwarnings("ignore:.* is INCOMPLETE")
@@ -48,7 +48,7 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return search
 
     monkeypatch.setattr(near, "_search", told("pictures", near._search))
-    monkeypatch.setattr("covid_datasets.splits.index.components", told("groups", groups.components))
+    monkeypatch.setattr("covid_datasets.splits.index.joined_groups", told("groups", joined.joined_groups))
     return calls
 
 

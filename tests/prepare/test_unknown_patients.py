@@ -85,7 +85,7 @@ def test_all_as_one_group_is_train_and_never_one_patient(
         assert main(["build", "all", "--data-dir", str(tree), "--cache-dir", str(tmp_path / "cache")]) == 0
         assert "12 of unknown patients in 1 group" in capsys.readouterr().out
         assert main(["splits", "all", "--cache-dir", str(tmp_path / "cache")]) == 0
-        assert capsys.readouterr().out.splitlines()[1].split()[:4] == ["train", "12", "?", "1"]
+        assert capsys.readouterr().out.splitlines()[1].split()[:5] == ["train", "12", "?", "12", "1"]
         assert propose_splits("all", cache_dir=tmp_path / "cache") == "patient_id,split\n*,train\n"
         assert verify(built.path).ok
         assert invented_groups(load_card("all"), built) == ""

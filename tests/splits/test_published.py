@@ -187,13 +187,14 @@ def test_one_command_publishes_for_all_and_doing_it_again_changes_nothing(small:
     (folder / SUMS).unlink()
     before = {name: (folder / f"{name}.csv").read_text(encoding="utf-8") for name in names if name != "actualmed"}
     gained = publish_splits(names, tmp_path, cache_dir=small.cache)
-    assert gained[folder / "actualmed.csv"] == len(published_splits("actualmed", folder)) > 0
-    assert gained[folder / "covid_ct.csv"] > 0
+    assert gained[folder / "actualmed.csv"].added == len(published_splits("actualmed", folder)) > 0
+    assert gained[folder / "covid_ct.csv"].added > 0
+    assert {found.moved for found in gained.values()} == {0}
     for name, text in before.items():
         assert (folder / f"{name}.csv").read_text(encoding="utf-8").startswith(text), "nobody who is published moves"
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert read_sums(folder).keys() == {path.relative_to(folder).as_posix() for path in after} - {SUMS}
-    assert set(publish_splits(names[::-1], tmp_path, cache_dir=small.cache).values()) == {0}
+    assert set(publish_splits(names[::-1], tmp_path, cache_dir=small.cache).values()) == {(0, 0)}
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == after
     with pytest.raises(NotThereError, match="expected a checkout of covid_datasets"):
         publish_splits(names, tmp_path / "elsewhere", cache_dir=small.cache)

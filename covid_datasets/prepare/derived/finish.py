@@ -102,6 +102,7 @@ def _build(source: Built, wanted: Derivation, index: pa.Table, notices: Sequence
         "rows": index.num_rows,
         "patients": len(known) or None,
         "groups": len(set(columns["group"])),
+        "unknown": columns["patient_known"].count(False),
         "splits": {split: counts[split] for split in SPLITS},
         "labels": dict(sorted(Counter(label or "unlabelled" for label in columns["label"]).items())),
         "dropped": source.dropped + sum(notice.count for notice in notices if notice.dropped),
@@ -120,7 +121,7 @@ def _build(source: Built, wanted: Derivation, index: pa.Table, notices: Sequence
 def _report(source: Built, build: Mapping[str, Any], notices: Sequence[Notice]) -> str:
     view = build["view"]
     said = "\n".join(f"- `{name}`: {value}" for name, value in view["parameters"].items())
-    shown = f"{people(build['patients'], build['groups'])}, {view['left_out']:,} left out"
+    shown = f"{people(build['patients'], build['groups'], build['unknown'])}, {view['left_out']:,} left out"
     return "\n".join(
         [
             f"# {source.id}@{source.version}, config {source.config}, as {view['name']}\n",
