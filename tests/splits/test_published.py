@@ -196,6 +196,18 @@ def test_one_command_publishes_for_all_and_doing_it_again_changes_nothing(small:
     assert read_sums(folder).keys() == {path.relative_to(folder).as_posix() for path in after} - {SUMS}
     assert set(publish_splits(names[::-1], tmp_path, cache_dir=small.cache).values()) == {(0, 0)}
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == after
+    table = load_splits(names, cache_dir=small.cache).to_pylist()
+    pairs = {row["group"]: row["patient_id"] for row in table if row["patient_id"].startswith("covid_ct/")}
+    one, other = next(
+        (pairs[row["group"]], row["patient_id"])
+        for row in table
+        if row["patient_id"].startswith("covid_ct/") and row["patient_id"] != pairs[row["group"]]
+    )
+    apart = [f"{one.split('/', 1)[1]},test", f"{other.split('/', 1)[1]},train"]  # as if the tie were found since
+    (folder / "covid_ct.csv").write_text("\n".join(["patient_id,split", *apart, ""]), encoding="utf-8", newline="")
+    (folder / SUMS).unlink()
+    assert publish_splits(names, tmp_path, cache_dir=small.cache)[folder / "covid_ct.csv"].moved == 1
+    assert published_splits("covid_ct", folder)[other] == "test"
     with pytest.raises(NotThereError, match="expected a checkout of covid_datasets"):
         publish_splits(names, tmp_path / "elsewhere", cache_dir=small.cache)
 
