@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from covid_datasets.load.fixed.to_torch import to_torch as to_torch
     from covid_datasets.load.paper import paper_table as paper_table
     from covid_datasets.load.search import search as search
+    from covid_datasets.load.splits import about_splits as about_splits
     from covid_datasets.load.splits import load_splits as load_splits
     from covid_datasets.load.to_tf import to_tf as to_tf
     from covid_datasets.load.verify import verify as verify
@@ -64,6 +65,7 @@ _HOMES = {
     "Deidentified": "covid_datasets.own.deidentify.report",
     "Exported": "covid_datasets.exports.export",
     "OwnData": "covid_datasets.catalog.own",
+    "about_splits": "covid_datasets.load.splits",
     "attribution": "covid_datasets.view.attribution",
     "Audit": "covid_datasets.audits.report",
     "audit": "covid_datasets.audits.anybody",
