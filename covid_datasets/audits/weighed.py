@@ -84,6 +84,8 @@ def _level(asked: Level | None, pictures: int, scheme: str | None) -> tuple[Leve
         return "thorough", f"as asked for; {pictures:,} pictures, {finds}"
     if asked == "quick":
         return "quick", f"as asked for; {pictures:,} pictures, whole copies alone"
+    if not pictures and scheme is not None:
+        return "quick", "its build saw no picture, or only hashed their bytes; then --level quick looks at them"
     if not pictures:
         return "quick", "there is no picture to look at"
     if scheme is not None:
