@@ -25,15 +25,17 @@ ROUNDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Two pictures that show the same, by their numbers, and what proves it."""
+    """Two pictures that show the same, by their numbers, and what proves it; nearly, where the proof does not hold."""
 
     first: int
     second: int
     proof: Proof
 
 
-def find_copies(pictures: Sequence[Picture]) -> list[Copy]:
-    """Find the pairs of pictures that show the same; each picture is decoded once.
+def find_copies(pictures: Sequence[Picture], *, doubtful: bool = False) -> list[Copy]:
+    """Find the pairs of pictures that show the same, or nearly where ``doubtful`` ones too are asked for.
+
+    Each picture is decoded once.
 
     A picture takes about 140 kB of memory while all are compared, and as much again for each panel of a figure.
 
@@ -44,7 +46,7 @@ def find_copies(pictures: Sequence[Picture]) -> list[Copy]:
     >>> [(each.first, each.second) for each in found]
     [(0, 1)]
     """
-    return copies_among(look_at(pictures))
+    return [each for each in copies_among(look_at(pictures)) if doubtful or each.proof.holds]
 
 
 def look_at(pictures: Sequence[Picture]) -> list[tuple[Features, ...]]:
@@ -66,7 +68,7 @@ def _looked_at(picture: Picture) -> tuple[Features, ...]:
 
 
 def copies_among(seen: Sequence[Sequence[Features]]) -> list[Copy]:
-    """Find the copies among pictures that were looked at.
+    """Find the copies among pictures that were looked at, the doubtful ones included.
 
     Each is tried with those that are most like it. Where one of these was a copy there may be many, so more are tried.
     """
@@ -83,7 +85,7 @@ def copies_among(seen: Sequence[Sequence[Features]]) -> list[Copy]:
         def prove(pair: tuple[int, int, str]) -> Proof | None:
             found = proof(views[pair[0]], views[pair[1]], pair[2])
             display.advance("pairs")
-            return found if found is not None and found.holds else None
+            return found if found is not None and found.resembles else None
 
         for turn in range(ROUNDS):
             partners = {}
@@ -100,7 +102,7 @@ def copies_among(seen: Sequence[Sequence[Features]]) -> list[Copy]:
             for (first, second, _), found in zip(sorted(pairs), pool.map(prove, sorted(pairs)), strict=True):
                 if found is not None:
                     pair = owners[first], owners[second]
-                    best[pair] = max(best.get(pair, found), found, key=lambda each: each.points)
+                    best[pair] = max(best.get(pair, found), found, key=lambda each: (each.holds, each.points))
             hopeful = [
                 (way, view)
                 for (way, view), others in partners.items()

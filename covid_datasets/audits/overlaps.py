@@ -37,7 +37,7 @@ def overlaps(
 
     ``thorough=True`` also looks for "registered" pairs, by local features (the extra ``audit``): one picture laid on
     the other, however it was cropped, turned, mirrored, inverted, lit or put into a figure. Those are listed within a
-    dataset too, so one name is enough.
+    dataset too, so one name is enough. Where they are not proven, both show nearly the same: look at them.
 
     >>> overlaps(["phantom"])
     Traceback (most recent call last):
@@ -77,8 +77,8 @@ def overlaps(
 def _registered(shown: Shown, count: int) -> list[Overlap]:
     from covid_datasets.audits.finder import find_copies
 
-    copies = find_copies([partial(shown.pictures, row) for row in range(count)])
-    return [Overlap("registered", copy.first, copy.second, True, str(copy.proof)) for copy in copies]
+    copies = find_copies([partial(shown.pictures, row) for row in range(count)], doubtful=True)
+    return [Overlap("registered", copy.first, copy.second, copy.proof.holds, str(copy.proof)) for copy in copies]
 
 
 def _table(found: Sequence[Overlap], index: Index) -> pa.Table:

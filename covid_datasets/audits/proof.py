@@ -21,7 +21,11 @@ LEAST_POINTS = 12
 LEAST_SPREAD = 0.1
 LEAST_TILES = 20
 LEAST_AGREEING = 0.7
-"""Of copies at least 0.79 of the tiles agreed, of different films in the window of one viewer at most 0.56."""
+"""Different films in the window of one viewer agreed in 0.56 of their tiles at most, neighbouring slices in 0.88."""
+MANY_POINTS = 100
+"""So many neighbouring slices or phantoms never had in common."""
+LEAST_OF_FEW = 0.9
+"""What must agree where there are fewer."""
 _FEWEST = 6
 """Points that correspond, below which no mapping is looked for."""
 _TRIES = 1000
@@ -61,12 +65,17 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Tell whether this is proof.
+        """Tell whether both show one picture.
 
-        Points alone are not: printed boxes with numbers and the window of a viewer give up to 90 of them in pictures of
-        different people. They lie close together, or what lies between them is another picture. Nor is the correlation,
-        since dark lungs in bright chests resemble each other: what counts is what is seen in each small part.
+        Points alone are no proof: printed boxes with numbers and the window of a viewer give up to 90 of them in
+        pictures of different people. They lie close together, or what lies between them is another picture. Nor is
+        the correlation, since dark lungs in bright chests resemble each other: what counts is each small part.
         """
+        return self.resembles and (self.points >= MANY_POINTS or self.agreeing >= LEAST_OF_FEW)
+
+    @property
+    def resembles(self) -> bool:
+        """Tell whether both show nearly one picture: it may be a neighbouring slice, the next film, or a poor copy."""
         return (
             self.points >= LEAST_POINTS
             and self.spread >= LEAST_SPREAD

@@ -151,8 +151,16 @@ def propose_ties(found: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
         tie = f"picture:{samples[groups[place[first]]]}"
         for sample, other in ((first, second), (second, first)):
             source, name = sample.split("/", 1)
-            lines[source].add(f"{name}\t{tie}\t\tshows what {other} shows: {'; '.join(sorted(why))}")
+            how = _how(first, second) if (first, second) in thorough else ""
+            said = f"shows what {other} shows: {'; '.join(sorted(why))}{how}"
+            lines[source].add(f"{name}\t{tie}\t\t{said}")
     return {source: sorted(added) for source, added in sorted(lines.items())}
+
+
+def _how(first: str, second: str) -> str:
+    """Say how a pair that only a thorough search found is seen again."""
+    sources = dict.fromkeys(sample.split("/", 1)[0] for sample in (first, second))
+    return f"; covid-datasets overlaps {' '.join(sources)} --thorough"
 
 
 def _superfluous(pairs: Set[tuple[str, str]], joined: Set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
@@ -165,11 +173,12 @@ def _superfluous(pairs: Set[tuple[str, str]], joined: Set[tuple[str, str]]) -> I
             sample = above
         return sample
 
-    for first, second in (*sorted(joined), *sorted(pairs)):
-        if root(first) != root(second):
-            parent[root(first)] = root(second)
-        elif (first, second) in pairs:
+    for first, second in joined:
+        parent[root(first)] = root(second)
+    for first, second in sorted(pairs):
+        if root(first) == root(second):
             yield first, second
+        parent[root(first)] = root(second)
 
 
 def publish_ties(found: Sequence[Mapping[str, Any]], checkout: str | Path) -> dict[Path, int]:

@@ -93,6 +93,19 @@ def test_printed_boxes_are_no_copy() -> None:
     assert found(*scored) == []
 
 
+def test_what_is_nearly_the_same_is_doubtful() -> None:
+    """A neighbouring slice shows the same outlines, and other details in many places."""
+    slice_one = np.asarray(film(1), np.float64)
+    other = np.asarray(film(2), np.float64) - np.asarray(film(102), np.float64)
+    mask = np.kron(np.random.default_rng(0).random((10, 12)) < 0.3, np.ones((40, 40)))
+    next_slice = Image.fromarray(np.clip(slice_one + mask * other, 0, 255).astype(np.uint8))
+    blurred = next_slice.resize((96, 80)).resize(SIZE)
+    (copy,) = find_copies([partial(_itself, film(1)), partial(_itself, blurred)], doubtful=True)
+    assert copy.proof.resembles
+    assert not copy.proof.holds
+    assert found(film(1), blurred) == []
+
+
 def test_panels_of_one_figure_are_not_tried_with_each_other() -> None:
     twice = Image.new("L", (2 * SIZE[0] + 10, SIZE[1]))
     twice.paste(film(1), (0, 0))

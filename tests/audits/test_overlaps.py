@@ -361,13 +361,18 @@ def test_of_many_copies_as_many_pairs_are_tied_as_join_them() -> None:
     many = [row(f"a/{one}", f"a/{other}", "registered") for one in range(4) for other in range(one + 1, 4)]
     lines = propose_ties(many)["a"]
     assert sorted(lines) == [
-        "0\tpicture:a/0\t\tshows what a/1 shows: registered (e)",
-        "0\tpicture:a/0\t\tshows what a/2 shows: registered (e)",
-        "0\tpicture:a/0\t\tshows what a/3 shows: registered (e)",
-        *(f"{number}\tpicture:a/0\t\tshows what a/0 shows: registered (e)" for number in (1, 2, 3)),
+        "0\tpicture:a/0\t\tshows what a/1 shows: registered (e); covid-datasets overlaps a --thorough",
+        "0\tpicture:a/0\t\tshows what a/2 shows: registered (e); covid-datasets overlaps a --thorough",
+        "0\tpicture:a/0\t\tshows what a/3 shows: registered (e); covid-datasets overlaps a --thorough",
+        *(
+            f"{number}\tpicture:a/0\t\tshows what a/0 shows: registered (e); covid-datasets overlaps a --thorough"
+            for number in (1, 2, 3)
+        ),
     ]
     assert propose_ties([each | {"together": True} for each in many]) == {}
-    assert "registered" not in str(propose_ties([*many, row("a/0", "a/1"), row("a/1", "a/2"), row("a/3", "a/2")]))
+    assert propose_ties([each | {"together": each["first"] == "a/0"} for each in many]) == {}
+    others = [row("a/0", "a/2"), row("a/2", "a/1"), row("a/3", "a/1")]
+    assert "registered" not in str(propose_ties([row("a/0", "a/1", "registered"), *others]))
 
 
 def test_pairs_that_are_told_apart_are_checked(tmp_path: Path) -> None:
