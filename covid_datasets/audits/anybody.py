@@ -71,7 +71,8 @@ def audit(
     if is_ours(what, scheme):
         found = of_builds(what, scheme or "patient", split, columns, {"config": config, "cache_dir": cache_dir})
         gathered, looks, near = found.gathered, list(found.looks), found.near
-        if not any(look and look.measured.pixel_hash for look in looks):  # a build that only hashed its bytes
+        unseen = not any(look and look.measured.pixel_hash for look in looks)  # a build that only hashed its bytes
+        if unseen and (level or split is not None):
             looks, near = look_at_all(gathered.samples), None
         scheme = None if split is not None else scheme or "patient"
     else:

@@ -12,19 +12,17 @@ from covid_datasets.audits.files import Names
 from covid_datasets.audits.looks import Look
 from covid_datasets.audits.sample import Gathered, Sample
 from covid_datasets.audits.tables import Listing, Row, read_listing
-from covid_datasets.catalog.cards import Name, names_in
+from covid_datasets.catalog.cards import Name
 from covid_datasets.errors import DamagedFileError, UsageError
-from covid_datasets.load.schemes import division_of
-from covid_datasets.load.splits import with_patients
+from covid_datasets.load.splits import builds_of, divided
 from covid_datasets.load.stored import open_table
 from covid_datasets.measure.image import Measured
-from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
 from covid_datasets.schema import Notice
 from covid_datasets.splits.assign import is_everybody
-from covid_datasets.splits.divide import Division
 from covid_datasets.splits.groups import Link
 from covid_datasets.splits.index import Index
+from covid_datasets.splits.told import tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +38,18 @@ def of_builds(
     name: Name | Sequence[Name], scheme: str, split: Any, columns: Mapping[str, str], place: Mapping[str, Any]
 ) -> OfBuilds:
     """Take one dataset, or the joint split of several; ``split`` is a table of one's own in place of the scheme."""
-    builds = [with_patients(find_build(each, **place)) for each in names_in(name)]
-    if not builds:
-        raise UsageError("what: expected a dataset or a list of them, found an empty list")
+    builds = builds_of(name, place["config"], place["cache_dir"])
     paths = [built.path for built in builds]
     index = Index.join(paths) if len(builds) > 1 else Index.evidence(paths)
     what = ", ".join(built.id for built in builds)
     samples = _samples(builds, index)
+    notes: tuple[str, ...] = ()
+    notices: list[Notice] = []
     if split is not None:
-        listing = read_listing(split, columns)
-        chosen, notices = _listed(samples, listing)
+        chosen, notices = _listed(samples, read_listing(split, columns))
     else:
-        chosen, notices = _in_scheme(what, samples, division_of(builds, index, scheme), scheme)
+        division = divided(builds, index, scheme)
+        chosen, notes = _in_scheme(what, samples, division.splits, scheme), tell(index, division, scheme)
     place_of: dict[int, int] = {}
     for position, (row, _) in enumerate(chosen):
         place_of.setdefault(row, position)
@@ -62,7 +60,7 @@ def of_builds(
     ]
     looks = _looks(index)
     sources = tuple(built.id for built in builds)
-    gathered = Gathered(what, [sample for _, sample in chosen], notices, sources)
+    gathered = Gathered(what, [sample for _, sample in chosen], notices, sources, notes)
     return OfBuilds(gathered, [looks[row] for row, _ in chosen], near)
 
 
@@ -70,19 +68,15 @@ Chosen = list[tuple[int, Sample]]
 """Rows of an index, each with what it is in the split that is audited."""
 
 
-def _in_scheme(what: str, samples: Sequence[Sample], division: Division, scheme: str) -> tuple[Chosen, list[Notice]]:
+def _in_scheme(what: str, samples: Sequence[Sample], splits: Sequence[str | None], scheme: str) -> Chosen:
     chosen = [
         (row, replace(sample, split=part))
-        for row, (sample, part) in enumerate(zip(samples, division.splits, strict=True))
+        for row, (sample, part) in enumerate(zip(samples, splits, strict=True))
         if part is not None
     ]
     if not chosen:
         raise UsageError(f"{what}: expected a scheme that puts rows into some part, found none in {scheme!r}")
-    left = len(samples) - len(chosen)
-    told = [Notice("how it was split", what, note) for note in division.notes]
-    if left:
-        told.append(Notice("row without a split", what, f"{left:,} rows are in no part of {scheme!r}", count=left))
-    return chosen, told
+    return chosen
 
 
 def _listed(samples: Sequence[Sample], listing: Listing) -> tuple[Chosen, list[Notice]]:

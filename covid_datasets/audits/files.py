@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import unicodedata
 from collections import Counter, defaultdict
@@ -80,7 +81,7 @@ def files_of(folder: Path) -> tuple[list[Found], list[Notice]]:
     for name in _walk(folder):
         path = str(folder / name)
         form = form_of(path)
-        if form is not None and not is_mask(name):
+        if form is not None and not shows_mask(name):
             found.append(Found(name, form, partial(read_file, path)))
             continue
         why = "masks" if form else f"of {PurePosixPath(name).suffix.lower() or 'no ending'}, no picture or volume"
@@ -91,6 +92,16 @@ def files_of(folder: Path) -> tuple[list[Found], list[Notice]]:
         for why, count in sorted(left.items())
     ]
     return sorted(found, key=lambda each: each.name), notices
+
+
+def shows_mask(path: str) -> bool:
+    """Tell whether a file is a mask: by its folder, or by a word of its own name.
+
+    >>> shows_mask("masks/1.png"), shows_mask("train/1_mask.png"), shows_mask("1.masks-lung.png"), shows_mask("a/1.png")
+    (True, True, True, False)
+    """
+    words = re.split(r"[^a-z]+", path.lower().rpartition("/")[2].rpartition(".")[0])
+    return is_mask(path) or not {"mask", "masks"}.isdisjoint(words)
 
 
 def _walk(folder: Path) -> Iterator[str]:

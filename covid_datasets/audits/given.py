@@ -26,7 +26,9 @@ def of_folder(folder: Path, split: Any, columns: Mapping[str, str]) -> Gathered:
     found, notices = files_of(folder)
     if not found:
         told = "; ".join(notice.what for notice in notices) or "nothing"
-        raise UsageError(f"{folder}: expected pictures, NIfTI volumes or DICOM files, found {told}")
+        parquet = any(".parquet" in notice.what for notice in notices)
+        hint = ". Next: audit(datasets.load_dataset(folder)) reads Parquet with pictures in it" if parquet else ""
+        raise UsageError(f"{folder}: expected pictures, NIfTI volumes or DICOM files, found {told}{hint}")
     if split is not None:
         return joined(str(folder), found, read_listing(split, columns), notices)
     samples = [sample for each in found if (sample := _by_place(each)) is not None]

@@ -89,6 +89,10 @@ def _lines(audit: Audit, thumbnail: Callable[[int], str]) -> Iterator[str]:
         yield "<p>These rows have to go; training sets lose rows before test sets.</p>"
         gone = [(each.name, each.split, each.why) for each in audit.removed]
         yield from _table(("row", "goes from", "because of"), gone[: 10 * MOST], len(gone))
+    if audit.notes:
+        yield "<h2>What is known of this scheme</h2><ul>"
+        yield from (f"<li>{_text(note)}</li>" for note in audit.notes)
+        yield "</ul>"
     if audit.notices:
         yield "<h2>What was odd</h2>"
         yield from _table(("what", "where", ""), [(each.kind, each.where, each.what) for each in audit.notices])

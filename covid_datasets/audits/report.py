@@ -114,6 +114,7 @@ class Audit:
         known: Pictures that are in public sources.
         removed: The rows that have to go for nothing to leak.
         notices: What was left out, missing or odd.
+        notes: What a scheme of ours could not do, in sentences.
         covered: The public sources whose pictures would have been known.
     """
 
@@ -130,6 +131,7 @@ class Audit:
     known: tuple[Known, ...] = field(repr=False)
     removed: tuple[Gone, ...] = field(repr=False)
     notices: tuple[Notice, ...] = field(repr=False)
+    notes: tuple[str, ...] = field(repr=False)
     covered: tuple[str, ...] = field(repr=False)
 
     @cached_property
@@ -196,6 +198,7 @@ class Audit:
             "known": [asdict(each) for each in self.known],
             "removed": [{"name": each.name, "split": each.split, "why": each.why} for each in self.removed],
             "notices": [{"kind": n.kind, "where": n.where, "what": n.what, "count": n.count} for n in self.notices],
+            "notes": list(self.notes),
             "covered": list(self.covered),
         }
 
@@ -232,6 +235,7 @@ class Audit:
             lines.append(
                 "  without leaks (no_leaks): " + ", ".join(f"{n:,} rows of {split} go" for split, n in gone.items())
             )
+        lines += [f"  {note}" for note in self.notes]
         for notice in self.notices[: 2 * SHOWN]:
             lines.append(f"  {notice.kind}: {notice.where}: {notice.what}")
         if len(self.notices) > 2 * SHOWN:

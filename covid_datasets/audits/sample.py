@@ -54,12 +54,14 @@ class Gathered:
         samples: The rows that are in some part of the split.
         notices: What was left out, or stands in the table and is not there.
         sources: The datasets of ours that these are rows of.
+        notes: What is known of a scheme of ours, in sentences.
     """
 
     what: str
     samples: Sequence[Sample]
     notices: Sequence[Notice] = ()
     sources: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def is_part(word: str) -> bool:

@@ -25,6 +25,7 @@ NAMES: Mapping[Role, tuple[str, ...]] = {
     "patient": ("patient", "patient_id", "patientid", "subject", "subject_id", "person", "case", "case_id"),
 }
 """What columns are called that tell these things, the best first."""
+_TOLD: tuple[Role, ...] = ("file", "sha256", "label", "patient")
 ENDINGS = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
 _DELIMITERS = (",", ";", "\t", "|")
 _NOTHING = frozenset(("", "nan", "none", "null", "<na>", "n/a"))
@@ -77,7 +78,7 @@ def read_listing(table: Any, columns: Mapping[str, str], *, needs_split: bool = 
             left += 1
             continue
         part = said.get("split", "")
-        file, sha256, label, patient = (said.get(role, "") for role in ("file", "sha256", "label", "patient"))
+        file, sha256, label, patient = (said.get(role, "") for role in _TOLD)
         rows.append(Row(where, file, sha256, label, patient, parts.setdefault(part.casefold(), part)))
     if left:
         what = f"{left:,} rows are in no part of the split, and were not looked at"

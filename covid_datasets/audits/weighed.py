@@ -63,7 +63,8 @@ def weighed(
             Gone(samples[each.row].name, splits[each.row], _why(each.bond, samples[each.because]), each.row)
             for each in removals(samples, straddling)
         ),
-        notices=(*gathered.notices, *_unreadable(samples, looks), *_lopsided(samples)),
+        notices=(*gathered.notices, *_unreadable(samples, looks), *_lopsided(samples, scheme)),
+        notes=gathered.notes,
         covered=tuple(name for name in read_index().sources if name not in gathered.sources) if pictures else (),
     )
 
@@ -83,6 +84,8 @@ def _level(asked: Level | None, pictures: int, scheme: str | None) -> tuple[Leve
         return "thorough", f"as asked for; {pictures:,} pictures, {finds}"
     if asked == "quick":
         return "quick", f"as asked for; {pictures:,} pictures, whole copies alone"
+    if not pictures and scheme is not None:
+        return "quick", "its build saw no picture, or only hashed their bytes; then --level quick looks at them"
     if not pictures:
         return "quick", "there is no picture to look at"
     if scheme is not None:
@@ -154,11 +157,13 @@ def _unreadable(samples: Sequence[Sample], looks: Sequence[Look | None]) -> list
     ]
 
 
-def _lopsided(samples: Sequence[Sample]) -> list[Notice]:
+def _lopsided(samples: Sequence[Sample], scheme: str | None) -> list[Notice]:
     """Say where nothing could leak into anything, and which classes a part lacks."""
     parts = list(dict.fromkeys(sample.split for sample in samples))
     if len(parts) == 1:
         return [Notice("one part alone", parts[0], "nothing can leak: all rows are in one part of the split")]
+    if scheme is not None:  # of ours it is known why, and told in the notes
+        return []
     labels = sorted({sample.label for sample in samples if sample.label is not None})
     there = {(sample.label, sample.split) for sample in samples}
     lacking = {part: [label for label in labels if (label, part) not in there] for part in parts}

@@ -72,7 +72,7 @@ def _adder(parser: ArgumentParser) -> Adder:
 
 _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
 _MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
-_MODULES |= {"deidentify": "deidentified", "ledger": "ledgers", "audit": "audited"}
+_MODULES |= {"audit": "audited", "deidentify": "deidentified", "ledger": "ledgers"}
 """Where commands are that are not in ``commands``."""
 
 
@@ -159,7 +159,7 @@ def _add_looking(add: Adder) -> None:
         "--scheme",
         default="patient",
         help='patient (default), "patient(70/15/15, seed=3)", official, fold-1-of-5, leave-cohen-out, '
-        '"temporal(2020-04-01)", mine.csv (as --csv prints it); official-fold_2; patient@1',
+        '"temporal(2020-04-01)"; official-fold_2: one published; patient@1: an older one',
     )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print one line per sample; the audit goes to standard error")

@@ -41,9 +41,9 @@ def load_splits(
     Of a list of names, it is the joint split that ``load_dataset`` gives for the same list, in which groups go across
     sources. What the table is, is in the metadata of its schema; see `about_splits`.
     """
-    builds = _built(name, config, cache_dir)
+    builds = builds_of(name, config, cache_dir)
     index = Index.join([built.path for built in builds])
-    division = _division(builds, index, scheme)
+    division = divided(builds, index, scheme)
     table = index.table
     if len(builds) > 1:
         groups = pa.array(group_names(index.groups, index.texts("sample_id")), pa.string())
@@ -89,11 +89,11 @@ def audit(
 
     Of a list of names, the joint split is checked that ``load_dataset`` gives for the same list.
     """
-    builds = _built(name, config, cache_dir)
+    builds = builds_of(name, config, cache_dir)
     if len(builds) == 1:
         return audit_build(builds[0], scheme)
     index = Index.join([built.path for built in builds])
-    division = _division(builds, index, scheme)
+    division = divided(builds, index, scheme)
     return _audited(", ".join(built.id for built in builds), scheme, index, division)
 
 
@@ -111,7 +111,7 @@ def audit_build(built: Built, scheme: str) -> AuditReport:
     """Check a scheme of a build against all evidence in its index."""
     with_patients(built)
     index = Index.evidence([built.path])
-    return _audited(built.id, scheme, index, _division([built], index, scheme))
+    return _audited(built.id, scheme, index, divided([built], index, scheme))
 
 
 def audit_when_built(built: Built, scheme: str) -> AuditReport:
@@ -120,16 +120,18 @@ def audit_when_built(built: Built, scheme: str) -> AuditReport:
     return AuditReport.from_json(stored[0]) if stored else audit_build(built, scheme)
 
 
-def _built(name: Name | Sequence[Name], config: str | None, cache_dir: str | os.PathLike[str] | None) -> list[Built]:
+def builds_of(name: Name | Sequence[Name], config: str | None, cache_dir: str | os.PathLike[str] | None) -> list[Built]:
+    """Find the finished builds of one dataset or of several, none of which is a table."""
     builds = [with_patients(find_build(each, config, cache_dir=cache_dir)) for each in names_in(name)]
     if not builds:
         raise UsageError("name: expected a dataset or a list of them, found an empty list")
     return builds
 
 
-def _division(builds: Sequence[Built], index: Index, scheme: str) -> Division:
+def divided(builds: Sequence[Built], index: Index, scheme: str) -> Division:
+    """Give every row its split under a scheme; that of the default scheme is as it was built."""
     if len(builds) == 1 and canonical(scheme) == "patient":
-        return Division(index.texts("split"))  # as it was built
+        return Division(index.texts("split"))
     return division_of(builds, index, scheme)
 
 

@@ -174,6 +174,9 @@ def test_a_folder_that_says_no_parts(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="expected pictures, NIfTI volumes or DICOM files, found nothing"):
         quick(tmp_path / "empty")
+    (tmp_path / "empty" / "train-00000.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UsageError, match=r"Next: audit\(datasets.load_dataset\(folder\)\)"):
+        quick(tmp_path / "empty")
     with pytest.raises(NotThereError, match=r"Did you mean 'pictures'\?"):
         quick(tmp_path / "picturs")
 

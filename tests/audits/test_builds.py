@@ -129,13 +129,16 @@ def test_importing_the_room_leaves_the_function() -> None:
     assert callable(cd.audit)
 
 
-def test_a_build_that_only_hashed_its_bytes_is_looked_at_now(tmp_path: Path) -> None:
+def test_a_build_that_only_hashed_its_bytes_is_looked_at_where_a_level_is_asked_for(tmp_path: Path) -> None:
     folder = write_files(tmp_path / "ward", cohort("near-duplicate"))
     write_csv(folder / "list.csv", cohort("near-duplicate"))
     name = OwnData(folder, patient="patient_id", findings={"a": "covid19", "b": "no_finding"})
     build_dataset(name, verify="bytes", cache_dir=tmp_path / "cache")
-    report = audit(name, "official", cache_dir=tmp_path / "cache")
+    report = audit(name, "official", level="quick", cache_dir=tmp_path / "cache")
     assert ([pair.kind for pair in report.pairs], report.pictures) == (["near-duplicate"], 7)
+    blind = audit(name, "official", cache_dir=tmp_path / "cache")
+    assert (blind.leaks, blind.pictures) == (0, 0)
+    assert "only hashed their bytes; then --level quick looks at them" in str(blind)
 
 
 def test_pictures_that_the_catalog_tells_apart_are_no_leak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

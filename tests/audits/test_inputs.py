@@ -231,7 +231,9 @@ def test_slices_of_one_series_are_no_leak_of_pictures_but_their_patient_is(tmp_p
 @pytest.mark.parametrize("leak", ["same bytes", "same pixels"])
 def test_volumes_are_compared(leak: Leak, tmp_path: Path) -> None:
     pytest.importorskip("isal")
-    expect(audit(write_volumes(tmp_path, cohort(leak))), leak)
+    report = audit(write_volumes(tmp_path, cohort(leak)))
+    expect(report, leak)
+    assert report.save_html(tmp_path / "page.html").read_text(encoding="utf-8").count("<img ") == 2, "a slice of each"
 
 
 def test_volumes_without_a_leak(tmp_path: Path) -> None:
