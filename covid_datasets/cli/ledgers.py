@@ -29,10 +29,10 @@ def run_ledger(arguments: Namespace) -> int:
     for name in arguments.entries:
         entry = load_entry(name)
         lacking = "" if arguments.lists_only else picture_builds(entry, arguments.cache_dir)
-        if lacking and arguments.out:
+        if lacking and (arguments.out or entry.scheme):
             raise UsageError(
-                f"ledger {name}: {lacking}, and nothing is written that lacks the pictures. Next: build the source, or "
-                f"give --lists-only"
+                f"ledger {name}: {lacking}, and it needs the pictures. Next: covid-datasets build "
+                f"{entry.built.build if entry.built else name}; or, of one that has lists, --lists-only without -o"
             )
         pictures = not (lacking or arguments.lists_only)
         result = run_entry(entry, files=arguments.files, cache_dir=arguments.cache_dir, pictures=pictures)

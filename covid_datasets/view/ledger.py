@@ -12,7 +12,8 @@ from covid_datasets.harmless import markdown, visible
 from covid_datasets.view.page import table
 
 Row = tuple[Entry, Result]
-LOOKS = ("same bytes", "same pixels", "near-duplicate")
+SHOWN_PAIRS = 3
+"""Pairs of parts that the table of all names; a section has all of them."""
 
 _WHOSE: Mapping[Whose, str] = {"the source's own": "The source's own split", "others'": "A split that others made"}
 
@@ -114,8 +115,8 @@ def _in_several(found: Sequence[Torn]) -> str:
     ('2 of 8 (train and test)', 'in 1 of 3 folds, at most 2 of 8 (train and test)', '0 in each of 2 folds')
     """
     worst = max(found, key=lambda torn: torn.straddling)
-    between = ", ".join(sorted({pair for torn in found for pair in torn.between}))
-    where = f" ({between})" if between else ""
+    pairs = sorted({pair for torn in found for pair in torn.between})
+    where = f" ({', '.join(pairs)})" if 0 < len(pairs) <= SHOWN_PAIRS else ""
     if len(found) == 1:
         return f"{worst.straddling:,} of {worst.groups:,}{where}"
     if not worst.straddling:
@@ -152,7 +153,10 @@ def _section(entry: Entry, result: Result) -> Iterator[str]:
     yield from _evidence(result)
     for over in result.pictures:
         yield from _looks(over)
-    yield from ("", "Repeat it:", "", "```bash", f"covid-datasets ledger {entry.id} --check", "```", "")
+    yield from ("", "Repeat it:", "", "```bash")
+    if entry.built:
+        yield f"covid-datasets build {entry.built.build}  # its pictures; without them the lists alone are compared"
+    yield from (f"covid-datasets ledger {entry.id} --check", "```", "")
     yield from _inputs(result.inputs)
 
 

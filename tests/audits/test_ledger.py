@@ -294,6 +294,20 @@ def test_lists_are_laid_over_a_build(tmp_path: Path) -> None:
         check_result(found, replace(found, pictures=(twice,)))
 
 
+def test_a_scheme_of_a_build_is_an_entry(tmp_path: Path) -> None:
+    """Where the publisher's own files hold the split, it is read from the build, and no list is."""
+    entry = by_hand(tmp_path)
+    scheme = replace(entry, lists=(), reading=Reading(form="lines"), scheme="fold-1-of-2")
+    found = run_entry(scheme, files=tmp_path / "nothing", cache_dir=tmp_path / "cache")
+    rows = covid_datasets.load_splits(
+        "phantom", "fold-1-of-2", config="small", cache_dir=tmp_path / "cache"
+    ).to_pylist()
+    assert sum(part.rows for part in found.variants[0].parts) == len(rows) == found.pictures[0].matched
+    people = {row["patient_id"] for row in rows}
+    assert torn(found, "patient") == (len(people), 0, {})
+    assert found.pictures[0].audit["leaks"] is False
+
+
 def test_a_lie_in_the_published_numbers_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = run_entry(load_entry("ricord_1a_1c"))
     path = write_result(found, tmp_path)
@@ -377,6 +391,8 @@ def test_entries_that_cannot_be(tmp_path: Path) -> None:
         ("form = ", 'id = "x"\nform = ', "id"),
         ("row = ", "row = '(' # ", "regular expression"),
         ("row = ", "# ", "reading.row"),
+        ("commit = ", 'scheme = "official"\ncommit = ', "samples"),
+        ("[[lists]]", "[[others]]", "others"),
     ):
         (tmp_path / "wrong.toml").write_text(good.replace(old, new), encoding="utf-8")
         with pytest.raises(CatalogError, match=told):

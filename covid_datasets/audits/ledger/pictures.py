@@ -9,6 +9,7 @@ from typing import Any
 
 from covid_datasets.audits.ledger.lists import Row
 from covid_datasets.catalog.ledger import Entry, Sample, filled
+from covid_datasets.load.splits import load_splits
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
 from covid_datasets.splits.audit import audit_links
@@ -48,6 +49,27 @@ def by_pictures(
     variants = sorted({row.get("variant", "") for row in rows})
     of_variant = {variant: [row for row in rows if row.get("variant", "") == variant] for variant in variants}
     return tuple(_over(entry, entry.built, (variant, of_variant[variant]), built, index) for variant in variants)
+
+
+def rows_of_scheme(entry: Entry, cache_dir: str | os.PathLike[str] | None = None) -> list[Row]:
+    """Return the rows of the build that an entry's scheme puts into a part, as a list of it would say them.
+
+    Raises:
+        NotBuiltError: The source is not built here.
+    """
+    if entry.built is None:
+        return []
+    build, config = entry.built.build, entry.built.config or None
+    return [
+        {
+            "name": row["sample_id"].removeprefix(f"{entry.built.source}/"),
+            "patient": row["patient_id"] if row["patient_known"] else "",
+            "label": row["label"] or "",
+            "split": row["split"],
+        }
+        for row in load_splits(build, entry.scheme, config=config, cache_dir=cache_dir).to_pylist()
+        if row["split"]
+    ]
 
 
 def _over(entry: Entry, sample: Sample, listed: tuple[str, Sequence[Row]], built: Built, index: Index) -> Pictures:

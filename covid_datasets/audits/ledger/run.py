@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from covid_datasets.audits.ledger.lists import Row, complete, read_list, read_lookup
-from covid_datasets.audits.ledger.pictures import Pictures, by_pictures
+from covid_datasets.audits.ledger.pictures import Pictures, by_pictures, rows_of_scheme
 from covid_datasets.audits.ledger.weigh import SHOWN, Variant, weigh
 from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.ledger import Entry, ListFile, ledger_folder
@@ -88,7 +88,7 @@ def run_entry(
     """
     settings = Settings.resolve(cache_dir)
     tables = [read_lookup(_bring(lookup.file, entry, files, settings), lookup) for lookup in entry.lookups]
-    rows: list[Row] = []
+    rows: list[Row] = rows_of_scheme(entry, cache_dir) if entry.scheme else []
     inputs = []
     for file in entry.lists:
         data = _bring(file, entry, files, settings)
