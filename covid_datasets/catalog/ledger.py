@@ -29,8 +29,9 @@ Texts = Mapping[str, str]
 class ListFile:
     """One file of lists: where it is, its identity, and what is true of all its rows.
 
-    ``catalog`` marks a file of this package's own catalog; ``repository`` and ``commit`` are those of the entry where
-    they are empty.
+    ``catalog`` marks a file of this package's own catalog, ``tree`` a folder of pictures: its files are the rows, their
+    relative paths the lines, and ``git_sha1`` is that of git's tree. ``repository`` and ``commit`` are those of the
+    entry where they are empty.
     """
 
     path: str
@@ -38,6 +39,7 @@ class ListFile:
     repository: str = ""
     commit: str = ""
     catalog: bool = False
+    tree: bool = False
     fields: Texts = field(default_factory=dict)
 
 
@@ -159,6 +161,11 @@ class Entry:
     left_out: tuple[str, ...] = ()
 
     @property
+    def trees(self) -> tuple[ListFile, ...]:
+        """The lists that are folders of pictures."""
+        return tuple(file for file in self.lists if file.tree)
+
+    @property
     def built(self) -> Sample | None:
         """The sample whose source has the pictures."""
         return next((sample for sample in self.samples if sample.build), None)
@@ -222,6 +229,11 @@ def compiled(form: str) -> re.Pattern[str]:
 
 
 def _read(path: Path) -> Entry:
+    return _parsed(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _parsed(path: Path, _mtime: int) -> Entry:
     data = path.read_bytes()
     try:
         table = tomllib.loads(data.decode("utf-8"))
@@ -244,7 +256,9 @@ def _check(entry: Entry, path: Path) -> None:
         raise CatalogError(f"{path}: key 'lists': expected files, or a scheme in their place")
     for file in (*entry.lists, *(lookup.file for lookup in entry.lookups)):
         if not re.fullmatch(r"[0-9a-f]{40}", file.git_sha1):
-            raise CatalogError(f"{path}: key 'git_sha1' of {file.path}: expected a git blob, found {file.git_sha1!r}")
+            raise CatalogError(
+                f"{path}: key 'git_sha1' of {file.path}: expected a hash of git, found {file.git_sha1!r}"
+            )
         if not file.catalog and not re.fullmatch(r"[0-9a-f]{40}", file.commit or entry.commit):
             raise CatalogError(f"{path}: key 'commit' of {file.path}: expected a commit of 40 digits, found none")
     reading = entry.reading

@@ -24,7 +24,7 @@ pictures under two names.
 
 An entry is here only with the result that its command made: `catalogs/ledger/<entry>.toml` says which files, at which
 commit, were read and how; `catalogs/ledger/<entry>.json` is what came out. `covid-datasets ledger ENTRY --check`
-brings the same files (each is refused unless its git blob is the one that the entry names), audits them again, and
+brings the same files (each is refused unless git's hash of it is the one that the entry names), audits them again, and
 fails where one number differs. To cite a number, cite this page with the version of this library, and the commit that
 the entry names.
 
@@ -32,7 +32,8 @@ How to read the numbers:
 
 - **by name** means that the lists alone were read, and what our catalog has proven of the files that they name.
   **by picture** means that the lists were also laid over a build of the source, so that equal bytes, equal pixels and
-  pictures that look the same were searched for.
+  pictures that look the same were searched for. **by bytes and pixels** means that the split is folders of pictures,
+  and files that are the same, or show the same to the pixel, were searched for; what was resized or cut was not.
 - **People** are those that the publisher's ids, or tables that came with the pictures, tell. Where these do not tell,
   rows are counted as of unknown people, and whether such people lie in two parts, nobody can say.
 - **Proven** are pictures or people under two names that `catalogs/identities/` has evidence for.
@@ -61,7 +62,9 @@ def ledger_page(rows: Sequence[Row]) -> str:
 
 def result_text(entry: Entry, result: Result) -> str:
     """Say for a terminal what an audit found."""
-    lines = [f"{entry.title}, {_level(result)}: {'something' if result.leaks else 'nothing'} lies in several parts"]
+    lines = [
+        f"{entry.title}, {_level(entry, result)}: {'something' if result.leaks else 'nothing'} lies in several parts"
+    ]
     for variant in result.variants:
         lines.append(f"{variant.variant or 'the split'}: {_sizes(variant)}")
         for torn in variant.torn:
@@ -103,7 +106,7 @@ def _cells(entry: Entry, result: Result, variants: Sequence[Variant]) -> tuple[s
         said(NAME),
         "; ".join([said(PROVEN), *(f"{kind}: {said(kind)}" for kind in entry.groups)]),
         f"{_range(unknown)} of {_range(rows)}",
-        _level(result),
+        _level(entry, result),
     )
 
 
@@ -227,7 +230,7 @@ def _looks(over: Pictures) -> Iterator[str]:
 
 def _inputs(inputs: Iterable[Input]) -> Iterator[str]:
     yield from table(
-        ("file", "of", "git blob", "rows", "lines not read"),
+        ("file or folder", "of", "git's hash", "rows", "lines not read"),
         (
             (
                 f"`{each.path}`",
@@ -241,7 +244,9 @@ def _inputs(inputs: Iterable[Input]) -> Iterator[str]:
     )
 
 
-def _level(result: Result) -> str:
+def _level(entry: Entry, result: Result) -> str:
+    if entry.trees:
+        return "by bytes and pixels"
     return "by picture" if result.pictures else "by name"
 
 

@@ -3,6 +3,8 @@
 import io
 import json
 import pickle
+import shutil
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 from openpyxl import Workbook
+from PIL import Image
 
 import covid_datasets
 from covid_datasets.audits.ledger.lists import read_list, stem
 from covid_datasets.audits.ledger.run import Result, check_result, published_result, run_entry, write_result
+from covid_datasets.audits.ledger.trees import git_tree
 from covid_datasets.catalog.ledger import (
     Entry,
     ListFile,
@@ -87,7 +91,7 @@ def test_lists_of_covidx(tmp_path: Path) -> None:
     assert torn(found, "name", "7B") == (8, 1, {"train and test": 1})
     part = found.variants[0].parts[0]
     assert (part.split, part.rows, part.patients, part.unknown) == ("train", 6, 3, 3)
-    assert found.variants[0].contradicting == ("CR.1.2.840.1.png: negative and positive",)
+    assert found.variants[0].contradicting == ("CR.1.2.840.1.png (negative) and CR.1.2.840.1.png (positive)",)
     assert [(each.rows, each.unread, each.unread_lines) for each in found.inputs[:2]] == [
         (6, 1, ("a line that is none",)),
         (3, 0, ()),
@@ -236,6 +240,64 @@ def test_pairs_of_picture_and_mask(tmp_path: Path) -> None:
     found = audited("covid19_ct100_jcs", tmp_path, {f"{folder}/train.txt": row, f"{folder}/test.txt": row})
     assert torn(found, "name") == (1, 1, {"train and test": 1})
     assert torn(found, "patient") == (0, 0, {}), "nobody is known, which is not nobody in both"
+
+
+def picture(seed: int) -> Image.Image:
+    coarse = np.random.default_rng(seed).integers(0, 255, (9, 9), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((160, 160), Image.Resampling.BICUBIC)
+
+
+def folders(root: Path) -> Entry:
+    """Write train and test folders: a film in both, one re-encoded under another name, and one of a person of both."""
+    folder = root / "Covid19-dataset"
+    for name, seed in (
+        ("train/Covid/COVID-00003a.jpg", 1),
+        ("train/Covid/01.png", 2),
+        ("train/Normal/02.png", 3),
+        ("test/Covid/COVID-00003b.jpg", 4),
+        ("test/Covid/099.bmp", 2),
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(seed).save(folder / name)
+    shutil.copy(folder / "train/Normal/02.png", folder / "test/Covid/02.png")
+    entry = load_entry("covid19_image_dataset")
+    trees = {
+        part: {path.relative_to(folder / part).as_posix(): path for path in (folder / part).rglob("*.*")}
+        for part in ("train", "test")
+    }
+    hashes = {
+        part: git_tree({name: git_blob(path.read_bytes()) for name, path in files.items()})
+        for part, files in trees.items()
+    }
+    return replace(entry, lists=tuple(replace(file, git_sha1=hashes[file.fields["split"]]) for file in entry.lists))
+
+
+def test_folders_of_pictures(tmp_path: Path) -> None:
+    """A split that is folders: a checkout, or the archive of its commit, whose every byte git's hash vouches for."""
+    entry = folders(tmp_path)
+    found = run_entry(entry, files=tmp_path, cache_dir=tmp_path / "cache")
+    assert torn(found, "patient") == (1, 1, {"train and test": 1})
+    assert torn(found, "name") == (6, 0, {})
+    assert torn(found, "same bytes") == (5, 1, {"train and test": 1})
+    assert torn(found, "same pixels") == (4, 2, {"train and test": 2})
+    assert found.variants[0].contradicting == ("Covid/02.png (Covid) and Normal/02.png (Normal)",)
+    assert "by bytes and pixels" in ledger_page([(entry, found)])
+
+    mirror = tmp_path / "mirror/github.com" / entry.repository / "archive"
+    mirror.mkdir(parents=True)
+    root = f"{entry.repository.rpartition('/')[2]}-{entry.commit}"
+    with zipfile.ZipFile(mirror / f"{entry.commit}.zip", "w") as packed:
+        for path in sorted((tmp_path / "Covid19-dataset").rglob("*.*")):
+            packed.write(path, f"{root}/{path.relative_to(tmp_path).as_posix()}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COVID_DATASETS_MIRROR", str(tmp_path / "mirror"))
+        assert run_entry(entry, cache_dir=tmp_path / "cache") == found
+
+    (tmp_path / "Covid19-dataset/test/Covid/02.png").write_bytes(b"another")
+    with pytest.raises(ChangedUpstreamError, match="expected the git tree"):
+        run_entry(entry, files=tmp_path, cache_dir=tmp_path / "cache")
+    with pytest.raises(NotThereError, match="expected files below Covid19-dataset/train/"):
+        run_entry(entry, files=tmp_path / "mirror", cache_dir=tmp_path / "cache")
 
 
 def test_listings_of_this_catalog() -> None:

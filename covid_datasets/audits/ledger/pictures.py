@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from covid_datasets.audits.ledger.lists import Row
-from covid_datasets.catalog.ledger import Entry, Sample, filled
+from covid_datasets.catalog.ledger import Entry, filled
 from covid_datasets.load.splits import load_splits
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
@@ -46,9 +46,17 @@ def by_pictures(
         return ()
     built = find_build(entry.built.build, entry.built.config or None, cache_dir=cache_dir)
     index = Index.evidence([built.path])
-    variants = sorted({row.get("variant", "") for row in rows})
-    of_variant = {variant: [row for row in rows if row.get("variant", "") == variant] for variant in variants}
-    return tuple(_over(entry, entry.built, (variant, of_variant[variant]), built, index) for variant in variants)
+    sample = entry.built
+    names = [(f"{sample.source}/{filled(sample.id, row)}", row) for row in rows]
+    return _over_all(entry, names, built, index)
+
+
+def _over_all(entry: Entry, names: Sequence[tuple[str, Row]], built: Built, index: Index) -> tuple[Pictures, ...]:
+    variants = sorted({row.get("variant", "") for _, row in names})
+    return tuple(
+        _over(entry, variant, [each for each in names if each[1].get("variant", "") == variant], built, index)
+        for variant in variants
+    )
 
 
 def rows_of_scheme(entry: Entry, cache_dir: str | os.PathLike[str] | None = None) -> list[Row]:
@@ -72,11 +80,10 @@ def rows_of_scheme(entry: Entry, cache_dir: str | os.PathLike[str] | None = None
     ]
 
 
-def _over(entry: Entry, sample: Sample, listed: tuple[str, Sequence[Row]], built: Built, index: Index) -> Pictures:
-    variant, rows = listed
+def _over(entry: Entry, variant: str, names: Sequence[tuple[str, Row]], built: Built, index: Index) -> Pictures:
     splits: dict[str, set[str]] = {}
-    for row in rows:
-        splits.setdefault(f"{sample.source}/{filled(sample.id, row)}", set()).add(row["split"])
+    for name, row in names:
+        splits.setdefault(name, set()).add(row["split"])
     samples = index.texts("sample_id")
     alone = {name: next(iter(said)) for name, said in splits.items() if len(said) == 1}
     given = [alone.get(name) for name in samples]

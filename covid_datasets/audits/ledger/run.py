@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from covid_datasets.audits.ledger.lists import Row, complete, read_list, read_lookup
+from covid_datasets.audits.ledger.lists import Row, complete, read_list, read_lookup, read_tree
 from covid_datasets.audits.ledger.pictures import Pictures, by_pictures, rows_of_scheme
+from covid_datasets.audits.ledger.trees import open_tree
 from covid_datasets.audits.ledger.weigh import SHOWN, Variant, weigh
 from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.ledger import Entry, ListFile, ledger_folder
@@ -90,9 +91,11 @@ def run_entry(
     tables = [read_lookup(_bring(lookup.file, entry, files, settings), lookup) for lookup in entry.lookups]
     rows: list[Row] = rows_of_scheme(entry, cache_dir) if entry.scheme else []
     inputs = []
+    trees = {file.path: open_tree(file, entry, files, settings) for file in entry.trees}
     for file in entry.lists:
-        data = _bring(file, entry, files, settings)
-        read = read_list(data, file.path, entry.reading)
+        data = b"" if file.tree else _bring(file, entry, files, settings)
+        reading = entry.reading
+        read = read_tree(trees[file.path], file.path, reading) if file.tree else read_list(data, file.path, reading)
         rows += ({**row, **file.fields} for row in read.rows)
         inputs.append(_input(file, entry, data, len(read.rows), read.unread))
     inputs += [
@@ -218,7 +221,7 @@ def _input(file: ListFile, entry: Entry, data: bytes, rows: int, unread: list[st
         repository="" if file.catalog else file.repository or entry.repository,
         commit="" if file.catalog else file.commit or entry.commit,
         git_sha1=file.git_sha1,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256="" if file.tree else hashlib.sha256(data).hexdigest(),
         bytes=len(data),
         rows=rows,
         unread=len(unread),
