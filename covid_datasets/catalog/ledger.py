@@ -20,7 +20,7 @@ from covid_datasets.catalog.typed import read_typed
 from covid_datasets.errors import CatalogError, NotThereError
 
 Form = Literal["lines", "table", "json", "pickle"]
-Whose = Literal["the source's own", "others'"]
+Whose = Literal["the source's own", "others'", "nobody's"]
 Variants = Literal["", "folds", "versions"]
 Texts = Mapping[str, str]
 
@@ -123,7 +123,7 @@ class Entry:
         id: The name of the file.
         digest: SHA-256 of the file, which the result beside it repeats.
         title: How people call the split.
-        whose: Whether the publisher of the pictures made it, or others did.
+        whose: Whether the publisher of the pictures made it, or others did, or nobody called it a split.
         by: Who published it.
         paper: Where it is described or used, as one would cite it; empty where nothing is known.
         pictures: The sources, as our catalog calls them, whose pictures are split.

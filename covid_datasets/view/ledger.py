@@ -15,7 +15,11 @@ Row = tuple[Entry, Result]
 SHOWN_PAIRS = 3
 """Pairs of parts that the table of all names; a section has all of them."""
 
-_WHOSE: Mapping[Whose, str] = {"the source's own": "The source's own split", "others'": "A split that others made"}
+_WHOSE: Mapping[Whose, str] = {
+    "the source's own": "The source's own split",
+    "others'": "A split that others made",
+    "nobody's": "Parts, which nobody called a split,",
+}
 
 INTRODUCTION = """\
 Many results of this field were measured on splits that somebody published as lists of files. This page audits each of

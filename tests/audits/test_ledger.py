@@ -37,8 +37,8 @@ from covid_datasets.errors import (
     ChangedUpstreamError,
     DamagedFileError,
     IntegrityError,
+    MissingUpstreamError,
     NotThereError,
-    UnreadableError,
 )
 from covid_datasets.view.ledger import ledger_page, result_text
 
@@ -419,8 +419,14 @@ def test_lists_come_from_their_commit(tmp_path: Path, monkeypatch: pytest.Monkey
     (root / "test.txt").write_bytes(b"c.png d.png\n")
     with pytest.raises(ChangedUpstreamError, match=r"test\.txt: expected git blob .{40}, found"):
         run_entry(entry, cache_dir=tmp_path / "cache")
-    with pytest.raises(UnreadableError, match=r"train\.txt"):
-        run_entry(entry, files=tmp_path / "nowhere", cache_dir=tmp_path / "cache")
+    folder = tmp_path / "data/COVID-19-CT100"
+    (folder / "train.txt").unlink()
+    assert run_entry(entry, files=tmp_path, cache_dir=tmp_path / "cache") == found, (
+        "what a checkout lacks is downloaded"
+    )
+    (root / "train.txt").unlink()
+    with pytest.raises(MissingUpstreamError, match=r"train\.txt"):
+        run_entry(entry, files=tmp_path, cache_dir=tmp_path / "cache")
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def run_entry(
 
     Args:
         entry: What is known of the split.
-        files: A folder that has the lists, as a checkout of their repository has them; else they are downloaded.
+        files: A folder that has lists, as a checkout of their repository has them; what it lacks is downloaded.
         cache_dir: Where downloads and builds are.
         pictures: Whether to look at pictures too, where the entry says of which build.
 
@@ -194,11 +194,12 @@ def _differences(ours: Any, theirs: Any, where: str) -> Iterator[tuple[str, Any,
 def _bring(file: ListFile, entry: Entry, files: str | os.PathLike[str] | None, settings: Settings) -> bytes:
     """Return the bytes of a list, which are those that the entry names or none."""
     repository = file.repository or entry.repository
+    places = [] if files is None else [Path(files), Path(files, repository.rpartition("/")[2])]
+    given = [place / file.path for place in places if (place / file.path).is_file()]
     if file.catalog:
         path = catalog_folder() / file.path
-    elif files is not None:
-        places = [Path(files) / file.path, Path(files) / repository.rpartition("/")[2] / file.path]
-        path = next((place for place in places if place.is_file()), places[0])
+    elif given:
+        path = given[0]
     else:
         url = f"https://github.com/{repository}/raw/{file.commit or entry.commit}/{quote(file.path)}"
         asset = Asset(name=file.path, urls=(url,), checked_inside=True)  # by its blob, below
