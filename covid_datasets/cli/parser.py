@@ -148,15 +148,26 @@ def _add_looking(add: Adder) -> None:
         "show who is in which split, and the leakage audit",
         "covid-datasets splits covid_ct --scheme official",
     )
-    _add_build_name(command)
+    command.add_argument(
+        "ids", metavar="ID", nargs="+", help="a source as in `build`, or several, for their joint split"
+    )
+    _add_config(command)
+    _add_cache_dir(command)
+    add_own_data(command)
     command.add_argument(
         "--scheme",
         default="patient",
-        help="patient (default), official, fold-1-of-5, …; official-fold_2: one published; patient@1: an older one",
+        help='patient (default), "patient(70/15/15, seed=3)", official, fold-1-of-5, leave-cohen-out, '
+        '"temporal(2020-04-01)"; official-fold_2: one published; patient@1: an older one',
     )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print one line per sample; the audit goes to standard error")
     form.add_argument("--propose", action="store_true", help="print the file to publish as catalogs/splits/ID.csv")
+    form.add_argument(
+        "--publish",
+        metavar="DIR",
+        help="place all that is named jointly, and add whom no file has to catalogs/splits/ of this checkout",
+    )
     command.add_argument(
         "--beside",
         metavar="ID",

@@ -78,10 +78,10 @@ def result_text(entry: Entry, result: Result) -> str:
     for over in result.pictures:
         said = f"{over.matched:,} of {over.matched + over.absent:,} listed names"
         lines.append(f"{over.variant or 'the split'}, over {over.build} ({over.fingerprint[:12]}, {said}):")
-        for finding in over.audit["findings"]:
-            lines.append(f"  {finding['kind']:<15}{finding['straddling']:>5} of {finding['groups']:,} in several parts")
-            lines += [f"      {example}" for example in finding["examples"]]
-        lines += [f"  contradictory labels: {text}" for text in over.audit["contradictions"]]
+        for finding in over.findings:
+            lines.append(f"  {finding.kind:<15}{finding.straddling:>5} of {finding.groups:,} in several parts")
+            lines += [f"      {example}" for example in finding.examples]
+        lines += [f"  contradictory labels: {text}" for text in over.contradicting]
     return "\n".join(lines)
 
 
@@ -211,7 +211,6 @@ def _evidence(result: Result) -> Iterator[str]:
 
 
 def _looks(over: Pictures) -> Iterator[str]:
-    audit = over.audit
     yield from (
         "",
         f"Over the build `{over.build}` (fingerprint `{over.fingerprint}`){', ' * bool(over.variant)}{over.variant}: "
@@ -219,15 +218,10 @@ def _looks(over: Pictures) -> Iterator[str]:
         f"in no list.",
         "",
     )
-    yield from table(
-        ("evidence", "groups of two rows or more", "in several parts", "their rows"),
-        (
-            (each["kind"], f"{each['groups']:,}", f"{each['straddling']:,}", f"{each['leaking_rows']:,}")
-            for each in audit["findings"]
-        ),
-    )
-    shown = [f"- {each['kind']}: `{text}`" for each in audit["findings"] for text in each["examples"][:3]]
-    shown += [f"- contradictory labels: `{text}`" for text in audit["contradictions"][:3]]
+    columns = ("evidence", "groups of two rows or more", "in several parts", "their rows")
+    yield from table(columns, ((f.kind, f"{f.groups:,}", f"{f.straddling:,}", f"{f.rows:,}") for f in over.findings))
+    shown = [f"- {each.kind}: `{text}`" for each in over.findings for text in each.examples[:3]]
+    shown += [f"- contradictory labels: `{text}`" for text in over.contradicting[:3]]
     if shown:
         yield from ("", *shown)
 

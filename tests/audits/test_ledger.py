@@ -345,15 +345,17 @@ def test_lists_are_laid_over_a_build(tmp_path: Path) -> None:
     over = found.pictures[0]
     assert torn(found, "patient") == (0, 0, {}), "the lists alone know nobody"
     assert (over.absent, over.unlisted, over.in_several) == (1, 0, 0)
-    assert over.audit["leaks"] is True
-    assert next(each for each in over.audit["findings"] if each["kind"] == "patient")["straddling"] == 1
+    assert found.leaks
+    assert next(each for each in over.findings if each.kind == "patient").straddling == 1
     assert "over phantom@" in result_text(entry, found)
     assert "by picture" in ledger_page([(entry, found)])
     check_result(run_entry(entry, files=tmp_path, pictures=False), found)  # what has no pictures is compared without
 
-    twice = replace(over, audit={**over.audit, "leaks": False})
-    with pytest.raises(IntegrityError, match=r"pictures\[0\]\.audit\.leaks: published False, found True"):
-        check_result(found, replace(found, pictures=(twice,)))
+    lie = replace(over, findings=tuple(replace(each, straddling=0) for each in over.findings))
+    with pytest.raises(IntegrityError, match=r"pictures\[0\]\.findings\[0\]\.straddling: published 0, found 1"):
+        check_result(found, replace(found, pictures=(lie,)))
+    with pytest.raises(IntegrityError, match=r"fingerprint: published '0', found .*(?s:.*)another build.*--lists-only"):
+        check_result(found, replace(found, pictures=(replace(over, fingerprint="0"),)))
 
 
 def test_a_scheme_of_a_build_is_an_entry(tmp_path: Path) -> None:
@@ -367,7 +369,7 @@ def test_a_scheme_of_a_build_is_an_entry(tmp_path: Path) -> None:
     assert sum(part.rows for part in found.variants[0].parts) == len(rows) == found.pictures[0].matched
     people = {row["patient_id"] for row in rows}
     assert torn(found, "patient") == (len(people), 0, {})
-    assert found.pictures[0].audit["leaks"] is False
+    assert not found.leaks
 
 
 def test_a_lie_in_the_published_numbers_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from covid_datasets.audits.ledger.lists import Row
+from covid_datasets.audits.ledger.weigh import SHOWN
 from covid_datasets.catalog.ledger import Entry, filled
 from covid_datasets.load.splits import load_splits
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
 from covid_datasets.splits.audit import audit_links
 from covid_datasets.splits.index import Index
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one kind of evidence of a build says: groups of rows that belong together, and those in several parts."""
+
+    kind: str
+    groups: int
+    straddling: int
+    rows: int
+    examples: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +42,9 @@ class Pictures:
     absent: int
     in_several: int
     unlisted: int
-    audit: Mapping[str, Any]
+    findings: tuple[Finding, ...]
+    contradictions: int
+    contradicting: tuple[str, ...]
 
 
 def by_pictures(
@@ -96,5 +109,10 @@ def _over(entry: Entry, variant: str, names: Sequence[tuple[str, Row]], built: B
         absent=len(splits.keys() - set(samples)),
         in_several=len(splits) - len(alone),
         unlisted=len(set(samples) - splits.keys()),
-        audit=report.to_json(),
+        findings=tuple(
+            Finding(each.kind, each.groups, each.straddling, each.leaking_rows, each.examples[:SHOWN])
+            for each in report.findings
+        ),
+        contradictions=len(report.contradictions),
+        contradicting=report.contradictions[:SHOWN],
     )

@@ -27,6 +27,9 @@ from covid_datasets.fetch.cached import fetch
 from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.settings import Settings
 
+_TOLD = 20
+"""Differences that a message has room for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -57,7 +60,7 @@ class Result:
     def leaks(self) -> bool:
         """Tell whether anything lies in two parts of any variant."""
         by_name = any(torn.straddling for variant in self.variants for torn in variant.torn)
-        return by_name or any(over.audit["leaks"] for over in self.pictures)
+        return by_name or any(each.straddling for over in self.pictures for each in over.findings)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -161,10 +164,15 @@ def check_result(found: Result, published: Result | None) -> None:
         published = replace(published, pictures=())
     ours, theirs = json.loads(found.to_text()), json.loads(published.to_text())
     if differences := list(_differences(ours, theirs, "")):
-        told = "\n".join(f"  {where}: published {there!r}, found {here!r}" for where, here, there in differences[:20])
-        raise IntegrityError(
-            f"ledger {found.entry}: {len(differences):,} values differ from the published ones\n{told}"
-        )
+        told = [f"{len(differences):,} values differ from the published ones"]
+        told += [f"  {where}: published {there!r}, found {here!r}" for where, here, there in differences[:_TOLD]]
+        builds = [{over.fingerprint for over in result.pictures} for result in (found, published)]
+        if builds[0] != builds[1]:
+            told.append(
+                "The published audit was made over another build, and that alone may be why. Next: covid-datasets "
+                f"ledger {found.entry} --check --lists-only compares what the lists say"
+            )
+        raise IntegrityError(f"ledger {found.entry}: " + "\n".join(told))
 
 
 def picture_builds(entry: Entry, cache_dir: str | os.PathLike[str] | None = None) -> str:
