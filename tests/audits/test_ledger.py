@@ -17,7 +17,7 @@ from PIL import Image
 
 import covid_datasets
 from covid_datasets.audits.ledger.lists import read_list, stem
-from covid_datasets.audits.ledger.run import Result, check_result, published_result, run_entry, write_result
+from covid_datasets.audits.ledger.run import Result, check_result, outdated, published_result, run_entry, write_result
 from covid_datasets.audits.ledger.trees import git_tree
 from covid_datasets.catalog.ledger import (
     Entry,
@@ -482,6 +482,17 @@ def test_every_entry_has_the_result_of_its_facts(name: str) -> None:
     assert sum(part.rows for variant in result.variants for part in variant.parts) > 0
     assert bool(result.pictures) == bool(entry.built)
     assert (ledger_folder() / f"{name}.json").read_text("utf-8") == result.to_text(), "written by hand"
+
+
+def test_what_was_counted_by_older_proofs_is_known() -> None:
+    """Proofs come in after an audit was published: its numbers stay, and maintainers see that it is to be made again."""
+    result = published_result("covidx")
+    assert result is not None
+    proofs = [each for each in result.inputs if each.path.startswith("identities/")]
+    assert len(proofs) == 3
+    assert set(outdated(result)) <= {each.path for each in proofs}
+    changed = replace(result, inputs=tuple(replace(each, git_sha1="0" * 40) for each in proofs))
+    assert outdated(changed) == [each.path for each in proofs]
 
 
 def test_no_result_without_an_entry() -> None:

@@ -141,6 +141,15 @@ def published_result(name: str, folder: Path | None = None) -> Result | None:
     return read_typed(Result, table, path)
 
 
+def outdated(result: Result) -> list[str]:
+    """List files of this catalog that changed since an audit read them, such as what is proven of pictures.
+
+    Its numbers stay true of what they were counted by; an audit made today may find more.
+    """
+    ours = ((each, catalog_folder() / each.path) for each in result.inputs if not each.repository)
+    return [each.path for each, path in ours if not path.exists() or git_blob(path.read_bytes()) != each.git_sha1]
+
+
 def write_result(result: Result, folder: Path) -> Path:
     """Write what an entry's audit found beside the entry."""
     path = folder / f"{result.entry}.json"
