@@ -485,7 +485,7 @@ def test_every_entry_has_the_result_of_its_facts(name: str) -> None:
 
 
 def test_what_was_counted_by_older_proofs_is_known() -> None:
-    """Proofs come in after an audit was published: its numbers stay, and maintainers see that it is to be made again."""
+    """Proofs come in after an audit was published: its numbers stay, and maintainers see that it can be made again."""
     result = published_result("covidx")
     assert result is not None
     proofs = [each for each in result.inputs if each.path.startswith("identities/")]
