@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -91,31 +91,39 @@ def run_entry(
         NotBuiltError: The source of the pictures is not built here.
     """
     settings = Settings.resolve(cache_dir)
-    tables = [read_lookup(_bring(lookup.file, entry, files, settings), lookup) for lookup in entry.lookups]
-    rows: list[Row] = rows_of_scheme(entry, cache_dir) if entry.scheme else []
-    inputs = []
-    trees = {file.path: open_tree(file, entry, files, settings) for file in entry.trees}
-    for file in entry.lists:
-        data = b"" if file.tree else _bring(file, entry, files, settings)
-        reading = entry.reading
-        read = read_tree(trees[file.path], file.path, reading) if file.tree else read_list(data, file.path, reading)
-        rows += ({**row, **file.fields} for row in read.rows)
-        inputs.append(_input(file, entry, data, len(read.rows), read.unread))
-    inputs += [
-        _input(lookup.file, entry, _bring(lookup.file, entry, files, settings), len(table), [])
-        for lookup, table in zip(entry.lookups, tables, strict=True)
-    ]
-    identities = {sample.source: read_identities(sample.source) for sample in entry.samples}
-    inputs += [
-        _input(file, entry, _bring(file, entry, files, settings), count, []) for file, count in _proofs(identities)
-    ]
+    rows, inputs = _listed(entry, files, settings)
+    if entry.scheme:
+        rows += rows_of_scheme(entry, cache_dir)
+    tables = []
+    for lookup in entry.lookups:
+        data = _bring(lookup.file, entry, files, settings)
+        tables.append(read_lookup(data, lookup))
+        inputs.append(_input(lookup.file, entry, data, len(tables[-1])))
     complete(rows, entry, tables)
     for row in rows:
         if not row.get("split") or not row.get("name"):
             raise CatalogError(f"ledger {entry.id}: expected a split and a name of every row, found {row}")
-    variants = weigh(entry, rows, identities)
+    identities = {sample.source: read_identities(sample.source) for sample in entry.samples}
+    for file, count in _proofs(identities):
+        inputs.append(_input(file, entry, _bring(file, entry, files, settings), count))
     over = by_pictures(entry, rows, cache_dir) if pictures else ()
-    return Result(entry.id, entry.digest, tuple(inputs), variants, over)
+    return Result(entry.id, entry.digest, tuple(inputs), weigh(entry, rows, identities), over)
+
+
+def _listed(entry: Entry, files: str | os.PathLike[str] | None, settings: Settings) -> tuple[list[Row], list[Input]]:
+    """Read the rows of all lists and folders of an entry."""
+    rows: list[Row] = []
+    inputs = []
+    for file in entry.lists:
+        data = b""
+        if file.tree:
+            read = read_tree(open_tree(file, entry, files, settings), file.path, entry.reading)
+        else:
+            data = _bring(file, entry, files, settings)
+            read = read_list(data, file.path, entry.reading)
+        rows += ({**row, **file.fields} for row in read.rows)
+        inputs.append(_input(file, entry, data, len(read.rows), read.unread))
+    return rows, inputs
 
 
 def _proofs(identities: Mapping[str, Identities]) -> Iterator[tuple[ListFile, int]]:
@@ -233,7 +241,7 @@ def _bring(file: ListFile, entry: Entry, files: str | os.PathLike[str] | None, s
     return data
 
 
-def _input(file: ListFile, entry: Entry, data: bytes, rows: int, unread: list[str]) -> Input:
+def _input(file: ListFile, entry: Entry, data: bytes, rows: int, unread: Sequence[str] = ()) -> Input:
     return Input(
         path=file.path,
         repository="" if file.catalog else file.repository or entry.repository,
