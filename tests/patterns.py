@@ -187,8 +187,7 @@ def bounded() -> Iterator[tuple[str, str, Callable[[str], object]]]:
             # No longer name comes out of a list: see `read_list`.
             yield f"covidx: {form}", form, lambda text, form=form: re.fullmatch(form, text[:LONGEST_NAME])  # type: ignore[misc]
     for name in entry_names():
-        entry = load_entry(name)
-        for form in {entry.reading.row, *(rule.form for rule in entry.rules)} - {""}:
+        for form in dict.fromkeys(load_entry(name).forms):
             # No longer text meets one: see `Rule.apply` and `read_list`.
             yield f"ledger {name}: {form}", form, lambda text, form=form: compiled(form).fullmatch(text[:LONGEST])  # type: ignore[misc]
     for scheme in hosts.HOSTS:

@@ -20,7 +20,7 @@ from covid_datasets.catalog.typed import read_typed
 from covid_datasets.errors import CatalogError, NotThereError
 
 Form = Literal["lines", "table", "json", "pickle"]
-Whose = Literal["the source's own", "others'"]
+Whose = Literal["the source's own", "others'", "nobody's"]
 Variants = Literal["", "folds", "versions"]
 Texts = Mapping[str, str]
 
@@ -29,8 +29,9 @@ Texts = Mapping[str, str]
 class ListFile:
     """One file of lists: where it is, its identity, and what is true of all its rows.
 
-    ``catalog`` marks a file of this package's own catalog; ``repository`` and ``commit`` are those of the entry where
-    they are empty.
+    ``catalog`` marks a file of this package's own catalog, ``tree`` a folder of pictures: its files are the rows, their
+    relative paths the lines, and ``git_sha1`` is that of git's tree. ``repository`` and ``commit`` are those of the
+    entry where they are empty.
     """
 
     path: str
@@ -38,6 +39,7 @@ class ListFile:
     repository: str = ""
     commit: str = ""
     catalog: bool = False
+    tree: bool = False
     fields: Texts = field(default_factory=dict)
 
 
@@ -121,7 +123,7 @@ class Entry:
         id: The name of the file.
         digest: SHA-256 of the file, which the result beside it repeats.
         title: How people call the split.
-        whose: Whether the publisher of the pictures made it, or others did.
+        whose: Whether the publisher of the pictures made it, or others did, or nobody called it a split.
         by: Who published it.
         paper: Where it is described or used, as one would cite it; empty where nothing is known.
         pictures: The sources, as our catalog calls them, whose pictures are split.
@@ -129,6 +131,7 @@ class Entry:
         repository, commit: Where the lists are: ``owner/name`` at GitHub, and a commit.
         lists: The files.
         reading: How they are read.
+        scheme: Instead of lists, a scheme of the build that `samples` names: the split that the publisher's files hold.
         lookups: Tables that say more of a row.
         rules: What follows from what a row says; ``patient`` is who counts as one person.
         groups: Other fields that rows should not be torn apart by, with what sharing one says.
@@ -147,8 +150,9 @@ class Entry:
     variants: Variants = ""
     repository: str = ""
     commit: str = ""
-    lists: tuple[ListFile, ...]
-    reading: Reading
+    lists: tuple[ListFile, ...] = ()
+    reading: Reading = field(default_factory=lambda: Reading(form="lines"))
+    scheme: str = ""
     lookups: tuple[Lookup, ...] = ()
     rules: tuple[Rule, ...] = ()
     groups: Texts = field(default_factory=dict)
@@ -157,9 +161,19 @@ class Entry:
     left_out: tuple[str, ...] = ()
 
     @property
+    def trees(self) -> tuple[ListFile, ...]:
+        """The lists that are folders of pictures."""
+        return tuple(file for file in self.lists if file.tree)
+
+    @property
     def built(self) -> Sample | None:
         """The sample whose source has the pictures."""
         return next((sample for sample in self.samples if sample.build), None)
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """All regular expressions."""
+        return (*([self.reading.row] if self.reading.row else []), *(rule.form for rule in self.rules))
 
 
 LONGEST = 1024
@@ -215,6 +229,11 @@ def compiled(form: str) -> re.Pattern[str]:
 
 
 def _read(path: Path) -> Entry:
+    return _parsed(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _parsed(path: Path, _mtime: int) -> Entry:
     data = path.read_bytes()
     try:
         table = tomllib.loads(data.decode("utf-8"))
@@ -231,18 +250,23 @@ def _check(entry: Entry, path: Path) -> None:
     for key in ("title", "by"):
         if not getattr(entry, key).strip():
             raise CatalogError(f"{path}: key {key!r}: expected text, found none")
-    if not entry.lists:
-        raise CatalogError(f"{path}: key 'lists': expected at least one file, found none")
+    if entry.scheme and not entry.built:
+        raise CatalogError(f"{path}: key 'samples': expected the build that has scheme {entry.scheme!r}, found none")
+    if bool(entry.lists) == bool(entry.scheme):
+        raise CatalogError(f"{path}: key 'lists': expected files, or a scheme in their place")
     for file in (*entry.lists, *(lookup.file for lookup in entry.lookups)):
         if not re.fullmatch(r"[0-9a-f]{40}", file.git_sha1):
-            raise CatalogError(f"{path}: key 'git_sha1' of {file.path}: expected a git blob, found {file.git_sha1!r}")
+            raise CatalogError(
+                f"{path}: key 'git_sha1' of {file.path}: expected a hash of git, found {file.git_sha1!r}"
+            )
         if not file.catalog and not re.fullmatch(r"[0-9a-f]{40}", file.commit or entry.commit):
             raise CatalogError(f"{path}: key 'commit' of {file.path}: expected a commit of 40 digits, found none")
-    wanted = {"lines": entry.reading.row, "table": entry.reading.columns, "json": entry.reading.levels, "pickle": "-"}
-    if not wanted[entry.reading.form]:
+    reading = entry.reading
+    wanted = {"lines": reading.row, "table": reading.columns, "json": reading.levels, "pickle": "-"}
+    if entry.lists and not wanted[reading.form]:
         keys = {"lines": "row", "table": "columns", "json": "levels"}
-        raise CatalogError(f"{path}: key 'reading.{keys[entry.reading.form]}': expected one, found nothing")
-    for form in (entry.reading.row, *(rule.form for rule in entry.rules)):
+        raise CatalogError(f"{path}: key 'reading.{keys[reading.form]}': expected one, found nothing")
+    for form in entry.forms:
         try:
             compiled(form)
         except re.error as error:

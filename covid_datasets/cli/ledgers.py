@@ -19,20 +19,23 @@ def run_ledger(arguments: Namespace) -> int:
         if arguments.check or arguments.out or arguments.files:
             raise UsageError("ledger: expected an entry, found none. Next: `covid-datasets ledger` lists them")
         entries = [load_entry(name) for name in entry_names()]
-        rows = [{"entry": each.id, "title": each.title, "by": each.by, "of": each.pictures} for each in entries]
+        rows = [
+            {"entry": each.id, "title": each.title, "by": each.by, "of": each.pictures, "older": _older(each.id)}
+            for each in entries
+        ]
         if arguments.json:
             print_json(rows)
         else:
-            print_table(rows, ("entry", "title", "by", "of"), cut="title", wide=("by",))
+            print_table(rows, ("entry", "title", "by", "of", "older"), cut="title", wide=("by", "older"))
         return 0
     found = []
     for name in arguments.entries:
         entry = load_entry(name)
         lacking = "" if arguments.lists_only else picture_builds(entry, arguments.cache_dir)
-        if lacking and arguments.out:
+        if lacking and (arguments.out or entry.scheme):
             raise UsageError(
-                f"ledger {name}: {lacking}, and nothing is written that lacks the pictures. Next: build the source, or "
-                f"give --lists-only"
+                f"ledger {name}: {lacking}, and it needs the pictures. Next: covid-datasets build "
+                f"{entry.built.build if entry.built else name}; or, of one that has lists, --lists-only without -o"
             )
         pictures = not (lacking or arguments.lists_only)
         result = run_entry(entry, files=arguments.files, cache_dir=arguments.cache_dir, pictures=pictures)
@@ -48,3 +51,11 @@ def run_ledger(arguments: Namespace) -> int:
     if arguments.json:
         print_json(found[0].to_json() if len(found) == 1 else [result.to_json() for result in found])
     return 0
+
+
+def _older(name: str) -> list[str]:
+    """List what changed in this catalog since an entry was audited, so that it is to be audited again."""
+    from covid_datasets.audits.ledger.run import outdated, published_result
+
+    result = published_result(name)
+    return outdated(result) if result else []

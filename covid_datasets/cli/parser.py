@@ -202,7 +202,7 @@ def _add_looking(add: Adder) -> None:
         "covid-datasets ledger covidx --check",
     )
     command.add_argument("entries", metavar="ENTRY", nargs="*", help="published splits; without one, all are listed")
-    command.add_argument("--files", metavar="DIR", help="a checkout that has the lists; else they are downloaded")
+    command.add_argument("--files", metavar="DIR", help="a checkout that has lists; what it lacks is downloaded")
     command.add_argument("--lists-only", action="store_true", help="leave pictures out, also where they are built here")
     command.add_argument("--check", action="store_true", help="fail (exit code 5) where a published number differs")
     command.add_argument("-o", "--out", metavar="DIR", help="write ENTRY.json there, as catalogs/ledger/ has it")

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from covid_datasets.audits.ledger.run import published_result
+from covid_datasets.audits.ledger.run import outdated, published_result
 from covid_datasets.catalog.card import Card
 from covid_datasets.catalog.cards import names, readable_cards
 from covid_datasets.catalog.ledger import entry_names, load_entry
@@ -94,6 +94,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     for problem in readable_cards()[1].values():
         print(f"no page: {problem}", file=sys.stderr)
+    for name in entry_names():
+        if (result := published_result(name)) and (older := outdated(result)):
+            print(
+                f"audit again, {', '.join(older)} changed: covid-datasets ledger {name} -o catalogs/ledger",
+                file=sys.stderr,
+            )
     changed = stale(arguments.folder) if arguments.check else rewrite(arguments.folder)
     for path in changed:
         print(f"not up to date: {path}" if arguments.check else path)

@@ -12,9 +12,14 @@ from covid_datasets.harmless import markdown, visible
 from covid_datasets.view.page import table
 
 Row = tuple[Entry, Result]
-LOOKS = ("same bytes", "same pixels", "near-duplicate")
+SHOWN_PAIRS = 3
+"""Pairs of parts that the table of all names; a section has all of them."""
 
-_WHOSE: Mapping[Whose, str] = {"the source's own": "The source's own split", "others'": "A split that others made"}
+_WHOSE: Mapping[Whose, str] = {
+    "the source's own": "The source's own split",
+    "others'": "A split that others made",
+    "nobody's": "Parts, which nobody called a split,",
+}
 
 INTRODUCTION = """\
 Many results of this field were measured on splits that somebody published as lists of files. This page audits each of
@@ -23,7 +28,7 @@ pictures under two names.
 
 An entry is here only with the result that its command made: `catalogs/ledger/<entry>.toml` says which files, at which
 commit, were read and how; `catalogs/ledger/<entry>.json` is what came out. `covid-datasets ledger ENTRY --check`
-brings the same files (each is refused unless its git blob is the one that the entry names), audits them again, and
+brings the same files (each is refused unless git's hash of it is the one that the entry names), audits them again, and
 fails where one number differs. To cite a number, cite this page with the version of this library, and the commit that
 the entry names.
 
@@ -31,7 +36,8 @@ How to read the numbers:
 
 - **by name** means that the lists alone were read, and what our catalog has proven of the files that they name.
   **by picture** means that the lists were also laid over a build of the source, so that equal bytes, equal pixels and
-  pictures that look the same were searched for.
+  pictures that look the same were searched for. **by bytes and pixels** means that the split is folders of pictures,
+  and files that are the same, or show the same to the pixel, were searched for; what was resized or cut was not.
 - **People** are those that the publisher's ids, or tables that came with the pictures, tell. Where these do not tell,
   rows are counted as of unknown people, and whether such people lie in two parts, nobody can say.
 - **Proven** are pictures or people under two names that `catalogs/identities/` has evidence for.
@@ -60,7 +66,9 @@ def ledger_page(rows: Sequence[Row]) -> str:
 
 def result_text(entry: Entry, result: Result) -> str:
     """Say for a terminal what an audit found."""
-    lines = [f"{entry.title}, {_level(result)}: {'something' if result.leaks else 'nothing'} lies in several parts"]
+    lines = [
+        f"{entry.title}, {_level(entry, result)}: {'something' if result.leaks else 'nothing'} lies in several parts"
+    ]
     for variant in result.variants:
         lines.append(f"{variant.variant or 'the split'}: {_sizes(variant)}")
         for torn in variant.torn:
@@ -70,10 +78,10 @@ def result_text(entry: Entry, result: Result) -> str:
     for over in result.pictures:
         said = f"{over.matched:,} of {over.matched + over.absent:,} listed names"
         lines.append(f"{over.variant or 'the split'}, over {over.build} ({over.fingerprint[:12]}, {said}):")
-        for finding in over.audit["findings"]:
-            lines.append(f"  {finding['kind']:<15}{finding['straddling']:>5} of {finding['groups']:,} in several parts")
-            lines += [f"      {example}" for example in finding["examples"]]
-        lines += [f"  contradictory labels: {text}" for text in over.audit["contradictions"]]
+        for finding in over.findings:
+            lines.append(f"  {finding.kind:<15}{finding.straddling:>5} of {finding.groups:,} in several parts")
+            lines += [f"      {example}" for example in finding.examples]
+        lines += [f"  contradictory labels: {text}" for text in over.contradicting]
     return "\n".join(lines)
 
 
@@ -102,7 +110,7 @@ def _cells(entry: Entry, result: Result, variants: Sequence[Variant]) -> tuple[s
         said(NAME),
         "; ".join([said(PROVEN), *(f"{kind}: {said(kind)}" for kind in entry.groups)]),
         f"{_range(unknown)} of {_range(rows)}",
-        _level(result),
+        _level(entry, result),
     )
 
 
@@ -114,8 +122,8 @@ def _in_several(found: Sequence[Torn]) -> str:
     ('2 of 8 (train and test)', 'in 1 of 3 folds, at most 2 of 8 (train and test)', '0 in each of 2 folds')
     """
     worst = max(found, key=lambda torn: torn.straddling)
-    between = ", ".join(sorted({pair for torn in found for pair in torn.between}))
-    where = f" ({between})" if between else ""
+    pairs = sorted({pair for torn in found for pair in torn.between})
+    where = f" ({', '.join(pairs)})" if 0 < len(pairs) <= SHOWN_PAIRS else ""
     if len(found) == 1:
         return f"{worst.straddling:,} of {worst.groups:,}{where}"
     if not worst.straddling:
@@ -152,7 +160,10 @@ def _section(entry: Entry, result: Result) -> Iterator[str]:
     yield from _evidence(result)
     for over in result.pictures:
         yield from _looks(over)
-    yield from ("", "Repeat it:", "", "```bash", f"covid-datasets ledger {entry.id} --check", "```", "")
+    yield from ("", "Repeat it:", "", "```bash")
+    if entry.built:
+        yield f"covid-datasets build {entry.built.build}  # its pictures; without them the lists alone are compared"
+    yield from (f"covid-datasets ledger {entry.id} --check", "```", "")
     yield from _inputs(result.inputs)
 
 
@@ -200,7 +211,6 @@ def _evidence(result: Result) -> Iterator[str]:
 
 
 def _looks(over: Pictures) -> Iterator[str]:
-    audit = over.audit
     yield from (
         "",
         f"Over the build `{over.build}` (fingerprint `{over.fingerprint}`){', ' * bool(over.variant)}{over.variant}: "
@@ -208,22 +218,17 @@ def _looks(over: Pictures) -> Iterator[str]:
         f"in no list.",
         "",
     )
-    yield from table(
-        ("evidence", "groups of two rows or more", "in several parts", "their rows"),
-        (
-            (each["kind"], f"{each['groups']:,}", f"{each['straddling']:,}", f"{each['leaking_rows']:,}")
-            for each in audit["findings"]
-        ),
-    )
-    shown = [f"- {each['kind']}: `{text}`" for each in audit["findings"] for text in each["examples"][:3]]
-    shown += [f"- contradictory labels: `{text}`" for text in audit["contradictions"][:3]]
+    columns = ("evidence", "groups of two rows or more", "in several parts", "their rows")
+    yield from table(columns, ((f.kind, f"{f.groups:,}", f"{f.straddling:,}", f"{f.rows:,}") for f in over.findings))
+    shown = [f"- {each.kind}: `{text}`" for each in over.findings for text in each.examples[:3]]
+    shown += [f"- contradictory labels: `{text}`" for text in over.contradicting[:3]]
     if shown:
         yield from ("", *shown)
 
 
 def _inputs(inputs: Iterable[Input]) -> Iterator[str]:
     yield from table(
-        ("file", "of", "git blob", "rows", "lines not read"),
+        ("file or folder", "of", "git's hash", "rows", "lines not read"),
         (
             (
                 f"`{each.path}`",
@@ -237,7 +242,9 @@ def _inputs(inputs: Iterable[Input]) -> Iterator[str]:
     )
 
 
-def _level(result: Result) -> str:
+def _level(entry: Entry, result: Result) -> str:
+    if entry.trees:
+        return "by bytes and pixels"
     return "by picture" if result.pictures else "by name"
 
 

@@ -20,6 +20,7 @@ from covid_datasets.harmless import visible
 from covid_datasets.raw.access import config_option, examples, expected_tree
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.reach import is_open, keys_for
+from covid_datasets.view.audited import audited
 from covid_datasets.view.papers import stated
 from covid_datasets.view.seeds import listed
 
@@ -56,6 +57,7 @@ def page(card: Card) -> str:
         _resources(card),
         _configs(card),
         _official_split(card),
+        audited(card),
         _defects(card),
         _overlaps(card),
         listed(card),

@@ -3,6 +3,8 @@
 import io
 import json
 import pickle
+import shutil
+import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +13,12 @@ from typing import Any
 import numpy as np
 import pytest
 from openpyxl import Workbook
+from PIL import Image
 
 import covid_datasets
 from covid_datasets.audits.ledger.lists import read_list, stem
-from covid_datasets.audits.ledger.run import Result, check_result, published_result, run_entry, write_result
+from covid_datasets.audits.ledger.run import Result, check_result, outdated, published_result, run_entry, write_result
+from covid_datasets.audits.ledger.trees import git_tree
 from covid_datasets.catalog.ledger import (
     Entry,
     ListFile,
@@ -33,8 +37,8 @@ from covid_datasets.errors import (
     ChangedUpstreamError,
     DamagedFileError,
     IntegrityError,
+    MissingUpstreamError,
     NotThereError,
-    UnreadableError,
 )
 from covid_datasets.view.ledger import ledger_page, result_text
 
@@ -87,7 +91,7 @@ def test_lists_of_covidx(tmp_path: Path) -> None:
     assert torn(found, "name", "7B") == (8, 1, {"train and test": 1})
     part = found.variants[0].parts[0]
     assert (part.split, part.rows, part.patients, part.unknown) == ("train", 6, 3, 3)
-    assert found.variants[0].contradicting == ("CR.1.2.840.1.png: negative and positive",)
+    assert found.variants[0].contradicting == ("CR.1.2.840.1.png (negative) and CR.1.2.840.1.png (positive)",)
     assert [(each.rows, each.unread, each.unread_lines) for each in found.inputs[:2]] == [
         (6, 1, ("a line that is none",)),
         (3, 0, ()),
@@ -238,6 +242,64 @@ def test_pairs_of_picture_and_mask(tmp_path: Path) -> None:
     assert torn(found, "patient") == (0, 0, {}), "nobody is known, which is not nobody in both"
 
 
+def picture(seed: int) -> Image.Image:
+    coarse = np.random.default_rng(seed).integers(0, 255, (9, 9), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((160, 160), Image.Resampling.BICUBIC)
+
+
+def folders(root: Path) -> Entry:
+    """Write train and test folders: a film in both, one re-encoded under another name, and one of a person of both."""
+    folder = root / "Covid19-dataset"
+    for name, seed in (
+        ("train/Covid/COVID-00003a.jpg", 1),
+        ("train/Covid/01.png", 2),
+        ("train/Normal/02.png", 3),
+        ("test/Covid/COVID-00003b.jpg", 4),
+        ("test/Covid/099.bmp", 2),
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(seed).save(folder / name)
+    shutil.copy(folder / "train/Normal/02.png", folder / "test/Covid/02.png")
+    entry = load_entry("covid19_image_dataset")
+    trees = {
+        part: {path.relative_to(folder / part).as_posix(): path for path in (folder / part).rglob("*.*")}
+        for part in ("train", "test")
+    }
+    hashes = {
+        part: git_tree({name: git_blob(path.read_bytes()) for name, path in files.items()})
+        for part, files in trees.items()
+    }
+    return replace(entry, lists=tuple(replace(file, git_sha1=hashes[file.fields["split"]]) for file in entry.lists))
+
+
+def test_folders_of_pictures(tmp_path: Path) -> None:
+    """A split that is folders: a checkout, or the archive of its commit, whose every byte git's hash vouches for."""
+    entry = folders(tmp_path)
+    found = run_entry(entry, files=tmp_path, cache_dir=tmp_path / "cache")
+    assert torn(found, "patient") == (1, 1, {"train and test": 1})
+    assert torn(found, "name") == (6, 0, {})
+    assert torn(found, "same bytes") == (5, 1, {"train and test": 1})
+    assert torn(found, "same pixels") == (4, 2, {"train and test": 2})
+    assert found.variants[0].contradicting == ("Covid/02.png (Covid) and Normal/02.png (Normal)",)
+    assert "by bytes and pixels" in ledger_page([(entry, found)])
+
+    mirror = tmp_path / "mirror/github.com" / entry.repository / "archive"
+    mirror.mkdir(parents=True)
+    root = f"{entry.repository.rpartition('/')[2]}-{entry.commit}"
+    with zipfile.ZipFile(mirror / f"{entry.commit}.zip", "w") as packed:
+        for path in sorted((tmp_path / "Covid19-dataset").rglob("*.*")):
+            packed.write(path, f"{root}/{path.relative_to(tmp_path).as_posix()}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COVID_DATASETS_MIRROR", str(tmp_path / "mirror"))
+        assert run_entry(entry, cache_dir=tmp_path / "cache") == found
+
+    (tmp_path / "Covid19-dataset/test/Covid/02.png").write_bytes(b"another")
+    with pytest.raises(ChangedUpstreamError, match="expected the git tree"):
+        run_entry(entry, files=tmp_path, cache_dir=tmp_path / "cache")
+    with pytest.raises(NotThereError, match="expected files below Covid19-dataset/train/"):
+        run_entry(entry, files=tmp_path / "mirror", cache_dir=tmp_path / "cache")
+
+
 def test_listings_of_this_catalog() -> None:
     """The releases 1A and 1C of RICORD share 64 people: no download is needed to see that."""
     found = run_entry(load_entry("ricord_1a_1c"))
@@ -283,15 +345,31 @@ def test_lists_are_laid_over_a_build(tmp_path: Path) -> None:
     over = found.pictures[0]
     assert torn(found, "patient") == (0, 0, {}), "the lists alone know nobody"
     assert (over.absent, over.unlisted, over.in_several) == (1, 0, 0)
-    assert over.audit["leaks"] is True
-    assert next(each for each in over.audit["findings"] if each["kind"] == "patient")["straddling"] == 1
+    assert found.leaks
+    assert next(each for each in over.findings if each.kind == "patient").straddling == 1
     assert "over phantom@" in result_text(entry, found)
     assert "by picture" in ledger_page([(entry, found)])
     check_result(run_entry(entry, files=tmp_path, pictures=False), found)  # what has no pictures is compared without
 
-    twice = replace(over, audit={**over.audit, "leaks": False})
-    with pytest.raises(IntegrityError, match=r"pictures\[0\]\.audit\.leaks: published False, found True"):
-        check_result(found, replace(found, pictures=(twice,)))
+    lie = replace(over, findings=tuple(replace(each, straddling=0) for each in over.findings))
+    with pytest.raises(IntegrityError, match=r"pictures\[0\]\.findings\[0\]\.straddling: published 0, found 1"):
+        check_result(found, replace(found, pictures=(lie,)))
+    with pytest.raises(IntegrityError, match=r"fingerprint: published '0', found .*(?s:.*)another build.*--lists-only"):
+        check_result(found, replace(found, pictures=(replace(over, fingerprint="0"),)))
+
+
+def test_a_scheme_of_a_build_is_an_entry(tmp_path: Path) -> None:
+    """Where the publisher's own files hold the split, it is read from the build, and no list is."""
+    entry = by_hand(tmp_path)
+    scheme = replace(entry, lists=(), reading=Reading(form="lines"), scheme="fold-1-of-2")
+    found = run_entry(scheme, files=tmp_path / "nothing", cache_dir=tmp_path / "cache")
+    rows = covid_datasets.load_splits(
+        "phantom", "fold-1-of-2", config="small", cache_dir=tmp_path / "cache"
+    ).to_pylist()
+    assert sum(part.rows for part in found.variants[0].parts) == len(rows) == found.pictures[0].matched
+    people = {row["patient_id"] for row in rows}
+    assert torn(found, "patient") == (len(people), 0, {})
+    assert not found.leaks
 
 
 def test_a_lie_in_the_published_numbers_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -343,8 +421,14 @@ def test_lists_come_from_their_commit(tmp_path: Path, monkeypatch: pytest.Monkey
     (root / "test.txt").write_bytes(b"c.png d.png\n")
     with pytest.raises(ChangedUpstreamError, match=r"test\.txt: expected git blob .{40}, found"):
         run_entry(entry, cache_dir=tmp_path / "cache")
-    with pytest.raises(UnreadableError, match=r"train\.txt"):
-        run_entry(entry, files=tmp_path / "nowhere", cache_dir=tmp_path / "cache")
+    folder = tmp_path / "data/COVID-19-CT100"
+    (folder / "train.txt").unlink()
+    assert run_entry(entry, files=tmp_path, cache_dir=tmp_path / "cache") == found, (
+        "what a checkout lacks is downloaded"
+    )
+    (root / "train.txt").unlink()
+    with pytest.raises(MissingUpstreamError, match=r"train\.txt"):
+        run_entry(entry, files=tmp_path, cache_dir=tmp_path / "cache")
 
 
 @pytest.mark.parametrize(
@@ -377,6 +461,8 @@ def test_entries_that_cannot_be(tmp_path: Path) -> None:
         ("form = ", 'id = "x"\nform = ', "id"),
         ("row = ", "row = '(' # ", "regular expression"),
         ("row = ", "# ", "reading.row"),
+        ("commit = ", 'scheme = "official"\ncommit = ', "samples"),
+        ("[[lists]]", "[[others]]", "others"),
     ):
         (tmp_path / "wrong.toml").write_text(good.replace(old, new), encoding="utf-8")
         with pytest.raises(CatalogError, match=told):
@@ -396,6 +482,17 @@ def test_every_entry_has_the_result_of_its_facts(name: str) -> None:
     assert sum(part.rows for variant in result.variants for part in variant.parts) > 0
     assert bool(result.pictures) == bool(entry.built)
     assert (ledger_folder() / f"{name}.json").read_text("utf-8") == result.to_text(), "written by hand"
+
+
+def test_what_was_counted_by_older_proofs_is_known() -> None:
+    """Proofs come in after an audit was published: its numbers stay, and maintainers see that it can be made again."""
+    result = published_result("covidx")
+    assert result is not None
+    proofs = [each for each in result.inputs if each.path.startswith("identities/")]
+    assert len(proofs) == 3
+    assert set(outdated(result)) <= {each.path for each in proofs}
+    changed = replace(result, inputs=tuple(replace(each, git_sha1="0" * 40) for each in proofs))
+    assert outdated(changed) == [each.path for each in proofs]
 
 
 def test_no_result_without_an_entry() -> None:

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 from openpyxl import load_workbook
 
+from covid_datasets.audits.ledger.trees import Tree
 from covid_datasets.catalog.ledger import LONGEST, Entry, Lookup, Reading, compiled, filled
 from covid_datasets.errors import DamagedFileError
 
@@ -55,6 +56,17 @@ def read_list(data: bytes, path: str, reading: Reading) -> Read:
             )
     kept = [row for row in read.rows if all(row.get(name, "") in values for name, values in reading.only.items())]
     return Read(kept, read.unread)
+
+
+def read_tree(tree: Tree, path: str, reading: Reading) -> Read:
+    """Read the rows that the files of a folder are: what their paths say, and the hashes of its bytes and pixels."""
+    read = Read([])
+    for name, blob in sorted(tree.blobs.items()):
+        rows = _lines(name, reading.row)
+        told = {"path": f"{path}/{name}", "blob": blob, "pixels": tree.pixels[name]}
+        read.rows.extend({**row, **told} for row in rows.rows)
+        read.unread.extend(rows.unread)
+    return read
 
 
 def complete(rows: Sequence[Row], entry: Entry, tables: Sequence[Mapping[str, Row]]) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from covid_datasets.audits.ledger.lists import Row, complete, read_list, read_lookup
-from covid_datasets.audits.ledger.pictures import Pictures, by_pictures
+from covid_datasets.audits.ledger.lists import Row, complete, read_list, read_lookup, read_tree
+from covid_datasets.audits.ledger.pictures import Pictures, by_pictures, rows_of_scheme
+from covid_datasets.audits.ledger.trees import open_tree
 from covid_datasets.audits.ledger.weigh import SHOWN, Variant, weigh
 from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.ledger import Entry, ListFile, ledger_folder
@@ -25,6 +26,9 @@ from covid_datasets.fetch.asset import Asset
 from covid_datasets.fetch.cached import fetch
 from covid_datasets.fetch.transfer import Transfer
 from covid_datasets.settings import Settings
+
+_TOLD = 20
+"""Differences that a message has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Result:
     def leaks(self) -> bool:
         """Tell whether anything lies in two parts of any variant."""
         by_name = any(torn.straddling for variant in self.variants for torn in variant.torn)
-        return by_name or any(over.audit["leaks"] for over in self.pictures)
+        return by_name or any(each.straddling for over in self.pictures for each in over.findings)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -78,7 +82,7 @@ def run_entry(
 
     Args:
         entry: What is known of the split.
-        files: A folder that has the lists, as a checkout of their repository has them; else they are downloaded.
+        files: A folder that has lists, as a checkout of their repository has them; what it lacks is downloaded.
         cache_dir: Where downloads and builds are.
         pictures: Whether to look at pictures too, where the entry says of which build.
 
@@ -87,29 +91,39 @@ def run_entry(
         NotBuiltError: The source of the pictures is not built here.
     """
     settings = Settings.resolve(cache_dir)
-    tables = [read_lookup(_bring(lookup.file, entry, files, settings), lookup) for lookup in entry.lookups]
-    rows: list[Row] = []
-    inputs = []
-    for file in entry.lists:
-        data = _bring(file, entry, files, settings)
-        read = read_list(data, file.path, entry.reading)
-        rows += ({**row, **file.fields} for row in read.rows)
-        inputs.append(_input(file, entry, data, len(read.rows), read.unread))
-    inputs += [
-        _input(lookup.file, entry, _bring(lookup.file, entry, files, settings), len(table), [])
-        for lookup, table in zip(entry.lookups, tables, strict=True)
-    ]
-    identities = {sample.source: read_identities(sample.source) for sample in entry.samples}
-    inputs += [
-        _input(file, entry, _bring(file, entry, files, settings), count, []) for file, count in _proofs(identities)
-    ]
+    rows, inputs = _listed(entry, files, settings)
+    if entry.scheme:
+        rows += rows_of_scheme(entry, cache_dir)
+    tables = []
+    for lookup in entry.lookups:
+        data = _bring(lookup.file, entry, files, settings)
+        tables.append(read_lookup(data, lookup))
+        inputs.append(_input(lookup.file, entry, data, len(tables[-1])))
     complete(rows, entry, tables)
     for row in rows:
         if not row.get("split") or not row.get("name"):
             raise CatalogError(f"ledger {entry.id}: expected a split and a name of every row, found {row}")
-    variants = weigh(entry, rows, identities)
+    identities = {sample.source: read_identities(sample.source) for sample in entry.samples}
+    for file, count in _proofs(identities):
+        inputs.append(_input(file, entry, _bring(file, entry, files, settings), count))
     over = by_pictures(entry, rows, cache_dir) if pictures else ()
-    return Result(entry.id, entry.digest, tuple(inputs), variants, over)
+    return Result(entry.id, entry.digest, tuple(inputs), weigh(entry, rows, identities), over)
+
+
+def _listed(entry: Entry, files: str | os.PathLike[str] | None, settings: Settings) -> tuple[list[Row], list[Input]]:
+    """Read the rows of all lists and folders of an entry."""
+    rows: list[Row] = []
+    inputs = []
+    for file in entry.lists:
+        data = b""
+        if file.tree:
+            read = read_tree(open_tree(file, entry, files, settings), file.path, entry.reading)
+        else:
+            data = _bring(file, entry, files, settings)
+            read = read_list(data, file.path, entry.reading)
+        rows += ({**row, **file.fields} for row in read.rows)
+        inputs.append(_input(file, entry, data, len(read.rows), read.unread))
+    return rows, inputs
 
 
 def _proofs(identities: Mapping[str, Identities]) -> Iterator[tuple[ListFile, int]]:
@@ -135,6 +149,15 @@ def published_result(name: str, folder: Path | None = None) -> Result | None:
     return read_typed(Result, table, path)
 
 
+def outdated(result: Result) -> list[str]:
+    """List files of this catalog that changed since an audit read them, such as what is proven of pictures.
+
+    Its numbers stay true of what they were counted by; an audit made today may find more.
+    """
+    ours = ((each, catalog_folder() / each.path) for each in result.inputs if not each.repository)
+    return [each.path for each, path in ours if not path.exists() or git_blob(path.read_bytes()) != each.git_sha1]
+
+
 def write_result(result: Result, folder: Path) -> Path:
     """Write what an entry's audit found beside the entry."""
     path = folder / f"{result.entry}.json"
@@ -158,10 +181,15 @@ def check_result(found: Result, published: Result | None) -> None:
         published = replace(published, pictures=())
     ours, theirs = json.loads(found.to_text()), json.loads(published.to_text())
     if differences := list(_differences(ours, theirs, "")):
-        told = "\n".join(f"  {where}: published {there!r}, found {here!r}" for where, here, there in differences[:20])
-        raise IntegrityError(
-            f"ledger {found.entry}: {len(differences):,} values differ from the published ones\n{told}"
-        )
+        told = [f"{len(differences):,} values differ from the published ones"]
+        told += [f"  {where}: published {there!r}, found {here!r}" for where, here, there in differences[:_TOLD]]
+        builds = [{over.fingerprint for over in result.pictures} for result in (found, published)]
+        if builds[0] != builds[1]:
+            told.append(
+                "The published audit was made over another build, and that alone may be why. Next: covid-datasets "
+                f"ledger {found.entry} --check --lists-only compares what the lists say"
+            )
+        raise IntegrityError(f"ledger {found.entry}: " + "\n".join(told))
 
 
 def picture_builds(entry: Entry, cache_dir: str | os.PathLike[str] | None = None) -> str:
@@ -191,11 +219,12 @@ def _differences(ours: Any, theirs: Any, where: str) -> Iterator[tuple[str, Any,
 def _bring(file: ListFile, entry: Entry, files: str | os.PathLike[str] | None, settings: Settings) -> bytes:
     """Return the bytes of a list, which are those that the entry names or none."""
     repository = file.repository or entry.repository
+    places = [] if files is None else [Path(files), Path(files, repository.rpartition("/")[2])]
+    given = [place / file.path for place in places if (place / file.path).is_file()]
     if file.catalog:
         path = catalog_folder() / file.path
-    elif files is not None:
-        places = [Path(files) / file.path, Path(files) / repository.rpartition("/")[2] / file.path]
-        path = next((place for place in places if place.is_file()), places[0])
+    elif given:
+        path = given[0]
     else:
         url = f"https://github.com/{repository}/raw/{file.commit or entry.commit}/{quote(file.path)}"
         asset = Asset(name=file.path, urls=(url,), checked_inside=True)  # by its blob, below
@@ -212,13 +241,13 @@ def _bring(file: ListFile, entry: Entry, files: str | os.PathLike[str] | None, s
     return data
 
 
-def _input(file: ListFile, entry: Entry, data: bytes, rows: int, unread: list[str]) -> Input:
+def _input(file: ListFile, entry: Entry, data: bytes, rows: int, unread: Sequence[str] = ()) -> Input:
     return Input(
         path=file.path,
         repository="" if file.catalog else file.repository or entry.repository,
         commit="" if file.catalog else file.commit or entry.commit,
         git_sha1=file.git_sha1,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256="" if file.tree else hashlib.sha256(data).hexdigest(),
         bytes=len(data),
         rows=rows,
         unread=len(unread),

@@ -16,6 +16,8 @@ SHOWN = 5
 """Examples of each kind that are kept."""
 PATIENT, NAME, PROVEN = "patient", "name", "proven"
 """Kinds of evidence that every entry has: one person, one file listed twice, and what our catalog has proof of."""
+HASHED = {"same bytes": "blob", "same pixels": "pixels"}
+"""Two more where the files themselves are at hand, by the field that has the hash."""
 _PROOF = ("picture:", "patient:", "figure:")
 """Ties that say that rows show one picture or one person; those of others, such as an article's, say that they may."""
 
@@ -49,7 +51,10 @@ class Torn:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The audit of one variant, or of the split where there are none; ``contradictions`` are names with two labels."""
+    """The audit of one variant, or of the split where there are none.
+
+    ``contradictions`` are names, or pictures of equal pixels, that have two labels.
+    """
 
     variant: str
     parts: tuple[Part, ...]
@@ -69,6 +74,8 @@ def weigh(entry: Entry, rows: Sequence[Row], identities: Mapping[str, Identities
 def _weigh(entry: Entry, variant: str, rows: Sequence[Row], identities: Mapping[str, Identities]) -> Variant:
     names = [row["name"] for row in rows]
     torn = [_torn(PATIENT, [row.get("patient", "") for row in rows], rows), _torn(NAME, names, rows)]
+    if entry.trees:
+        torn += [_torn(kind, [row.get(field, "") for row in rows], rows) for kind, field in HASHED.items()]
     torn += [_torn(kind, [row.get(kind, "") for row in rows], rows) for kind in entry.groups]
     if any(identities.values()):
         torn.append(_torn(PROVEN, _proven(entry, rows, identities), rows))
@@ -151,11 +158,12 @@ def _proven(entry: Entry, rows: Sequence[Row], identities: Mapping[str, Identiti
 
 
 def _contradicting(rows: Iterable[Row]) -> Iterator[str]:
-    """Yield each name whose rows do not have one label."""
-    labels: dict[str, dict[str, None]] = {}
+    """Yield each name, and each picture under several names, whose rows do not have one label."""
+    labels: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:
-        if row.get("label"):
-            labels.setdefault(row["name"], {})[row["label"]] = None
-    for name, said in sorted(labels.items()):
+        for key in (("name", row["name"]), ("pixels", row.get("pixels", ""))):
+            if key[1] and row.get("label"):
+                labels.setdefault(key, {}).setdefault(row["label"], row["name"])
+    for _, said in sorted(labels.items()):
         if len(said) > 1:
-            yield f"{name}: {' and '.join(sorted(said))}"
+            yield " and ".join(f"{name} ({label})" for label, name in sorted(said.items()))
