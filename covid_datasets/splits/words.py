@@ -24,7 +24,7 @@ Job = Callable[[], tuple[Numbers, Numbers]]
 MAX_DISTANCE = 56
 """Bits of 256 that two hashes of one picture may differ in; each of 16 in its opposite at most, if all ways count."""
 
-_CHUNK_PAIRS = 1 << 16
+_CHUNK_PAIRS = 1 << 15
 """Pairs compared at once in a thread; bounds the memory of the search, and stays in the caches of a core."""
 _TELLING = (3, 1, 2, 0)
 """The classes of signs in the order in which they are compared: of a chest, those of even frequencies tell least."""
