@@ -223,8 +223,8 @@ def main() -> None:
     start = time.perf_counter()
     links = near_duplicates(Seen.of(looks_of(image) for image, *_ in rows))
     false = [link for link in links if _different(rows[link.first], rows[link.second])]
-    took = time.perf_counter() - start
-    print(f"{len(links)} pairs found in {took:.1f} s; of {pairs:,} of different patients {len(false)}")
+    seconds = time.perf_counter() - start
+    print(f"{len(links)} pairs found in {seconds:.1f} s; of {pairs:,} of different patients {len(false)}")
     for link in false:
         print(f"  {rows[link.first][1]} and {rows[link.second][1]}: {link.key}")
 

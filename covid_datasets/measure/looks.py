@@ -29,7 +29,7 @@ Frame = tuple[int, int, int, int]
 Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels, as Pillow wants them."""
 WHOLE: Frame = (0, UNITS, 0, UNITS)
-Part = Literal["whole", "within borders", "central square"]
+Part = Literal["whole", "within borders", "central square", "first half", "second half"]
 
 _NEIGHBOURS = 3
 """How far around a pixel its contrast is measured."""
@@ -48,6 +48,8 @@ _EVEN = 12
 _SEEN_AT = 64
 _LEAST_CUT = 2 * UNITS // 100
 """Narrower borders make no look of their own: hashes bear them."""
+_FIGURE = (3, 2)
+"""From this width to height on, or height to width, a picture may be a figure of two."""
 _LEAST_PART = UNITS // 4
 """What is left after its borders are gone has at least this side, else it is a mark on an empty page."""
 
@@ -62,7 +64,7 @@ class Look:
 
 
 Looks = tuple[Look, ...]
-"""The looks of a picture: as it is, without its borders, and cut to a square; none of one that is flat."""
+"""The looks of a picture: as it is, without its borders, a square of it, its halves; none of one that is flat."""
 
 
 def looks_of(grey: Image.Image) -> Looks:
@@ -85,20 +87,35 @@ def reduced(grey: Image.Image) -> Image.Image:
 def looks_in(seen: Image.Image) -> Looks:
     """Do the same with a picture that is `reduced` already."""
     parts: dict[Part, Box] = {"whole": (0, 0, *seen.size)}
-    if inner := _content(seen):
+    if inner := _content(seen, parts["whole"]):
         parts["within borders"] = inner
     all_of_it = list(parts)[-1]
     if square := _central_square(*parts[all_of_it]):
         parts["central square"] = square
+    halves = _halves(*parts[all_of_it])
+    parts |= {part: _content(seen, box) or box for part, box in halves.items()}
+    looks = []
     thumbs = {part: seen.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box) for part, box in parts.items()}
-    pictures = {part: np.asarray(thumb) for part, thumb in thumbs.items()}
-    if any(map(is_flat, pictures.values())):
-        return ()
-    contrasts = local_contrast(np.stack(list(pictures.values())))
-    return tuple(
-        Look(part, thumb.tobytes(), hashes_of(contrast, FRAMES if part == all_of_it else (WHOLE,)))
-        for (part, thumb), contrast in zip(pictures.items(), contrasts, strict=True)
-    )
+    contrasts = local_contrast(np.stack([np.asarray(thumb) for thumb in thumbs.values()]))
+    for (part, thumb), contrast in zip(thumbs.items(), contrasts, strict=True):
+        if not is_flat(np.asarray(thumb)):
+            wanted = FRAMES if part == all_of_it or part in halves else (WHOLE,)
+            looks.append(Look(part, thumb.tobytes(), hashes_of(contrast, wanted)))
+        elif part == "whole":
+            return ()
+    return tuple(looks)
+
+
+def _halves(left: int, top: int, right: int, bottom: int) -> dict[Part, Box]:
+    """Cut in two what is so wide or high that it may be a figure of two pictures, wherever these touch."""
+    width, height = right - left, bottom - top
+    if width * _FIGURE[1] >= height * _FIGURE[0]:
+        middle = left + width // 2
+        return {"first half": (left, top, middle, bottom), "second half": (right - width // 2, top, right, bottom)}
+    if height * _FIGURE[1] >= width * _FIGURE[0]:
+        middle = top + height // 2
+        return {"first half": (left, top, right, middle), "second half": (left, bottom - height // 2, right, bottom)}
+    return {}
 
 
 def _central_square(left: int, top: int, right: int, bottom: int) -> Box | None:
@@ -158,7 +175,7 @@ def _around() -> NDArray[np.float64]:
     return table
 
 
-@lru_cache(maxsize=1 << 10)
+@lru_cache(maxsize=1 << 7)
 def resampling(low: int, high: int) -> NDArray[np.float64]:
     """Weights, of `_WEIGHTS` in all, by which the part from ``low`` to ``high`` of a side becomes a side again."""
     # Twice the centre of each new pixel, in units of an old one and of UNITS, less that of the first old one.
@@ -179,7 +196,7 @@ def _cosines() -> NDArray[np.float64]:
     return table
 
 
-@lru_cache(maxsize=1 << 6)
+@lru_cache(maxsize=2)
 def _transforms(wanted: tuple[Frame, ...]) -> tuple[NDArray[np.float64], list[int], NDArray[np.float64]]:
     """Transforms of the rows for each extent that occurs, which of them each frame takes, and those of its columns."""
     extents = list(dict.fromkeys(frame[2:] for frame in wanted))
@@ -220,10 +237,10 @@ def unpack(hashes: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return signs
 
 
-def _content(seen: Image.Image) -> Box | None:
-    """Find what is left of a picture without rows and columns of one value at its edges; ``None`` if it is the same."""
+def _content(seen: Image.Image, box: Box) -> Box | None:
+    """Find what is left of a part without rows and columns of one value at its edges; ``None`` if it is the same."""
     pixels = np.asarray(seen)
-    top, left, (bottom, right) = 0, 0, pixels.shape
+    left, top, right, bottom = box
     for _ in range(2):
         part = pixels[top:bottom, left:right]
         above, below = _ends(part.max(1) - part.min(1))
@@ -231,7 +248,7 @@ def _content(seen: Image.Image) -> Box | None:
         part = pixels[top:bottom, left:right]
         before, behind = _ends(part.max(0) - part.min(0))
         left, right = left + before, right - behind
-    shares = [(right - left) * UNITS // seen.width, (bottom - top) * UNITS // seen.height]
+    shares = [(right - left) * UNITS // (box[2] - box[0]), (bottom - top) * UNITS // (box[3] - box[1])]
     if min(shares) > UNITS - _LEAST_CUT or min(shares) < _LEAST_PART:
         return None
     return left, top, right, bottom

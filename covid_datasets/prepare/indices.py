@@ -23,7 +23,7 @@ from covid_datasets.prepare.rows import INDEX_SCHEMA
 from covid_datasets.schema import Notice
 from covid_datasets.splits.index import LOOKS, Index
 
-_BATCH_ROWS = 1 << 12
+_BATCH_ROWS = 1 << 8
 _OPEN = 4
 """Pieces whose looks are mapped at once."""
 

@@ -28,10 +28,10 @@ _NONE = np.empty(0, np.int64)
 Found = tuple[int, int, str]
 """Two rows that show one picture, and how that is known."""
 
-_SHOWN = 1 << 8
+_SHOWN = 1 << 5
 """Pairs whose thumbnails are compared at once."""
-_KEPT = 1 << 13
-"""Thumbnails whose local contrast is kept for the next pair, 18 kB each."""
+_KEPT = 1 << 10
+"""Thumbnails whose local contrast is kept for the next pair, 2 kB each."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,10 @@ class Seen:
         for numbers, part in parts:
             if not len(every := part.flatten()):
                 continue
-            rows.append(np.repeat(numbers, np.diff(part.offsets)))
+            rows.append(np.repeat(numbers, np.diff(_ends(part))))
             shown.append(np.asarray(every.field("part").to_pylist(), np.str_))
-            ends, data = _binary(every.field("hashes"))
+            stored = every.field("hashes")
+            ends, data = _ends(stored), np.frombuffer(stored.buffers()[2], np.uint8)
             counts.append(np.diff(ends) // HASH_BYTES)
             hashes.append(data[ends[0] : ends[-1]].view(np.uint64).reshape(-1, 4))
         columns = np.concatenate(rows), np.concatenate(shown), np.concatenate(counts), np.concatenate(hashes)
@@ -250,10 +251,9 @@ def _compare(
     return found
 
 
-def _binary(values: pa.Array) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """Return where the items of a binary array end, and begin, in all of its bytes."""
-    ends = np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
-    return ends, np.frombuffer(values.buffers()[2], np.uint8)
+def _ends(values: pa.Array) -> NDArray[np.int32]:
+    """Return where the items of a list or of bytes end, and begin; Arrow's own way to NumPy would import pandas."""
+    return np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
 
 
 def _parts(seen: Seen, first: int, second: int, frame: int) -> list[str]:
