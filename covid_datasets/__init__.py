@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from covid_datasets.audits.confounding import confounding as confounding
+    from covid_datasets.audits.traits.report import Confounding as Confounding
     from covid_datasets.cache import cache_contents as cache_contents
     from covid_datasets.cache import clean_cache as clean_cache
     from covid_datasets.catalog.card import Card as Card
@@ -59,6 +61,7 @@ _HOMES = {
     "Built": "covid_datasets.prepare.result",
     "Card": "covid_datasets.catalog.card",
     "Check": "covid_datasets.raw.check",
+    "Confounding": "covid_datasets.audits.traits.report",
     "CovidDatasetsError": "covid_datasets.errors",
     "Deidentified": "covid_datasets.own.deidentify.report",
     "Exported": "covid_datasets.exports.export",
@@ -71,6 +74,7 @@ _HOMES = {
     "check": "covid_datasets.raw.check",
     "check_croissant": "covid_datasets.exports.croissant.check",
     "clean_cache": "covid_datasets.cache",
+    "confounding": "covid_datasets.audits.confounding",
     "croissant": "covid_datasets.exports.croissant.describe",
     "deidentify": "covid_datasets.own.deidentify.folder",
     "export": "covid_datasets.exports.export",

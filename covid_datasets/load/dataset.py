@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from covid_datasets.catalog.confounded import confounding_warning
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import is_installed, need
 from covid_datasets.load.arguments import OF_IMAGES, check_names, check_splits, check_tables, conditions_of
@@ -203,9 +204,9 @@ def load_dataset(
 
             built = build_dataset(source, config, cache_dir=cache_dir, **options | how)
             builds.append(at_hand(built.folder, Settings.resolve(cache_dir)))
-    _warn(
-        builds, names, scheme, unlabelled="label" in form.columns and all(each.name != "label" for each in conditions)
-    )
+    with_labels = "label" in form.columns
+    unlabelled = with_labels and all(each.name != "label" for each in conditions)
+    _warn(builds, names, scheme, with_labels=with_labels, unlabelled=unlabelled)
     if framework != "pandas" and not is_installed("nibabel") and any(_holds_volumes(built, form) for built in builds):
         need("nibabel")  # now, and not when the first row is asked for
     form = replace(form, classes=classes_of(builds, labels, two_classes))
@@ -275,7 +276,7 @@ def _streamed_split(streams: Any, split: str) -> Any:
     return streams[split]
 
 
-def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabelled: bool) -> None:
+def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, with_labels: bool, unlabelled: bool) -> None:
     """Say what a user of this data must know: what it lacks, and whether a split that is given as published leaks."""
     given = False
     if scheme != "patient":
@@ -314,6 +315,8 @@ def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabe
             labelled = [label for label in built.labels if label != "unlabelled"]
             only = f"; label={labelled} keeps the others" if labelled else ""
             warnings.warn(f"{built.id}: {without:,} of {built.rows:,} rows have no label (None){only}", stacklevel=3)
+        if with_labels and not built.columns and (text := confounding_warning(built.id, built.version, built.config)):
+            warnings.warn(f"{built.id}: {text}", stacklevel=3)
         if built.patients is None:
             from covid_datasets.catalog.cards import choose
 

@@ -1,0 +1,1 @@
+"""Anybody's pictures and splits, looked at thoroughly: copies that were cropped, turned, inverted or put together."""
