@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from covid_datasets.catalog.confounded import confounding_warning
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import is_installed, need
 from covid_datasets.load.arguments import OF_IMAGES, check_names, check_splits, check_tables, conditions_of
+from covid_datasets.load.confounded import warning_of
 from covid_datasets.load.form import Form, Labels, check_columns, check_task, classes_of, columns_of
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
 from covid_datasets.load.selection import narrow, select
@@ -315,7 +315,7 @@ def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, with_l
             labelled = [label for label in built.labels if label != "unlabelled"]
             only = f"; label={labelled} keeps the others" if labelled else ""
             warnings.warn(f"{built.id}: {without:,} of {built.rows:,} rows have no label (None){only}", stacklevel=3)
-        if with_labels and not built.columns and (text := confounding_warning(built.id, built.version, built.config)):
+        if with_labels and not built.columns and (text := warning_of(built)):
             warnings.warn(f"{built.id}: {text}", stacklevel=3)
         if built.patients is None:
             from covid_datasets.catalog.cards import choose
