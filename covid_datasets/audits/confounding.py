@@ -17,7 +17,8 @@ from covid_datasets.audits.traits.rows import Rows
 from covid_datasets.audits.traits.sample import Sample, sample_of
 from covid_datasets.audits.traits.told import COLUMN_OF, KINDS, TOLD, Trait, told_traits
 from covid_datasets.audits.traits.values import told_of
-from covid_datasets.catalog.cards import Name
+from covid_datasets.catalog.card import Card
+from covid_datasets.catalog.cards import Name, info
 from covid_datasets.columns import COLUMNS
 from covid_datasets.errors import UsageError, did_you_mean
 from covid_datasets.extras import need
@@ -25,6 +26,7 @@ from covid_datasets.load.arguments import check_names, conditions_of
 from covid_datasets.load.form import check_task
 from covid_datasets.load.splits import with_patients
 from covid_datasets.prepare.find import find_build
+from covid_datasets.prepare.result import Built
 from covid_datasets.progress import progress
 from covid_datasets.settings import Settings
 from covid_datasets.splits.index import Index
@@ -90,13 +92,16 @@ def confounding(
     conditions = conditions_of(filters, {}, two_classes, None, confounding.__annotations__)
     need("sklearn")
     builds = [with_patients(find_build(each, config, cache_dir=cache_dir)) for each in names]
+    cards = {built.id: info(each) for built, each in zip(builds, names, strict=True)}
     sample = sample_of(builds, Settings.resolve(cache_dir).splits, conditions, column, task, limit)
     rows = Rows(builds, sample.rows)
     told = [each for each in told_traits(rows) if each.name in wanted and COLUMN_OF.get(each.name) != column]
     known = [each for each in told if each.known.any()]
     looked = _looked(sample, rows, wanted) if pixels else {}
     found: list[Predicted] = []
-    notes = [*sample.notes]
+    lacking = {f"{built.id}@{built.version}": _lacking(built, cards[built.id]) for built in builds}
+    notes = [f"{each} lacks {count:,} samples of its source." for each, count in lacking.items() if count]
+    notes += [*sample.notes, *_unknown_people(rows, cards)]
     if unknown := [each.name for each in told if not each.known.any()]:
         notes.append(f"Unknown in all rows: {', '.join(unknown)}.")
     if same := [each.name for each in known if not each.varies]:
@@ -115,6 +120,7 @@ def confounding(
         classes={each: counts[each] for each in sorted(counts, key=lambda each: (-counts[each], each))},
         found=tuple(found),
         told=tuple(told_of(known, sample.labels)),
+        lacking=sum(lacking.values()),
         notes=tuple(notes),
         version=version("scikit-learn"),
     )
@@ -141,6 +147,20 @@ def _check(label: str, task: str | None, limit: int) -> tuple[str, str] | None:
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise UsageError(f"limit: expected a number of rows above 0, found {limit!r}")
     return check_task("all", task)
+
+
+def _lacking(built: Built, card: Card) -> int:
+    """Count the samples that a build should have and lacks, those among them that its card alone knows of."""
+    stated = card.versions[built.version].images if built.incomplete and built.version in card.versions else None
+    return max(built.lost, (stated or 0) - built.rows)
+
+
+def _unknown_people(rows: Rows, cards: Mapping[str, Card]) -> Iterator[str]:
+    """Say of how many rows nobody knows whom they show, and what keeps these together."""
+    datasets, known = (rows.table.column(name).to_pylist() for name in ("dataset", "patient_known"))
+    unknown = Counter(name for name, told in zip(datasets, known, strict=True) if not told)
+    for name, count in sorted(unknown.items()):
+        yield f"{name}: of {count:,} rows nobody knows the patient. {cards[name].patients.consequence}".strip()
 
 
 def _looked(sample: Sample, rows: Rows, wanted: set[str]) -> dict[str, list[Trait]]:

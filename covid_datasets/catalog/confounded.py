@@ -52,6 +52,7 @@ class Confounded:
         label: The column that was predicted.
         rows: Rows with a label.
         groups: What no split tears apart, among these.
+        lacking: Samples of the source that the build lacks.
         pixels: In which form the pixels were looked at last, in words.
         together: All that is told without a pixel, in each way of dividing the rows.
         remaining: What is left in the pixels of that form: brightness, contrast, border and sharpness.
@@ -65,6 +66,7 @@ class Confounded:
     label: str
     rows: int
     groups: int
+    lacking: int
     pixels: str
     together: tuple[Measured, ...]
     remaining: tuple[Measured, ...]

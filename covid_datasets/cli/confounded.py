@@ -13,6 +13,8 @@ from covid_datasets.errors import UsageError
 
 def run_confounding(arguments: Namespace) -> int:
     """Measure it, show it, and on request publish it."""
+    if arguments.publish is not None:
+        _check_whole(arguments)
     found = api.confounding(
         arguments.ids,
         arguments.config,
@@ -39,6 +41,14 @@ def run_confounding(arguments: Namespace) -> int:
         if published:
             print_text(f"\n{published}: written")
     return 0
+
+
+def _check_whole(arguments: Namespace) -> None:
+    """Refuse to publish what only a part of the rows, of the traits or of the schemes says."""
+    plain: dict[str, object] = {"scheme": None, "label": "label", "where": [], "traits": None, "no_pixels": False, "limit": None}
+    for name, usual in plain.items():
+        if getattr(arguments, name) != usual:
+            raise UsageError(f"--publish: expected all rows and traits of a source, found --{name.replace('_', '-')}")
 
 
 def _filters(given: Sequence[str]) -> dict[str, Any]:

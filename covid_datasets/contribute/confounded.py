@@ -15,12 +15,15 @@ from covid_datasets.errors import NotThereError, UsageError
 LAST = tuple(STAGES)[-1]
 """The form of the pixels of which is told what is left."""
 
+LACKING = 0.05
+"""Share of samples that a build may lack whose numbers are published."""
+
 
 def publish_confounding(found: Confounding, checkout: str | Path) -> Path:
     """Write ``catalogs/confounding/<id>.toml`` of a checkout of this project, and return its path.
 
     Raises:
-        UsageError: It is of several sources, or nothing could be said.
+        UsageError: It is of several sources, or of a part of one, or nothing could be said.
         NotThereError: There is no such checkout.
     """
     if len(found.datasets) != 1:
@@ -33,6 +36,8 @@ def publish_confounding(found: Confounding, checkout: str | Path) -> Path:
         raise NotThereError(f"{catalogs}: expected a checkout of covid_datasets, found no such folder; name its root")
     if not any(each.trait == ALL and each.auc is not None for each in found.found):
         raise UsageError(f"--publish: expected numbers, found none for {found.datasets[0]}: {found.verdict}")
+    if found.lacking > LACKING * found.rows:
+        raise UsageError(f"--publish: expected all of {source}, found a build that lacks {found.lacking:,} samples")
     path = catalogs / "confounding" / f"{source}.toml"
     path.parent.mkdir(exist_ok=True)
     path.write_text("\n".join(_lines(found)) + "\n", encoding="utf-8", newline="\n")
@@ -54,6 +59,7 @@ def _lines(found: Confounding) -> Iterator[str]:
         "label": found.label,
         "rows": found.rows,
         "groups": found.groups,
+        "lacking": found.lacking,
         "pixels": STAGES[LAST],
     }
     yield from (f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in facts.items())

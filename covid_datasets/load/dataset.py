@@ -204,9 +204,8 @@ def load_dataset(
 
             built = build_dataset(source, config, cache_dir=cache_dir, **options | how)
             builds.append(at_hand(built.folder, Settings.resolve(cache_dir)))
-    with_labels = "label" in form.columns
-    unlabelled = with_labels and all(each.name != "label" for each in conditions)
-    _warn(builds, names, scheme, with_labels=with_labels, unlabelled=unlabelled)
+    as_labelled = "label" in form.columns and all(each.name != "label" for each in conditions)
+    _warn(builds, names, scheme, as_labelled=as_labelled)
     if framework != "pandas" and not is_installed("nibabel") and any(_holds_volumes(built, form) for built in builds):
         need("nibabel")  # now, and not when the first row is asked for
     form = replace(form, classes=classes_of(builds, labels, two_classes))
@@ -276,7 +275,7 @@ def _streamed_split(streams: Any, split: str) -> Any:
     return streams[split]
 
 
-def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, with_labels: bool, unlabelled: bool) -> None:
+def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, as_labelled: bool) -> None:
     """Say what a user of this data must know: what it lacks, and whether a split that is given as published leaks."""
     given = False
     if scheme != "patient":
@@ -311,11 +310,11 @@ def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, with_l
                 f"same may be in two splits. verify='full' builds it anew",
                 stacklevel=3,
             )
-        if unlabelled and (without := built.labels.get("unlabelled")):
+        if as_labelled and (without := built.labels.get("unlabelled")):
             labelled = [label for label in built.labels if label != "unlabelled"]
             only = f"; label={labelled} keeps the others" if labelled else ""
             warnings.warn(f"{built.id}: {without:,} of {built.rows:,} rows have no label (None){only}", stacklevel=3)
-        if with_labels and not built.columns and (text := warning_of(built)):
+        if as_labelled and not built.columns and (text := warning_of(built)):
             warnings.warn(f"{built.id}: {text}", stacklevel=3)
         if built.patients is None:
             from covid_datasets.catalog.cards import choose

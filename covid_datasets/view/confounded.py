@@ -29,11 +29,10 @@ def measured(card: Card) -> Iterator[str]:
         yield f"| {each} | {' | '.join(cells)} |"
     if found.remaining:
         yield from ("", f"The last line is what is left in the pixels once these are {found.pixels}.")
-    yield from (
-        "",
-        f"{found.rows:,} rows in {found.groups:,} groups of `{found.version}`, fingerprint `{found.fingerprint[:8]}`. "
-        f"`{found.command}` makes it again.",
-    )
+    lacks = f", which lacks {found.lacking:,} samples of the source" if found.lacking else ""
+    build = f"`{found.version}`, fingerprint `{found.fingerprint[:8]}`{lacks}"
+    yield ""
+    yield f"{found.rows:,} rows in {found.groups:,} groups of {build}. `{found.command}` makes it again."
 
 
 def _cell(found: Confounded, trait: str, scheme: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -10,7 +11,13 @@ import pytest
 from PIL import Image
 
 from covid_datasets import Confounding, OwnData, confounding, extras
+from covid_datasets.audits.confounding import LIMIT, TRAITS
+from covid_datasets.audits.traits.auc import INTERVAL
+from covid_datasets.audits.traits.look import SIDE
+from covid_datasets.audits.traits.predict import LEAST_GROUPS, TREES
 from covid_datasets.audits.traits.report import ALL, PIXELS, Predicted
+from covid_datasets.audits.traits.told import KINDS
+from covid_datasets.catalog.confounded import LIMIT as WARNED
 from covid_datasets.cli import main
 from covid_datasets.errors import MissingExtraError, NotBuiltError, UsageError
 from covid_datasets.prepare.engine import build_dataset
@@ -128,6 +135,20 @@ def test_rows_without_a_label_are_left_out_and_told(tmp_path: Path) -> None:
     assert row(found, "container").auc == 1.0
 
 
+def test_people_whom_nobody_knows_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "ward"
+    for number in range(6):
+        home = folder / ("covid" if number % 2 else "normal")
+        home.mkdir(parents=True, exist_ok=True)
+        film(number).save(home / f"{number}.png")
+    own = OwnData(folder, group="near-duplicates")
+    build_dataset(own, cache_dir=tmp_path / "cache", num_proc=1)
+    found = confounding(own, cache_dir=tmp_path / "cache", pixels=False)
+    (note,) = [each for each in found.notes if "nobody knows the patient" in each]
+    assert note.startswith("own.ward: of 6 rows nobody knows the patient.")
+    assert "scores on these splits are too good" in note
+
+
 def test_a_published_split_is_learned_and_predicted_as_it_is(tmp_path: Path) -> None:
     folder = tmp_path / "ward"
     for person in range(60):
@@ -206,6 +227,21 @@ def test_what_is_asked_for_wrongly_is_told(arguments: dict[str, object], words: 
     with pytest.raises(UsageError) as told:
         confounding("phantom", **arguments)  # type: ignore[arg-type]
     assert words in str(told.value)
+
+
+def test_the_guide_names_every_trait_and_its_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "confounding.md").read_text(encoding="utf-8")
+    table = text[text.index("## What is looked at") : text.index("## How a number is made")]
+    assert set(TRAITS) <= set(re.findall(r"`(\w+)`", table))
+    assert set(KINDS) <= set(re.findall(r"^\| (\w+) \|", table, re.MULTILINE))
+    told = [f"image_size={SIDE}", f"an AUC of {WARNED}", f"Fewer than {LEAST_GROUPS} groups", f"{TREES} trees"]
+    assert [each for each in (*told, f"{LIMIT:,} rows") if each not in text] == []
+    assert f"from {INTERVAL[0]:g} to {INTERVAL[1]:g}" in text
+    monkeypatch.setenv("COVID_DATASETS_CACHE", str(tmp_path))
+    exec(text.split("```python\n")[1].split("```")[0], {})
+    assert "nothing can be said" in capsys.readouterr().out  # eight people of each class are few
 
 
 def test_nothing_is_built_for_it(tmp_path: Path) -> None:

@@ -87,6 +87,11 @@ def test_the_card_shows_the_numbers_and_the_command(
     assert "## Confounding" in capsys.readouterr().out
 
 
+def test_a_build_that_lacks_samples_is_told(checkout: Path, found: Confounding) -> None:
+    publish_confounding(replace(found, lacking=4), checkout)
+    assert ", which lacks 4 samples of the source." in page(info("phantom"))
+
+
 def test_who_finds_little_warns_nobody(checkout: Path, found: Confounding) -> None:
     weak = tuple(replace(each, auc=0.71, low=0.45, high=0.9) if each.auc else each for each in found.found)
     publish_confounding(replace(found, found=weak), checkout)
@@ -99,10 +104,20 @@ def test_only_numbers_of_one_source_are_published(checkout: Path, found: Confoun
         publish_confounding(replace(found, datasets=("a@1", "b@1")), checkout)
     with pytest.raises(UsageError, match="expected a source of the catalog, found own"):
         publish_confounding(replace(found, datasets=("own.ward@own",)), checkout)
+    with pytest.raises(UsageError, match="found a build that lacks 5 samples"):
+        publish_confounding(replace(found, lacking=5), checkout)
     with pytest.raises(UsageError, match="expected numbers"):
         publish_confounding(replace(found, found=()), checkout)
     with pytest.raises(NotThereError, match="expected a checkout"):
         publish_confounding(found, tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize(
+    "part", [["--where", "view=PA"], ["--traits", "mode"], ["--no-pixels"], ["--label", "sex"], ["--limit", "9"]]
+)
+def test_a_part_is_not_published(checkout: Path, part: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["confounding", "phantom", "--publish", str(checkout), *part]) == 2
+    assert f"--publish: expected all rows and traits of a source, found {part[0]}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,7 @@ class Confounding:
         classes: Rows of each class.
         found: Each trait alone, and all together.
         told: Which values come with which labels, the commonest values of each trait.
+        lacking: Samples that the builds should have and lack.
         notes: What was left out, and what cannot be said.
         version: The version of scikit-learn that the numbers were made with.
     """
@@ -95,6 +96,7 @@ class Confounding:
     classes: Mapping[str, int]
     found: tuple[Predicted, ...]
     told: tuple[Told, ...]
+    lacking: int
     notes: tuple[str, ...]
     version: str
 
@@ -202,7 +204,7 @@ class Confounding:
         return {each.trait for each in self.told}
 
     def _numbers(self) -> Iterator[str]:
-        schemes = list(dict.fromkeys(each.scheme for each in self.found))
+        schemes = list(dict.fromkeys(each.scheme for each in self.found if each.auc is not None))
         yield ""
         yield "AUC of the label, with its 95 % interval over groups; 0.5 is guessing"
         yield f"{'':<{NAME}}{''.join(f'{scheme:<{NUMBER}}' for scheme in schemes)}".rstrip()
