@@ -128,6 +128,8 @@ class Lock:
         holder = myself()
         text = json.dumps(asdict(holder))
         private = private_name(self.path)
+        made = False
+        HELD[holder.token] = threading.get_ident()  # before anybody sees the file: else a thread takes us for dead
         try:
             try:
                 private.write_text(text, encoding="utf-8")
@@ -136,9 +138,10 @@ class Lock:
                 private.unlink(missing_ok=True)
         except OSError as error:
             raise refused(self.path.parent, error) from error
-        if made:
-            self._token, self._pid = holder.token, holder.pid
-            HELD[holder.token] = threading.get_ident()
+        finally:
+            if not made:
+                HELD.pop(holder.token, None)
+        self._token, self._pid = (holder.token, holder.pid) if made else ("", 0)
         return made
 
     def _link(self, private: Path, text: str) -> bool:

@@ -47,8 +47,7 @@ class Store:
     """A folder in an object store; small enough to send to any worker, which brings its own credentials.
 
     >>> store = Store.of("memory://doctest/cache/")
-    >>> (store / "a").claim("mark.json", b"first"), (store / "a").claim("mark.json", b"second")
-    (True, False)
+    >>> _ = [(store / "a").put_new("mark.json", data) for data in (b"first", b"another")]
     >>> store.sizes(), str(store / "a")
     ({'a/mark.json': 5}, 'memory://doctest/cache/a')
     """

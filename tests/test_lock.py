@@ -136,6 +136,31 @@ def test_threads_exclude_each_other(path: Path) -> None:
     assert most == 1
 
 
+def test_a_thread_that_is_just_taking_it_is_not_taken_for_dead(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file is seen by other threads before it knows itself that it made it."""
+    link, inside = os.link, []
+
+    def slow(source: Path, target: Path) -> None:
+        link(source, target)
+        time.sleep(0.2)
+
+    monkeypatch.setattr("os.link", slow)
+
+    def work() -> None:
+        with Lock(path) as lock:
+            inside.append(1)
+            time.sleep(0.1)
+            assert lock.still_mine()
+            inside.append(-1)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert inside == [1, -1] * 3
+
+
 def test_processes_exclude_each_other(tmp_path: Path) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")

@@ -1,1 +1,1 @@
-"""Anybody's pictures and splits, looked at thoroughly: copies that were cropped, turned, inverted or put together."""
+"""Anybody's pictures and splits: who and what is in two parts, also cropped, turned, inverted or put into figures."""

@@ -56,7 +56,8 @@ class Confounded:
         pixels: In which form the pixels were looked at last, in words.
         together: All that is told without a pixel, in each way of dividing the rows.
         remaining: What is left in the pixels of that form: brightness, contrast, border and sharpness.
-        alone: Each trait alone.
+        alone: Each trait of these alone.
+        person: Age and sex alone, which are not among these: people of other classes are other people.
     """
 
     version: str
@@ -71,6 +72,7 @@ class Confounded:
     together: tuple[Measured, ...]
     remaining: tuple[Measured, ...]
     alone: tuple[Measured, ...]
+    person: tuple[Measured, ...]
 
     @property
     def worst(self) -> Measured:
@@ -86,7 +88,7 @@ class Confounded:
         strongest = sorted((each for each in self.alone if each.scheme == worst.scheme), key=lambda each: -each.auc)
         names = ", ".join(each.trait for each in strongest[:3])
         return (
-            f"the label follows where a picture is from. Without a pixel it is told with AUC {worst} ({worst.scheme}), "
+            f"the label follows where a picture is from. Without a pixel it is told with AUC {worst}, {worst.scheme}, "
             f"most of all by {names}; a model may have learned that and nothing else. `{self.command}` shows how."
         )
 
@@ -126,7 +128,7 @@ def _read(path: Path, _mtime: int) -> Confounded:
     found = read_typed(Confounded, table, path)
     if not found.together:
         raise CatalogError(f"{path}: key 'together': expected at least one, found none")
-    for each in (*found.together, *found.remaining, *found.alone):
+    for each in (*found.together, *found.remaining, *found.alone, *found.person):
         if not (0 <= each.low <= each.high <= 1 and 0 <= each.auc <= 1):
             raise CatalogError(f"{path}: {each.trait}, {each.scheme}: expected numbers from 0 to 1, found {each}")
     return found

@@ -45,9 +45,9 @@ def run_confounding(arguments: Namespace) -> int:
 
 def _check_whole(arguments: Namespace) -> None:
     """Refuse to publish what only a part of the rows, of the traits or of the schemes says."""
-    plain: dict[str, object] = {"scheme": None, "label": "label", "where": [], "traits": None, "no_pixels": False, "limit": None}
-    for name, usual in plain.items():
-        if getattr(arguments, name) != usual:
+    usual: dict[str, object] = {"label": "label", "where": [], "no_pixels": False}
+    for name in ("scheme", "label", "where", "traits", "no_pixels", "limit"):
+        if getattr(arguments, name) != usual.get(name):
             raise UsageError(f"--publish: expected all rows and traits of a source, found --{name.replace('_', '-')}")
 
 

@@ -66,7 +66,8 @@ def _lines(found: Confounding) -> Iterator[str]:
     told = [each for each in found.found if each.auc is not None]
     yield from _table("together", [each for each in told if each.trait == ALL])
     yield from _table("remaining", [each for each in told if each.trait == PIXELS and each.kind == f"pixels {LAST}"])
-    yield from _table("alone", [each for each in told if each.kind in KINDS])
+    yield from _table("alone", [each for each in told if each.kind in KINDS and each.kind != "person"])
+    yield from _table("person", [each for each in told if each.kind == "person"])
 
 
 def _table(name: str, rows: Iterable[Predicted]) -> Iterator[str]:

@@ -24,7 +24,7 @@ def measured(card: Card) -> Iterator[str]:
     yield f"{_MEANS} See [confounding](../confounding.md)."
     schemes = list(dict.fromkeys(each.scheme for each in found.together))
     yield from ("", f"| trait | {' | '.join(schemes)} |", f"|{' --- |' * (len(schemes) + 1)}")
-    for each in dict.fromkeys(row.trait for row in (*found.together, *found.alone, *found.remaining)):
+    for each in dict.fromkeys(row.trait for row in (*found.together, *found.alone, *found.person, *found.remaining)):
         cells = (_cell(found, each, scheme) for scheme in schemes)
         yield f"| {each} | {' | '.join(cells)} |"
     if found.remaining:
@@ -36,5 +36,5 @@ def measured(card: Card) -> Iterator[str]:
 
 
 def _cell(found: Confounded, trait: str, scheme: str) -> str:
-    rows: tuple[Measured, ...] = (*found.together, *found.alone, *found.remaining)
+    rows: tuple[Measured, ...] = (*found.together, *found.alone, *found.person, *found.remaining)
     return next((str(row) for row in rows if row.trait == trait and row.scheme == scheme), "")
