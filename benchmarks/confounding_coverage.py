@@ -1,6 +1,6 @@
 """How often the interval of `confounding` holds the truth, of data that are made so that the truth is known.
 
-    python -m benchmarks.confounding_coverage 200
+    python -m benchmarks.confounding_coverage 30
 
 Cross-validation learns from the same people whom it predicts in another fold, so draws of those who are predicted make
 an interval too narrow. This counts how often, for percentiles of 95 % and of those that are used.
