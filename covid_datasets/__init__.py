@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from covid_datasets.audits.anybody import audit as audit
+    from covid_datasets.audits.confounding import confounding as confounding
     from covid_datasets.audits.overlaps import overlaps as overlaps
     from covid_datasets.audits.report import Audit as Audit
+    from covid_datasets.audits.traits.report import Confounding as Confounding
     from covid_datasets.cache import cache_contents as cache_contents
     from covid_datasets.cache import clean_cache as clean_cache
     from covid_datasets.catalog.card import Card as Card
@@ -61,6 +63,7 @@ _HOMES = {
     "Built": "covid_datasets.prepare.result",
     "Card": "covid_datasets.catalog.card",
     "Check": "covid_datasets.raw.check",
+    "Confounding": "covid_datasets.audits.traits.report",
     "CovidDatasetsError": "covid_datasets.errors",
     "Deidentified": "covid_datasets.own.deidentify.report",
     "Exported": "covid_datasets.exports.export",
@@ -75,6 +78,7 @@ _HOMES = {
     "check": "covid_datasets.raw.check",
     "check_croissant": "covid_datasets.exports.croissant.check",
     "clean_cache": "covid_datasets.cache",
+    "confounding": "covid_datasets.audits.confounding",
     "croissant": "covid_datasets.exports.croissant.describe",
     "deidentify": "covid_datasets.own.deidentify.folder",
     "export": "covid_datasets.exports.export",

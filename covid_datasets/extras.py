@@ -23,6 +23,7 @@ EXTRAS = {
     "pydicom": "dicom",
     "pypdf": "figures",
     "s3fs": "s3",
+    "sklearn": "audit",
     "tensorflow": "tf",
     "tensorflow_datasets": "tf",
     "torch": "torch",

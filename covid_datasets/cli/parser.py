@@ -43,6 +43,7 @@ def make_parser() -> ArgumentParser:
     _add_looking(add)
     _add_audit(add)
     _add_building(add)
+    _add_confounding(add)
     _add_export(add)
     _add_housekeeping(add)
     _add_deidentify(add)
@@ -72,7 +73,7 @@ def _adder(parser: ArgumentParser) -> Adder:
 
 _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
 _MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
-_MODULES |= {"audit": "audited", "deidentify": "deidentified", "ledger": "ledgers"}
+_MODULES |= {"audit": "audited", "confounding": "confounded", "deidentify": "deidentified", "ledger": "ledgers"}
 """Where commands are that are not in ``commands``."""
 
 
@@ -242,6 +243,32 @@ def _add_audit(add: Adder) -> None:
     command.add_argument("--fail-on-leak", action="store_true", help="exit with code 5 where there is a leak")
     _add_config(command)
     _add_cache_dir(command)
+
+
+def _add_confounding(add: Adder) -> None:
+    command = add(
+        "confounding",
+        "measure how far the label is told without looking at what a picture shows",
+        "covid-datasets confounding covid_ct",
+    )
+    command.add_argument("ids", metavar="ID", nargs="+", help="one or more built sources, as in `build`")
+    _add_config(command)
+    command.add_argument("--scheme", help="learn on its train, predict its test (default: 5 folds, and official)")
+    command.add_argument(
+        "--label", default="label", help="the column to predict, or two classes, as in covid19_vs_rest (default: label)"
+    )
+    command.add_argument(
+        "--where", metavar="COLUMN=VALUE", action="append", default=[], help="only these rows, as in modality=CXR"
+    )
+    command.add_argument("--traits", metavar="NAME", nargs="+", help="only these, as in container mode size")
+    command.add_argument("--no-pixels", action="store_true", help="decode no picture: look at what is stored only")
+    command.add_argument("--limit", type=_positive, metavar="N", help="look at so many rows at most (default: 10000)")
+    command.add_argument("--csv", action="store_true", help="print one line for each trait and way of splitting")
+    command.add_argument(
+        "--publish", metavar="DIR", help="write it to catalogs/confounding/ of this checkout of covid_datasets"
+    )
+    _add_cache_dir(command)
+    add_own_data(command)
 
 
 def _add_building(add: Adder) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from covid_datasets.errors import NotBuiltError, UsageError
 from covid_datasets.extras import is_installed, need
 from covid_datasets.load.arguments import OF_IMAGES, check_names, check_splits, check_tables, conditions_of
+from covid_datasets.load.confounded import warning_of
 from covid_datasets.load.form import Form, Labels, check_columns, check_task, classes_of, columns_of
 from covid_datasets.load.frameworks import FRAMEWORKS, as_dict, stored_dataset
 from covid_datasets.load.selection import narrow, select
@@ -206,9 +207,8 @@ def load_dataset(
 
             built = build_dataset(source, config, cache_dir=cache_dir, **options | how)
             builds.append(at_hand(built.folder, Settings.resolve(cache_dir)))
-    _warn(
-        builds, names, scheme, unlabelled="label" in form.columns and all(each.name != "label" for each in conditions)
-    )
+    as_labelled = "label" in form.columns and all(each.name != "label" for each in conditions)
+    _warn(builds, names, scheme, as_labelled=as_labelled)
     if framework != "pandas" and not is_installed("nibabel") and any(_holds_volumes(built, form) for built in builds):
         need("nibabel")  # now, and not when the first row is asked for
     form = replace(form, classes=classes_of(builds, labels, two_classes))
@@ -278,7 +278,7 @@ def _streamed_split(streams: Any, split: str) -> Any:
     return streams[split]
 
 
-def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabelled: bool) -> None:
+def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, as_labelled: bool) -> None:
     """Say what a user of this data must know: what it lacks, and whether a split that is given as published leaks."""
     given = False
     if scheme != "patient":
@@ -313,10 +313,12 @@ def _warn(builds: Sequence[Built], names: Sequence[Name], scheme: str, *, unlabe
                 f"same may be in two splits. verify='full' builds it anew",
                 stacklevel=3,
             )
-        if unlabelled and (without := built.labels.get("unlabelled")):
+        if as_labelled and (without := built.labels.get("unlabelled")):
             labelled = [label for label in built.labels if label != "unlabelled"]
             only = f"; label={labelled} keeps the others" if labelled else ""
             warnings.warn(f"{built.id}: {without:,} of {built.rows:,} rows have no label (None){only}", stacklevel=3)
+        if as_labelled and not built.columns and (text := warning_of(built)):
+            warnings.warn(f"{built.id}: {text}", stacklevel=3)
         if built.patients is None or built.unknown:
             from covid_datasets.catalog.cards import choose
 

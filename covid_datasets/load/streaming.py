@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from covid_datasets.catalog.cards import Name, choose
+from covid_datasets.catalog.confounded import confounding_warning
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.errors import UsageError
 from covid_datasets.extras import need
@@ -53,6 +54,8 @@ def stream_raw(
         )
     if card.patients.known == "none" and not columns:
         warnings.warn(f"{card.id}: {card.patients.consequence}", stacklevel=4)
+    if not columns and (text := confounding_warning(card.id, choice.version, choice.config)):
+        warnings.warn(f"{card.id}: {text}", stacklevel=4)
     how: dict[str, Any] = {"verify": verify, "allow_missing": allow_missing, "accept_licence": accept_licence}
     source = open_source(choice, settings, data_dir=data_dir, **how)
     plan = source.plan(STREAM_PIECE_BYTES)

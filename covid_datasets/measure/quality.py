@@ -97,9 +97,9 @@ def reasons_against(
     found += _tone(np.bincount(np.frombuffer(reduced.tobytes(), np.uint8), minlength=256))
     if _padding(thumb) > limits.padding:
         found.append("padding")
-    if "near-constant" not in found and _detail(grey) < limits.blur:
+    if "near-constant" not in found and detail(grey) < limits.blur:
         found.append("blurred")
-    if _coloured(image) > limits.colour_share:
+    if coloured(image) > limits.colour_share:
         found.append("colour")
     extension = PurePosixPath(path).suffix.lower()
     if extension and image.format in _EXTENSIONS and extension not in _EXTENSIONS[image.format]:
@@ -159,7 +159,7 @@ def _padding(thumb: np.ndarray) -> float:
     return share
 
 
-def _detail(grey: Image.Image) -> float:
+def detail(grey: Image.Image) -> float:
     """Mean second difference along the rows of a central band at full resolution, in per mille of its contrast."""
     width, height = grey.size
     box = (
@@ -178,7 +178,7 @@ def _detail(grey: Image.Image) -> float:
     return float(1000.0 * second.sum() / (second.size * contrast))
 
 
-def _coloured(image: Image.Image) -> float:
+def coloured(image: Image.Image) -> float:
     """Share of sampled pixels whose channels differ: a radiograph has none."""
     if image.mode not in ("RGB", "RGBA", "P", "CMYK", "YCbCr"):
         return 0.0

@@ -21,6 +21,7 @@ from covid_datasets.raw.access import config_option, examples, expected_tree
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.reach import is_open, keys_for
 from covid_datasets.view.audited import audited
+from covid_datasets.view.confounded import measured
 from covid_datasets.view.papers import stated
 from covid_datasets.view.seeds import listed
 
@@ -59,6 +60,7 @@ def page(card: Card) -> str:
         _official_split(card),
         audited(card),
         _defects(card),
+        measured(card),
         _overlaps(card),
         listed(card),
         stated(card),
