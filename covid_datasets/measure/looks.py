@@ -90,7 +90,7 @@ def looks_in(seen: Image.Image) -> Looks:
     if inner := _content(seen, parts["whole"]):
         parts["within borders"] = inner
     all_of_it = list(parts)[-1]
-    if square := _central_square(*parts[all_of_it]):
+    if square := _central_square(*parts["whole"]):
         parts["central square"] = square
     halves = _halves(*parts[all_of_it])
     parts |= {part: _content(seen, box) or box for part, box in halves.items()}

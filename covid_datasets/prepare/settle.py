@@ -102,7 +102,7 @@ def _batches(rows: list[int], places: dict[int, tuple[int, int]], place: Place, 
         run.append(one)
         held += one.nbytes
         if held >= batch_bytes:
-            yield pa.concat_tables(run).combine_chunks()
+            yield pa.concat_tables(run).combine_chunks(memory_pool=pa.system_memory_pool())
             run, held = [], 0
     if run:
-        yield pa.concat_tables(run).combine_chunks()
+        yield pa.concat_tables(run).combine_chunks(memory_pool=pa.system_memory_pool())

@@ -151,6 +151,11 @@ class Index:
         """Return the looks of a row."""
         return self._looks[row]
 
+    def thumb(self, row: int) -> bytes:
+        """Return the thumbnail of all of a picture; empty of one that shows nothing."""
+        looks = self.stored_looks(row).as_py()
+        return looks[0]["thumb"] if looks else b""
+
     @cached_property
     def _looks(self) -> pa.ChunkedArray:
         return self.table.column(LOOKS)

@@ -20,6 +20,7 @@ from covid_datasets.catalog.cards import load_card
 from covid_datasets.errors import BuildError, InvalidRecordError, NotBuiltError, UsageError
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.prepare.find import find_build
+from covid_datasets.prepare.plan import MIN_BATCH_BYTES
 from covid_datasets.prepare.result import Built
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.schema import COLUMNS, File, Made, Notice, RawReader, Record
@@ -338,7 +339,11 @@ def test_ten_times_the_source_takes_the_same_memory(tmp_path: Path) -> None:
     # A row stays in memory as its line of the index, which is smaller by far than the 50 kB of its picture and masks.
     rows = load_card("phantom").versions["1"].images
     assert rows is not None
-    assert (peaks["large"] - peaks["default"]) * 1e6 / (9 * rows) < 10_000, peaks
+    # Beside that, phantoms that look alike moved a few rows of the large one to another split, and their pieces were
+    # written again: one is mapped meanwhile, and a batch of it is put together and copied.
+    piece = max(path.stat().st_size for path in (tmp_path / "large").rglob("data-*.arrow"))
+    again = piece + 2 * MIN_BATCH_BYTES
+    assert (peaks["large"] - peaks["default"]) * 1e6 - again < 10_000 * 9 * rows, peaks
 
 
 def test_an_empty_shard_is_a_file_with_the_schema(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
