@@ -167,7 +167,8 @@ def test_the_way_is_said(way: str, change: Callable[[Image.Image], Image.Image])
     assert told.holds
     assert told.likeness > 0.95
     assert str(told).startswith(f"{way}, {told.points} points, correlation " if way else f"{told.points} points")
-    assert not any(each is not None and each.holds for each in proofs.values())
+    # A blob is its own mirror image, so a few points may also fit in another way; far from as many.
+    assert max((each.points for each in proofs.values() if each is not None), default=0) < told.points / 10
 
 
 def test_the_same_is_found_again() -> None:
