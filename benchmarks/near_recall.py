@@ -4,8 +4,9 @@
     python -m benchmarks.near_recall cohen covid_ct --pictures 400    # of finished builds of these sources
 
 Each picture is changed in each way, at a random strength, and half of the copies are saved as JPEG. ``--seed`` draws
-other pictures and strengths; none of those that the finder's limits were chosen by is used here. False may be pairs of
-two known patients, of one modality; look at each, for sources do not know all that they share.
+other pictures and strengths. Limits were chosen on cohen, covid_ct, hannover, figure1, pocus and actualmed, so what is
+found on pictures of these is no proof for others. False may be pairs of two known patients, of one modality; look at
+each, for sources do not know all that they share.
 """
 
 from __future__ import annotations
