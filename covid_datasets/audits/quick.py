@@ -30,10 +30,7 @@ def look_alikes(pictures: Sequence[Measured]) -> list[Link]:
 
 def _row(picture: Measured) -> dict[str, Any]:
     """Make a row of the index of a build, as far as the picture says what is in it."""
-    row: dict[str, Any] = {name: _stored(getattr(picture, name)) for name in _COMMON}
-    if picture.width and picture.height:
-        row["aspect"] = picture.width / picture.height
-    return row
+    return {name: _stored(getattr(picture, name)) for name in _COMMON}
 
 
 def _stored(value: Any) -> Any:
