@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from covid_datasets.catalog.card import Card
@@ -12,6 +13,12 @@ from covid_datasets.prepare.result import Built
 from covid_datasets.schema import Notice, Record
 from tests.demands import records_of
 from tests.small import SmallSources
+
+# How long an example takes says what else the machine does, and nothing of the code.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")
