@@ -26,7 +26,7 @@ def of_folder(folder: Path, split: Any, columns: Mapping[str, str]) -> Gathered:
     found, notices = files_of(folder)
     if not found:
         told = "; ".join(notice.what for notice in notices) or "nothing"
-        parquet = any(".parquet" in notice.what for notice in notices)
+        parquet = next(folder.rglob("*.parquet"), None) is not None
         hint = ". Next: audit(datasets.load_dataset(folder)) reads Parquet with pictures in it" if parquet else ""
         raise UsageError(f"{folder}: expected pictures, NIfTI volumes or DICOM files, found {told}{hint}")
     if split is not None:

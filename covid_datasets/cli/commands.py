@@ -26,7 +26,6 @@ from covid_datasets.cli.viewed import view_of
 from covid_datasets.errors import CovidDatasetsError, IntegrityError, UsageError, words_of
 from covid_datasets.extras import need
 from covid_datasets.harmless import visible
-from covid_datasets.load.splits import audit as audit_scheme
 from covid_datasets.prepare.find import find_folder
 from covid_datasets.prepare.result import REPORT_FILE, Built
 from covid_datasets.progress import amount
@@ -162,6 +161,8 @@ def run_path(arguments: Namespace) -> int:
 
 def run_splits(arguments: Namespace) -> int:
     """Show the splits of a scheme and what the audit says of them."""
+    from covid_datasets.load.splits import audit as audit_scheme  # NumPy, which no other command here needs
+
     place = {"config": arguments.config, "cache_dir": arguments.cache_dir}
     if arguments.propose or arguments.publish is not None:
         return _publish_splits(arguments, place)

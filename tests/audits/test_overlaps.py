@@ -310,7 +310,7 @@ def turned(tmp_path: Path) -> Path:
     """Build a folder of pictures of one's own: of person 1 a film, and as person 3 the same one turned."""
     grain = Image.effect_mandelbrot((640, 524), (-2, -1, 1, 1), 60)
     other = Image.effect_mandelbrot((640, 524), (-0.8, 0.0, -0.7, 0.1), 90)
-    for person, shown in enumerate((grain, other, grain.rotate(90, expand=True), Image.new("L", (64, 64)))):
+    for person, shown in enumerate((grain, other, grain.rotate(20).crop((90, 70, 560, 450)), Image.new("L", (64, 64)))):
         folder = tmp_path / "own" / "covid" / f"P{person}"
         folder.mkdir(parents=True)
         shown.save(folder / "1.png")

@@ -195,6 +195,7 @@ def test_unknown_labels_are_told_once_with_what_keeps_the_others(small: SmallSou
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", ".* is INCOMPLETE")
+        warnings.filterwarnings("ignore", ".* are of unknown patients")
         load(small, "cohen", label="covid19")
         load(small, "cohen", columns=["image", "age"])
 

@@ -74,7 +74,7 @@ def test_whatever_is_given_as_a_path(path: object) -> None:
 
 
 CALLS: dict[str, dict[str, Any]] = {
-    "audit": {"name": "phantom", "config": "small"},
+    "audit": {"what": "phantom", "config": "small"},
     "build_dataset": {"name": "phantom", "config": "small"},
     "check": {"name": "covid_ct", "data_dir": "."},
     "clean_cache": {},
