@@ -29,8 +29,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.* is INCOMPLETE")
 FOLDER = catalog_folder() / "splits"
 DIGESTS = Path(__file__).with_name("published.csv")
 """For each published file, how many of its lines no later change may touch, and their digest."""
-MOVED: dict[str, dict[str, str]] = {"covid_ct": {"medpix_patient_33,test": "medpix_patient_33,train"}}
-"""Source -> line of today -> line as it was published: who moved, because a tie was proven later (see CHANGELOG)."""
+MOVED: dict[str, dict[str, str]] = {"covid_ct.csv": {"medpix_patient_33,test": "medpix_patient_33,train"}}
+"""File -> line of today -> line as it was published: who moved, because a tie was proven later (see CHANGELOG)."""
 
 
 def digest_of(lines: list[str]) -> str:
@@ -45,7 +45,7 @@ def test_a_published_file_only_grows_at_its_end(path: Path) -> None:
     lines_now = path.read_text(encoding="utf-8").splitlines()
     assert name in known, f"add to {DIGESTS.name}: {name},{len(lines_now)},{digest_of(lines_now)}"
     count = int(known[name]["lines"])
-    as_published = [MOVED.get(path.stem, {}).get(line, line) for line in lines_now[:count]]
+    as_published = [MOVED.get(name, {}).get(line, line) for line in lines_now[:count]]
     assert digest_of(as_published) == known[name]["sha256"], (
         f"{name}: its first {count} lines are published and papers rely on them; add patients at the end, and list in "
         "MOVED and in CHANGELOG whom a proven tie moved"
