@@ -10,6 +10,7 @@ from typing import Any
 
 from covid_datasets.catalog.card import Choice
 from covid_datasets.catalog.folder import catalog_folder
+from covid_datasets.catalog.published import told_apart
 from covid_datasets.prepare.composed import builder_digest
 from covid_datasets.prepare.quoted import addresses_of
 
@@ -20,6 +21,7 @@ FORMAT = 7
 def declared_inputs(choice: Choice, verify: str) -> dict[str, Any]:
     """List what is known before any raw file is seen."""
     card, columns, addresses = choice.card, choice.columns, addresses_of(choice.card)
+    apart = sorted(sorted(pair) for pair in told_apart() if any(name.startswith(f"{card.id}/") for name in pair))
     return {
         "format": FORMAT,
         "dataset": card.id,
@@ -32,6 +34,7 @@ def declared_inputs(choice: Choice, verify: str) -> dict[str, Any]:
         "taxonomy": _file_digest(catalog_folder() / "_taxonomy.toml"),
         "identities": _file_digest(catalog_folder() / "identities" / f"{card.id}.tsv"),
         "splits": _file_digest(catalog_folder() / "splits" / f"{card.id}.csv"),
+        **({"apart": _text_digest(repr(apart))} if apart else {}),
         **({"ids": card.patients.ids} if card.patients.ids else {}),
         **({"addresses": _text_digest(repr(sorted(addresses.items())))} if addresses else {}),
     }

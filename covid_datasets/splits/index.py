@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from covid_datasets.catalog.published import told_apart
 from covid_datasets.columns import GROUP, SOURCE_INDEX
 from covid_datasets.columns import INDEX_FILE as INDEX_FILE
 from covid_datasets.splits.assign import places
@@ -119,7 +120,7 @@ class Index:
         """Yield enough of the pictures that look the same in several builds to find all groups."""
         from covid_datasets.splits.near import near_groups  # threads, not needed by who only loads
 
-        yield from near_groups(self.seen, apart)
+        yield from self._but_told_apart(near_groups(self.seen, apart))
 
     @cached_property
     def ties(self) -> list[list[str]]:
@@ -131,7 +132,15 @@ class Index:
         """Find pictures that look the same; of rows with one value in ``apart`` none are compared."""
         from covid_datasets.splits.near import near_duplicates  # threads, not needed by who only loads
 
-        return near_duplicates(self.seen, apart)
+        return list(self._but_told_apart(near_duplicates(self.seen, apart)))
+
+    def _but_told_apart(self, links: Iterable[Link]) -> Iterator[Link]:
+        """Leave out pairs of which somebody saw that they show two people, as alike as they look."""
+        told = told_apart()
+        names = self.texts("sample_id") if told else []
+        yield from (
+            each for each in links if not told or frozenset((names[each.first], names[each.second])) not in told
+        )
 
     @property
     def seen(self) -> Seen:

@@ -12,8 +12,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
-from covid_datasets import load_dataset
+from covid_datasets import OwnData, load_dataset, load_splits
 from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.published import SPLITS, SUMS, published_splits, read_sums
 from covid_datasets.errors import CatalogError, LeakingSplitError
@@ -172,3 +173,24 @@ def test_a_patient_in_two_lines_is_refused(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("patient_id,split\n1,test\n2,train\n1,train\n", encoding="utf-8")
     with pytest.raises(CatalogError, match=r"d\.csv line 4: expected each patient once, found '1' again"):
         published_splits("d", tmp_path)
+
+
+# --- people who were told apart ------------------------------------------------------------------------------------
+
+
+def test_look_alikes_that_were_told_apart_are_not_tied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A catalog that tells two people apart makes another build, in which nothing joins them."""
+    film = Image.effect_mandelbrot((640, 524), (-2, -1, 1, 1), 60)
+    for person, ending in enumerate((".png", ".jpg")):
+        folder = tmp_path / "own" / "covid" / f"P{person}"
+        folder.mkdir(parents=True)
+        film.save(folder / f"1{ending}")
+    own = OwnData(tmp_path / "own", patient_level=1)
+    joined = build_dataset(own, cache_dir=tmp_path / "cache", num_proc=1)
+    pair = load_splits(own, cache_dir=tmp_path / "cache").column("sample_id").to_pylist()
+    assert joined.groups == 1
+    for module in ("splits.index", "prepare.inputs"):
+        monkeypatch.setattr(f"covid_datasets.{module}.told_apart", lambda: {frozenset(pair): "says the article"})
+    apart = build_dataset(own, cache_dir=tmp_path / "cache", num_proc=1)
+    assert (apart.groups, apart.path == joined.path) == (2, False)
+    assert not any(link.kind == "near-duplicate" for link in Index.evidence([apart.path]).links)
