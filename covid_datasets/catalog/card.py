@@ -168,8 +168,9 @@ _CONSEQUENCES: Mapping[Group, str] = {
     "case": "Nobody knows which rows show one person, so all of one case are one group and in one split.",
     "study": "Nobody knows which rows show one person, so all of one study are one group and in one split.",
     "near-duplicates": (
-        "Nobody knows which rows show one person, so pictures that look nearly the same are one group and in one "
-        "split. Pictures of one person that look different may be in several: scores on these splits are too good."
+        "Nobody knows which rows show one person, so pictures that are copies, or alike as neighbouring slices are, "
+        "are one group and in one split. Pictures of one person that look different may be in several: scores on "
+        "these splits are too good."
     ),
 }
 

@@ -82,6 +82,7 @@ def audit_links(
         "same bytes": [],
         "same pixels": [],
         "near-duplicate": [],
+        "resemblance": [],
     }
     for link in links:
         by_kind[link.kind].append(link)

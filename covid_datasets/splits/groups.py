@@ -16,7 +16,7 @@ MIN_CORRELATION = 0.95
 _MIN_DEVIATION = 4
 """Flatter thumbnails say nothing about identity."""
 
-Kind = Literal["patient", "tie", "same bytes", "same pixels", "near-duplicate"]
+Kind = Literal["patient", "tie", "same bytes", "same pixels", "near-duplicate", "resemblance"]
 
 
 @dataclass(frozen=True, slots=True)

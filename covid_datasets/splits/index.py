@@ -106,8 +106,19 @@ class Index:
     @cached_property
     def links(self) -> list[Link]:
         """All evidence that rows belong together, metadata first, pixels last."""
-        told = [*self._told(), *self.near_links()]
+        told = [*self._told(), *self.near_links(), *self._resemblances()]
         return [*told, *links_of_everybody(self.strings("patient_id"), told)]
+
+    def _resemblances(self) -> Iterator[Link]:
+        """Yield pictures of one source that are alike, of whom nobody knows a patient, a case or a folder."""
+        unknown = np.asarray([patient is None for patient in self.strings("patient_id")])
+        if not unknown.any():
+            return
+        from covid_datasets.splits.near import resemblances  # as above
+
+        seen = self.seen
+        for rows, _ in self.by_source():
+            yield from self._but_told_apart(resemblances(seen.of_rows(rows[unknown[rows]])))
 
     def _told(self) -> Iterator[Link]:
         """Yield the evidence for which no pictures have to be compared."""

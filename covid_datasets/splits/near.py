@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,10 +21,11 @@ from numpy.typing import NDArray
 from covid_datasets.measure.looks import FRAMES, HASH_BYTES, Looks
 from covid_datasets.settings import usable_cores
 from covid_datasets.splits.groups import Link
-from covid_datasets.splits.registration import likenesses, picture, ways_to_see
+from covid_datasets.splits.registration import MIN_RESEMBLANCE, alike, likenesses, picture, ways_to_see
 from covid_datasets.splits.ways import Words, described, nearest, transposed
 from covid_datasets.splits.words import MAX_DISTANCE, Job, Numbers, near_pairs
 
+T = TypeVar("T")
 _NONE = np.empty(0, np.int64)
 Found = tuple[int, int, str]
 """Two rows that show one picture, and how that is known."""
@@ -86,10 +88,15 @@ class Seen:
         return replace(found, thumb=thumb)
 
     def in_order(self, order: Numbers) -> Seen:
-        """Put the looks in another order; only the thumbnails remain where they are."""
+        """Put the looks, or some of them, in another order; only the thumbnails remain where they are."""
         counts = self.counts[order]
         places = np.repeat(self.starts[order] - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
         return Seen(self.rows[order], self.parts[order], counts, self.hashes[places], self.thumb)
+
+    def of_rows(self, rows: Numbers) -> Seen:
+        """Keep the looks of some rows."""
+        kept = np.flatnonzero(np.isin(self.rows, rows))
+        return replace(self.in_order(kept), thumb=lambda look: self.thumb(int(kept[look])))
 
     @cached_property
     def starts(self) -> Numbers:
@@ -133,6 +140,35 @@ def near_groups(seen: Seen, apart: Sequence[str] | None = None) -> Iterator[Link
         yield from (Link("near-duplicate", same[0], row, _SAME) for row in same[1:])
     for first, second, key in _search(seen, copies, apart):
         yield Link("near-duplicate", first, second, key)
+
+
+def resemblances(seen: Seen) -> Iterator[Link]:
+    """Find pairs of pictures that are alike as they are, and no copies: slices of one scan, or films of one day.
+
+    Of whom nobody knows anything else, this is the only sign that they are one person. It is none where more is known,
+    for strangers may be as alike.
+    """
+    looks = np.flatnonzero(seen.parts == "whole")
+    hashes = seen.hashes[seen.starts[looks]]
+    pictures = lru_cache(_KEPT)(lambda look: picture(seen.thumb(look)).astype(np.int8))
+
+    def compare(job: Job) -> list[Link]:
+        found: list[Link] = []
+        first, second = job()
+        distances = np.bitwise_count(hashes[first] ^ hashes[second]).sum(axis=1, dtype=np.int64)
+        near = np.flatnonzero(distances <= MAX_DISTANCE)
+        for start in range(0, len(near), _SHOWN):
+            part = near[start : start + _SHOWN]
+            ours, theirs = looks[first[part]].tolist(), looks[second[part]].tolist()
+            likeness = alike(*([pictures(look).astype(np.float64) for look in side] for side in (ours, theirs)))
+            for at in np.flatnonzero(likeness >= MIN_RESEMBLANCE).tolist():
+                key = _key(int(distances[part[at]]), float(likeness[at]), ())
+                found.append(Link("resemblance", int(seen.rows[ours[at]]), int(seen.rows[theirs[at]]), key))
+        return found
+
+    yield from itertools.chain.from_iterable(
+        _in_threads(compare, near_pairs(hashes, hashes, all_ways=False, itself=True))
+    )
 
 
 def _key(distance: int, likeness: float, how: Sequence[str]) -> str:
@@ -262,11 +298,11 @@ def _parts(seen: Seen, first: int, second: int, frame: int) -> list[str]:
     return [*parts, "cut"] if frame else parts
 
 
-def _in_threads(compare: Callable[[Job], list[Found]], jobs: Iterable[Job]) -> Iterator[list[Found]]:
+def _in_threads(compare: Callable[[Job], list[T]], jobs: Iterable[Job]) -> Iterator[list[T]]:
     """Do all jobs, in order, and never have more than a few waiting: NumPy lets threads run side by side."""
     workers = usable_cores()
     with ThreadPoolExecutor(workers, "compare") as pool:
-        waiting: deque[Future[list[Found]]] = deque()
+        waiting: deque[Future[list[T]]] = deque()
         for job in jobs:
             waiting.append(pool.submit(compare, job))
             if len(waiting) >= 4 * workers:

@@ -23,6 +23,9 @@ SURE_DISTANCE, SURE_LIKENESS = 40, 0.89
 where they are one picture: so much is left after its contrast was equalised."""
 MIN_LIKENESS = 0.95
 """Correlation that three quarters reach, of other pictures and of cuts, once one is laid over the other exactly."""
+MIN_RESEMBLANCE = 0.65
+"""Correlation of whole pictures as they are that may be of one scan. Of 2,481 slices of 120 people of whom labels alone
+are known it joins none of different labels; by 0.6 it would."""
 _MIN_WHOLE = 0.84
 """Correlation that all of both must reach."""
 _MIN_HOPE = 0.70
@@ -70,6 +73,11 @@ def likenesses(
         if whole[number] >= _MIN_WHOLE and likeness >= least:
             found[number] = likeness
     return found
+
+
+def alike(firsts: Sequence[Picture], seconds: Sequence[Picture]) -> NDArray[np.float64]:
+    """Correlate pictures as they are, pair by pair."""
+    return _alike(*(_inner(np.stack(side)) for side in (firsts, seconds)))
 
 
 def _seen(pictures: Picture, frames: Sequence[Frame]) -> Picture:

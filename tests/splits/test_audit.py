@@ -51,6 +51,7 @@ def test_a_leaking_split_is_told_with_counts_rows_and_examples(index: Index) -> 
         ("same bytes", 1, 1, 2),
         ("same pixels", 0, 0, 0),
         ("near-duplicate", 0, 0, 0),
+        ("resemblance", 0, 0, 0),
     ]
     assert found["patient"].examples == ("a: test 2, train 1 (s/a1, …)",)
     assert found["tie"].examples == ("s/article:x: train 1, validation 1 (s/b1, …)",)
