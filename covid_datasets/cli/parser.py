@@ -9,7 +9,18 @@ from typing import get_args
 
 from covid_datasets import __version__
 from covid_datasets.catalog.card import AccessKind
+from covid_datasets.cli.options import (
+    Adder,
+    add_accept,
+    add_build_name,
+    add_cache_dir,
+    add_config,
+    add_data_dir,
+    fingerprint,
+    positive,
+)
 from covid_datasets.cli.own import add_own_data
+from covid_datasets.cli.splitting import add_splitting
 from covid_datasets.cli.viewed import add_view
 from covid_datasets.exports.formats import FORMATS
 from covid_datasets.vocabulary import Modality
@@ -41,16 +52,12 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     add = _adder(parser)
     _add_looking(add)
-    _add_audit(add)
+    add_splitting(add)
     _add_building(add)
-    _add_confounding(add)
     _add_export(add)
     _add_housekeeping(add)
     _add_deidentify(add)
     return parser
-
-
-Adder = Callable[[str, str, str], ArgumentParser]
 
 
 def _adder(parser: ArgumentParser) -> Adder:
@@ -113,8 +120,8 @@ def _add_looking(add: Adder) -> None:
     command.add_argument(
         "-o", "--output", metavar="FILE", help="with --attribution: write the text here, and BibTeX beside it"
     )
-    _add_config(command)
-    _add_cache_dir(command)
+    add_config(command)
+    add_cache_dir(command)
 
     command = add(
         "croissant",
@@ -125,8 +132,8 @@ def _add_looking(add: Adder) -> None:
     what.add_argument("id", metavar="ID", nargs="?", help="a source, with @VERSION for another than the default")
     what.add_argument("--check", metavar="FILE", help="list all that is wrong with a Croissant file, whoever made it")
     command.add_argument("-o", "--output", metavar="FILE", help="write it here (default: print it)")
-    _add_config(command)
-    _add_cache_dir(command)
+    add_config(command)
+    add_cache_dir(command)
 
     command = add(
         "search",
@@ -138,137 +145,12 @@ def _add_looking(add: Adder) -> None:
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", metavar="FILE", help="write all that is found to a CSV file; - prints it")
     form.add_argument("--parquet", metavar="FILE", help="write all that is found to a Parquet file")
-    _add_cache_dir(command)
+    add_cache_dir(command)
 
     command = add("path", "print the folder of a finished build", "covid-datasets path phantom")
-    _add_build_name(command)
-    _add_data_dir(command)
+    add_build_name(command)
+    add_data_dir(command)
     add_view(command)
-
-    command = add(
-        "splits",
-        "show who is in which split, and the leakage audit",
-        "covid-datasets splits covid_ct --scheme official",
-    )
-    command.add_argument(
-        "ids", metavar="ID", nargs="+", help="a source as in `build`, or several, for their joint split"
-    )
-    _add_config(command)
-    _add_cache_dir(command)
-    add_own_data(command)
-    command.add_argument(
-        "--scheme",
-        default="patient",
-        help='patient (default), "patient(70/15/15, seed=3)", official, fold-1-of-5, leave-cohen-out, '
-        '"temporal(2020-04-01)"; official-fold_2: one published; patient@1: an older one',
-    )
-    form = command.add_mutually_exclusive_group()
-    form.add_argument("--csv", action="store_true", help="print one line per sample; the audit goes to standard error")
-    form.add_argument("--propose", action="store_true", help="print the file to publish as catalogs/splits/ID.csv")
-    form.add_argument(
-        "--publish",
-        metavar="DIR",
-        help="place all that is named jointly, and add whom no file has to catalogs/splits/ of this checkout",
-    )
-    command.add_argument(
-        "--beside",
-        metavar="ID",
-        nargs="+",
-        default=[],
-        help="with --propose: other versions, and sources that may show the same people; what they publish is followed",
-    )
-    command.add_argument("--fail-on-leak", action="store_true", help="exit with code 5 where the audit finds a leak")
-
-    command = add(
-        "overlaps",
-        "list what built sources have in common, with the evidence",
-        "covid-datasets overlaps cohen hannover",
-    )
-    command.add_argument(
-        "ids", metavar="ID", nargs="+", help="two or more built sources, as in `build`; one is enough for --thorough"
-    )
-    command.add_argument(
-        "--thorough",
-        action="store_true",
-        help="look for cropped, turned, mirrored, inverted copies and panels of figures too, by local features; slow",
-    )
-    command.add_argument(
-        "--publish", metavar="DIR", help="add what is proven to catalogs/identities/ of this checkout of covid_datasets"
-    )
-    _add_cache_dir(command)
-
-    command = add(
-        "ledger",
-        "audit published splits again from their own lists, or list them",
-        "covid-datasets ledger covidx --check",
-    )
-    command.add_argument("entries", metavar="ENTRY", nargs="*", help="published splits; without one, all are listed")
-    command.add_argument("--files", metavar="DIR", help="a checkout that has lists; what it lacks is downloaded")
-    command.add_argument("--lists-only", action="store_true", help="leave pictures out, also where they are built here")
-    command.add_argument("--check", action="store_true", help="fail (exit code 5) where a published number differs")
-    command.add_argument("-o", "--out", metavar="DIR", help="write ENTRY.json there, as catalogs/ledger/ has it")
-    _add_cache_dir(command)
-
-
-def _add_audit(add: Adder) -> None:
-    command = add(
-        "audit",
-        "check whether a split, ours or your own, keeps people and pictures apart",
-        "covid-datasets audit ./images --split my.csv --fail-on-leak",
-    )
-    command.add_argument(
-        "what",
-        metavar="WHAT",
-        nargs="+",
-        help="a dataset that is built; a folder of pictures, DICOM or NIfTI files; a table of files (CSV, TSV, Excel, "
-        "Parquet); a saved Hugging Face dataset; tar files of a WebDataset; a list of files",
-    )
-    which = command.add_mutually_exclusive_group()
-    which.add_argument("--scheme", help="of a dataset that is built: patient (default), official, fold-1-of-5, …")
-    which.add_argument("--split", metavar="FILE", help="your own: a table of file names or sha256, and their parts")
-    command.add_argument(
-        "--column",
-        metavar="ROLE=NAME",
-        action="append",
-        default=[],
-        help="which column of the table is file, sha256, split, label or patient, as in split=fold_a",
-    )
-    command.add_argument(
-        "--level",
-        choices=("quick", "thorough"),
-        help="thorough also finds cropped, turned, mirrored, inverted and framed copies (default up to 2,000 pictures)",
-    )
-    command.add_argument("--html", metavar="FILE", help="write a page that shows the pairs side by side")
-    command.add_argument("--no-leaks", metavar="FILE", help="write the split without what leaks, as CSV")
-    command.add_argument("--fail-on-leak", action="store_true", help="exit with code 5 where there is a leak")
-    _add_config(command)
-    _add_cache_dir(command)
-
-
-def _add_confounding(add: Adder) -> None:
-    command = add(
-        "confounding",
-        "measure how far the label is told without looking at what a picture shows",
-        "covid-datasets confounding covid_ct",
-    )
-    command.add_argument("ids", metavar="ID", nargs="+", help="one or more built sources, as in `build`")
-    _add_config(command)
-    command.add_argument("--scheme", help="learn on its train, predict its test (default: 5 folds, and official)")
-    command.add_argument(
-        "--label", default="label", help="the column to predict, or two classes, as in covid19_vs_rest (default: label)"
-    )
-    command.add_argument(
-        "--where", metavar="COLUMN=VALUE", action="append", default=[], help="only these rows, as in modality=CXR"
-    )
-    command.add_argument("--traits", metavar="NAME", nargs="+", help="only these, as in container mode size")
-    command.add_argument("--no-pixels", action="store_true", help="decode no picture: look at what is stored only")
-    command.add_argument("--limit", type=_positive, metavar="N", help="look at so many rows at most (default: 10000)")
-    command.add_argument("--csv", action="store_true", help="print one line for each trait and way of splitting")
-    command.add_argument(
-        "--publish", metavar="DIR", help="write it to catalogs/confounding/ of this checkout of covid_datasets"
-    )
-    _add_cache_dir(command)
-    add_own_data(command)
 
 
 def _add_building(add: Adder) -> None:
@@ -278,22 +160,22 @@ def _add_building(add: Adder) -> None:
         "covid-datasets check covid_ct --data-dir ~/Downloads/covid",
     )
     command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default; or a folder")
-    _add_config(command)
-    _add_data_dir(command)
+    add_config(command)
+    add_data_dir(command)
     add_own_data(command)
 
     command = add("build", "download, check and prepare sources", "covid-datasets build cohen@2020-06-22 --num-proc 4")
     command.add_argument("ids", metavar="ID", nargs="+", help="sources, with @VERSION for another version; or a folder")
     add_own_data(command)
-    _add_config(command)
-    _add_cache_dir(command)
-    _add_data_dir(command)
+    add_config(command)
+    add_cache_dir(command)
+    add_data_dir(command)
     command.add_argument("--mirror", metavar="PLACE", help="folder or URL that answers for every host")
     command.add_argument("--offline", action="store_true", default=None, help="never open a connection")
     command.add_argument("--allow-missing", action="store_true", help="build an incomplete source, marked incomplete")
-    _add_accept(command)
+    add_accept(command)
     workers = command.add_mutually_exclusive_group()
-    workers.add_argument("--num-proc", type=_positive, metavar="N", help="worker processes (default: one per core)")
+    workers.add_argument("--num-proc", type=positive, metavar="N", help="worker processes (default: one per core)")
     workers.add_argument("--dask", metavar="ADDRESS", help="the scheduler of a Dask cluster, as in tcp://10.0.0.1:8786")
     command.add_argument(
         "--verify",
@@ -304,11 +186,11 @@ def _add_building(add: Adder) -> None:
     add_view(command)
 
     command = add("verify", "check a finished build against its manifest", "covid-datasets verify phantom --pixels")
-    _add_build_name(command)
+    add_build_name(command)
     command.add_argument("--pixels", action="store_true", help="decode every image too, and compare its pixels")
     command.add_argument(
         "--fingerprint",
-        type=_fingerprint,
+        type=fingerprint,
         metavar="HEX",
         help="exit with code 5 unless it is this one, as a paper gives it; its first 8 digits or more will do",
     )
@@ -326,7 +208,7 @@ def _add_export(add: Adder) -> None:
     command.add_argument(
         "destination", metavar="DEST", help="an empty or new folder, or a URL such as s3://bucket/folder"
     )
-    _add_config(command)
+    add_config(command)
     command.add_argument("--scheme", default="patient", help="split scheme, as in `splits` (default: patient)")
     command.add_argument("--split", metavar="SPLIT", help="only this split, as in train[:20%%] (default: all)")
     command.add_argument("--columns", metavar="NAME", nargs="+", help="only these columns")
@@ -336,11 +218,11 @@ def _add_export(add: Adder) -> None:
     )
     command.add_argument("--overwrite", action="store_true", help="replace an older export, and nothing else")
     command.add_argument("--allow-missing", action="store_true", help="accept a source that is marked incomplete")
-    command.add_argument("--shard-bytes", type=_positive, metavar="N", help="size of a file that begins the next")
+    command.add_argument("--shard-bytes", type=positive, metavar="N", help="size of a file that begins the next")
     add_view(command)
-    _add_cache_dir(command)
-    _add_data_dir(command)
-    _add_accept(command)
+    add_cache_dir(command)
+    add_data_dir(command)
+    add_accept(command)
     add_own_data(command)
 
 
@@ -350,8 +232,8 @@ def _add_housekeeping(add: Adder) -> None:
     )
     command.add_argument("ids", metavar="ID", nargs="+", help="one or more sources")
     command.add_argument("destination", metavar="DEST", help="folder that becomes the mirror")
-    _add_accept(command)
-    _add_cache_dir(command)
+    add_accept(command)
+    add_cache_dir(command)
 
     command = add(
         "cache", "show what the cache holds, or clean it", "covid-datasets cache --clean unfinished --dry-run"
@@ -361,7 +243,7 @@ def _add_housekeeping(add: Adder) -> None:
         "--clean", choices=("unfinished", "downloads", "prepared", "views", "all"), help="remove these"
     )
     command.add_argument("--dry-run", action="store_true", help="with --clean: remove nothing, tell what would go")
-    _add_cache_dir(command)
+    add_cache_dir(command)
 
     command = add(
         "new",
@@ -377,7 +259,7 @@ def _add_housekeeping(add: Adder) -> None:
         help="which skeleton (default: what the probe finds most of, else pictures)",
     )
     command.add_argument("--checkout", metavar="DIR", default=".", help="checkout of covid_datasets (default: here)")
-    _add_cache_dir(command)
+    add_cache_dir(command)
 
     command = add(
         "manifest",
@@ -413,46 +295,3 @@ def _add_deidentify(add: Adder) -> None:
     command.add_argument(
         "--keep-burned-in", action="store_true", help="keep files whose header says that there is text in their pixels"
     )
-
-
-def _add_build_name(command: ArgumentParser) -> None:
-    command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default; or a folder")
-    _add_config(command)
-    _add_cache_dir(command)
-    add_own_data(command)
-
-
-def _add_config(command: ArgumentParser) -> None:
-    command.add_argument("--config", metavar="NAME", help="config of the source (default: its first)")
-
-
-def _add_cache_dir(command: ArgumentParser) -> None:
-    command.add_argument("--cache-dir", metavar="DIR", help="cache folder (default: COVID_DATASETS_CACHE)")
-
-
-def _add_accept(command: ArgumentParser) -> None:
-    command.add_argument(
-        "--accept-licence", action="store_true", help="accept the terms of a source that wants that before a download"
-    )
-
-
-def _add_data_dir(command: ArgumentParser) -> None:
-    command.add_argument("--data-dir", metavar="DIR", help="your own copy of the raw files")
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
-def _fingerprint(text: str) -> str:
-    digits = text.strip().lower()
-    if not 8 <= len(digits) <= 64 or set(digits) - set("0123456789abcdef"):
-        raise ValueError(text)
-    return digits
-
-
-_fingerprint.__name__ = "fingerprint of 8 to 64 hexadecimal digits"
-_positive.__name__ = "whole number above 0"  # argparse says: invalid whole number above 0 value: '0'

@@ -1,0 +1,61 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Callable
+
+from covid_datasets.cli.own import add_own_data
+
+Adder = Callable[[str, str, str], ArgumentParser]
+"""Adds a command by its name, a summary and an example."""
+
+
+def add_build_name(command: ArgumentParser) -> None:
+    """Add the name of a source, and where its build is."""
+    command.add_argument("id", metavar="ID", help="a source, with @VERSION for another than the default; or a folder")
+    add_config(command)
+    add_cache_dir(command)
+    add_own_data(command)
+
+
+def add_config(command: ArgumentParser) -> None:
+    """Add the config of a source."""
+    command.add_argument("--config", metavar="NAME", help="config of the source (default: its first)")
+
+
+def add_cache_dir(command: ArgumentParser) -> None:
+    """Add where downloads and builds live."""
+    command.add_argument("--cache-dir", metavar="DIR", help="cache folder (default: COVID_DATASETS_CACHE)")
+
+
+def add_accept(command: ArgumentParser) -> None:
+    """Add that terms are accepted."""
+    command.add_argument(
+        "--accept-licence", action="store_true", help="accept the terms of a source that wants that before a download"
+    )
+
+
+def add_data_dir(command: ArgumentParser) -> None:
+    """Add the folder of a copy of one's own."""
+    command.add_argument("--data-dir", metavar="DIR", help="your own copy of the raw files")
+
+
+def positive(text: str) -> int:
+    """Read a whole number above 0."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def fingerprint(text: str) -> str:
+    """Read the beginning of a fingerprint."""
+    digits = text.strip().lower()
+    if not 8 <= len(digits) <= 64 or set(digits) - set("0123456789abcdef"):
+        raise ValueError(text)
+    return digits
+
+
+fingerprint.__name__ = "fingerprint of 8 to 64 hexadecimal digits"
+positive.__name__ = "whole number above 0"  # argparse says: invalid whole number above 0 value: '0'
