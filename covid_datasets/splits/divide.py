@@ -11,8 +11,9 @@ import numpy as np
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.errors import UsageError
 from covid_datasets.splits.assign import assign, is_everybody
+from covid_datasets.splits.census import Whole
 from covid_datasets.splits.index import Index
-from covid_datasets.splits.place import Whole, place
+from covid_datasets.splits.place import place
 
 TRAIN, VALIDATION, TEST = SPLITS
 NOBODY = -1

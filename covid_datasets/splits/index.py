@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from covid_datasets.catalog.published import told_apart
 from covid_datasets.columns import GROUP, SOURCE_INDEX
 from covid_datasets.columns import INDEX_FILE as INDEX_FILE
 from covid_datasets.splits.assign import places
+from covid_datasets.splits.census import Census, Whole, count, each_once, traits_of
 from covid_datasets.splits.groups import (
     Link,
     components,
@@ -26,7 +28,6 @@ from covid_datasets.splits.groups import (
     links_of_everybody,
 )
 from covid_datasets.splits.joined import joined_groups
-from covid_datasets.splits.place import Census, Whole, take_census, traits_of
 
 if TYPE_CHECKING:
     from covid_datasets.splits.near import Seen
@@ -127,7 +128,7 @@ class Index:
         yield from links_by_key("same bytes", self.telling("sha256"))
         yield from links_by_key("same pixels", self.telling("pixel_hash"))
 
-    def _near_across(self, apart: Sequence[str]) -> Iterator[Link]:
+    def _near_across(self, apart: Sequence[Hashable]) -> Iterator[Link]:
         """Yield enough of the pictures that look the same in several builds to find all groups."""
         from covid_datasets.splits.near import near_groups  # threads, not needed by who only loads
 
@@ -139,7 +140,7 @@ class Index:
         values: list[list[str]] = self.table.column("ties").to_pylist()
         return values
 
-    def near_links(self, apart: Sequence[str] | None = None) -> list[Link]:
+    def near_links(self, apart: Sequence[Hashable] | None = None) -> list[Link]:
         """Find pictures that look the same; of rows with one value in ``apart`` none are compared."""
         from covid_datasets.splits.near import near_duplicates  # threads, not needed by who only loads
 
@@ -147,10 +148,11 @@ class Index:
 
     def _but_told_apart(self, links: Iterable[Link]) -> Iterator[Link]:
         """Leave out pairs of which somebody saw that they show two people, as alike as they look."""
-        told = told_apart()
-        names = self.texts("sample_id") if told else []
+        told, names = told_apart(), self.table.column("sample_id")
         yield from (
-            each for each in links if not told or frozenset((names[each.first], names[each.second])) not in told
+            each
+            for each in links
+            if not told or frozenset((names[each.first].as_py(), names[each.second].as_py())) not in told
         )
 
     @property
@@ -194,9 +196,13 @@ class Index:
     @cached_property
     def group_ids(self) -> list[str]:
         """The name of each row's group: its smallest patient, or what stands for an unknown one."""
-        if len(self.sizes) == 1 and GROUP in self.table.column_names:
+        if self._stored_groups:
             return self.texts(GROUP)  # as the build found it
         return group_names(self.groups, self.units)
+
+    @property
+    def _stored_groups(self) -> bool:
+        return len(self.sizes) == 1 and GROUP in self.table.column_names
 
     @cached_property
     def stored_group_ids(self) -> list[str]:
@@ -206,6 +212,10 @@ class Index:
     @cached_property
     def sources(self) -> list[str]:
         """The dataset of each row."""
+        samples = self.table.column("sample_id")
+        dataset = str(samples[0]).partition("/")[0] if len(samples) else ""
+        if pc.all(pc.starts_with(samples, pattern=f"{dataset}/")).as_py():  # as of all builds but joint ones
+            return [dataset] * len(samples)
         return [sample.partition("/")[0] for sample in self.texts("sample_id")]
 
     def by_source(self) -> Iterator[tuple[Whole, Index]]:
@@ -228,5 +238,17 @@ class Index:
 
         Each of the ``sources`` is counted by itself; where none are given, each dataset.
         """
-        columns = map(self.column, ("label", "modality", "survival"))
-        return take_census(self.group_ids, zip(sources or self.sources, *columns, strict=True), traits_of)
+        columns = [each_once(sources or self.sources), *map(self._values, ("label", "modality", "survival"))]
+        several = np.ravel_multi_index([codes for _, codes in columns], [max(len(values), 1) for values, _ in columns])
+        sorts, codes = np.unique(several, return_inverse=True)
+        places = np.unravel_index(sorts, [max(len(values), 1) for values, _ in columns])
+        alike = zip(*([values[at] for at in of] for (values, _), of in zip(columns, places, strict=True)), strict=True)
+        names, groups = self._values(GROUP) if self._stored_groups else each_once(self.group_ids)
+        return count(names, groups, list(map(traits_of, alike)), codes)
+
+    def _values(self, name: str) -> tuple[list[Any], Whole]:
+        """List each value of a column once, and number where they are; null is one of them."""
+        encoded = self.table.column(name).combine_chunks().dictionary_encode(null_encoding="encode")
+        if isinstance(encoded, pa.ChunkedArray):
+            encoded = encoded.combine_chunks()
+        return encoded.dictionary.to_pylist(), encoded.indices.to_numpy().astype(np.int64)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from covid_datasets.splits.assign import is_everybody
+from covid_datasets.splits.assign import everybody
 from covid_datasets.splits.groups import Link
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ NONE = -1
 """The number of a key that joins nothing."""
 
 
-def joined_groups(index: Index, near: Callable[[list[str]], Iterable[Link]]) -> list[int]:
+def joined_groups(index: Index, near: Callable[[list[int]], Iterable[Link]]) -> list[int]:
     """Number each row's group by its smallest row, as `groups.components` does of all evidence.
 
     ``near`` finds pictures that look the same, of rows that differ in what it is given. The group of all whom nobody
@@ -31,8 +32,8 @@ def joined_groups(index: Index, near: Callable[[list[str]], Iterable[Link]]) -> 
     builds = np.repeat(np.arange(len(index.sizes)), index.sizes)
     stored = _both(builds, numbered(index.table.column("group")))
     if len(index.sizes) == 1:
-        return list(map(int, connected(len(builds), [alike(stored)])))
-    patients = numbered(index.table.column("patient_id"), is_everybody)
+        return _plain(connected(len(builds), [alike(stored)]))
+    patients = numbered(index.table.column("patient_id"), aside=True)
     strangers = patients < NONE
     known = np.zeros(stored.max(initial=0) + 1, dtype=bool)
     known[stored[~strangers]] = True
@@ -40,31 +41,38 @@ def joined_groups(index: Index, near: Callable[[list[str]], Iterable[Link]]) -> 
     edges = [alike(np.where(in_known, stored, NONE)), alike(np.maximum(patients, NONE)), _tied(index)]
     blank = np.asarray(index.table.column("blank").fill_null(False))
     edges += [alike(np.where(blank, NONE, numbered(index.table.column(name)))) for name in ("sha256", "pixel_hash")]
-    apart = [
-        str(build) if one else f"{build} {row}"
-        for row, (build, one) in enumerate(zip(builds.tolist(), in_known.tolist(), strict=True))
-    ]
+    apart = np.where(in_known, builds, len(index.sizes) + np.arange(len(builds))).tolist()
     first, second = np.asarray([(link.first, link.second) for link in near(apart)], np.int64).reshape(-1, 2).T
     edges.append((first, second))
     groups = connected(len(builds), edges)
+    if not strangers.any():
+        return _plain(groups)
     bound = np.zeros(len(builds), dtype=bool)
     bound[groups[~strangers]] = True
     together = np.where(strangers & ~bound[groups], -patients, NONE)
     whole = connected(len(builds), [(np.arange(len(builds)), groups), alike(together)])
-    return list(map(int, whole))
+    return _plain(whole)
 
 
-def numbered(column: pa.ChunkedArray, aside: Callable[[str], bool] = lambda text: False) -> Rows:
-    """Number equal texts alike; what is null or empty is `NONE`, and what is put aside has a number below that."""
+def numbered(column: pa.ChunkedArray, *, aside: bool = False) -> Rows:
+    """Number equal texts alike; what is null or empty is `NONE`, and who is of everybody, put aside, is below that."""
     encoded = column.combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.combine_chunks()
-    texts = encoded.dictionary.to_pylist()
-    numbers = [NONE if not text else (-number - 2 if aside(text) else number) for number, text in enumerate(texts)]
-    found: Rows = np.asarray([*numbers, NONE], dtype=np.int64)
+    texts = encoded.dictionary
+    numbers = np.arange(len(texts))
+    if aside:
+        numbers = np.where(_marks(pc.ends_with(texts, pattern=everybody(""))), -numbers - 2, numbers)
+    numbers = np.where(_marks(pc.equal(texts, "")), NONE, numbers)
+    found: Rows = np.append(numbers, NONE)
     codes = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
     numbers_of: Rows = found[codes]
     return numbers_of
+
+
+def _marks(values: pa.Array) -> NDArray[np.bool_]:
+    marks: NDArray[np.bool_] = values.to_numpy(zero_copy_only=False)
+    return marks
 
 
 def alike(keys: Rows) -> Edges:
@@ -99,6 +107,11 @@ def connected(count: int, edges: Iterable[Edges]) -> Rows:
             root = above
 
 
+def _plain(rows: Rows) -> list[int]:
+    plain: list[int] = rows.tolist()
+    return plain
+
+
 def _both(builds: Rows, keys: Rows) -> Rows:
     both: Rows = builds * (int(keys.max(initial=0)) + 1) + keys
     return both
@@ -110,6 +123,6 @@ def _tied(index: Index) -> Edges:
     if isinstance(ties, pa.ChunkedArray):
         ties = ties.combine_chunks()
     rows = np.repeat(np.arange(len(ties)), np.diff(ties.offsets.to_numpy()))
-    keys = numbered(pa.chunked_array([ties.flatten()]), is_everybody)
+    keys = numbered(pa.chunked_array([ties.flatten()]), aside=True)
     one, other = alike(np.where(keys < NONE, NONE, keys))
     return rows[one], rows[other]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
@@ -105,7 +105,7 @@ class Seen:
         return starts
 
 
-def near_duplicates(seen: Seen, apart: Sequence[str] | None = None) -> list[Link]:
+def near_duplicates(seen: Seen, apart: Sequence[Hashable] | None = None) -> list[Link]:
     """Find all pairs of rows that show one picture, however it was encoded, shown, or slightly cut.
 
     Of rows with one value in ``apart`` no pair is compared.
@@ -130,7 +130,7 @@ def near_duplicates(seen: Seen, apart: Sequence[str] | None = None) -> list[Link
     return [Link("near-duplicate", first, second, key) for (first, second), key in sorted(found.items())]
 
 
-def near_groups(seen: Seen, apart: Sequence[str] | None = None) -> Iterator[Link]:
+def near_groups(seen: Seen, apart: Sequence[Hashable] | None = None) -> Iterator[Link]:
     """Yield as many of these pairs as join the rows that all of them join: of copies of a picture only one is compared.
 
     What shows one picture on one side is joined too.
@@ -178,14 +178,14 @@ def _key(distance: int, likeness: float, how: Sequence[str]) -> str:
 _SAME = _key(0, 1.0, ())
 
 
-def _copies(seen: Seen, apart: Sequence[str] | None) -> dict[int, list[int]]:
+def _copies(seen: Seen, apart: Sequence[Hashable] | None) -> dict[int, list[int]]:
     """Find rows with the same looks, on one side: of these only the first, which is the key, is compared."""
     if not len(seen.rows):
         return {}
     rows, firsts = np.unique(seen.rows, return_index=True)
     _, kinds, counts = np.unique(seen.hashes[seen.starts[firsts]], axis=0, return_inverse=True, return_counts=True)
     ends = [*firsts[1:].tolist(), len(seen.rows)]
-    first: dict[tuple[int, str, bytes], int] = {}
+    first: dict[tuple[int, Hashable, bytes], int] = {}
     copies: dict[int, list[int]] = {}
     for number in np.flatnonzero(counts[kinds.ravel()] > 1).tolist():  # most have no copy, and are not looked at
         row = int(rows[number])
@@ -223,7 +223,7 @@ def _passes(seen: Seen, looks: Numbers) -> Iterator[_Pass]:
     yield _Pass(seen.hashes[seen.starts[owners] + numbers], owners, numbers, cut=True)
 
 
-def _search(seen: Seen, copies: dict[int, list[int]], apart: Sequence[str] | None) -> Iterator[Found]:
+def _search(seen: Seen, copies: dict[int, list[int]], apart: Sequence[Hashable] | None) -> Iterator[Found]:
     """Yield the pairs of rows that show one picture, each once, with the evidence."""
     spared = np.asarray([row for same in copies.values() for row in same[1:]], np.int64)
     looks = np.flatnonzero(~np.isin(seen.rows, spared))

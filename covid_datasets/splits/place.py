@@ -6,24 +6,18 @@ of rows changes where a group goes.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import combinations
 from types import MappingProxyType
-from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from covid_datasets.splits.assign import hash_fraction
+from covid_datasets.splits.census import Census, Trait, Whole
 
-T = TypeVar("T", bound=Hashable)
-Trait = tuple[object, ...]
-"""Something that rows have and of which every part should hold its share: ``("label", "cohen", "covid19")``."""
-
-Whole = NDArray[np.int64]
 Marks = NDArray[np.bool_]
 
 _SCALE = 1 << 20
@@ -36,104 +30,6 @@ _KEPT = 3_000
 """Kinds of groups of which it is kept what each two have in common."""
 _NO_SWAP = (0, 0, 0, 0, 0)
 _NEVER = np.iinfo(np.int64).max
-
-
-def traits_of(row: tuple[str, object, object, object]) -> list[Trait]:
-    """List all that is counted of a row of this source, label, modality and survival.
-
-    >>> traits_of(("s", None, "CT", True))
-    [('rows', 's'), ('label', 's', None, 'CT'), ('survival', 's', True)]
-    """
-    return [("rows", row[0]), *traits(*row)]
-
-
-def traits(source: str, label: object, modality: object, survival: object) -> list[Trait]:
-    """List what is counted of a row beside its source: label and modality together, and how it ended, where known.
-
-    >>> traits("s", "covid19", "CT", None)
-    [('label', 's', 'covid19', 'CT')]
-    """
-    outcome: list[Trait] = [] if survival is None else [("survival", source, survival)]
-    return [("label", source, label, modality), *outcome]
-
-
-@dataclass(frozen=True, slots=True)
-class Census:
-    """How much each group has of each trait: a row of ``amounts`` for each of the keys, a column for each trait."""
-
-    keys: Sequence[str]
-    traits: Sequence[Trait]
-    amounts: Whole
-
-    @classmethod
-    def of(cls, groups: Mapping[str, Mapping[Trait, int]]) -> Census:
-        """Take it from what is told group by group."""
-        found = {trait: number for number, trait in enumerate({trait for held in groups.values() for trait in held})}
-        amounts = np.zeros((len(groups), len(found)), dtype=np.int64)
-        for row, held in enumerate(groups.values()):
-            for trait, amount in held.items():
-                amounts[row, found[trait]] = amount
-        return cls(list(groups), list(found), amounts)
-
-    def without(self, unwanted: Callable[[str], bool]) -> Census:
-        """Leave out groups by their names, and what only they have."""
-        if not any(map(unwanted, self.keys)):
-            return self
-        kept = [number for number, key in enumerate(self.keys) if not unwanted(key)]
-        amounts = self.amounts[kept]
-        held = np.flatnonzero(amounts.any(axis=0))
-        return Census([self.keys[at] for at in kept], [self.traits[at] for at in held.tolist()], amounts[:, held])
-
-    def told(self) -> dict[str, Counter[Trait]]:
-        """Tell it group by group."""
-        found = zip(self.keys, self.amounts, strict=True)
-        return {key: Counter(dict(zip(self.traits, row.tolist(), strict=True))) + Counter() for key, row in found}
-
-
-def take_census(
-    keys: Iterable[str], rows: Iterable[Hashable], traits_of: Callable[[Any], Sequence[Trait]] = lambda row: row
-) -> Census:
-    """Count, for each group, the rows that have a trait; the size of the group in each source is a trait too.
-
-    ``keys`` names the group of each row, and ``rows`` says of each what its traits follow from. They are asked for once
-    of all rows that are alike, so that a million rows take a second. A trait ``("rows", source)`` says which source a
-    row is of. Sizes are told apart by powers of two: 1, 2 and 3, 4 to 7, and so on.
-    """
-    numbers, members = _numbered(keys)
-    alike, sorts = _numbered(rows)
-    counts = np.bincount(members * len(alike) + sorts, minlength=len(numbers) * len(alike)).reshape(len(numbers), -1)
-    held = list(map(traits_of, alike))
-    found = {trait: number for number, trait in enumerate(dict.fromkeys(trait for of in held for trait in of))}
-    has = np.zeros((len(alike), len(found)), dtype=np.int64)
-    for sort, traits_held in enumerate(held):
-        for trait in traits_held:
-            has[sort, found[trait]] += 1
-    amounts = counts @ has
-    names, columns = list(found), [amounts]
-    for trait, number in found.items():
-        if trait[0] == "rows":
-            bits = np.frexp(amounts[:, number])[1]
-            for length in np.unique(bits[amounts[:, number] > 0]).tolist():
-                names.append(("size", *trait[1:], length))
-                columns.append(np.where(bits == length, amounts[:, number], 0)[:, None])
-    return Census(numbers, names, np.hstack(columns))
-
-
-def _numbered(values: Iterable[T]) -> tuple[list[T], Whole]:
-    """List each value once, and number where they are."""
-    every = list(values)
-    numbers = {value: number for number, value in enumerate(dict.fromkeys(every))}
-    return list(numbers), np.fromiter(map(numbers.__getitem__, every), np.int64, len(every))
-
-
-def describe(keys: Sequence[str], sources: Sequence[str], held: Sequence[Sequence[Trait]]) -> dict[str, Counter[Trait]]:
-    """Count what each group has: the rows of each source, their other traits, and its size, as `take_census` does.
-
-    >>> describe(["p", "p", "q"], ["s"] * 3, [[], [], []])["p"][("size", "s", 2)]
-    2
-    """
-    rows = ((("rows", source), *others) for source, others in zip(sources, held, strict=True))
-    return take_census(keys, rows).told()
 
 
 def enough(shares: Sequence[int]) -> int:
@@ -227,10 +123,12 @@ class _Balance:
 
     @cached_property
     def _shared(self) -> Whole | None:
-        """What two kinds have in common, weighed; ``None`` where there are too many to keep it."""
-        if len(self.amounts) > _KEPT:
-            return None
-        found: Whole = (self.amounts * self.weights) @ self.amounts.T
+        """What two kinds have in common, as `_in_common`; ``None`` where there are too many to keep it."""
+        return None if len(self.amounts) > _KEPT else self._in_common(slice(None), slice(None))
+
+    def _in_common(self, kinds: slice | Whole, others: slice | Whole) -> Whole:
+        """What an exchange of two kinds costs less than two moves, because they have it in common."""
+        found: Whole = 4 * self.whole**2 * ((self.amounts[kinds] * self.weights) @ self.amounts[others].T)
         return found
 
     def solve(self) -> Whole:
@@ -267,12 +165,11 @@ class _Balance:
         movable: Marks = (self.counts > 0) & (np.minimum(self.amounts, 1) @ last.T == 0)
         return movable
 
-    def _loses(self, part: int, given: Whole, taken: Whole) -> Marks:
-        """Whether a part that gives one kind and takes another loses the last of what it must have."""
+    def _loses(self, part: int, given: Whole, taken: Whole) -> Marks | None:
+        """Whether a part that gives one kind and takes another loses the last of what it must have, if any does."""
         last = self.needed & (self.have[part] == 1)
         has = np.minimum(self.amounts[:, last], 1)
-        loses: Marks = has[given] @ (1 - has[taken]).T > 0
-        return loses
+        return has[given] @ (1 - has[taken]).T > 0 if last.any() else None
 
     def _fill(self) -> None:
         """Bring every trait of enough groups into every part, each time by the cheapest move."""
@@ -313,15 +210,20 @@ class _Balance:
         if not (ours.size and theirs.size):
             return _NO_SWAP
         step = pull[:, other] - pull[:, one]
-        shared = (
-            (self.amounts[ours] * self.weights) @ self.amounts[theirs].T
-            if self._shared is None
-            else self._shared[np.ix_(ours, theirs)]
-        )
-        cost = (step + self.alone)[ours, None] + (self.alone - step)[theirs] - 4 * self.whole**2 * shared
-        cost[self._loses(one, ours, theirs) | self._loses(other, theirs, ours).T] = 0
-        first, second = _least(cost)
-        return min(_NO_SWAP, (int(cost[first, second]), int(ours[first]), int(theirs[second]), one, other))
+        own = (self.alone + step)[ours]
+        shared = self._in_common(ours, theirs) if self._shared is None else self._shared.take(ours, 0).take(theirs, 1)
+        rest = (self.alone - step)[theirs] - shared
+        for loses in (self._loses(one, ours, theirs), _turned(self._loses(other, theirs, ours))):
+            if loses is not None:
+                rest = np.where(loses, -own[:, None], rest)
+        at = rest.argmin(axis=1)
+        cost = own + rest[np.arange(len(ours)), at]
+        first = int(cost.argmin())
+        return min(_NO_SWAP, (int(cost[first]), int(ours[first]), int(theirs[at[first]]), one, other))
+
+
+def _turned(marks: Marks | None) -> Marks | None:
+    return None if marks is None else marks.T
 
 
 def _least(cost: Whole) -> tuple[int, int]:

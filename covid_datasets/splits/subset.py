@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from covid_datasets.columns import GROUP as GROUP
 from covid_datasets.errors import UsageError
 from covid_datasets.splits.assign import hash_fraction
-from covid_datasets.splits.place import place, take_census, traits_of
+from covid_datasets.splits.census import take_census, traits_of
+from covid_datasets.splits.place import place
 
 Rows = NDArray[np.int64]
 

@@ -6,9 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from covid_datasets.catalog.published import published_splits
+from covid_datasets.splits.census import Trait, traits
 from covid_datasets.splits.divide import Division
 from covid_datasets.splits.index import Index
-from covid_datasets.splits.place import Trait, enough, traits
+from covid_datasets.splits.place import enough
 from covid_datasets.splits.scheme import DEFAULT, Fold, LeaveOut, Published, Scheme, Shares, parse_scheme, part_names
 
 POINTS = 2

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from covid_datasets.splits.place import Trait, _Balance, describe, place, traits
+from covid_datasets.splits.census import Trait, describe, traits
+from covid_datasets.splits.place import _Balance, place
 
 PUBLISHED = (8, 1, 1)
 LABELS = ["covid19", "no_finding", "sars", "ards"]
