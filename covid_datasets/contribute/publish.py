@@ -20,7 +20,7 @@ from covid_datasets.catalog.published import SPLITS, SUMS, published_splits
 from covid_datasets.errors import NotThereError, UsageError
 from covid_datasets.load.splits import with_patients
 from covid_datasets.prepare.find import find_build
-from covid_datasets.splits.assign import SALT, SHARES, vote
+from covid_datasets.splits.assign import SALT, SHARES, is_everybody, vote
 from covid_datasets.splits.groups import Link, components
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.place import place
@@ -104,15 +104,19 @@ def publish_splits(
 def place_groups(index: Index, published: Mapping[str, str], sources: Sequence[str] | None = None) -> dict[str, str]:
     """Assign every patient, or what stands for an unknown one: each of the ``sources`` near the shares by itself.
 
-    Patients that are published already stay where they are, unless evidence joined them with others.
+    Patients that are published already stay where they are, unless evidence joined them with others. Rows of whom
+    nobody knows anything keep nobody in train who is known: they go where that one goes.
     """
+    groups = dict.fromkeys(zip(index.group_ids, index.units, strict=True))
+    known = [(key, unit) for key, unit in groups if not is_everybody(unit)]
     fixed: dict[str, int] = {}
-    for key, unit in zip(index.group_ids, index.units, strict=True):
+    for key, unit in known:
         if split := vote(unit, published):
             fixed[key] = max(fixed.get(key, 0), SPLITS.index(split))
     shares = [round(10 * SHARES[split]) for split in SPLITS]
-    parts = place(index.census(sources), shares, SALT, fixed)
-    return {unit: SPLITS[parts[key]] for key, unit in zip(index.group_ids, index.units, strict=True)}
+    parts = place(index.census(sources).without(is_everybody), shares, SALT, fixed)
+    placed: dict[str, str] = {unit: SPLITS[parts[key]] for key, unit in known}
+    return placed | dict.fromkeys((unit for _, unit in groups if is_everybody(unit)), SPLITS[0])
 
 
 def as_csv(splits: Mapping[str, str], published: Mapping[str, str] = MappingProxyType({})) -> str:

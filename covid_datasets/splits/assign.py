@@ -70,16 +70,23 @@ def assign(
     """Give every row the split of its group; ``units`` name its patient, or what stands for an unknown one.
 
     Where nothing is published, the least of the group's ``keys`` decides, which are its units where none are given.
-    All of a source as one group is train, for want of anything to hold out. A group of which published splits
-    disagree, because new evidence joined two, goes whole to the test set before validation before train: a published
-    test set never loses a row.
+    All of a source as one group is train, for want of anything to hold out; a row of it that shows somebody who is
+    known goes where that one goes, and decides nothing. A group of which published splits disagree, because new
+    evidence joined two, goes whole to the test set before validation before train: a published test set never loses a
+    row.
 
     >>> assign([0, 0, 2], ["d/1", "d/2", "d/3"], {"d/2": "test", "d/3": "train"})
     ['test', 'test', 'train']
+    >>> assign([0, 0, 2], ["d/1", "a/*", "a/*"], {"d/1": "validation"})
+    ['validation', 'validation', 'train']
     """
     votes: dict[int, set[str]] = {}
     least: dict[int, str] = {}
-    for group, unit, key in dict.fromkeys(zip(groups, units, keys or units, strict=True)):
+    rows = dict.fromkeys(zip(groups, units, keys or units, strict=True))
+    known = {group for group, unit, _ in rows if not is_everybody(unit)}
+    for group, unit, key in rows:
+        if is_everybody(unit) and group in known:
+            continue
         least[group] = min(least.get(group, key), key)
         if split := vote(unit, published):
             votes.setdefault(group, set()).add(split)

@@ -164,6 +164,50 @@ def test_a_proven_tie_moves_to_test_before_validation_before_train() -> None:
     assert place_groups(index, published) == {"d/1": "test", "d/2": "test", "e/1": "validation", "e/2": "validation"}
 
 
+def everybody_beside(copies: list[int]) -> Index:
+    """A source of forty people with one film each, and one that knows nobody and has copies of some of these."""
+    rows = [
+        {"sample_id": f"d/{number}", "patient_id": f"d/{number}", "ties": [f"picture:{number}"], "label": label}
+        for number, label in enumerate(["covid19", "no_finding"] * 20)
+    ]
+    rows += [
+        {"sample_id": f"a/{number}", "patient_id": "a/*", "ties": [f"picture:{number}", "a/*"], "label": "covid19"}
+        for number in (*copies, "other", "another")
+    ]
+    whole = [{"row": number, "patient_known": row["patient_id"] != "a/*"} | row for number, row in enumerate(rows)]
+    return Index(pa.Table.from_pylist(whole, schema=INDEX_SCHEMA))
+
+
+@pytest.mark.parametrize("copies", [[], [*range(40)], [*range(0, 40, 2)]], ids=["none", "all", "one class"])
+def test_a_source_that_knows_nobody_keeps_nobody_in_train(copies: list[int]) -> None:
+    index = everybody_beside(copies)
+    placed = place_groups(index, {})
+    assert placed["a/*"] == "train"
+    for remainder in (0, 1):  # of each label twenty, as many in each split as if the other source were not there
+        parts = [placed[f"d/{number}"] for number in range(remainder, 40, 2)]
+        assert [parts.count(split) for split in SPLITS] == [16, 2, 2]
+    assert place_groups(index, placed) == placed
+
+
+def test_a_copy_in_a_source_that_knows_nobody_goes_where_its_person_is_and_moves_nobody(
+    published: dict[int, dict[str, dict[str, str]]],
+) -> None:
+    index = everybody_beside([*range(40)])
+    alone = scheme_splits(Index(index.table.slice(0, 40)), ["d"], "patient")
+    assert set(alone) == set(SPLITS), "nobody is published, and a hash decides"
+    assert scheme_splits(index, ["a", "d"], "patient") == [*alone, *alone, "train", "train"]
+    published[2] = {"d": {f"d/{number}": "validation" for number in range(40)}}
+    assert scheme_splits(index, ["a", "d"], "patient") == ["validation"] * 80 + ["train"] * 2
+
+
+def test_normal_films_of_children_are_in_every_published_split() -> None:
+    found = published_splits("chest_xray_pneumonia")
+    normal = [split for patient, split in found.items() if "IM-" in patient]
+    assert len(normal) > 1000
+    for split in ("validation", "test"):
+        assert abs(normal.count(split) / len(normal) - 0.1) < 0.01
+
+
 def test_each_source_of_a_joint_proposal_gets_the_same_whoever_is_named_first(small: SmallSources) -> None:
     names = ["cohen", "covid_ct", "hannover"]
     for name in names:
