@@ -162,7 +162,8 @@ class Patients:
 
 _CONSEQUENCES: Mapping[Group, str] = {
     "": "",
-    "all": "Nobody knows which rows show one person, so all such rows are one group and in one split, `train`.",
+    "all": "Nobody knows which rows show one person, so all such rows are one group and in one split, `train`, "
+    "but for copies of what another source has in another split: these go where that is.",
     "folder": "Nobody knows which rows show one person, so all of one folder are one group and in one split.",
     "article": "Nobody knows which rows show one person, so all of one article are one group and in one split.",
     "case": "Nobody knows which rows show one person, so all of one case are one group and in one split.",

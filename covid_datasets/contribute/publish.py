@@ -105,7 +105,8 @@ def place_groups(index: Index, published: Mapping[str, str], sources: Sequence[s
     """Assign every patient, or what stands for an unknown one: each of the ``sources`` near the shares by itself.
 
     Patients that are published already stay where they are, unless evidence joined them with others. Rows of whom
-    nobody knows anything keep nobody in train who is known: they go where that one goes.
+    nobody knows anything keep nobody in train who is known: they go where that one goes. Where that is not train, their
+    tie to that one is placed as well, so that they go there also where their source is loaded alone.
     """
     groups = dict.fromkeys(zip(index.group_ids, index.units, strict=True))
     known = [(key, unit) for key, unit in groups if not is_everybody(unit)]
@@ -116,7 +117,15 @@ def place_groups(index: Index, published: Mapping[str, str], sources: Sequence[s
     shares = [round(10 * SHARES[split]) for split in SPLITS]
     parts = place(index.census(sources).without(is_everybody), shares, SALT, fixed)
     placed: dict[str, str] = {unit: SPLITS[parts[key]] for key, unit in known}
+    for key, unit, ties in zip(index.group_ids, index.units, index.ties, strict=True):
+        if is_everybody(unit) and parts.get(key) and (tie := min(filter(_is_of_catalog, ties), default=None)):
+            placed[f"{unit.removesuffix('*')}{tie}"] = SPLITS[parts[key]]
     return placed | dict.fromkeys((unit for _, unit in groups if is_everybody(unit)), SPLITS[0])
+
+
+def _is_of_catalog(tie: str) -> bool:
+    """Tell whether a tie is to a picture, which the catalog knows: each build of the source has it, whatever is beside."""
+    return tie.startswith("picture:")
 
 
 def as_csv(splits: Mapping[str, str], published: Mapping[str, str] = MappingProxyType({})) -> str:

@@ -94,12 +94,13 @@ def make_plan(
     sizes: list[int] = []
     notices: list[Notice] = []
     identities = read_identities(dataset)
+    published = published_splits(dataset) if patients.group == "all" else {}
     present = raw.sizes()
     for item in found:
         if isinstance(item, Notice):
             notices.append(item)
             continue
-        record = _with_identity(dataset, item, identities, addresses, patients)
+        record = _with_identity(dataset, item, identities, addresses, patients, published)
         _validate(dataset, record, table, patients.group)
         size = _size(present, record)
         path = record.content.path if record.content else record.sample_id
@@ -146,13 +147,19 @@ def planned_splits(dataset: str, records: Sequence[Record]) -> list[str]:
 
 
 def _with_identity(
-    dataset: str, record: Record, identities: Identities, addresses: Addresses, patients: Patients
+    dataset: str,
+    record: Record,
+    identities: Identities,
+    addresses: Addresses,
+    patients: Patients,
+    published: Mapping[str, str],
 ) -> Record:
     """Add what is known from outside of the source, and make ties global.
 
     The source's own ties hold within it, but for those that name a person of shared ``ids``. Proven ones, those by page
     and those by ``ids`` that sources share hold across sources: that is how one picture in two sources is known. A flag
-    ``patient_unknown`` overrules an id that the source gave to several people on purpose.
+    ``patient_unknown`` overrules an id that the source gave to several people on purpose. Of a source that knows nobody
+    a row whose tie is ``published`` is no longer one of all: it shows what a row elsewhere shows, and goes where that is.
     """
     proven, flags = identities.get(record.sample_id, ((), ()))
     study = (f"study:{record.study}",) if record.study is not None else ()
@@ -160,8 +167,10 @@ def _with_identity(
     patient = None if "patient_unknown" in flags else record.patient
     copied = quoted_ties(dataset, record, addresses)
     shared = (shared_id(patients.ids, patient),) if patients.ids and patient is not None else ()
-    whole = (everybody(dataset),) if patients.group == "all" and patient is None else ()
-    ties = (*proven, *own, *shared, *copied, *whole)
+    ties = (*proven, *own, *shared, *copied)
+    if patients.group == "all" and patient is None:
+        placed = [tie for tie in ties if f"{dataset}/{tie}" in published]
+        ties = (*placed, *(tie for tie in ties if tie not in placed)) if placed else (*ties, everybody(dataset))
     if (patient, ties, flags) == (record.patient, record.ties, ()):  # to copy a record takes longer than to make one
         return record
     return replace(record, patient=patient, ties=ties, flags=(*record.flags, *flags))

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from covid_datasets.catalog.card import Patients
 from covid_datasets.catalog.published import SPLITS, read_identities
 from covid_datasets.errors import CatalogError, InvalidRecordError
 from covid_datasets.prepare import plan as plans
@@ -155,6 +156,22 @@ def test_ties_are_of_a_source_and_proven_ones_are_of_all(monkeypatch: pytest.Mon
     assert (found["s002"].patient, found["s002"].flags) == (None, ("patient_unknown", "odd"))
     assert full_patient_id("d", found["s001"]) == "d/p1"
     assert full_patient_id("d", found["s002"]) == "d/article:y"
+
+
+def test_a_copy_in_a_source_that_knows_nobody_follows_its_published_tie(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So who trains on it alone, and tests on the source that the picture is from, has no such picture on both sides."""
+    known = {f"s{number:03d}": ((f"picture:e/{number}", f"picture:f/{number}"), ()) for number in range(1, 5)}
+    monkeypatch.setattr(plans, "read_identities", lambda dataset: known)
+    monkeypatch.setattr(
+        plans, "published_splits", lambda dataset: {"d/*": "train", "d/picture:f/1": "test", "d/picture:e/2": "validation"}
+    )
+    nobody = Patients(known="none", how="", group="all")
+    plan = make_plan("d", [record(number, patient=None) for number in range(7)], RawTree(()), patients=nobody)
+    assert {found.sample_id: piece.split for piece in plan.pieces for _, found in piece.rows} == {
+        f"s{number:03d}": {1: "test", 2: "validation"}.get(number, "train") for number in range(7)
+    }
+    units = {found.sample_id: full_patient_id("d", found) for piece in plan.pieces for _, found in piece.rows}
+    assert units == {f"s{n:03d}": {1: "d/picture:f/1", 2: "d/picture:e/2"}.get(n, "d/*") for n in range(7)}
 
 
 def test_records_share_one_empty_mapping_that_nobody_can_fill() -> None:

@@ -187,6 +187,9 @@ def test_a_source_that_knows_nobody_keeps_nobody_in_train(copies: list[int]) -> 
         parts = [placed[f"d/{number}"] for number in range(remainder, 40, 2)]
         assert [parts.count(split) for split in SPLITS] == [16, 2, 2]
     assert place_groups(index, placed) == placed
+    for number in range(40):  # also of who loads the copies alone
+        where = placed[f"d/{number}"] if number in copies else "train"
+        assert placed.get(f"a/picture:{number}", "train") == where
 
 
 def test_a_copy_in_a_source_that_knows_nobody_goes_where_its_person_is_and_moves_nobody(
