@@ -23,7 +23,8 @@ from covid_datasets.load.stored import open_table
 from covid_datasets.measure.image import decode, to_grey
 from covid_datasets.measure.looks import looks_of
 from covid_datasets.prepare.find import find_build
-from covid_datasets.splits.near import Seen, near_duplicates
+from covid_datasets.splits.near import near_duplicates
+from covid_datasets.splits.seen import Seen
 
 Chance = np.random.Generator
 Change = Callable[[Image.Image, Chance], Image.Image]

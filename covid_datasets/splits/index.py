@@ -30,7 +30,7 @@ from covid_datasets.splits.groups import (
 from covid_datasets.splits.joined import joined_groups
 
 if TYPE_CHECKING:
-    from covid_datasets.splits.near import Seen
+    from covid_datasets.splits.seen import Seen
 
 LOOKS = "looks"
 """The column of an index by which pictures are compared."""
@@ -158,7 +158,7 @@ class Index:
     @property
     def seen(self) -> Seen:
         """What pictures are compared by."""
-        from covid_datasets.splits.near import Seen  # as above
+        from covid_datasets.splits.seen import Seen  # as above
 
         return Seen.stored(self.looks_by_part(), self.stored_looks)
 

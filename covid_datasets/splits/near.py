@@ -10,25 +10,24 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
-from typing import TypeVar
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from operator import attrgetter
+from typing import NamedTuple, TypeVar
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from covid_datasets.measure.looks import FRAMES, HASH_BYTES, Looks
+from covid_datasets.measure.looks import FRAMES
 from covid_datasets.settings import usable_cores
 from covid_datasets.splits.groups import Link
 from covid_datasets.splits.registration import MIN_RESEMBLANCE, alike, likenesses, picture, ways_to_see
+from covid_datasets.splits.seen import Seen
 from covid_datasets.splits.ways import Words, described, nearest, transposed
 from covid_datasets.splits.words import MAX_DISTANCE, Job, Numbers, near_pairs
 
 T = TypeVar("T")
 _NONE = np.empty(0, np.int64)
-Found = tuple[int, int, str]
-"""Two rows that show one picture, and how that is known."""
 
 _SHOWN = 1 << 5
 """Pairs whose thumbnails are compared at once."""
@@ -36,73 +35,13 @@ _KEPT = 1 << 10
 """Thumbnails whose local contrast is kept for the next pair, 2 kB each."""
 
 
-@dataclass(frozen=True)
-class Seen:
-    """The looks of many rows as columns, one after the other.
+class _Found(NamedTuple):
+    """Two rows that show one picture, and how that is known."""
 
-    ``rows`` and ``parts`` tell of each look what it is of, ``counts`` how many of the ``hashes`` are its own, and
-    ``thumb`` its thumbnail, look by look, so that not all of them are in memory at once.
-    """
-
-    rows: Numbers
-    parts: NDArray[np.str_]
-    counts: Numbers
-    hashes: Words
-    thumb: Callable[[int], bytes]
-
-    @classmethod
-    def of(cls, looks: Iterable[Looks | None]) -> Seen:
-        """Make columns of the looks of each row; ``None`` stands for a row that shows nothing."""
-        every = [(row, look) for row, looks_of_row in enumerate(looks) for look in looks_of_row or ()]
-        thumbs = [look.thumb for _, look in every]
-        return cls(
-            np.asarray([row for row, _ in every], np.int64),
-            np.asarray([look.part for _, look in every], np.str_),
-            np.asarray([len(look.hashes) // HASH_BYTES for _, look in every], np.int64),
-            np.frombuffer(b"".join(look.hashes for _, look in every), np.uint64).reshape(-1, 4),
-            thumbs.__getitem__,
-        )
-
-    @classmethod
-    def stored(cls, parts: Iterable[tuple[Numbers, pa.Array]], looks: Callable[[int], pa.Scalar]) -> Seen:
-        """Make columns of looks as an index stores them, given by parts, each with its rows, and row by row."""
-        rows, shown, counts, hashes = [_NONE], [np.empty(0, np.str_)], [_NONE], [np.empty((0, 4), np.uint64)]
-        for numbers, part in parts:
-            if not len(every := part.flatten()):
-                continue
-            rows.append(np.repeat(numbers, np.diff(_ends(part))))
-            shown.append(np.asarray(every.field("part").to_pylist(), np.str_))
-            stored = every.field("hashes")
-            ends, data = _ends(stored), np.frombuffer(stored.buffers()[2], np.uint8)
-            counts.append(np.diff(ends) // HASH_BYTES)
-            hashes.append(data[ends[0] : ends[-1]].view(np.uint64).reshape(-1, 4))
-        columns = np.concatenate(rows), np.concatenate(shown), np.concatenate(counts), np.concatenate(hashes)
-        found = cls(*columns, thumb=lambda look: b"")
-        found = found.in_order(np.argsort(found.rows, kind="stable"))
-
-        def thumb(look: int) -> bytes:
-            row = int(found.rows[look])
-            stored: bytes = looks(row)[look - int(np.searchsorted(found.rows, row))]["thumb"].as_py()
-            return stored
-
-        return replace(found, thumb=thumb)
-
-    def in_order(self, order: Numbers) -> Seen:
-        """Put the looks, or some of them, in another order; only the thumbnails remain where they are."""
-        counts = self.counts[order]
-        places = np.repeat(self.starts[order] - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
-        return Seen(self.rows[order], self.parts[order], counts, self.hashes[places], self.thumb)
-
-    def of_rows(self, rows: Numbers) -> Seen:
-        """Keep the looks of some rows."""
-        kept = np.flatnonzero(np.isin(self.rows, rows))
-        return replace(self.in_order(kept), thumb=lambda look: self.thumb(int(kept[look])))
-
-    @cached_property
-    def starts(self) -> Numbers:
-        """Where the hashes of each look begin; the first is that of all that it shows."""
-        starts: Numbers = np.cumsum(self.counts) - self.counts
-        return starts
+    first: int
+    second: int
+    distance: int
+    key: str
 
 
 def near_duplicates(seen: Seen, apart: Sequence[Hashable] | None = None) -> list[Link]:
@@ -120,7 +59,7 @@ def near_duplicates(seen: Seen, apart: Sequence[Hashable] | None = None) -> list
     """
     copies = _copies(seen, apart)
     found: dict[tuple[int, int], str] = {}
-    for first, second, key in _search(seen, copies, apart):
+    for first, second, _, key in _search(seen, copies, apart):
         ours, theirs = (copies.get(row, [row]) for row in (first, second))
         for pair in itertools.product(ours, theirs):
             found.setdefault((min(pair), max(pair)), key)
@@ -138,7 +77,7 @@ def near_groups(seen: Seen, apart: Sequence[Hashable] | None = None) -> Iterator
     copies = _copies(seen, apart)
     for same in copies.values():
         yield from (Link("near-duplicate", same[0], row, _SAME) for row in same[1:])
-    for first, second, key in _search(seen, copies, apart):
+    for first, second, _, key in _search(seen, copies, apart):
         yield Link("near-duplicate", first, second, key)
 
 
@@ -223,7 +162,7 @@ def _passes(seen: Seen, looks: Numbers) -> Iterator[_Pass]:
     yield _Pass(seen.hashes[seen.starts[owners] + numbers], owners, numbers, cut=True)
 
 
-def _search(seen: Seen, copies: dict[int, list[int]], apart: Sequence[Hashable] | None) -> Iterator[Found]:
+def _search(seen: Seen, copies: dict[int, list[int]], apart: Sequence[Hashable] | None) -> Iterator[_Found]:
     """Yield the pairs of rows that show one picture, each once, with the evidence."""
     spared = np.asarray([row for same in copies.values() for row in same[1:]], np.int64)
     looks = np.flatnonzero(~np.isin(seen.rows, spared))
@@ -232,13 +171,12 @@ def _search(seen: Seen, copies: dict[int, list[int]], apart: Sequence[Hashable] 
     among, proven = seen.hashes[seen.starts[looks]], _NONE
     for search in _passes(seen, looks):
         compare = partial(_compare, seen, search, looks, sides, pictures, proven)
-        found: dict[int, None] = {}
+        found: dict[int, _Found] = {}  # of several looks that show it, the closest tell, in whatever order they come
         for pair in itertools.chain.from_iterable(_in_threads(compare, search.jobs(among))):
-            number = int(_number(seen, *pair[:2]))
-            if number not in found:  # several looks may show that two rows are one picture
-                found[number] = None
-                yield pair
+            number = int(_number(seen, pair.first, pair.second))
+            found[number] = min(found.get(number, pair), pair, key=attrgetter("distance", "key"))
         proven = np.union1d(proven, np.fromiter(found, np.int64, len(found)))
+        yield from (found[number] for number in sorted(found))
 
 
 def _number(seen: Seen, first: Numbers | int, second: Numbers | int) -> Numbers:
@@ -256,7 +194,7 @@ def _compare(
     pictures: Callable[[int], NDArray[np.int8]],
     proven: Numbers,
     job: Job,
-) -> list[Found]:
+) -> list[_Found]:
     """Do a job, and prove what it finds, but for what was proven by an earlier search."""
     sought, other = job()
     first, second = search.looks[sought], looks[other]
@@ -264,11 +202,11 @@ def _compare(
     wanted = ours != theirs
     if sides is not None:
         wanted &= sides[ours] != sides[theirs]
-    wanted &= ~np.isin(_number(seen, ours, theirs), proven)
+    wanted &= ~_is_in(_number(seen, ours, theirs), proven)
     sought, first, second = sought[wanted], first[wanted], second[wanted]
     distances, ways = nearest(search.sought[sought], seen.hashes[seen.starts[second]], not search.cut)
     near = np.flatnonzero(distances <= MAX_DISTANCE)
-    found: list[Found] = []
+    found: list[_Found] = []
     for start in range(0, len(near), _SHOWN):
         part = near[start : start + _SHOWN].tolist()
         shown = [
@@ -283,13 +221,15 @@ def _compare(
             each, number = part[at], numbers[at]
             how = [*described(search.transposed, int(ways[each])), *_parts(seen, first[each], second[each], number)]
             key = _key(differing[at], float(likeness[at]), how)
-            found.append((int(seen.rows[first[each]]), int(seen.rows[second[each]]), key))
+            found.append(_Found(int(seen.rows[first[each]]), int(seen.rows[second[each]]), differing[at], key))
     return found
 
 
-def _ends(values: pa.Array) -> NDArray[np.int32]:
-    """Return where the items of a list or of bytes end, and begin; Arrow's own way to NumPy would import pandas."""
-    return np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
+def _is_in(numbers: Numbers, ordered: Numbers) -> NDArray[np.bool_]:
+    """Tell which numbers are among some that are in order; NumPy's own way would sort these too, for every job."""
+    places = np.searchsorted(ordered, numbers)
+    found: NDArray[np.bool_] = np.append(ordered, -1)[places] == numbers
+    return found
 
 
 def _parts(seen: Seen, first: int, second: int, frame: int) -> list[str]:

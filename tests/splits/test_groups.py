@@ -20,7 +20,8 @@ from covid_datasets.splits.groups import (
     links_by_key,
     links_by_ties,
 )
-from covid_datasets.splits.near import Seen, near_duplicates
+from covid_datasets.splits.near import near_duplicates
+from covid_datasets.splits.seen import Seen
 
 COUNT = 14
 pairs = st.lists(st.tuples(st.integers(0, COUNT - 1), st.integers(0, COUNT - 1)), max_size=20)

@@ -21,8 +21,9 @@ from covid_datasets.raw.tree import RawTree
 from covid_datasets.settings import usable_cores
 from covid_datasets.splits import near, words
 from covid_datasets.splits.groups import Link, components
-from covid_datasets.splits.near import Seen, near_duplicates, near_groups
+from covid_datasets.splits.near import near_duplicates, near_groups
 from covid_datasets.splits.registration import likenesses
+from covid_datasets.splits.seen import Seen
 from covid_datasets.splits.ways import INVERTED, MIRRORED, UPSIDE_DOWN, Words, nearest, transposed, turned
 from covid_datasets.splits.words import MAX_DISTANCE, near_pairs
 
@@ -117,16 +118,18 @@ def searched(sought: Words, among: Words, all_ways: bool, itself: bool) -> list[
 
 
 @pytest.mark.parametrize("all_ways", [True, False])
-@pytest.mark.parametrize("chunk", [3, 1 << 17])
-@settings(deadline=None, max_examples=40)
+@pytest.mark.parametrize(("chunk", "block"), [(3, 1), (3, 1 << 40), (1 << 17, 1), (1 << 17, 4), (1 << 17, 1 << 40)])
+@settings(deadline=None, max_examples=20)
 @given(ours=sets(), theirs=sets())
 def test_the_search_finds_what_comparing_each_with_each_finds(
-    all_ways: bool, chunk: int, ours: list[int], theirs: list[int]
+    all_ways: bool, chunk: int, block: int, ours: list[int], theirs: list[int]
 ) -> None:
     one, other = hashes(*ours), hashes(*theirs)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(words, "_CHUNK_PAIRS", chunk)
-        patch.setattr(words, "_CHUNK_ROWS", chunk)
+        patch.setattr(words, "_JOB_PAIRS", 2 * chunk)
+        patch.setattr(words, "_BLOCK_PAIRS", block)
+        patch.setattr(words, "_BLOCK_ROWS", min(block, 2))
         across = searched(one, other, all_ways, itself=False)
         within = searched(one, one, all_ways, itself=True)
     expected = [(a, b) for a in range(len(one)) for b in range(len(other)) if is_near(one[a], other[b], all_ways)]
@@ -180,6 +183,21 @@ def test_copies_are_found_and_grouped_whatever_else_is_there(
     assert [(link.first, link.second) for link in links] == across
     within = [(a, b) for a, b in same if rows[a] == rows[b] and (apart is None or apart[a] == apart[b])]
     assert joined == components(len(rows), [Link("tie", *pair, "") for pair in [*across, *within]])
+
+
+def test_evidence_is_that_of_the_closest_looks_in_whatever_order_they_are_compared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    image = chest(0, "CXR")
+    cuts = [image.crop((left, top, 224 - left, 224 - top)) for left in (0, 4, 8) for top in (0, 6, 10)]
+    seen = Seen.of(map(looks_of, [*cuts, *PICTURES]))
+    found = []
+    for block in (1, 4, 1 << 40):
+        monkeypatch.setattr(words, "_BLOCK_PAIRS", block)
+        monkeypatch.setattr(words, "_BLOCK_ROWS", min(block, 2))
+        found.append(near_duplicates(seen))
+    assert any("cut" in link.key for link in found[0])
+    assert found[0] == found[1] == found[2]
 
 
 def test_evidence_says_how_a_copy_is_shown() -> None:
@@ -246,9 +264,12 @@ def test_many_copies_are_not_compared_with_each_other(monkeypatch: pytest.Monkey
     assert len(links) == 29_999 + 2 + 1
 
 
-def test_few_pairs_are_in_memory_and_few_jobs_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("block", [1, 1 << 40], ids=["in blocks", "gathered"])
+def test_few_pairs_are_in_memory_and_few_jobs_wait(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     """A cluster of pictures that are all near each other, none a copy of another one."""
     monkeypatch.setattr(words, "_CHUNK_PAIRS", 500)
+    monkeypatch.setattr(words, "_JOB_PAIRS", 500)
+    monkeypatch.setattr(words, "_BLOCK_PAIRS", block)
     monkeypatch.setattr(near, "_SHOWN", 50)
     largest, most, waiting = 0, 0, 0
     lock = threading.Lock()
@@ -267,7 +288,9 @@ def test_few_pairs_are_in_memory_and_few_jobs_wait(monkeypatch: pytest.MonkeyPat
                 nonlocal waiting
                 with lock:
                     waiting -= 1
-                return job()
+                pairs = job()
+                assert len(pairs[0]) <= 500 + 100, "of one hash and all that it is compared with at most more"
+                return pairs
 
             return run
 

@@ -12,7 +12,8 @@ from covid_datasets import OwnData, audit, build_dataset
 from covid_datasets.measure.looks import looks_of
 from covid_datasets.prepare.result import Built
 from covid_datasets.splits.index import Index
-from covid_datasets.splits.near import Seen, near_duplicates, resemblances
+from covid_datasets.splits.near import near_duplicates, resemblances
+from covid_datasets.splits.seen import Seen
 
 
 def scan(number: int) -> Image.Image:
