@@ -22,6 +22,7 @@ EXTRAS = {
     "pydicom": "dicom",
     "pypdf": "figures",
     "s3fs": "s3",
+    "scipy": "segment",
     "tensorflow": "tf",
     "tensorflow_datasets": "tf",
     "torch": "torch",
