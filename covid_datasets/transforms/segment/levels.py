@@ -94,15 +94,20 @@ def otsu(values: np.ndarray) -> float | None:
     return float(edges[1:-1][best].mean())
 
 
-def mode(values: np.ndarray, low: float, high: float) -> float | None:
+def mode(values: np.ndarray, low: float, high: float, least: float = 1.0) -> float | None:
     """Find the commonest value between two, in a smoothed histogram; ``None`` where there is none.
 
-    >>> mode(np.array([1.0, 5.0, 5.0, 5.1, 9.0]), 0.0, 10.0) is not None
+    With ``least`` below 1 it is the lowest peak that has at least this share of the highest one's height.
+
+    >>> mode(np.array([2.0] * 5 + [8.0] * 9), 0.0, 10.0) > 5 > mode(np.array([2.0] * 5 + [8.0] * 9), 0.0, 10.0, 0.3)
     True
     """
     counts, edges = np.histogram(values, 128, (low, high))
     if not counts.any():
         return None
-    smooth = np.convolve(counts, [1, 2, 3, 2, 1], "same")
-    best = int(smooth.argmax())
+    smooth = np.convolve(counts, [1, 2, 3, 4, 3, 2, 1], "same")
+    rising = np.concatenate([[True], smooth[1:] >= smooth[:-1]])
+    falling = np.concatenate([smooth[:-1] > smooth[1:], [True]])
+    peaks = np.flatnonzero(rising & falling & (smooth >= least * smooth.max()))
+    best = int(peaks[0])
     return float((edges[best] + edges[best + 1]) / 2)
