@@ -48,7 +48,9 @@ SQUARE_MM = 5.0
 """Sides of what regions of the graph begin with."""
 AROUND_MM = 8.0
 """How far around a vessel lung is looked at: in a lesion it is no vessel that is taken away."""
-THIN_MM, THICK_MM = 2.5, 12.0
+COARSE_MM = 2.5
+"""Pixels that are larger than this are half wall all along the border of the lung."""
+THIN_MM, THICK_MM = 2.5, 15.0
 """Slices between which a dome of the diaphragm is a broad grey rim."""
 CORE = 0.55
 """Share of what surrounds a pixel within that radius that must be dense too."""
@@ -137,6 +139,7 @@ def infection_mask(
     else:
         mask = search.by_threshold(levels) if method == "threshold" else search.by_regions(levels)
     doubts += _doubts(mask, inside, levels)
+    doubts += _doubts_of_geometry(scan)
     rate = int(np.count_nonzero(mask)) / int(np.count_nonzero(inside))
     threshold = None if callable(method) or levels is None else levels.at(OFFSET)
     return Infection(scan.as_given(mask), rate, threshold, levels, confidence_of(doubts), _said(doubts), name)
@@ -182,6 +185,10 @@ class _Search:
         else:  # two lungs are about three quarters as wide as the body
             self.pixel = 0.75 * BODY_MM / max(_typical_width(self.lung), 1)
 
+    @property
+    def _half_rim(self) -> int:
+        return max(1, self.radius(RIM_MM) - 1)
+
     def radius(self, millimetres: float) -> int:
         """Count the pixels of a length, at least one."""
         return max(1, round(millimetres / self.pixel))
@@ -207,7 +214,7 @@ class _Search:
         dense = (self.coarse > levels.at(OFFSET)) & self.lung
         free = dense & ~self._vessels(levels, dense)
         core = free & (self._mean(free, RIM_MM) > CORE * np.maximum(self._mean(self.lung, RIM_MM), 0.35))
-        return self._whole(opened(core, self.radius(RIM_MM) - 1), dense, levels)
+        return self._whole(opened(core, self._half_rim), dense, levels)
 
     def _whole(self, core: np.ndarray, dense: np.ndarray, levels: Levels) -> np.ndarray:
         """Give lesions back what their core has lost: its rim, and vessels that run through it."""
@@ -256,7 +263,7 @@ class _Search:
         """Keep the dense regions of the graph, but no vessels, rims and specks."""
         found = self.graph(levels)
         free = found.infected & ~self._vessels(levels, found.infected)
-        return self._whole(opened(free, self.radius(RIM_MM) - 1), found.infected, levels)
+        return self._whole(opened(free, self._half_rim), found.infected, levels)
 
     def _large(self, found: np.ndarray) -> np.ndarray:
         """Leave out islands that are too small to be told from noise."""
@@ -285,6 +292,17 @@ class _Search:
 def _typical_width(lung: np.ndarray) -> int:
     counts = lung.any(axis=1).sum(axis=1)
     return int(np.percentile(counts[counts > 0], 75)) if (counts > 0).any() else 0
+
+
+def _doubts_of_geometry(scan: Scan) -> Iterator[Doubt]:
+    if scan.spacing is None:
+        yield Doubt("spacing is unknown: sizes are guessed from how wide the lungs are", 0.9)
+        return
+    across, apart = max(scan.spacing[:2]), scan.spacing[2]
+    if across > COARSE_MM:
+        yield Doubt(f"coarse pixels ({across:.1f} mm): rims of the pleura look like lesions", 0.7)
+    if not scan.flat and apart > THICK_MM:
+        yield Doubt(f"slices {apart:.0f} mm apart: little is known of what lies between them", 0.8)
 
 
 def _doubts(mask: np.ndarray, inside: np.ndarray, levels: Levels | None) -> Iterator[Doubt]:
