@@ -144,3 +144,11 @@ def test_the_five_steps_are_one_picture() -> None:
     assert len({panel.tobytes() for panel in panels}) == len(STEPS)
     with pytest.raises(UsageError, match="one slice"):
         rag_figure(known.voxels)
+
+
+def test_a_window_that_shows_lung_as_black_has_no_rate() -> None:
+    known = chest()
+    found = infection_mask(windowed(known.voxels, (-160, 240)), known.lung, spacing=known.spacing)
+    assert (found.rate, found.confidence) == (None, 0.0)
+    assert "black in this window" in found.reasons[0]
+    assert not found.mask.any()

@@ -188,3 +188,37 @@ def test_a_white_frame_around_a_picture_is_no_body() -> None:
     framed = np.pad(grey, 3, constant_values=255)
     assert dice(lung_mask(framed).mask[3:-3, 3:-3] > 0, known.lung[20] > 0) > 0.93
     assert not lung_mask(framed).mask[:3].any()
+
+
+def test_an_inverted_picture_is_refused() -> None:
+    known = chest()
+    inverted = 255 - windowed(known.voxels, (-1350, 150))
+    for given in (inverted, inverted[20]):
+        lungs = lung_mask(given)
+        assert lungs.empty
+        assert lungs.reasons
+
+
+def test_lungs_that_the_border_cuts_are_found_and_said() -> None:
+    known = chest()
+    rows, columns = slice(26, 102), slice(22, 106)
+    lungs = lung_mask(known.voxels[:, rows, columns], spacing=known.spacing)
+    assert dice(lungs.mask > 0, known.lung[:, rows, columns] > 0) > 0.85
+    assert "touches the border" in lungs.reasons[0]
+
+
+@pytest.mark.parametrize("padding", [-2000, -3024, -1024])
+def test_padding_around_the_scan_changes_nothing(padding: int) -> None:
+    known = chest()
+    y, x = np.mgrid[-1:1:128j, -1:1:128j]
+    padded = np.where(np.hypot(x, y) > 1, padding, known.voxels).astype(np.int16)
+    assert dice(lung_mask(padded).mask > 0, lung_mask(known.voxels).mask > 0) > 0.99
+
+
+@pytest.mark.parametrize("kind", ["uint16", "float32", "int32"])
+def test_the_type_of_values_does_not_matter(kind: str) -> None:
+    known = chest()
+    stored = known.voxels.astype(np.int32) + 1024
+    values = np.clip(stored, 0, None) / 4000 if kind == "float32" else np.clip(stored, 0, None)
+    found = lung_mask(values.astype(kind), spacing=known.spacing)
+    assert dice(found.mask > 0, known.lung > 0) > 0.96

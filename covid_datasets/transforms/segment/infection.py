@@ -38,6 +38,8 @@ OFFSET = 0.2
 """Of the way from aerated lung to soft tissue, what is above is infected: 180 HU above the lungs' commonest value."""
 AERATED = 0.25
 """Of the height of the lungs' highest peak, what a lower one has at least that is aerated lung beside disease."""
+BLACK = 0.3
+"""With more of the lungs at the lowest value, lung and ground glass are one black."""
 HYPERDENSE = 0.72
 """Above it lesions are consolidation: -210 HU where lung is -860; ground glass is what vessels are still seen in."""
 RIM_MM = 3.5
@@ -130,6 +132,10 @@ def infection_mask(
     hu = is_hounsfield(scan.voxels, hounsfield)
     search = _Search(scan, inside, hu)
     levels = search.levels()
+    if not hu and not callable(method) and (black := search.black()) > BLACK:
+        doubts.append(Doubt(f"{black:.0%} of the lungs is black in this window: what is infected cannot be seen", 0.0))
+        empty = scan.as_given(np.zeros(inside.shape, np.uint8))
+        return Infection(empty, None, None, levels, 0.0, _said(doubts), name)
     if callable(method):
         mask = mask_of(scan.as_given(np.asarray(method(scan, inside))), scan, "method").astype(np.uint8)
         mask *= inside
@@ -192,6 +198,10 @@ class _Search:
     def radius(self, millimetres: float) -> int:
         """Count the pixels of a length, at least one."""
         return max(1, round(millimetres / self.pixel))
+
+    def black(self) -> float:
+        """Say what share of the lungs has the lowest value of all, as a window that ends above them leaves it."""
+        return float(np.mean(self.voxels[self.inside] == self.scan.voxels.min()))
 
     def levels(self) -> Levels | None:
         """Measure lung in the lungs and tissue around them."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from covid_datasets.transforms.segment.coarse import coarser, grown, shrunk
+from covid_datasets.transforms.segment.coarse import coarser, grown, islands, shrunk, sizes
 from covid_datasets.transforms.segment.doubts import Doubt
 from covid_datasets.transforms.segment.levels import Levels
 from covid_datasets.transforms.segment.search import SHARE, Search
@@ -18,6 +18,8 @@ FILM_STEEP, FILM_GREY = 0.65, 0.12
 """A radiograph climbs less steeply than this, and more than this share of its body is neither lung nor tissue.
 
 Chosen on slices of COVID-CT against films and ultrasounds, on no volume that is measured; see docs/segmentation.md."""
+APART_MM = 6.0
+"""Half of what joins two lungs at most."""
 LEAST_SHARE = 0.03
 """Of the body in the slice with most lung: with less, what is dark may as well be gas."""
 
@@ -67,6 +69,30 @@ def _refusals(search: Search, mask: np.ndarray, levels: Levels) -> Iterator[Doub
     share = found / max(max(np.count_nonzero(plane) for plane in search.body), 1)
     if mask.any() and share < LEAST_SHARE:
         yield Doubt(f"no lung: what is dark is at most {share:.1%} of the body in a slice", 0.0, refuses=True)
+    if levels.hounsfield or not mask.any():
+        return
+    fullest = max(range(len(mask)), key=lambda number: int(np.count_nonzero(mask[number])))
+    around = search.coarse[fullest]
+    edge = np.concatenate([around[0], around[-1], around[:, 0], around[:, -1]])
+    if np.mean(edge >= levels.split) > 0.95 and _is_one_piece(search, mask[fullest]):
+        why = (
+            "no mediastinum: what is dark is one piece on both sides of the middle, as the body of an inverted picture"
+        )
+        yield Doubt(why, 0.0, refuses=True)
+
+
+def _is_one_piece(search: Search, plane: np.ndarray) -> bool:
+    """Tell whether there is no mediastinum: lungs touch in a thin line at most."""
+    dark = shrunk(coarser((plane > 0)[None].view(np.uint8), search.factor) > 0.5, search.radius(APART_MM))
+    numbers, count = islands(dark)
+    area = sizes(numbers, count)
+    area[0] = 0
+    largest = int(area.argmax())
+    if not area[largest] or area[largest] < 0.9 * area.sum():
+        return False
+    middle = float(np.flatnonzero(search.body.any(axis=(0, 1))).mean())
+    share = float(np.mean(np.nonzero(numbers == largest)[2] > middle))
+    return 0.3 < share < 0.7
 
 
 def _steepness(search: Search, mask: np.ndarray, levels: Levels) -> float:

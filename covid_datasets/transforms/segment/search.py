@@ -77,11 +77,18 @@ class Search:
         if levels is None:
             return "no air-filled lung: nothing dark is inside the body"
         self.body = self._body(levels.split)  # fat under the skin may be darker than that
+        if self.hounsfield and self._is_cropped(split):
+            self.body[:] = True
         dark, airways = self._lungs((self.coarse < levels.split) & self.body, levels)
         if not dark.any():
             return "no air-filled lung: what is dark inside the body is gas, or too small"
         whole = self._whole(self._apart(dark), airways, levels)
         return Found(self._fine(whole, dark, airways, levels), levels)
+
+    def _is_cropped(self, split: float) -> bool:
+        """Tell whether what is dark outside of the body is lung: the border of the picture goes through it."""
+        outside = self.coarse[~grown(self.body, 2) & (self.coarse < split)]
+        return len(outside) > PADDING * self.coarse.size and -930 < float(np.median(outside)) < -600
 
     def radius(self, millimetres: float) -> int:
         """Count the pixels of a length, at least one."""
