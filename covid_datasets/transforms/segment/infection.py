@@ -52,7 +52,9 @@ AROUND_MM = 8.0
 """How far around a vessel lung is looked at: in a lesion it is no vessel that is taken away."""
 COARSE_MM = 2.5
 """Pixels that are larger than this are half wall all along the border of the lung."""
-THIN_MM, THICK_MM = 2.5, 15.0
+FAR_MM = 10.5
+"""Slices that are further apart than this say little of what lies between."""
+THIN_MM, THICK_MM = 2.5, 25.0
 """Slices between which a dome of the diaphragm is a broad grey rim."""
 CORE = 0.55
 """Share of what surrounds a pixel within that radius that must be dense too."""
@@ -311,8 +313,8 @@ def _doubts_of_geometry(scan: Scan) -> Iterator[Doubt]:
     across, apart = max(scan.spacing[:2]), scan.spacing[2]
     if across > COARSE_MM:
         yield Doubt(f"coarse pixels ({across:.1f} mm): rims of the pleura look like lesions", 0.7)
-    if not scan.flat and apart > THICK_MM:
-        yield Doubt(f"slices {apart:.0f} mm apart: little is known of what lies between them", 0.8)
+    if not scan.flat and apart > FAR_MM:
+        yield Doubt(f"slices {apart:.0f} mm apart: what is half wall looks like a lesion", 0.5)
 
 
 def _doubts(mask: np.ndarray, inside: np.ndarray, levels: Levels | None) -> Iterator[Doubt]:

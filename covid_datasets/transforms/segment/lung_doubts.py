@@ -26,7 +26,7 @@ LEAST_SHARE = 0.03
 
 def lung_doubts(search: Search, mask: np.ndarray, levels: Levels) -> Iterator[Doubt]:
     """Say what is odd about lungs, their sides by picture."""
-    counts = [np.count_nonzero(mask == side) for side in (1, 2)]
+    counts = [sum(int(np.count_nonzero(plane == side)) for plane in mask) for side in (1, 2)]
     volume = float(sum(counts))
     if min(counts) < SHARE * max(counts):
         yield Doubt("one lung only: the other is not there, or holds no air", 0.4)
