@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from covid_datasets.load.overlaps import overlaps as overlaps
     from covid_datasets.load.paper import paper_table as paper_table
     from covid_datasets.load.search import search as search
+    from covid_datasets.load.splits import about_splits as about_splits
     from covid_datasets.load.splits import audit as audit
     from covid_datasets.load.splits import load_splits as load_splits
     from covid_datasets.load.to_tf import to_tf as to_tf
@@ -70,6 +71,7 @@ _HOMES = {
     "Exported": "covid_datasets.exports.export",
     "OwnData": "covid_datasets.catalog.own",
     "SegmentedFolder": "covid_datasets.own.segment.report",
+    "about_splits": "covid_datasets.load.splits",
     "attribution": "covid_datasets.view.attribution",
     "audit": "covid_datasets.load.splits",
     "build_dataset": "covid_datasets.prepare.engine",

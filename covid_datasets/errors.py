@@ -139,6 +139,10 @@ class IncompleteSourceError(IntegrityError):
     """More of a source is missing or damaged than its catalog tolerates."""
 
 
+class LeakingSplitError(IntegrityError):
+    """Rows that belong together are in several parts of a split that promises to keep them together."""
+
+
 class BuildError(CovidDatasetsError):
     """A build cannot go on, for a reason that is not the raw data's."""
 

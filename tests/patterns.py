@@ -166,6 +166,7 @@ def bounded() -> Iterator[tuple[str, str, Callable[[str], object]]]:
 
     from covid_datasets.catalog import layout
     from covid_datasets.catalog.cards import load_card, names
+    from covid_datasets.catalog.ledger import LONGEST, compiled, entry_names, load_entry
     from covid_datasets.fetch import hosts
     from covid_datasets.prepare.quoted import patient_of
     from covid_datasets.read.cases import read_cases
@@ -185,6 +186,11 @@ def bounded() -> Iterator[tuple[str, str, Callable[[str], object]]]:
         for form in [*_FACTS[fact]] if fact == "respelt" else _FACTS[fact].values():
             # No longer name comes out of a list: see `read_list`.
             yield f"covidx: {form}", form, lambda text, form=form: re.fullmatch(form, text[:LONGEST_NAME])  # type: ignore[misc]
+    for name in entry_names():
+        entry = load_entry(name)
+        for form in {entry.reading.row, *(rule.form for rule in entry.rules)} - {""}:
+            # No longer text meets one: see `Rule.apply` and `read_list`.
+            yield f"ledger {name}: {form}", form, lambda text, form=form: compiled(form).fullmatch(text[:LONGEST])  # type: ignore[misc]
     for scheme in hosts.HOSTS:
         module = sys.modules[f"covid_datasets.fetch.hosts.{scheme}"]
         if pattern := getattr(module, "_PATTERN", ""):

@@ -35,11 +35,19 @@ class Identity:
         if self.sha1:
             plain = hashlib.sha1(data, usedforsecurity=False).hexdigest()
             return None if plain == self.sha1 else f"expected sha1 {self.sha1}, found {plain}"
-        found = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
-        found.update(data)
-        if found.hexdigest() == self.git_sha1:
-            return None
-        return f"expected git blob {self.git_sha1}, found {found.hexdigest()}"
+        found = git_blob(data)
+        return None if found == self.git_sha1 else f"expected git blob {self.git_sha1}, found {found}"
+
+
+def git_blob(data: bytes) -> str:
+    """Hash bytes as git does.
+
+    >>> git_blob(b"")
+    'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
+    """
+    found = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
+    found.update(data)
+    return found.hexdigest()
 
 
 @lru_cache(maxsize=32)

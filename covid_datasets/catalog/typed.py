@@ -49,6 +49,8 @@ def _fail(path: str, key: str, expected: str, found: object) -> CatalogError:
 
 
 def _read(kind: Any, value: Any, path: str, key: str) -> Any:
+    if kind is Any:
+        return value
     if dataclasses.is_dataclass(kind):
         return _read_fields(kind, value, path, key)
     origin, arguments = get_origin(kind), get_args(kind)

@@ -162,15 +162,14 @@ def run_path(arguments: Namespace) -> int:
 def run_splits(arguments: Namespace) -> int:
     """Show the splits of a scheme and what the audit says of them."""
     place = {"config": arguments.config, "cache_dir": arguments.cache_dir}
-    if arguments.propose:
-        if arguments.fail_on_leak:
-            raise UsageError(
-                "--fail-on-leak: expected with a scheme to audit, found --propose, which places groups whole"
-            )
-        print_file(api.propose_splits(arguments.id, beside=arguments.beside, **place))
-        return 0
-    rows = api.load_splits(arguments.id, arguments.scheme, **place).to_pylist()
-    audit = api.audit(arguments.id, arguments.scheme, **place)
+    if arguments.propose or arguments.publish is not None:
+        return _publish_splits(arguments, place)
+    if len(arguments.ids) > 1 and arguments.config is not None:
+        raise UsageError(f"--config: expected with one source, found {len(arguments.ids)}")
+    name = arguments.ids[0] if len(arguments.ids) == 1 else arguments.ids
+    table = api.load_splits(name, arguments.scheme, **place)
+    rows, about = table.to_pylist(), api.about_splits(table)
+    audit = api.audit(name, arguments.scheme, **place)
     code = IntegrityError.exit_code if arguments.fail_on_leak and audit.leaks else 0
     if arguments.csv:
         print_csv(rows)
@@ -178,14 +177,42 @@ def run_splits(arguments: Namespace) -> int:
         return code
     counts = count_splits(rows)
     if arguments.json:
-        print_json({"id": str(arguments.id), "scheme": arguments.scheme, "splits": counts, "audit": audit.to_json()})
+        said = {"scheme": arguments.scheme, "digest": about["digest"], "builds": about["builds"]}
+        ids = ", ".join(map(str, arguments.ids))
+        print_json({"id": ids, **said, "splits": counts, "audit": audit.to_json()})
         return code
     print_table(
         [{"split": name, **split, "labels": counts_text(split["labels"])} for name, split in counts.items()],
-        ("split", "rows", "patients", "groups", "labels"),
+        ("split", "rows", "patients", "unknown", "groups", "labels"),
     )
-    print_text(f"\n{audit}")
+    print_text(f"\n{audit}\ndigest of this split: {about['digest']}")
     return code
+
+
+def _publish_splits(arguments: Namespace, place: Mapping[str, Any]) -> int:
+    """Print the file to publish for one source, or write those of several into a checkout."""
+    if arguments.fail_on_leak:
+        asked = "--propose" if arguments.propose else "--publish"
+        raise UsageError(f"--fail-on-leak: expected with a scheme to audit, found {asked}, which places groups whole")
+    if arguments.propose:
+        if len(arguments.ids) > 1:
+            raise UsageError(
+                f"--propose: expected one source, found {len(arguments.ids)}; name the others with --beside, or write "
+                "the files of all with --publish ."
+            )
+        print_file(api.propose_splits(arguments.ids[0], beside=arguments.beside, **place))
+        return 0
+    from covid_datasets.contribute.publish import publish_splits
+
+    gained = publish_splits(
+        [*arguments.ids, *arguments.beside], arguments.publish, cache_dir=arguments.cache_dir, config=arguments.config
+    )
+    if arguments.json:
+        print_json({"published": gained})
+        return 0
+    for path, count in gained.items():
+        print(f"{path}: {count:,} patients added")
+    return 0
 
 
 def run_overlaps(arguments: Namespace) -> int:
@@ -335,14 +362,15 @@ def print_facts(facts: Mapping[str, object]) -> None:
 
 
 def count_splits(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Count rows, patients, groups and labels of each split."""
+    """Count rows, patients, rows of whom nobody knows, groups and labels of each split."""
     splits: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
-        splits.setdefault(row["split"], []).append(row)
+        splits.setdefault(row["split"] or "(none)", []).append(row)
     return {
         name: {
             "rows": len(members),
             "patients": len({row["patient_id"] for row in members if row["patient_known"]}) or None,
+            "unknown": sum(not row["patient_known"] for row in members),
             "groups": len({row["group"] for row in members}),
             "labels": dict(sorted(Counter(row["label"] or "unlabelled" for row in members).items())),
         }

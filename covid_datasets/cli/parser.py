@@ -71,10 +71,8 @@ def _adder(parser: ArgumentParser) -> Adder:
 
 
 _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
-_MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed") | {
-    "deidentify": "deidentified",
-    "segment": "segmented",
-}
+_MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
+_MODULES |= {"deidentify": "deidentified", "ledger": "ledgers", "segment": "segmented"}
 """Where commands are that are not in ``commands``."""
 
 
@@ -151,15 +149,26 @@ def _add_looking(add: Adder) -> None:
         "show who is in which split, and the leakage audit",
         "covid-datasets splits covid_ct --scheme official",
     )
-    _add_build_name(command)
+    command.add_argument(
+        "ids", metavar="ID", nargs="+", help="a source as in `build`, or several, for their joint split"
+    )
+    _add_config(command)
+    _add_cache_dir(command)
+    add_own_data(command)
     command.add_argument(
         "--scheme",
         default="patient",
-        help="patient (default), official, fold-1-of-5, …; official-fold_2: one published; patient@1: an older one",
+        help='patient (default), "patient(70/15/15, seed=3)", official, fold-1-of-5, leave-cohen-out, '
+        '"temporal(2020-04-01)"; official-fold_2: one published; patient@1: an older one',
     )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print one line per sample; the audit goes to standard error")
     form.add_argument("--propose", action="store_true", help="print the file to publish as catalogs/splits/ID.csv")
+    form.add_argument(
+        "--publish",
+        metavar="DIR",
+        help="place all that is named jointly, and add whom no file has to catalogs/splits/ of this checkout",
+    )
     command.add_argument(
         "--beside",
         metavar="ID",
@@ -178,6 +187,18 @@ def _add_looking(add: Adder) -> None:
     command.add_argument(
         "--publish", metavar="DIR", help="add what is proven to catalogs/identities/ of this checkout of covid_datasets"
     )
+    _add_cache_dir(command)
+
+    command = add(
+        "ledger",
+        "audit published splits again from their own lists, or list them",
+        "covid-datasets ledger covidx --check",
+    )
+    command.add_argument("entries", metavar="ENTRY", nargs="*", help="published splits; without one, all are listed")
+    command.add_argument("--files", metavar="DIR", help="a checkout that has the lists; else they are downloaded")
+    command.add_argument("--lists-only", action="store_true", help="leave pictures out, also where they are built here")
+    command.add_argument("--check", action="store_true", help="fail (exit code 5) where a published number differs")
+    command.add_argument("-o", "--out", metavar="DIR", help="write ENTRY.json there, as catalogs/ledger/ has it")
     _add_cache_dir(command)
 
 

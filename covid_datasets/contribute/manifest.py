@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from covid_datasets.catalog.layout import is_litter
-from covid_datasets.catalog.manifest import COLUMNS, Identity
+from covid_datasets.catalog.manifest import COLUMNS, Identity, git_blob
 from covid_datasets.errors import UsageError
 from covid_datasets.raw.archives import open_archive
 
@@ -26,9 +26,7 @@ def content_manifest(place: str | Path, root: str = "") -> list[Identity]:
         if not name.startswith(root) or is_litter(name):
             continue
         data = tree.read(name)
-        git = hashlib.sha1(b"blob %d\0" % len(data), usedforsecurity=False)
-        git.update(data)
-        found.append(Identity(name.removeprefix(root), len(data), hashlib.sha256(data).hexdigest(), git.hexdigest()))
+        found.append(Identity(name.removeprefix(root), len(data), hashlib.sha256(data).hexdigest(), git_blob(data)))
     return sorted(found, key=lambda file: file.path)
 
 

@@ -1,7 +1,7 @@
-"""One page per source, made from its card alone, and the index of them.
+"""One page per source, made from its card alone, and the index of them; and the page of the ledger, from its results.
 
-``python -m covid_datasets.contribute.pages`` rewrites ``docs/sources/``. Their index, ``README.md``, is made too,
-but is not under version control: two new sources never meet in one file.
+``python -m covid_datasets.contribute.pages`` rewrites ``docs/sources/`` and ``docs/ledger.md``. The index of sources,
+``README.md``, is made too, but is not under version control: two new sources never meet in one file.
 
 ``--check`` writes nothing and fails where a page is not what its card says.
 """
@@ -13,13 +13,18 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from covid_datasets.audits.ledger.run import published_result
 from covid_datasets.catalog.card import Card
 from covid_datasets.catalog.cards import names, readable_cards
+from covid_datasets.catalog.ledger import entry_names, load_entry
+from covid_datasets.view.ledger import ledger_page
 from covid_datasets.view.page import counts, modalities, page, spdx, table
 
 GENERATED = "<!-- Generated from the catalog by `python -m covid_datasets.contribute.pages`; edit the TOML instead. -->"
 
 INDEX = "README.md"
+LEDGER = Path("..", "ledger.md")
+"""The page of the ledger, as seen from that of the sources."""
 
 
 def index(cards: Iterable[Card]) -> str:
@@ -44,6 +49,18 @@ def pages() -> dict[str, str]:
     return {f"{card.id}.md": f"{GENERATED}\n\n{page(card)}" for card in _cards()}
 
 
+def ledger() -> str:
+    """Write the page of the ledger: an entry without a result is not on it."""
+    entries = map(load_entry, entry_names())
+    rows = [(entry, result) for entry in entries if (result := published_result(entry.id))]
+    return f"{GENERATED}\n\n{ledger_page(rows)}"
+
+
+def _texts() -> dict[str, str]:
+    """Return the text of every page that is made, by its path from the folder of the sources."""
+    return {**pages(), LEDGER.as_posix(): ledger()}
+
+
 def _cards() -> list[Card]:
     """Read the cards of this package; those of others have pages of their own."""
     return [card for card in readable_cards()[0] if not card.builder]
@@ -51,18 +68,18 @@ def _cards() -> list[Card]:
 
 def stale(folder: Path) -> list[Path]:
     """List pages that are missing, outdated, or of no source."""
-    wanted = pages()
+    wanted = _texts()
     wrong = [name for name, text in wanted.items() if not (folder / name).exists() or _read(folder / name) != text]
     return [folder / name for name in wrong] + _unwanted(folder)
 
 
 def rewrite(folder: Path) -> list[Path]:
     """Bring the pages of a folder up to date; return those that changed."""
-    changed, wanted = stale(folder), pages()
+    changed, wanted = stale(folder), {folder / name: text for name, text in _texts().items()}
     folder.mkdir(parents=True, exist_ok=True)
     for path in changed:
-        if path.name in wanted:
-            path.write_text(wanted[path.name], encoding="utf-8", newline="\n")
+        if path in wanted:
+            path.write_text(wanted[path], encoding="utf-8", newline="\n")
         else:
             path.unlink()
     (folder / INDEX).write_text(index(_cards()), encoding="utf-8", newline="\n")

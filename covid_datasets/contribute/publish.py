@@ -6,6 +6,7 @@ Splits go to ``catalogs/splits/``: groups whole, splits alike, shares as near to
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,8 +15,9 @@ from types import MappingProxyType
 from typing import Any
 
 from covid_datasets.catalog.cards import names_in
-from covid_datasets.catalog.published import SPLITS, published_splits
-from covid_datasets.errors import NotThereError
+from covid_datasets.catalog.own import PREFIX
+from covid_datasets.catalog.published import SPLITS, SUMS, published_splits
+from covid_datasets.errors import NotThereError, UsageError
 from covid_datasets.load.splits import with_patients
 from covid_datasets.prepare.find import find_build
 from covid_datasets.splits.assign import SALT, SHARES, vote
@@ -53,6 +55,44 @@ def propose_splits(
     return as_csv(ours, published[builds[0].id])
 
 
+def publish_splits(
+    names: Sequence[str],
+    checkout: str | Path,
+    *,
+    config: str | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> dict[Path, int]:
+    """Place all patients of some finished builds jointly, and publish whom no file has in a checkout of this project.
+
+    Name all sources that may show the same people, and all versions, at once. Who is published keeps the line; others
+    follow at the end, so doing it again changes nothing. The digests beside the files are written anew.
+
+    Returns:
+        Each file, and how many patients it gained.
+    """
+    folder = Path(checkout) / "catalogs" / "splits"
+    if not folder.is_dir():
+        raise NotThereError(f"{folder}: expected a checkout of covid_datasets, found no such folder; name its root")
+    builds = [with_patients(find_build(each, config, cache_dir=cache_dir)) for each in names_in(names)]
+    if own := [each.id for each in builds if each.id.startswith(PREFIX)]:
+        raise UsageError(f"{', '.join(own)}: expected sources of the catalog, found data of your own")
+    published = {each.id: published_splits(each.id, folder) for each in builds}
+    everyone = {patient: split for splits in published.values() for patient, split in splits.items()}
+    index = Index.join([each.path for each in builds])
+    sources = [f"{each.id}@{each.version}" for each in builds for _ in range(each.rows)]
+    placed = place_groups(index, everyone, sources)
+    gained = {}
+    for source in sorted(published):
+        ours = {patient: split for patient, split in placed.items() if patient.startswith(f"{source}/")}
+        path = folder / f"{source}.csv"
+        path.write_text(as_csv(ours, published[source]), encoding="utf-8", newline="")
+        gained[path] = len(ours.keys() - published[source].keys())
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.csv"))
+    sums = "".join(f"{hashlib.sha256((folder / name).read_bytes()).hexdigest()}  {name}\n" for name in files)
+    (folder / SUMS).write_text(sums, encoding="utf-8", newline="")
+    return gained
+
+
 def place_groups(index: Index, published: Mapping[str, str], sources: Sequence[str] | None = None) -> dict[str, str]:
     """Assign every patient, or what stands for an unknown one: each of the ``sources`` near the shares by itself.
 
@@ -63,7 +103,7 @@ def place_groups(index: Index, published: Mapping[str, str], sources: Sequence[s
         if split := vote(unit, published):
             fixed[key] = max(fixed.get(key, 0), SPLITS.index(split))
     shares = [round(10 * SHARES[split]) for split in SPLITS]
-    parts = place(index.describe(sources), shares, SALT, fixed)
+    parts = place(index.census(sources), shares, SALT, fixed)
     return {unit: SPLITS[parts[key]] for key, unit in zip(index.group_ids, index.units, strict=True)}
 
 

@@ -90,7 +90,9 @@ def load_dataset(
         labels: "all" classes of the taxonomy, numbered alike in every source, or those that are "present" here.
         task: Two classes in place of all: "covid19_vs_rest", or "covid19_vs_no_finding", which keeps no other rows.
             The first is number 1.
-        scheme: "patient" (default), "official" (the publisher's split, with a warning where it leaks),
+        scheme: "patient" (default), "patient(70/15/15, seed=3)" or "patient(80/20)" (shares of one's own),
+            "leave-cohen-out" (of a list, tested on that source), "temporal(2020-04-01)" (tested on what is later),
+            "official" (the publisher's split, with a warning where it leaks),
             "official-fold_2" (one of several folds that the publisher ships, as its card names them), "fold-k-of-n" for
             cross-validation, or "patient@1", an older version of the published splits.
         data_dir: Your own copy of the source: a folder, unpacked or with the untouched archives, or one archive.

@@ -11,21 +11,22 @@ from covid_datasets.catalog.cards import load_card
 from covid_datasets.columns import INDEX_FILE, ORIGIN
 from covid_datasets.load.stored import open_table
 from covid_datasets.prepare.result import Built
+from covid_datasets.splits.divide import Division
 from covid_datasets.splits.index import Index
-from covid_datasets.splits.schemes import check_scheme, published_fold, scheme_splits
+from covid_datasets.splits.schemes import check_scheme, divide, needs_dates, published_fold
 
 
-def splits_of(builds: Sequence[Built], index: Index, scheme: str) -> list[str | None]:
-    """Give every row of an index its split under a scheme; ``None`` leaves it out.
+def division_of(builds: Sequence[Built], index: Index, scheme: str) -> Division:
+    """Give every row of an index its split under a scheme, with what should be known of how; ``None`` leaves it out.
 
     ``index`` is the evidence of the builds: of a view, the rows of the build that it was made of.
     """
-    fold = published_fold(scheme)
-    if not fold:
-        return scheme_splits(index, [built.id for built in builds], scheme)
-    check_scheme(scheme, [load_card(built.id) for built in builds])
-    sizes = zip(builds, index.sizes, strict=True)
-    return [split for built, size in sizes for split in _in_fold(built, fold, size)]
+    sizes = list(zip(builds, index.sizes, strict=True))
+    if fold := published_fold(scheme):
+        check_scheme(scheme, [load_card(built.id) for built in builds])
+        return Division([split for built, size in sizes for split in _in_fold(built, fold, size)])
+    dates = [day for built, size in sizes for day in _dates(built, size)] if needs_dates(scheme) else []
+    return divide(index, [built.id for built in builds], scheme, dates)
 
 
 def rows_of_source(built: Built) -> Sequence[int]:
@@ -35,6 +36,13 @@ def rows_of_source(built: Built) -> Sequence[int]:
     with pa.memory_map(str(built.path / INDEX_FILE)) as file:
         origins: list[int] = pa.ipc.open_file(file).read_all().column(ORIGIN).to_pylist()
     return origins
+
+
+def _dates(built: Built, size: int) -> list[str | None]:
+    found: list[str | None] = [None] * size
+    for row, day in zip(rows_of_source(built), open_table(built).column("date").to_pylist(), strict=True):
+        found[row] = day
+    return found
 
 
 def _in_fold(built: Built, fold: str, size: int) -> list[str | None]:

@@ -17,6 +17,7 @@ import pyarrow as pa
 from covid_datasets.columns import INDEX_FILE
 from covid_datasets.load.splitspec import Range, parse_split
 from covid_datasets.load.stored import StoredGroups, open_table
+from covid_datasets.prepare.disjoint import check_disjoint
 from covid_datasets.prepare.result import Built
 
 if TYPE_CHECKING:
@@ -121,13 +122,19 @@ def select(builds: Sequence[Built], scheme: str, folder: Path | None = None) -> 
     # Here, so that the splits that are stored need none of it.
     from covid_datasets.catalog.published import SPLITS
     from covid_datasets.splits.kept import kept
+    from covid_datasets.splits.schemes import left_out_because
 
-    splits, groups = (
-        _found(builds, scheme)
-        if folder is None
-        else kept(folder, _depends_on(builds, scheme), lambda: _found(builds, scheme))
-    )
+    if folder is None:
+        splits, groups = _checked(builds, scheme, _found(builds, scheme))
+    else:
+        what = _depends_on(builds, scheme)
+        splits, groups = kept(
+            folder, what, lambda: _found(builds, scheme), lambda found: _checked(builds, scheme, found)
+        )
     given = splits.to_pylist()
+    if splits.null_count and (why := left_out_because(scheme)):
+        text = f"scheme {scheme!r}: {splits.null_count:,} of {len(given):,} rows are in no split, because {why}"
+        warnings.warn(text, stacklevel=3)
     names = sorted({split for split in given if split}, key=lambda name: (*SPLITS, name).index(name))
     bounds = np.cumsum([0, *(build.rows for build in builds)])
     column = np.asarray([split or "" for split in given])
@@ -139,15 +146,28 @@ def select(builds: Sequence[Built], scheme: str, folder: Path | None = None) -> 
     return Selection(tuple(builds), chosen, parts)
 
 
+def _checked(builds: Sequence[Built], scheme: str, found: Splits) -> Splits:
+    """Refuse a split that tears groups; what somebody published is handed on with its leaks, and loading warns."""
+    from covid_datasets.splits.schemes import is_given
+
+    def samples() -> list[str]:
+        return [sample for build in builds for sample in open_table(build).column("sample_id").to_pylist()]
+
+    if not is_given(scheme):
+        what = f"scheme {scheme!r} of {', '.join(build.id for build in builds)}"
+        check_disjoint(what, found.splits.to_pylist(), found.groups.to_pylist(), samples)
+    return found
+
+
 def _found(builds: Sequence[Built], scheme: str) -> Splits:
     """Search what joins rows across the builds, and divide the groups."""
-    from covid_datasets.load.schemes import rows_of_source, splits_of
+    from covid_datasets.load.schemes import division_of, rows_of_source
     from covid_datasets.prepare.columnar import arrow_array
     from covid_datasets.splits.index import Index
     from covid_datasets.splits.kept import Splits
 
     index = Index.evidence([build.path for build in builds])
-    splits = splits_of(builds, index, scheme)
+    splits = division_of(builds, index, scheme).splits
     starts = np.cumsum([0, *index.sizes]).tolist()
     of_rows = [start + row for build, start in zip(builds, starts, strict=False) for row in rows_of_source(build)]
     return Splits(*(arrow_array([values[row] for row in of_rows], pa.string()) for values in (splits, index.group_ids)))
@@ -155,11 +175,12 @@ def _found(builds: Sequence[Built], scheme: str) -> Splits:
 
 def _depends_on(builds: Sequence[Built], scheme: str) -> dict[str, Any]:
     """Name all on which a split depends: what the builds are, byte for byte, and what is published."""
+    from covid_datasets.splits.scheme import canonical
     from covid_datasets.splits.schemes import published_of
 
     published = {build.id: dict(sorted(published_of(build.id, scheme).items())) for build in builds}
     return {
-        "scheme": scheme,
+        "scheme": canonical(scheme),
         "builds": [f"{build.id}@{build.version}" for build in builds],
         "fingerprints": [build.fingerprint for build in builds],
         "indices": [build.manifest()["files"][INDEX_FILE]["sha256"] for build in builds],

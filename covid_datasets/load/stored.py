@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from covid_datasets.columns import GROUP, INDEX_FILE
+from covid_datasets.prepare.disjoint import check_disjoint
 from covid_datasets.prepare.result import Built, split_files
 
 Reader = Callable[[int], Any]
@@ -55,12 +56,15 @@ class StoredGroups:
 def _stored_groups(build: Path) -> pa.Array:
     index = pa.ipc.open_file(pa.memory_map(str(build / INDEX_FILE))).read_all()
     if GROUP in index.column_names:
-        return index.column(GROUP).combine_chunks()
-    # A build of an earlier release, whose index lacks the names.
-    from covid_datasets.prepare.columnar import arrow_array
-    from covid_datasets.splits.index import Index
+        groups = index.column(GROUP).combine_chunks()
+    else:  # a build of an earlier release, whose index lacks the names
+        from covid_datasets.prepare.columnar import arrow_array
+        from covid_datasets.splits.index import Index
 
-    return arrow_array(Index(index).stored_group_ids, pa.string())
+        groups = arrow_array(Index(index).stored_group_ids, pa.string())
+    samples = index.column("sample_id").to_pylist
+    check_disjoint(str(build / INDEX_FILE), index.column("split").to_pylist(), groups.to_pylist(), samples)
+    return groups
 
 
 class Columns:

@@ -12,8 +12,10 @@ from typing import Any
 
 from covid_datasets.catalog.published import SPLITS, published_splits
 from covid_datasets.disk import whole
+from covid_datasets.errors import LeakingSplitError
 from covid_datasets.features import arrow_schema
 from covid_datasets.prepare.completeness import check_complete, compare
+from covid_datasets.prepare.disjoint import check_disjoint
 from covid_datasets.prepare.huggingface import info_of, write_huggingface
 from covid_datasets.prepare.indices import read_indices, write_index
 from covid_datasets.prepare.place import Place
@@ -27,7 +29,9 @@ from covid_datasets.raw.obtain import Obtained
 from covid_datasets.schema import Notice
 from covid_datasets.splits.assign import TABLE_SPLIT, assign
 from covid_datasets.splits.audit import AuditReport, audit_links
+from covid_datasets.splits.divide import Division
 from covid_datasets.splits.index import Index
+from covid_datasets.splits.told import tell
 
 _NAMED_EACH = 5
 """Up to so many extra files of a folder are named one by one."""
@@ -82,7 +86,7 @@ def finish(
         "columns": dict(columns),
     }
     write_huggingface(info_of(card, build), build, files, final)
-    audits = [] if columns else [_audit(card.id, "patient", splits, index)]
+    audits = [] if columns else [_disjoint(_audit(card.id, "patient", splits, index), splits, index)]
     if (card.official_split and choice.form.official_split and not columns) or (
         card.own_copy and any(index.strings("official_split"))
     ):
@@ -191,5 +195,16 @@ def _shared_bytes(index: Index) -> list[Notice]:
     ]
 
 
+def _disjoint(audit: AuditReport, splits: Sequence[str], index: Index) -> AuditReport:
+    """Refuse a build whose default split tears apart what belongs together, by its groups or by any evidence."""
+    done = "this build is not published"
+    check_disjoint(f"the split of {audit.dataset}", splits, index.group_ids, lambda: index.texts("sample_id"), done)
+    if audit.leaks:
+        raise LeakingSplitError(f"{audit.dataset}: expected a split that keeps people apart, so {done}: {audit}")
+    return audit
+
+
 def _audit(dataset: str, scheme: str, splits: Sequence[str | None], index: Index) -> AuditReport:
-    return audit_links(dataset, scheme, splits, index.texts("sample_id"), index.strings("label"), index.links)
+    samples, labels = index.texts("sample_id"), index.strings("label")
+    notes = tell(index, Division(splits), scheme)
+    return audit_links(dataset, scheme, splits, samples, labels, index.links, notes)

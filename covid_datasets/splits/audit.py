@@ -32,6 +32,8 @@ class AuditReport:
     rows: dict[str, int]
     findings: tuple[Evidence, ...]
     contradictions: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    """What else a user should know: unknown patients, classes that are not in every split, rows in none."""
 
     @property
     def leaks(self) -> bool:
@@ -46,7 +48,8 @@ class AuditReport:
     def from_json(cls, table: Mapping[str, Any]) -> AuditReport:
         """Take it back from what `to_json` returned."""
         findings = (Evidence(**{**each, "examples": tuple(each["examples"])}) for each in table["findings"])
-        return cls(table["dataset"], table["scheme"], table["rows"], tuple(findings), tuple(table["contradictions"]))
+        told = tuple(table["contradictions"]), tuple(table.get("notes", ()))
+        return cls(table["dataset"], table["scheme"], table["rows"], tuple(findings), *told)
 
     def __str__(self) -> str:
         """Render the audit as text."""
@@ -59,6 +62,7 @@ class AuditReport:
             )
             lines += [f"      {example}" for example in finding.examples]
         lines += [f"  contradictory labels: {text}" for text in self.contradictions]
+        lines += [f"  {note}" for note in self.notes]
         return "\n".join(lines)
 
 
@@ -69,8 +73,9 @@ def audit_links(
     names: Sequence[str],
     labels: Sequence[str | None],
     links: Iterable[Link],
+    notes: Sequence[str] = (),
 ) -> AuditReport:
-    """Check a split, given per row, against the evidence that rows belong together."""
+    """Check a split, given per row, against the evidence that rows belong together; ``notes`` are handed on."""
     by_kind: dict[Kind, list[Link]] = {
         "patient": [],
         "tie": [],
@@ -85,7 +90,8 @@ def audit_links(
         if split is not None:
             sizes[split] = sizes.get(split, 0) + 1
     findings = tuple(_weigh(kind, found, splits, names) for kind, found in by_kind.items())
-    return AuditReport(dataset, scheme, dict(sorted(sizes.items())), findings, _contradictions(by_kind, names, labels))
+    told = _contradictions(by_kind, names, labels)
+    return AuditReport(dataset, scheme, dict(sorted(sizes.items())), findings, told, tuple(notes))
 
 
 def _contradictions(

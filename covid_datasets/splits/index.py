@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
+from covid_datasets.columns import GROUP, SOURCE_INDEX
 from covid_datasets.columns import INDEX_FILE as INDEX_FILE
-from covid_datasets.columns import SOURCE_INDEX
 from covid_datasets.splits.assign import is_everybody, places
 from covid_datasets.splits.groups import (
     Link,
@@ -24,7 +24,7 @@ from covid_datasets.splits.groups import (
     links_by_ties,
     links_of_everybody,
 )
-from covid_datasets.splits.place import Trait, describe, traits
+from covid_datasets.splits.place import Census, Whole, take_census, traits_of
 
 
 @dataclass(frozen=True)
@@ -181,6 +181,8 @@ class Index:
     @cached_property
     def group_ids(self) -> list[str]:
         """The name of each row's group: its smallest patient, or what stands for an unknown one."""
+        if len(self.sizes) == 1 and GROUP in self.table.column_names:
+            return self.texts(GROUP)  # as the build found it
         return group_names(self.groups, self.units)
 
     @cached_property
@@ -188,11 +190,30 @@ class Index:
         """The same of a single finished build, whose groups were found when it was built."""
         return group_names(self.texts("group"), self.units)
 
-    def describe(self, sources: Sequence[str] | None = None) -> dict[str, Counter[Trait]]:
+    @cached_property
+    def sources(self) -> list[str]:
+        """The dataset of each row."""
+        return [sample.partition("/")[0] for sample in self.texts("sample_id")]
+
+    def by_source(self) -> Iterator[tuple[Whole, Index]]:
+        """Yield the numbers of the rows of each source, and the index of them alone, as if no other were there."""
+        if len(self.sizes) > 1:
+            for start, stop in itertools.pairwise(itertools.accumulate(self.sizes, initial=0)):
+                yield np.arange(start, stop), Index(self.table.slice(start, stop - start), (stop - start,))
+            return
+        names = dict.fromkeys(self.sources)
+        if len(names) < 2:
+            yield np.arange(self.table.num_rows), self
+            return
+        sources = np.asarray(self.sources)
+        for name in names:
+            rows = np.flatnonzero(sources == name)
+            yield rows, Index(self.table.take(pa.array(rows)))
+
+    def census(self, sources: Sequence[str] | None = None) -> Census:
         """Count what each group has of which every part of a split should have its share.
 
         Each of the ``sources`` is counted by itself; where none are given, each dataset.
         """
-        sources = sources or [sample.split("/", 1)[0] for sample in self.texts("sample_id")]
-        columns = zip(sources, *map(self.column, ("label", "modality", "survival")), strict=True)
-        return describe(self.group_ids, sources, [traits(*values) for values in columns])
+        columns = map(self.column, ("label", "modality", "survival"))
+        return take_census(self.group_ids, zip(sources or self.sources, *columns, strict=True), traits_of)

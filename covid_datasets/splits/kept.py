@@ -18,7 +18,7 @@ import pyarrow as pa
 from covid_datasets.disk import make_folder, whole
 from covid_datasets.errors import CacheError
 
-RULES = 2
+RULES = 3
 """Raised when the same builds would be given other splits or groups by this release than by the one before."""
 _SCHEMA = pa.schema([("split", pa.string()), ("group", pa.string())])
 
@@ -30,16 +30,17 @@ class Splits(NamedTuple):
     groups: pa.Array
 
 
-def kept(folder: Path, what: dict[str, Any], find: Callable[[], Splits]) -> Splits:
+def kept(folder: Path, what: dict[str, Any], find: Callable[[], Splits], checked: Callable[[Splits], Splits]) -> Splits:
     """Return the splits that are kept under this description, else find them and keep them.
 
-    ``what`` is everything on which they depend, by name.
+    ``what`` is everything on which they depend, by name. ``checked`` refuses splits that are wrong: what was found
+    before it is kept, and what was kept whenever it is read.
     """
     heading = json.dumps({"rules": RULES, **what}, sort_keys=True).encode()
     path = folder / f"{hashlib.sha256(heading).hexdigest()[:24]}.arrow"
     if (body := _body(path)) is not None and body[0] == heading:
-        return Splits(*pa.ipc.open_stream(body[1]).read_next_batch().columns)
-    found = find()
+        return checked(Splits(*pa.ipc.open_stream(body[1]).read_next_batch().columns))
+    found = checked(find())
     try:
         _keep(path, heading, found)
     except (OSError, CacheError) as error:  # a cache that may only be read

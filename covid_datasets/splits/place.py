@@ -7,9 +7,11 @@ of rows changes where a group goes.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,15 @@ _SWAPPED = 10_000
 _NEVER = np.iinfo(np.int64).max
 
 
+def traits_of(row: tuple[str, object, object, object]) -> list[Trait]:
+    """List all that is counted of a row of this source, label, modality and survival.
+
+    >>> traits_of(("s", None, "CT", True))
+    [('rows', 's'), ('label', 's', None, 'CT'), ('survival', 's', True)]
+    """
+    return [("rows", row[0]), *traits(*row)]
+
+
 def traits(source: str, label: object, modality: object, survival: object) -> list[Trait]:
     """List what is counted of a row beside its source: label and modality together, and how it ended, where known.
 
@@ -41,69 +52,143 @@ def traits(source: str, label: object, modality: object, survival: object) -> li
     return [("label", source, label, modality), *outcome]
 
 
-def describe(keys: Sequence[str], sources: Sequence[str], held: Sequence[Sequence[Trait]]) -> dict[str, Counter[Trait]]:
-    """Count, for each group, the rows that have a trait; being of a source is one, and the size of the group another.
+@dataclass(frozen=True, slots=True)
+class Census:
+    """How much each group has of each trait: a row of ``amounts`` for each of the keys, a column for each trait."""
 
-    ``keys`` names the group of each row, ``held`` lists its other traits. Sizes are told apart by powers of two: 1,
-    2 and 3, 4 to 7, and so on.
+    keys: Sequence[str]
+    traits: Sequence[Trait]
+    amounts: Whole
+
+    @classmethod
+    def of(cls, groups: Mapping[str, Mapping[Trait, int]]) -> Census:
+        """Take it from what is told group by group."""
+        found = {trait: number for number, trait in enumerate({trait for held in groups.values() for trait in held})}
+        amounts = np.zeros((len(groups), len(found)), dtype=np.int64)
+        for row, held in enumerate(groups.values()):
+            for trait, amount in held.items():
+                amounts[row, found[trait]] = amount
+        return cls(list(groups), list(found), amounts)
+
+    def without(self, unwanted: Callable[[str], bool]) -> Census:
+        """Leave out groups by their names, and what only they have."""
+        if not any(map(unwanted, self.keys)):
+            return self
+        kept = [number for number, key in enumerate(self.keys) if not unwanted(key)]
+        amounts = self.amounts[kept]
+        held = np.flatnonzero(amounts.any(axis=0))
+        return Census([self.keys[at] for at in kept], [self.traits[at] for at in held.tolist()], amounts[:, held])
+
+    def told(self) -> dict[str, Counter[Trait]]:
+        """Tell it group by group."""
+        found = zip(self.keys, self.amounts, strict=True)
+        return {key: Counter(dict(zip(self.traits, row.tolist(), strict=True))) + Counter() for key, row in found}
+
+
+def take_census(
+    keys: Iterable[str], rows: Iterable[Hashable], traits_of: Callable[[Any], Sequence[Trait]] = lambda row: row
+) -> Census:
+    """Count, for each group, the rows that have a trait; the size of the group in each source is a trait too.
+
+    ``keys`` names the group of each row, and ``rows`` says of each what its traits follow from. They are asked for once
+    of all rows that are alike, so that a million rows take a second. A trait ``("rows", source)`` says which source a
+    row is of. Sizes are told apart by powers of two: 1, 2 and 3, 4 to 7, and so on.
+    """
+    numbers: dict[str, int] = {}
+    alike: dict[Hashable, int] = {}
+    members = np.fromiter((numbers.setdefault(key, len(numbers)) for key in keys), np.int64)
+    sorts = np.fromiter((alike.setdefault(row, len(alike)) for row in rows), np.int64)
+    counts = np.bincount(members * len(alike) + sorts, minlength=len(numbers) * len(alike)).reshape(len(numbers), -1)
+    held = [traits_of(row) for row in alike]
+    found = {trait: number for number, trait in enumerate(dict.fromkeys(trait for of in held for trait in of))}
+    has = np.zeros((len(alike), len(found)), dtype=np.int64)
+    for sort, traits_held in enumerate(held):
+        for trait in traits_held:
+            has[sort, found[trait]] += 1
+    amounts = counts @ has
+    names, columns = list(found), [amounts]
+    for trait, number in found.items():
+        if trait[0] == "rows":
+            bits = np.frexp(amounts[:, number])[1]
+            for length in np.unique(bits[amounts[:, number] > 0]).tolist():
+                names.append(("size", *trait[1:], length))
+                columns.append(np.where(bits == length, amounts[:, number], 0)[:, None])
+    return Census(list(numbers), names, np.hstack(columns))
+
+
+def describe(keys: Sequence[str], sources: Sequence[str], held: Sequence[Sequence[Trait]]) -> dict[str, Counter[Trait]]:
+    """Count what each group has: the rows of each source, their other traits, and its size, as `take_census` does.
 
     >>> describe(["p", "p", "q"], ["s"] * 3, [[], [], []])["p"][("size", "s", 2)]
     2
     """
-    found: dict[str, Counter[Trait]] = defaultdict(Counter)
-    sizes: Counter[tuple[str, str]] = Counter()
-    for key, source, others in zip(keys, sources, held, strict=True):
-        found[key].update([("rows", source), *others])
-        sizes[key, source] += 1
-    for (key, source), size in sizes.items():
-        found[key]["size", source, size.bit_length()] = size
-    return dict(found)
+    rows = ((("rows", source), *others) for source, others in zip(sources, held, strict=True))
+    return take_census(keys, rows).told()
+
+
+def enough(shares: Sequence[int]) -> int:
+    """Count the groups that a trait needs to be in every part: one for each, and half a one's worth in the smallest.
+
+    >>> enough((8, 1, 1)), enough((1, 1, 1))
+    (5, 3)
+    """
+    return max(len(shares), -(-sum(shares) // (2 * min(shares))))
 
 
 def place(
-    groups: Mapping[str, Mapping[Trait, int]],
+    groups: Census | Mapping[str, Mapping[Trait, int]],
     shares: Sequence[int],
     salt: str,
     fixed: Mapping[str, int] = MappingProxyType({}),
+    *,
+    shuffled: bool = False,
 ) -> dict[str, int]:
     """Give each group the number of its part; those in ``fixed`` have theirs already.
 
     Each part should hold its share of each trait, in rows and in groups; the sum of the squared differences, each
     relative to how much there is, is made small: first kind by kind, then by moving and exchanging groups while that
     helps. A trait of enough groups (one for each part, and enough for half a group in the smallest) is in every part.
-    Groups of one kind differ in nothing that is counted; among them a salted hash decides.
+    Groups of one kind differ in nothing that is counted; among them a salted hash decides. Kinds come one after the
+    other by their size, or where they are ``shuffled`` by the salt, so that another salt gives other parts throughout.
 
     >>> groups = {f"p{number}": {("rows",): 1} for number in range(10)}
     >>> sorted(place(groups, (8, 1, 1), "salt").values())
     [0, 0, 0, 0, 0, 0, 0, 0, 1, 2]
     """
-    if not groups:
+    census = groups if isinstance(groups, Census) else Census.of(groups)
+    if not census.keys:
         return {}
-    kinds: dict[tuple[tuple[Trait, int], ...], list[str]] = defaultdict(list)
-    for key in groups:
-        kinds[tuple(sorted(groups[key].items(), key=repr))].append(key)
-    order = sorted(kinds, key=lambda kind: (-max((amount for _, amount in kind), default=0), repr(kind)))
-    traits = {
-        trait: number for number, trait in enumerate(sorted({trait for kind in order for trait, _ in kind}, key=repr))
-    }
-    rows = np.zeros((len(order), len(traits)), dtype=np.int64)
-    for number, kind in enumerate(order):
-        for trait, amount in kind:
-            rows[number, traits[trait]] = amount
-    weights = np.asarray([_WEIGHTS.get(str(trait[0]), 4) for trait in traits] * 2, dtype=np.int64)
-    free = [[key for key in kinds[kind] if key not in fixed] for kind in order]
-    held = np.zeros((len(order), len(shares)), dtype=np.int64)
-    for number, kind in enumerate(order):
-        for key in kinds[kind]:
+    # Traits and kinds are sorted, so that the order of rows and groups changes nothing.
+    columns = sorted(range(len(census.traits)), key=lambda number: repr(census.traits[number]))
+    names = [census.traits[number] for number in columns]
+    amounts = np.ascontiguousarray(census.amounts[:, columns])
+    alike: dict[bytes, list[int]] = defaultdict(list)
+    for number, row in enumerate(amounts):
+        alike[row.tobytes()].append(number)
+    rows = np.frombuffer(b"".join(alike), dtype=np.int64).reshape(len(alike), -1)
+    told = [repr(_kind(names, row)) for row in rows]
+    rank = [hash_fraction(kind, salt) for kind in told] if shuffled else (-rows.max(axis=1, initial=0)).tolist()
+    order = sorted(range(len(told)), key=lambda kind: (rank[kind], told[kind]))
+    rows, members = rows[order], list(alike.values())
+    kinds = [[census.keys[number] for number in members[kind]] for kind in order]
+    weights = np.asarray([_WEIGHTS.get(str(trait[0]), 4) for trait in names] * 2, dtype=np.int64)
+    free = [[key for key in keys if key not in fixed] for keys in kinds]
+    held = np.zeros((len(kinds), len(shares)), dtype=np.int64)
+    for number, keys in enumerate(kinds if fixed else ()):
+        for key in keys:
             if key in fixed:
                 held[number, fixed[key]] += 1
     counts = _Balance(rows, weights, shares, held, np.asarray([len(keys) for keys in free])).solve()
-    chosen = {key: part for key, part in fixed.items() if key in groups}
+    chosen = {key: fixed[key] for keys in kinds for key in keys if key in fixed} if fixed else {}
     for keys, row in zip(free, counts.tolist(), strict=True):
         parts = [part for part, count in enumerate(row) for _ in range(count)]
-        ranked = sorted(keys, key=lambda key: (hash_fraction(key, salt), key))
+        ranked = keys if len(set(parts)) < 2 else sorted(keys, key=lambda key: (hash_fraction(key, salt), key))
         chosen |= zip(ranked, parts, strict=True)
     return chosen
+
+
+def _kind(names: Sequence[Trait], row: Whole) -> tuple[tuple[Trait, int], ...]:
+    return tuple(sorted(((names[at], int(row[at])) for at in np.flatnonzero(row).tolist()), key=repr))
 
 
 class _Balance:
@@ -124,11 +209,10 @@ class _Balance:
         total = (fixed.sum(axis=1) + free) @ self.amounts
         self.aims = self.shares[:, None] * total
         # Small enough that no sum below passes 64 bits, whatever the sizes.
-        most = 8 * int(weights.max()) * self.whole**2 * max(int(total.max()), 1) * total.size
+        most = 8 * self.whole**2 * max(int((weights * total).sum()), 1)
         self.weights = min(_SCALE, (1 << 62) // most) * weights // np.maximum(total, 1)
         self.alone = 2 * self.whole**2 * ((self.amounts**2) @ self.weights)
-        enough = max(len(shares), -(-self.whole // (2 * int(self.shares.min()))))
-        self.needed = (total >= enough) & (weights > 1) & (np.arange(total.size) >= rows.shape[1])
+        self.needed = (total >= enough(shares)) & (weights > 1) & (np.arange(total.size) >= rows.shape[1])
 
     def solve(self) -> Whole:
         """Fill the parts, see that each has what it must have, and improve while something helps."""

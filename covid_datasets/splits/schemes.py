@@ -1,22 +1,26 @@
-"""Split schemes: by patient, as the publisher split, and folds for cross-validation."""
+"""Split schemes: by patient, in shares, as the publisher split, folds, by source and by time."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from covid_datasets.catalog.card import Card
 from covid_datasets.catalog.published import SPLITS, SPLITS_VERSION, published_splits
 from covid_datasets.errors import UnknownVersionError, UsageError
-from covid_datasets.splits.assign import assign
+from covid_datasets.splits.assign import assign, is_everybody
+from covid_datasets.splits.divide import NOBODY, Division, by_time, in_shares, leave_out
 from covid_datasets.splits.index import Index
-from covid_datasets.splits.place import place
-
-_FOLD = re.compile(r"fold-(\d{1,9})-of-(\d{1,9})", re.ASCII)
-_PATIENT = re.compile(r"patient(?:@(\d{1,9}))?", re.ASCII)
-_OFFICIAL = re.compile(r"official(?:-(\w{1,99}))?", re.ASCII)
-_LEAST = 3
-"""Folds of which one can be for validation; of two, none would be left for training."""
+from covid_datasets.splits.scheme import (
+    Fold,
+    LeaveOut,
+    Official,
+    Published,
+    Shares,
+    Temporal,
+    canonical,
+    parse_scheme,
+    part_names,
+)
 
 
 def split_names(scheme: str) -> tuple[str, ...]:
@@ -28,24 +32,22 @@ def split_names(scheme: str) -> tuple[str, ...]:
     Raises:
         UnknownVersionError: There is no such scheme; better said before a build than after it.
     """
-    if _is_official(scheme):
-        return ()
-    if _version_of(scheme):
-        return SPLITS
-    return SPLITS if _fold_of(scheme)[1] >= _LEAST else ("train", "test")
+    return part_names(parse_scheme(scheme))
 
 
 def check_scheme(scheme: str, cards: Sequence[Card]) -> None:
     """Refuse a scheme that the catalog knows no source to have; what is in data of one's own, only that tells."""
     datasets = [card.id for card in cards]
-    if fold := published_fold(scheme):
-        _check_fold(fold, cards)
-    elif scheme == "official":
-        if not any(card.official_split or card.own_copy for card in cards):
+    match parse_scheme(scheme):
+        case Official("") if not any(card.official_split or card.own_copy for card in cards):
             raise _no_official(datasets)
-    elif is_given(scheme):
-        for dataset in datasets:
-            _of_version(dataset, _version_of(scheme) or SPLITS_VERSION)
+        case Official(fold) if fold:
+            _check_fold(fold, cards)
+        case Published(version) if version != SPLITS_VERSION:
+            for dataset in datasets:
+                _of_version(dataset, version)
+        case LeaveOut(sources):
+            _check_sources(scheme, sources, datasets)
 
 
 def is_given(scheme: str) -> bool:
@@ -54,7 +56,12 @@ def is_given(scheme: str) -> bool:
     >>> is_given("official"), is_given("patient@1"), is_given("patient")
     (True, True, False)
     """
-    return _is_official(scheme) or _version_of(scheme) not in (None, SPLITS_VERSION)
+    match parse_scheme(scheme):
+        case Official():
+            return True
+        case Published(version):
+            return version != SPLITS_VERSION
+    return False
 
 
 def published_fold(scheme: str) -> str:
@@ -63,12 +70,68 @@ def published_fold(scheme: str) -> str:
     >>> published_fold("official-fold_2"), published_fold("official"), published_fold("fold-1-of-5")
     ('fold_2', '', '')
     """
-    match = _OFFICIAL.fullmatch(scheme) if isinstance(scheme, str) else None
-    return (match[1] or "") if match else ""
+    parsed = parse_scheme(scheme)
+    return parsed.fold if isinstance(parsed, Official) else ""
 
 
-def _is_official(scheme: str) -> bool:
-    return scheme == "official" or bool(published_fold(scheme))
+def needs_dates(scheme: str) -> bool:
+    """Tell whether a scheme asks for the date of each row, which lies in the rows and not in the index."""
+    return isinstance(parse_scheme(scheme), Temporal)
+
+
+def left_out_because(scheme: str) -> str:
+    """Say why a scheme has rows in no split; empty where it is the publisher who left them out, or none are.
+
+    >>> left_out_because("leave-cohen-out"), left_out_because("patient")
+    ('they show people or pictures of cohen, which is the test set', '')
+    """
+    match parse_scheme(scheme):
+        case LeaveOut(sources):
+            return f"they show people or pictures of {', '.join(sources)}, which is the test set"
+        case Temporal():
+            return "their date is not known well enough, or later rows of their group are in a later split"
+    return ""
+
+
+def divide(index: Index, datasets: Sequence[str], scheme: str, dates: Sequence[str | None] = ()) -> Division:
+    """Give every row of an index its split under a scheme, and say what should be known of how.
+
+    ``dates`` are those of the rows, where `needs_dates` says so.
+    """
+    match parse_scheme(scheme):
+        case Official():
+            found = index.strings("official_split")
+            if not any(found):
+                raise _no_official(datasets)
+            return Division(found)
+        case Published(version):
+            return Division(_published(index, datasets, version))
+        case Shares(shares, seed):
+            parts, said = in_shares(index, shares, f"covid_datasets/{canonical(scheme)}", shuffled=bool(seed))
+            names = split_names(scheme)
+            return Division([names[max(part, 0)] for part in parts.tolist()], (said,) if said else ())
+        case Fold() as fold:
+            return _fold(index, fold)
+        case LeaveOut(sources):
+            _check_sources(scheme, sources, datasets)
+            return leave_out(index, sources, _all_published(datasets))
+        case Temporal(cuts, shares):
+            return by_time(index, dates, cuts, shares)
+
+
+def scheme_splits(index: Index, datasets: Sequence[str], scheme: str) -> list[str | None]:
+    """Give every row of an index its split under a scheme; ``None`` leaves it out."""
+    return list(divide(index, datasets, scheme).splits)
+
+
+def published_of(dataset: str, scheme: str) -> dict[str, str]:
+    """Return what is published of a dataset and decides a scheme; nothing where the scheme does not ask."""
+    match parse_scheme(scheme):
+        case Published(version):
+            return _of_version(dataset, version)
+        case LeaveOut():
+            return published_splits(dataset)
+    return {}
 
 
 def _check_fold(fold: str, cards: Sequence[Card]) -> None:
@@ -78,22 +141,23 @@ def _check_fold(fold: str, cards: Sequence[Card]) -> None:
         raise UnknownVersionError(f"scheme 'official-{fold}': expected one of the published folds ({which})")
 
 
-def scheme_splits(index: Index, datasets: Sequence[str], scheme: str) -> list[str | None]:
-    """Give every row of an index its split under a scheme; ``None`` leaves it out."""
-    if scheme == "official":
-        found = index.strings("official_split")
-        if not any(found):
-            raise _no_official(datasets)
-        return found
-    if version := _version_of(scheme):
-        return list(_published(index, datasets, version))
-    return list(_fold(index, *_fold_of(scheme)))
+def _check_sources(scheme: str, sources: Sequence[str], datasets: Sequence[str]) -> None:
+    if len(datasets) < 2:
+        raise UsageError(
+            f"scheme {scheme!r}: expected a list of sources, of which one is left out for testing, found "
+            f"{', '.join(datasets)} alone; load_dataset(['cohen', 'hannover'], scheme='leave-cohen-out')"
+        )
+    if not sources or set(sources) - set(datasets) or not set(datasets) - set(sources):
+        known = ", ".join(f"leave-{dataset}-out" for dataset in datasets)
+        raise UsageError(
+            f"scheme {scheme!r}: expected the names of sources of the list, and not of all ({known}; of several "
+            f"leave-{'+'.join(sorted(datasets)[:2])}-out), found {', '.join(sources) or 'none'}; to test "
+            "on each source in turn, load with each of these schemes"
+        )
 
 
-def published_of(dataset: str, scheme: str) -> dict[str, str]:
-    """Return what is published of a dataset and decides a scheme; nothing where the scheme does not ask."""
-    version = _version_of(scheme)
-    return _of_version(dataset, version) if version else {}
+def _all_published(datasets: Sequence[str]) -> dict[str, str]:
+    return {patient: split for dataset in datasets for patient, split in published_splits(dataset).items()}
 
 
 def _published(index: Index, datasets: Sequence[str], version: int) -> list[str]:
@@ -118,36 +182,19 @@ def _no_official(datasets: Sequence[str]) -> UnknownVersionError:
     return UnknownVersionError(f"{', '.join(datasets)}: the source ships no split; use scheme='patient'")
 
 
-def _version_of(scheme: str) -> int | None:
-    """Return the version of the published splits that a scheme means, if it means them."""
-    match = _PATIENT.fullmatch(scheme) if isinstance(scheme, str) else None
-    if match is None:
-        return None
-    version = int(match[1] or SPLITS_VERSION)
-    if not 1 <= version <= SPLITS_VERSION:
-        known = ", ".join(f"patient@{each}" for each in range(1, SPLITS_VERSION + 1))
-        raise UnknownVersionError(f"scheme {scheme!r}: expected patient (the newest) or one of {known}")
-    return version
+def _fold(index: Index, scheme: Fold) -> Division:
+    """Test on fold k, validate on the next one (after the last comes the first), and train on all others.
 
-
-def _fold_of(scheme: str) -> tuple[int, int]:
-    match = _FOLD.fullmatch(scheme) if isinstance(scheme, str) else None
-    if match is None:
-        raise UnknownVersionError(
-            f"scheme {scheme!r}: expected patient, official or fold-k-of-n (fold-1-of-5), a published official-<fold>, "
-            "or an older patient@1"
+    Those of whom nobody knows which rows show one person are always in train.
+    """
+    groups = {key for key in index.group_ids if not is_everybody(key)}
+    if scheme.folds > len(groups):
+        raise UsageError(
+            f"scheme 'fold-{scheme.fold}-of-{scheme.folds}': expected at most as many folds as groups, found "
+            f"{len(groups)}"
         )
-    fold, folds = int(match[1]), int(match[2])
-    if not 1 <= fold <= folds or folds < 2:
-        raise UsageError(f"scheme {scheme!r}: expected fold-k-of-n with n of 2 or more and k from 1 to n")
-    return fold, folds
-
-
-def _fold(index: Index, fold: int, folds: int) -> list[str]:
-    """Test on fold k, validate on the next one (after the last comes the first), train on all others."""
-    if folds > (groups := len(set(index.groups))):
-        raise UsageError(f"scheme 'fold-{fold}-of-{folds}': expected at most as many folds as groups, found {groups}")
-    parts = place(index.describe(), [1] * folds, f"covid_datasets/fold/{folds}")
-    roles = {fold % folds: "validation"} if folds >= _LEAST else {}
-    roles[fold - 1] = "test"
-    return [roles.get(parts[group], "train") for group in index.group_ids]
+    salt = f"covid_datasets/fold/{scheme.folds}" + (f"/seed {scheme.seed}" if scheme.seed else "")
+    parts, said = in_shares(index, [1] * scheme.folds, salt, shuffled=bool(scheme.seed))
+    roles = {scheme.fold % scheme.folds: "validation"} if SPLITS[1] in part_names(scheme) else {}
+    roles |= {scheme.fold - 1: "test", NOBODY: "train"}
+    return Division([roles.get(part, "train") for part in parts.tolist()], (said,) if said else ())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from covid_datasets.columns import GROUP as GROUP
 from covid_datasets.errors import UsageError
 from covid_datasets.splits.assign import hash_fraction
-from covid_datasets.splits.place import describe, place, traits
+from covid_datasets.splits.place import place, take_census, traits_of
 
 Rows = NDArray[np.int64]
 
@@ -36,9 +36,9 @@ def group_folds(ds: Any, n: int = 5, *, groups: str = GROUP) -> Iterator[tuple[R
     found = len(set(keys))
     if not 2 <= n <= found:
         raise UsageError(f"n: expected 2 folds or more, and at most as many as there are groups ({found}), found {n!r}")
-    columns = [_column(ds, name, len(keys)) for name in ("dataset", "label", "modality", "survival")]
-    held = [traits(str(source), *others) for source, *others in zip(*columns, strict=True)]
-    parts = place(describe(keys, list(map(str, columns[0])), held), [1] * n, f"covid_datasets/group_folds/{n}")
+    sources, *others = (_column(ds, name, len(keys)) for name in ("dataset", "label", "modality", "survival"))
+    census = take_census(keys, zip(map(str, sources), *others, strict=True), traits_of)
+    parts = place(census, [1] * n, f"covid_datasets/group_folds/{n}")
     fold_of = np.asarray([parts[key] for key in keys], dtype=np.int64)
     return ((np.flatnonzero(fold_of != fold), np.flatnonzero(fold_of == fold)) for fold in range(n))
 

@@ -31,6 +31,7 @@ COMMANDS = (
     "path",
     "splits",
     "overlaps",
+    "ledger",
     "verify",
     "export",
     "mirror",
@@ -305,12 +306,41 @@ def test_incomplete_source(mirror: Path, capsys: Capture) -> None:
 def test_splits(cache: str, capsys: Capture) -> None:
     assert main(["splits", *SMALL, "--cache-dir", cache]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["split", "rows", "patients", "groups", "labels"]
+    assert lines[0].split() == ["split", "rows", "patients", "unknown", "groups", "labels"]
     assert "no leak found" in "\n".join(lines)
+    assert lines[-1].startswith("digest of this split: ")
     found = answer(capsys, "splits", *SMALL, "--cache-dir", cache)
     built = covid_datasets.find_build("phantom", "small", cache_dir=cache)
     assert {name: split["rows"] for name, split in found["splits"].items()} == dict(built.splits)
     assert found["scheme"] == "patient"
+    assert lines[-1].endswith(found["digest"])
+    assert found["builds"][0]["fingerprint"] == built.fingerprint
+
+
+def test_the_joint_split_of_several(small: SmallSources, capsys: Capture) -> None:
+    for name in ("covid_ct", "cohen"):
+        small.build(name)
+    place = ["--cache-dir", str(small.cache)]
+    found = answer(capsys, "splits", "covid_ct", "cohen", *place, "--scheme", "patient(60/40, seed=1)")
+    assert found["id"] == "covid_ct, cohen"
+    assert [build["id"] for build in found["builds"]] == ["covid_ct", "cohen"]
+    assert found["splits"].keys() == {"train", "test"}
+    assert main(["splits", "covid_ct", "cohen", *place, "--scheme", "leave-cohen-out", "--fail-on-leak"]) == 0
+    assert "test is all of cohen" in capsys.readouterr().out
+    assert main(["splits", "covid_ct", "cohen", *place, "--propose"]) == 2
+    assert main(["splits", "covid_ct", "cohen", *place, "--config", "default"]) == 2
+
+
+def test_splits_are_published_into_a_checkout(small: SmallSources, capsys: Capture, tmp_path: Path) -> None:
+    small.build("cohen")
+    command = ["splits", "cohen", "--cache-dir", str(small.cache), "--publish", str(tmp_path)]
+    assert main(command) == 1
+    (tmp_path / "catalogs/splits").mkdir(parents=True)
+    assert main(command) == 0
+    assert (tmp_path / "catalogs/splits/SHA256SUMS").exists()
+    assert "12 patients added" in capsys.readouterr().out
+    found = answer(capsys, *command)
+    assert found == {"published": {str(tmp_path / "catalogs/splits/cohen.csv"): 0}}
 
 
 def test_splits_as_csv(cache: str, capsys: Capture) -> None:

@@ -11,6 +11,10 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
+from covid_datasets import about_splits, audit, load_splits
+from covid_datasets.catalog.folder import catalog_folder
+from covid_datasets.catalog.published import read_sums
+from covid_datasets.errors import UsageError
 from covid_datasets.load.dataset import load_dataset
 from covid_datasets.prepare.engine import build_dataset
 from covid_datasets.prepare.find import find_build
@@ -98,3 +102,68 @@ def test_filters_and_ranges_go_across_sources(cache: Path) -> None:
     assert {row["dataset"] for row in train} == {"covid_ct", "cohen"}
     half = load_dataset(["covid_ct", "cohen"], split="train[50%:]", label="covid19", **options)
     assert [row["sample_id"] for row in half] == [row["sample_id"] for row in train][round(len(train) / 2) :]
+
+
+# --- schemes over several sources ----------------------------------------------------------------------------------
+
+BOTH = ["covid_ct", "cohen"]
+
+
+@pytest.mark.filterwarnings("ignore:.*rows are in no split")
+@pytest.mark.parametrize("scheme", ["patient", "fold-1-of-3", "patient(70/15/15, seed=2)", "leave-cohen-out"])
+def test_what_is_told_of_a_list_is_what_is_loaded(cache: Path, scheme: str) -> None:
+    table = load_splits(BOTH, scheme, cache_dir=cache)
+    about = about_splits(table)
+    rows = {row["sample_id"]: row for row in table.to_pylist()}
+    loaded = splits_of(BOTH, cache, scheme=scheme)
+    assert {sample: row["split"] for sample, row in rows.items() if row["split"]} == loaded
+    assert all(row["sha256"] and row["pixel_hash"] for row in rows.values())
+    assert rows[FIRST]["group"] == rows[SECOND]["group"] == min(FIRST, SECOND), "groups go across sources"
+    turned = load_splits(BOTH[::-1], scheme, cache_dir=cache)
+    assert about_splits(turned)["digest"] == about["digest"], "a digest is of who is where, in whatever order"
+    assert {row["sample_id"]: row["group"] for row in turned.to_pylist()} == {
+        sample: row["group"] for sample, row in rows.items()
+    }
+    assert [build["id"] for build in about["builds"]] == BOTH
+    assert about["builds"][0]["published"]["sha256"] == read_sums(catalog_folder() / "splits")["covid_ct.csv"]
+    report = audit(BOTH, scheme, cache_dir=cache)
+    assert not report.leaks
+    assert list(report.notes) == about["notes"]
+
+
+def test_a_fold_is_the_same_alone_and_in_a_list_but_for_who_is_in_both(cache: Path) -> None:
+    joint = splits_of(BOTH, cache, scheme="fold-2-of-3")
+    alone = splits_of("covid_ct", cache, scheme="fold-2-of-3") | splits_of("cohen", cache, scheme="fold-2-of-3")
+    table = load_splits(BOTH, cache_dir=cache)
+    (shared,) = {row["group"] for row in table.to_pylist() if row["sample_id"] == FIRST}
+    both = {row["sample_id"] for row in table.to_pylist() if row["group"] == shared}
+    assert {sample for sample in alone if joint[sample] != alone[sample]} <= both
+
+
+def test_a_source_is_left_out_with_whom_it_shares(cache: Path) -> None:
+    with pytest.warns(UserWarning, match=r"scheme 'leave-cohen-out': \d of 32 rows are in no split, because they show"):
+        splits = splits_of(BOTH, cache, scheme="leave-cohen-out")
+    assert FIRST not in splits, "it shows a picture of cohen, and is neither trained on nor tested on"
+    assert {sample for sample, split in splits.items() if split == "test"} == {
+        sample for sample in splits if sample.startswith("cohen/")
+    }
+    with pytest.raises(UsageError, match=r"leave-covid_ct-out, leave-cohen-out.*found hannover"):
+        splits_of(BOTH, cache, scheme="leave-hannover-out")
+
+
+def test_a_source_without_dates_has_no_time(cache: Path) -> None:
+    with pytest.raises(UsageError, match="found none in the column date of covid_ct"):
+        splits_of(BOTH, cache, scheme="temporal(2020-03-01)")
+    rows = load_dataset("cohen", framework="numpy", cache_dir=cache, allow_missing=True, offline=True)
+    days = {row["sample_id"]: row["date"] for part in rows.values() for row in part}
+    cut = max(day for day in days.values() if day and len(day) == len("2020-03-01"))
+    with pytest.warns(UserWarning, match="rows are in no split, because their date is not known well enough"):
+        splits = splits_of("cohen", cache, scheme=f"temporal({cut})")
+    assert set(splits.values()) == {"train", "test"}
+    assert all((days[sample] >= cut) == (split == "test") for sample, split in splits.items())
+
+
+def test_one_scheme_written_in_two_ways_is_kept_once(cache: Path) -> None:
+    first = splits_of(BOTH, cache, scheme="patient(70/15/15, seed=2)")
+    assert splits_of(BOTH, cache, scheme="patient(0.7/0.15/0.15,seed=2)") == first
+    assert len(list((cache / "splits").iterdir())) == 1

@@ -104,7 +104,12 @@ def test_folds_load(small: SmallSources) -> None:
         ("fold-6-of-5", UsageError, "k from 1 to n"),
         ("fold-1-of-1", UsageError, "n of 2 or more"),
         ("fold-1", UnknownVersionError, "expected patient, official or fold-k-of-n"),
-        ("leave-source-out", UnknownVersionError, "expected patient, official or fold-k-of-n"),
+        (
+            "leave-source-out",
+            UsageError,
+            "expected a list of sources, of which one is left out .*, found phantom",
+        ),
+        ("leave-source", UnknownVersionError, "expected patient, official or fold-k-of-n"),
         ("Patient", UnknownVersionError, "expected patient, official or fold-k-of-n"),
     ],
 )

@@ -14,7 +14,7 @@ from covid_datasets.catalog.published import SPLITS, published_splits
 from covid_datasets.errors import CatalogError, UnknownVersionError, UsageError
 from covid_datasets.prepare.rows import INDEX_SCHEMA
 from covid_datasets.splits.assign import SHARES, assign, hash_fraction
-from covid_datasets.splits.groups import components, links_by_key
+from covid_datasets.splits.groups import components, links_by_key, links_by_ties
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.schemes import scheme_splits, split_names
 
@@ -61,6 +61,33 @@ def test_adding_people_moves_nobody(patients: list[str], more: list[str], known:
     links = links_by_key("patient", joined)
     after = dict(zip(joined, assign(components(len(joined), links), joined, known), strict=True))
     assert {patient: after[patient] for patient in patients} == before
+
+
+older = st.dictionaries(st.integers(0, 30), st.sampled_from(SPLITS), min_size=1)
+newer = st.lists(st.tuples(st.integers(0, 60), st.lists(st.integers(0, 12), max_size=3)), max_size=40)
+
+
+@settings(deadline=None)
+@given(older, newer, st.sampled_from(["a/", "d/", "z/"]))
+def test_growth_and_ties_move_nobody_who_is_published_but_towards_the_test_set(
+    known: dict[int, str], more: list[tuple[int, list[int]]], prefix: str
+) -> None:
+    """New people, sorted before and after the old ones, with ties to them, to each other, and between old ones."""
+    old = {f"d/{number}": split for number, split in known.items()}
+    rows = [(patient, [patient]) for patient in old]
+    rows += [(f"{prefix}{number}", [f"{prefix}{number}", *map(str, ties)]) for number, ties in more]
+    rows += [(patient, [str(number % 7)]) for number, patient in enumerate(old) if number % 3 == 0]
+    links = [*links_by_ties([ties for _, ties in rows]), *links_by_key("patient", [patient for patient, _ in rows])]
+    groups, units = components(len(rows), links), [patient for patient, _ in rows]
+    after = dict(zip(units, assign(groups, units, old), strict=True))
+    for group in set(groups):
+        members = {unit for unit, other in zip(units, groups, strict=True) if other == group}
+        votes = {old[unit] for unit in members if unit in old}
+        assert len({after[unit] for unit in members}) == 1, "no group straddles"
+        if len(votes) == 1:
+            assert {after[unit] for unit in members} == votes, "the older split wins over all that is new"
+        for unit in members & old.keys():
+            assert SPLITS.index(after[unit]) >= SPLITS.index(old[unit]), "a test set never loses a row"
 
 
 @settings(deadline=None)

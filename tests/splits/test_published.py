@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from hypothesis import strategies as st
 
 from covid_datasets import audit, load_dataset, load_splits, propose_splits
 from covid_datasets.catalog.folder import catalog_folder
-from covid_datasets.catalog.published import SPLITS, SPLITS_VERSION, published_splits
-from covid_datasets.contribute.publish import as_csv, place_groups
-from covid_datasets.errors import UnknownVersionError
+from covid_datasets.catalog.published import SPLITS, SPLITS_VERSION, SUMS, published_splits, read_sums
+from covid_datasets.contribute.publish import as_csv, place_groups, publish_splits
+from covid_datasets.errors import NotThereError, UnknownVersionError
 from covid_datasets.prepare.rows import INDEX_SCHEMA
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.schemes import is_given, scheme_splits
@@ -172,6 +173,30 @@ def test_each_source_of_a_joint_proposal_gets_the_same_whoever_is_named_first(sm
         both = [propose_splits(name, beside=beside, cache_dir=small.cache) for beside in (others, others[::-1])]
         assert both[0] == both[1]
         assert both[0].startswith((FOLDER / f"{name}.csv").read_text(encoding="utf-8"))
+
+
+def test_one_command_publishes_for_all_and_doing_it_again_changes_nothing(small: SmallSources, tmp_path: Path) -> None:
+    names = ["cohen", "covid_ct", "hannover", "actualmed"]
+    for name in names:
+        small.build(name)
+    folder = Path(shutil.copytree(FOLDER, tmp_path / "catalogs" / "splits"))
+    for name in ("actualmed", "covid_ct"):  # as if the one were new, and the other had grown
+        lines = (folder / f"{name}.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+        (folder / f"{name}.csv").write_text("".join(lines[:20]), encoding="utf-8", newline="")
+    (folder / "actualmed.csv").unlink()
+    (folder / SUMS).unlink()
+    before = {name: (folder / f"{name}.csv").read_text(encoding="utf-8") for name in names if name != "actualmed"}
+    gained = publish_splits(names, tmp_path, cache_dir=small.cache)
+    assert gained[folder / "actualmed.csv"] == len(published_splits("actualmed", folder)) > 0
+    assert gained[folder / "covid_ct.csv"] > 0
+    for name, text in before.items():
+        assert (folder / f"{name}.csv").read_text(encoding="utf-8").startswith(text), "nobody who is published moves"
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert read_sums(folder).keys() == {path.relative_to(folder).as_posix() for path in after} - {SUMS}
+    assert set(publish_splits(names[::-1], tmp_path, cache_dir=small.cache).values()) == {0}
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == after
+    with pytest.raises(NotThereError, match="expected a checkout of covid_datasets"):
+        publish_splits(names, tmp_path / "elsewhere", cache_dir=small.cache)
 
 
 def test_the_sources_that_share_people_agree() -> None:
