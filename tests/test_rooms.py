@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HOUSE = ROOT / "covid_datasets"
 ROOMS = """
 harmless errors store settings extras disk holder lock progress vocabulary columns schema
-catalog features fetch raw read own phantoms transforms measure splits prepare cache load exports tfds audits
+catalog features fetch raw read phantoms transforms own measure splits prepare cache load exports tfds audits
 baselines view contribute cli
 """.split()
 """From the ground up: a module imports only what stands before its own room, or in it."""
