@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from covid_datasets.exports.export import export as export
     from covid_datasets.load.collate import collate as collate
     from covid_datasets.load.dataset import load_dataset as load_dataset
-    from covid_datasets.load.fixed.augment import Augment as Augment
     from covid_datasets.load.fixed.make import to_numpy as to_numpy
     from covid_datasets.load.fixed.to_torch import to_torch as to_torch
     from covid_datasets.load.overlaps import overlaps as overlaps
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from covid_datasets.raw.obtain import make_mirror as make_mirror
     from covid_datasets.splits.subset import group_folds as group_folds
     from covid_datasets.splits.subset import patient_subset as patient_subset
+    from covid_datasets.transforms.joint.augment import Augment as Augment
     from covid_datasets.view.attribution import Attribution as Attribution
     from covid_datasets.view.attribution import attribution as attribution
     from covid_datasets.view.labels import label_table as label_table
@@ -55,7 +55,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "AccessRequired": "covid_datasets.errors",
     "Attribution": "covid_datasets.view.attribution",
-    "Augment": "covid_datasets.load.fixed.augment",
+    "Augment": "covid_datasets.transforms.joint.augment",
     "Built": "covid_datasets.prepare.result",
     "Card": "covid_datasets.catalog.card",
     "Check": "covid_datasets.raw.check",
