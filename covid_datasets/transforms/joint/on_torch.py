@@ -61,11 +61,11 @@ def changed_batch(
         moved = torch.empty((*masks.shape[:2], *places.new), dtype=masks.dtype, device=masks.device)
     for first, last in _pieces(images, places.new):
         part = images[first:last].to(torch.float32)
-        part = _moved(part, places.of(slice(first, last)), full[0])
-        part = _toned(part, drawn.of(first, last), full)
+        part = moved_images(part, places.of(slice(first, last)), full[0])
+        part = toned_images(part, drawn.of(first, last), full)
         done[first:last] = part if kind.is_floating_point else _rounded(part, kind, full)
         if moved is not None:
-            moved[first:last] = _chosen(masks[first:last], places.of(slice(first, last)), outside)
+            moved[first:last] = moved_masks(masks[first:last], places.of(slice(first, last)), outside)
     return done, moved
 
 
@@ -81,7 +81,7 @@ def _rounded(values: Any, kind: Any, full: Range) -> Any:
     return rounded if limits.min <= full[0] and full[1] <= limits.max else rounded.clamp_(limits.min, limits.max)
 
 
-def _moved(images: Any, places: Places, low: float) -> Any:
+def moved_images(images: Any, places: Places, low: float) -> Any:
     """Interpolate each pixel from where it comes, as `covid_datasets.transforms.joint.on_numpy.moved_image` does."""
     if places.nothing:
         return images
@@ -163,7 +163,7 @@ def _sum(of_column: np.ndarray, of_row: np.ndarray, kind: Any, device: Any) -> A
     )
 
 
-def _chosen(masks: Any, places: Places, outside: int) -> Any:
+def moved_masks(masks: Any, places: Places, outside: int) -> Any:
     """Take the nearest pixel of a mask for each of the result: the very one that NumPy takes."""
     if places.nothing:
         return masks
@@ -209,7 +209,7 @@ def _swapped(masks: Any, flip: np.ndarray, names: Sequence[str]) -> Any:
     return torch.where(mirrored, masks[:, order], masks)
 
 
-def _toned(images: Any, drawn: Drawn, full: Range) -> Any:
+def toned_images(images: Any, drawn: Drawn, full: Range) -> Any:
     """Blur images, change their grey levels, and add noise, in their own memory where that is possible."""
     low, high = full
     if drawn.blur.any():
