@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from covid_datasets.exports.export import export as export
     from covid_datasets.load.collate import collate as collate
     from covid_datasets.load.dataset import load_dataset as load_dataset
-    from covid_datasets.load.fixed.augment import Augment as Augment
     from covid_datasets.load.fixed.make import to_numpy as to_numpy
     from covid_datasets.load.fixed.to_torch import to_torch as to_torch
     from covid_datasets.load.paper import paper_table as paper_table
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
     from covid_datasets.raw.obtain import make_mirror as make_mirror
     from covid_datasets.splits.subset import group_folds as group_folds
     from covid_datasets.splits.subset import patient_subset as patient_subset
+    from covid_datasets.transforms.joint.augment import Augment as Augment
     from covid_datasets.transforms.segment.chest import crop_to_chest as crop_to_chest
     from covid_datasets.transforms.segment.infection import infection_mask as infection_mask
     from covid_datasets.transforms.segment.lungs import lung_mask as lung_mask
@@ -66,7 +66,7 @@ _HOMES = {
     "AccessRequired": "covid_datasets.errors",
     "Attribution": "covid_datasets.view.attribution",
     "Audit": "covid_datasets.audits.report",
-    "Augment": "covid_datasets.load.fixed.augment",
+    "Augment": "covid_datasets.transforms.joint.augment",
     "Built": "covid_datasets.prepare.result",
     "Card": "covid_datasets.catalog.card",
     "Check": "covid_datasets.raw.check",

@@ -113,6 +113,7 @@ def test_every_example_is_run(collected: set[str]) -> None:
         "covid_datasets/load/fixed/to_torch.py": "torch",
         "covid_datasets/load/monai_rows.py": "monai",
         "covid_datasets/load/to_tf.py": "tensorflow",
+        "covid_datasets/transforms/joint/on_monai.py": "monai",
     }
     without = {path for path, module in needs.items() if not find_spec(module)}
     assert examples("covid_datasets") - collected == without
