@@ -12,7 +12,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "transforms.md").read_tex
 def test_the_examples_run() -> None:
     names: dict[str, object] = {}
     blocks = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-    needs = {"import torch": "torch", ".monai import": "monai"}
+    needs = {"import torch": "torch", ".on_monai import": "monai"}
     for block in blocks:
         if all(find_spec(module) for text, module in needs.items() if text in block):
             exec(block, names)
