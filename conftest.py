@@ -16,9 +16,11 @@ NEED_TORCH = [
     "covid_datasets/load/fixed/to_torch.py",
     "covid_datasets/load/fixed/torch_batches.py",
     "covid_datasets/load/torch_rows.py",
+    "covid_datasets/transforms/joint/on_torch.py",
 ]
 collect_ignore = [] if find_spec("torch") else NEED_TORCH
 collect_ignore += [f"covid_datasets/load/{name}_rows.py" for name in ("monai", "torchio") if not find_spec(name)]
+collect_ignore += [] if find_spec("monai") else ["covid_datasets/transforms/joint/on_monai.py"]
 collect_ignore += [] if find_spec("tensorflow") else ["covid_datasets/load/to_tf.py"]
 collect_ignore.append("covid_datasets/tfds.py")  # has no example, and importing it takes TensorFlow Datasets
 

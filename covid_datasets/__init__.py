@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from covid_datasets.exports.export import export as export
     from covid_datasets.load.collate import collate as collate
     from covid_datasets.load.dataset import load_dataset as load_dataset
-    from covid_datasets.load.fixed.augment import Augment as Augment
     from covid_datasets.load.fixed.make import to_numpy as to_numpy
     from covid_datasets.load.fixed.to_torch import to_torch as to_torch
     from covid_datasets.load.paper import paper_table as paper_table
@@ -42,6 +41,8 @@ if TYPE_CHECKING:
     from covid_datasets.load.verify import verify as verify
     from covid_datasets.own.deidentify.folder import deidentify as deidentify
     from covid_datasets.own.deidentify.report import Deidentified as Deidentified
+    from covid_datasets.own.segment.folder import segment_folder as segment_folder
+    from covid_datasets.own.segment.report import SegmentedFolder as SegmentedFolder
     from covid_datasets.prepare.engine import build_dataset as build_dataset
     from covid_datasets.prepare.find import find_build as find_build
     from covid_datasets.prepare.result import Built as Built
@@ -50,6 +51,11 @@ if TYPE_CHECKING:
     from covid_datasets.raw.obtain import make_mirror as make_mirror
     from covid_datasets.splits.subset import group_folds as group_folds
     from covid_datasets.splits.subset import patient_subset as patient_subset
+    from covid_datasets.transforms.joint.augment import Augment as Augment
+    from covid_datasets.transforms.segment.chest import crop_to_chest as crop_to_chest
+    from covid_datasets.transforms.segment.infection import infection_mask as infection_mask
+    from covid_datasets.transforms.segment.lungs import lung_mask as lung_mask
+    from covid_datasets.transforms.segment.quantify import quantify as quantify
     from covid_datasets.view.attribution import Attribution as Attribution
     from covid_datasets.view.attribution import attribution as attribution
     from covid_datasets.view.labels import label_table as label_table
@@ -59,7 +65,8 @@ __version__ = "0.1.0"
 _HOMES = {
     "AccessRequired": "covid_datasets.errors",
     "Attribution": "covid_datasets.view.attribution",
-    "Augment": "covid_datasets.load.fixed.augment",
+    "Audit": "covid_datasets.audits.report",
+    "Augment": "covid_datasets.transforms.joint.augment",
     "Built": "covid_datasets.prepare.result",
     "Card": "covid_datasets.catalog.card",
     "Check": "covid_datasets.raw.check",
@@ -68,33 +75,38 @@ _HOMES = {
     "Deidentified": "covid_datasets.own.deidentify.report",
     "Exported": "covid_datasets.exports.export",
     "OwnData": "covid_datasets.catalog.own",
+    "SegmentedFolder": "covid_datasets.own.segment.report",
     "about_splits": "covid_datasets.load.splits",
     "attribution": "covid_datasets.view.attribution",
-    "Audit": "covid_datasets.audits.report",
     "audit": "covid_datasets.audits.anybody",
     "build_dataset": "covid_datasets.prepare.engine",
-    "collate": "covid_datasets.load.collate",
     "cache_contents": "covid_datasets.cache",
     "check": "covid_datasets.raw.check",
     "check_croissant": "covid_datasets.exports.croissant.check",
     "clean_cache": "covid_datasets.cache",
+    "collate": "covid_datasets.load.collate",
     "confounding": "covid_datasets.audits.confounding",
     "croissant": "covid_datasets.exports.croissant.describe",
+    "crop_to_chest": "covid_datasets.transforms.segment.chest",
     "deidentify": "covid_datasets.own.deidentify.folder",
     "export": "covid_datasets.exports.export",
     "find_build": "covid_datasets.prepare.find",
     "group_folds": "covid_datasets.splits.subset",
+    "infection_mask": "covid_datasets.transforms.segment.infection",
     "info": "covid_datasets.catalog.cards",
     "label_table": "covid_datasets.view.labels",
     "list_datasets": "covid_datasets.catalog.overview",
     "load_dataset": "covid_datasets.load.dataset",
     "load_splits": "covid_datasets.load.splits",
+    "lung_mask": "covid_datasets.transforms.segment.lungs",
     "make_mirror": "covid_datasets.raw.obtain",
     "overlaps": "covid_datasets.audits.overlaps",
     "paper_table": "covid_datasets.load.paper",
     "patient_subset": "covid_datasets.splits.subset",
     "propose_splits": "covid_datasets.contribute.publish",
+    "quantify": "covid_datasets.transforms.segment.quantify",
     "search": "covid_datasets.load.search",
+    "segment_folder": "covid_datasets.own.segment.folder",
     "to_numpy": "covid_datasets.load.fixed.make",
     "to_tf": "covid_datasets.load.to_tf",
     "to_torch": "covid_datasets.load.fixed.to_torch",

@@ -24,6 +24,7 @@ EXTRAS = {
     "pypdf": "figures",
     "s3fs": "s3",
     "sklearn": "audit",
+    "scipy": "segment",
     "tensorflow": "tf",
     "tensorflow_datasets": "tf",
     "torch": "torch",

@@ -24,6 +24,7 @@ def no_kill(*_):
 os.kill = no_kill
 # Runs a program; import torch, TensorFlow or MONAI, which would look for their DLLs.
 left_out = ("__main__", "torch_rows", "torch_batches", "monai_rows", "torchio_rows", "datasets.tfds")
+left_out += ("on_torch", "on_monai")
 for name in ours:
     if not name.endswith(left_out):
         importlib.import_module(name)

@@ -57,6 +57,7 @@ def make_parser() -> ArgumentParser:
     _add_export(add)
     _add_housekeeping(add)
     _add_deidentify(add)
+    _add_segment(add)
     return parser
 
 
@@ -81,6 +82,7 @@ def _adder(parser: ArgumentParser) -> Adder:
 _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
 _MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
 _MODULES |= {"audit": "audited", "confounding": "confounded", "deidentify": "deidentified", "ledger": "ledgers"}
+_MODULES["segment"] = "segmented"
 """Where commands are that are not in ``commands``."""
 
 
@@ -294,4 +296,20 @@ def _add_deidentify(add: Adder) -> None:
     command.add_argument("--keep-map", action="store_true", help="keep who has which pseudonym, in the secret folder")
     command.add_argument(
         "--keep-burned-in", action="store_true", help="keep files whose header says that there is text in their pixels"
+    )
+
+
+def _add_segment(add: Adder) -> None:
+    command = add(
+        "segment",
+        "find lungs and infection in your own CT scans",
+        "covid-datasets segment ./scans ./masks",
+    )
+    command.add_argument("folder", metavar="IN", help="NIfTI, MetaImage, DICOM series or pictures; nothing is changed")
+    command.add_argument("out", metavar="OUT", help="a new or empty folder, or one that the same command began")
+    command.add_argument(
+        "--method",
+        choices=("threshold", "rag"),
+        default="threshold",
+        help="how infection is found (default: threshold)",
     )

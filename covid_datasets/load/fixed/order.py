@@ -13,42 +13,11 @@ import numpy as np
 
 from covid_datasets.errors import UsageError
 from covid_datasets.load.fixed.chosen import UNLABELLED
+from covid_datasets.transforms.joint.numbers import keys
 
 Shuffle = bool | Literal["blocks"]
 WINDOW_BLOCKS = 8
 """Blocks among whose rows ``shuffle="blocks"`` mixes at a time."""
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-
-
-def keys(count: int, *seeds: int) -> np.ndarray:
-    """Return 64 bits for each of so many positions that look random (SplitMix64), and are the same everywhere.
-
-    >>> keys(2, 0, 1).tolist() == keys(3, 0, 1)[:2].tolist(), keys(1, 0).tolist() == keys(1, 1).tolist()
-    (True, False)
-    """
-    state = np.zeros(1, np.uint64)
-    with np.errstate(over="ignore"):
-        for seed in seeds:
-            state = _mixed(state ^ _mixed(np.array([seed % (1 << 64)], np.uint64) + _GOLDEN))
-        return _mixed(state + np.arange(1, count + 1, dtype=np.uint64) * _GOLDEN)
-
-
-def _mixed(values: np.ndarray) -> np.ndarray:
-    with np.errstate(over="ignore"):
-        values = (values ^ (values >> np.uint64(30))) * _FIRST
-        values = (values ^ (values >> np.uint64(27))) * _SECOND
-    found: np.ndarray = values ^ (values >> np.uint64(31))
-    return found
-
-
-def uniform(count: int, *seeds: int) -> np.ndarray:
-    """Return numbers from 0 to below 1, the same everywhere.
-
-    >>> bool((0 <= uniform(1000, 5)).all() and (uniform(1000, 5) < 1).all())
-    True
-    """
-    return (keys(count, *seeds) >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
 def permutation(count: int, *seeds: int) -> np.ndarray:

@@ -10,7 +10,6 @@ import torch
 from torch.utils.data import Dataset, IterableDataset, get_worker_info
 
 from covid_datasets.errors import UsageError
-from covid_datasets.load.fixed.augment import Augment, augmented
 from covid_datasets.load.fixed.batches import Batches, Pixels
 from covid_datasets.load.fixed.chosen import Chosen
 from covid_datasets.load.fixed.lot import Lot
@@ -18,16 +17,28 @@ from covid_datasets.load.fixed.make import make_batches
 from covid_datasets.load.fixed.options import Wanted
 from covid_datasets.load.fixed.order import Order
 from covid_datasets.load.fixed.steps import Steps
+from covid_datasets.load.fixed.view import UNKNOWN
+from covid_datasets.transforms.joint.augment import COUNT, Augment, Turns
+from covid_datasets.transforms.joint.drawn import Drawn
+from covid_datasets.transforms.joint.numbers import uniform
+from covid_datasets.transforms.joint.on_torch import changed_batch
 
 TYPES = ("float32", "bfloat16", "uint8", "int16")
 
 
 def torch_batches(ds: Any, want: Wanted) -> TorchBatches:
     """Make batches of tensors of one split."""
-    if want.augment is not None and not isinstance(want.augment, Augment):
+    if want.augment is not None and not isinstance(want.augment, Augment | Turns):
         raise UsageError(f"augment: expected covid_datasets.Augment(...), found {want.augment!r}")
     device = None if want.device is None else torch.device(want.device)
     return make_batches(ds, want, TorchBatches, TYPES, device, want.augment)
+
+
+def drawn_at(augment: Augment, seed: int, epoch: int, places: np.ndarray, turn: int = 0) -> Drawn:
+    """Draw the changes of the samples at some places of an epoch: the same after a resume, and for any workers."""
+    more = (turn,) if turn else ()
+    numbers = [uniform(COUNT, seed, epoch, 1 + int(place), *more) for place in places]
+    return augment.drawn(np.stack(numbers).reshape(len(places), COUNT))
 
 
 class TorchBatches(Batches, IterableDataset[dict[str, Any]]):
@@ -45,7 +56,7 @@ class TorchBatches(Batches, IterableDataset[dict[str, Any]]):
         order: Order,
         steps: Steps,
         device: torch.device | None,
-        augment: Augment | None,
+        augment: Augment | Turns | None,
     ) -> None:
         """Put together what `to_torch` chooses."""
         super().__init__(chosen, pixels, order, steps)
@@ -146,11 +157,17 @@ class TorchBatches(Batches, IterableDataset[dict[str, Any]]):
         view, wanted = self.pixels.view, getattr(torch, self.pixels.dtype)
         if self.augment is None and self.pixels.dtype == view.dtype:
             return stored, masks
-        images = stored.to(torch.float32)
-        if self.augment is not None:
+        images = stored
+        steps = (
+            () if self.augment is None else (self.augment,) if isinstance(self.augment, Augment) else self.augment.steps
+        )
+        for turn, step in enumerate(steps):
             full = (0.0, 255.0) if view.dtype == "uint8" else view.window
-            drawn = self.augment.draw(self.order.seed, epoch, places)
-            images, masks = augmented(self.augment, drawn, images, masks, full, self.mask_names)
+            drawn = drawn_at(step, self.order.seed, epoch, places, turn)
+            images, masks = changed_batch(
+                drawn, images, masks, full=full, names=self.mask_names, outside=UNKNOWN, kind=torch.float32
+            )
+        images = images.to(torch.float32)
         if not wanted.is_floating_point:
             return images.round_().to(wanted), masks
         if self.pixels.scale is not None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from covid_datasets.load.fixed.order import WINDOW_BLOCKS, Order, Shuffle, keys, permutation
+from covid_datasets.load.fixed.order import WINDOW_BLOCKS, Order, Shuffle, permutation
 from covid_datasets.load.fixed.steps import Steps, Uneven
+from covid_datasets.transforms.joint.numbers import keys
 
 counts = st.integers(0, 300)
 small = st.integers(1, 9)

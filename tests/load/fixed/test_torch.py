@@ -181,13 +181,16 @@ def test_augmentation_moves_images_and_masks_together(rows: Any) -> None:
 
 def test_a_moved_image_stays_on_its_mask(rows: Any) -> None:
     """A picture that is its own mask: after every change of place, the two still agree."""
-    from covid_datasets.load.fixed.augment import augmented
+    from covid_datasets.load.fixed.torch_batches import drawn_at
+    from covid_datasets.load.fixed.view import UNKNOWN
+    from covid_datasets.transforms.joint.on_torch import changed_batch
 
     square = torch.zeros(8, 1, 64, 96)
     square[:, :, 20:40, 30:70] = 255
     changing = Augment(flip=0.5, rotate=30, shift=0.2, scale=0.2)
-    drawn = changing.draw(0, 0, np.arange(8))
-    images, masks = augmented(changing, drawn, square, (square > 0).to(torch.uint8), (0.0, 255.0), ("lung",))
+    drawn = drawn_at(changing, 0, 0, np.arange(8))
+    lungs = (square > 0).to(torch.uint8)
+    images, masks = changed_batch(drawn, square, lungs, full=(0.0, 255.0), names=("lung",), outside=UNKNOWN)
     inside = (masks == 1).float()
     overlap = ((images > 127).float() * inside).sum() / inside.sum()
     assert overlap > 0.95
@@ -196,19 +199,22 @@ def test_a_moved_image_stays_on_its_mask(rows: Any) -> None:
 
 
 def test_left_and_right_lungs_change_places() -> None:
-    from covid_datasets.load.fixed.augment import augmented
+    from covid_datasets.load.fixed.torch_batches import drawn_at
+    from covid_datasets.load.fixed.view import UNKNOWN
+    from covid_datasets.transforms.joint.on_torch import changed_batch
 
     masks = torch.zeros(2, 2, 4, 4, dtype=torch.uint8)
     masks[:, 0, :, 0], masks[1, 1] = 1, 255
     changing = Augment(flip=1.0)
-    drawn = changing.draw(0, 0, np.arange(2))
+    drawn = drawn_at(changing, 0, 0, np.arange(2))
+    options: dict[str, Any] = {"full": (0.0, 255.0), "outside": UNKNOWN}
     names = ("left_lung", "right_lung")
-    _, moved = augmented(changing, drawn, torch.zeros(2, 1, 4, 4), masks, (0.0, 255.0), names)
+    _, moved = changed_batch(drawn, torch.zeros(2, 1, 4, 4), masks, names=names, **options)
     assert moved[0, 1, :, 3].tolist() == [1] * 4
     assert moved[0, 0].max() == 0
     assert (moved[1, 0] == 255).all(), "nobody drew the right lung, which now is the left one"
-    with pytest.raises(UsageError, match="expected left_lung and right_lung together"):
-        augmented(changing, drawn, torch.zeros(2, 1, 4, 4), masks[:, :1], (0.0, 255.0), ("left_lung",))
+    with pytest.raises(UsageError, match="expected right_lung together with left_lung"):
+        changed_batch(drawn, torch.zeros(2, 1, 4, 4), masks[:, :1], names=("left_lung",), **options)
 
 
 def test_augmentation_is_the_same_for_workers_ranks_and_resumes(rows: Any) -> None:

@@ -1,0 +1,107 @@
+"""What speaks against lungs that were found, and what says that they are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from covid_datasets.transforms.segment.coarse import coarser, grown, islands, shrunk, sizes
+from covid_datasets.transforms.segment.doubts import Doubt
+from covid_datasets.transforms.segment.levels import Levels
+from covid_datasets.transforms.segment.search import SHARE, Search
+
+STEEP = 0.45
+"""Share of the way from lung to tissue that values climb within 6 mm across the border of a lung in CT."""
+
+FILM_STEEP, FILM_GREY = 0.65, 0.12
+"""A radiograph climbs less steeply than this, and more than this share of its body is neither lung nor tissue.
+
+Chosen on slices of COVID-CT against films and ultrasounds, on no volume that is measured; see docs/segmentation.md."""
+APART_MM = 6.0
+"""Half of what joins two lungs at most."""
+LEAST_SHARE = 0.03
+"""Of the body in the slice with most lung: with less, what is dark may as well be gas."""
+
+
+def lung_doubts(search: Search, mask: np.ndarray, levels: Levels) -> Iterator[Doubt]:
+    """Say what is odd about lungs, their sides by picture."""
+    counts = [sum(int(np.count_nonzero(plane == side)) for plane in mask) for side in (1, 2)]
+    volume = float(sum(counts))
+    if min(counts) < SHARE * max(counts):
+        yield Doubt("one lung only: the other is not there, or holds no air", 0.4)
+    elif min(counts) < 0.4 * max(counts):
+        yield Doubt(f"one lung is {min(counts) / max(counts):.0%} of the other's size", 0.7)
+    yield from _refusals(search, mask, levels)
+    if levels.hounsfield:
+        if not -960 <= levels.lung <= -650:
+            yield Doubt(f"shifted intensity? the lungs' commonest value is {levels.lung:.0f} HU", 0.5)
+        if not -20 <= levels.tissue <= 100:
+            yield Doubt(f"shifted intensity? soft tissue is {levels.tissue:.0f} HU", 0.5)
+    else:
+        yield Doubt("grey levels, no Hounsfield units: levels are found in the picture", 0.9)
+        if levels.gas is None:
+            yield Doubt("air and lung look alike in this window: airways and bowel gas may be in the mask", 0.7)
+    edge = mask[:, 0].any() or mask[:, -1].any() or mask[:, :, 0].any() or mask[:, :, -1].any()
+    if edge:
+        yield Doubt("a lung touches the border of the picture: part of it is cut off", 0.6)
+    if search.scan.flat:
+        yield Doubt("a single slice: nothing above and below to check it by", 0.9)
+    elif search.scan.spacing and len(mask) > 1:
+        litres = volume * float(np.prod(search.scan.spacing)) / 1e6
+        if not 0.7 <= litres <= 12:
+            yield Doubt(f"{litres:.1f} litres of lung: part of the lungs is not in the scan, or not found", 0.6)
+
+
+def _refusals(search: Search, mask: np.ndarray, levels: Levels) -> Iterator[Doubt]:
+    """Say why what was found is no lung in a CT, so that there is no result instead of a wrong one."""
+    steep = _steepness(search, mask, levels)
+    way = (search.coarse[search.body] - levels.lung) / (levels.tissue - levels.lung)
+    grey = float(np.mean((way > 0.3) & (way < 0.7)))
+    if steep < STEEP or (not levels.hounsfield and steep < FILM_STEEP and grey > FILM_GREY):
+        yield Doubt(
+            "no axial CT, but a radiograph or an ultrasound? Across the borders of what is dark values climb "
+            f"{steep:.0%} of the way to tissue, and {grey:.0%} of the body is neither dark nor bright",
+            0.0,
+            refuses=True,
+        )
+    found = max(np.count_nonzero(plane) for plane in mask) / search.factor**2
+    share = found / max(max(np.count_nonzero(plane) for plane in search.body), 1)
+    if mask.any() and share < LEAST_SHARE:
+        yield Doubt(f"no lung: what is dark is at most {share:.1%} of the body in a slice", 0.0, refuses=True)
+    if levels.hounsfield or not mask.any():
+        return
+    fullest = max(range(len(mask)), key=lambda number: int(np.count_nonzero(mask[number])))
+    around = search.coarse[fullest]
+    edge = np.concatenate([around[0], around[-1], around[:, 0], around[:, -1]])
+    if np.mean(edge >= levels.split) > 0.95 and _is_one_piece(search, mask[fullest]):
+        why = (
+            "no mediastinum: what is dark is one piece on both sides of the middle, as the body of an inverted picture"
+        )
+        yield Doubt(why, 0.0, refuses=True)
+
+
+def _is_one_piece(search: Search, plane: np.ndarray) -> bool:
+    """Tell whether there is no mediastinum: lungs touch in a thin line at most."""
+    dark = shrunk(coarser((plane > 0)[None].view(np.uint8), search.factor) > 0.5, search.radius(APART_MM))
+    numbers, count = islands(dark)
+    area = sizes(numbers, count)
+    area[0] = 0
+    largest = int(area.argmax())
+    if not area[largest] or area[largest] < 0.9 * area.sum():
+        return False
+    middle = float(np.flatnonzero(search.body.any(axis=(0, 1))).mean())
+    share = float(np.mean(np.nonzero(numbers == largest)[2] > middle))
+    return 0.3 < share < 0.7
+
+
+def _steepness(search: Search, mask: np.ndarray, levels: Levels) -> float:
+    """Measure how far values climb from lung to tissue across the border, as a share of all the way."""
+    lungs = coarser((mask > 0).astype(np.uint8), search.factor) > 0.5
+    reach = max(1, round(3.0 / search.pixel))
+    inner = shrunk(lungs, reach) & ~shrunk(lungs, reach + 1)
+    outer = grown(lungs, reach + 1) & ~grown(lungs, reach)
+    if not inner.any() or not outer.any():
+        return 1.0
+    low, high = float(np.median(search.coarse[inner])), float(np.median(search.coarse[outer]))
+    return (high - low) / (levels.tissue - levels.lung)
