@@ -180,13 +180,7 @@ def _is_volume(values: np.ndarray, said: bool | None) -> bool:
 
 def _full(values: np.ndarray, said: Range | None) -> Range:
     if said is not None:
-        try:
-            low, high = map(float, said)
-        except (TypeError, ValueError):
-            low = high = 0.0
-        if not (np.isfinite([low, high]).all() and low < high):
-            raise UsageError(f"full: expected two numbers, the lower one first, such as (0, 255), found {said!r}")
-        return low, high
+        return range_of(said)
     if values.dtype == np.uint8:
         return 0.0, 255.0
     if values.dtype.kind == "f" and values.min() >= 0 and values.max() <= 1:
@@ -195,6 +189,21 @@ def _full(values: np.ndarray, said: Range | None) -> Range:
         f"full: expected the values of black and white, such as full=(0, 255), or full=(-1000, 400) for Hounsfield "
         f"units, because {values.dtype} from {values.min():g} to {values.max():g} does not say them"
     )
+
+
+def range_of(said: Any) -> Range:
+    """Take the values of black and white.
+
+    >>> range_of([-1000, 400])
+    (-1000.0, 400.0)
+    """
+    try:
+        low, high = map(float, said)
+    except (TypeError, ValueError):
+        low = high = 0.0
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise UsageError(f"full: expected two numbers, the lower one first, such as (0, 255), found {said!r}")
+    return low, high
 
 
 def _planes(values: np.ndarray, volume: bool) -> np.ndarray:
