@@ -81,6 +81,17 @@ def test_no_two_scans_share_the_names_of_their_masks(tmp_path: Path) -> None:
     assert len(states(tmp_path / "out")) == 6
 
 
+def test_names_are_no_formulas_and_no_markup(tmp_path: Path) -> None:
+    save(tmp_path / "in" / "=1+1 <b>|.nii", chest())
+    segment_folder(tmp_path / "in", tmp_path / "out")
+    cells = (tmp_path / "out" / "zones.csv").read_text().splitlines()[1:]
+    assert all(cell.startswith("'=1+1") for cell in cells)
+    page = (tmp_path / "out" / "report.md").read_text()
+    assert "<b>" not in page.replace(r"\<b\>", "")
+    assert "pictures/%3D1%2B1%20%3Cb%3E%7C.png" in page
+    assert list(listed(tmp_path / "out")) == ["=1+1 <b>|.nii"]
+
+
 def test_damaged_masks_and_those_of_another_method_are_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,20 @@ def test_one_white_lung_is_said() -> None:
     assert zones["right"] < 0.1 * zones["left"]
 
 
+def test_a_chest_as_wide_as_a_hand_is_a_doubt() -> None:
+    """A header whose voxels are all of 1 mm is one that nobody wrote."""
+    found = summed(chest().voxels, spacing=(1.0, 1.0, 1.0))
+    assert found.confidence < 0.5
+    assert "mm wide: a small child, or a wrong spacing?" in " ".join(found.reasons)
+
+
+def test_nobody_is_surer_because_less_is_known() -> None:
+    known, unknown = (summed(chest().voxels, spacing=spacing) for spacing in (chest().spacing, None))
+    assert "coarse pixels" in " ".join(known.reasons)
+    assert "coarse pixels" in " ".join(unknown.reasons)
+    assert unknown.confidence < 0.9
+
+
 def yes_and_no() -> dict[str, np.ndarray]:
     lung = chest().lung
     return {"both": lung > 0, "right": lung == 1, "left": (lung == 2).astype(np.uint8)}

@@ -145,7 +145,7 @@ def infection_mask(
         assert levels is not None, "or nothing can be seen"
         mask = search.by_threshold(levels) if method == "threshold" else search.by_regions(levels)
     doubts += _doubts(mask, inside, levels)
-    doubts += _doubts_of_geometry(scan)
+    doubts += _doubts_of_geometry(scan, search.pixel / search.factor)
     rate = int(np.count_nonzero(mask)) / int(np.count_nonzero(inside))
     threshold = None if callable(method) or levels is None else levels.at(OFFSET)
     return Infection(scan.as_given(mask), rate, threshold, levels, confidence_of(doubts), _said(doubts), name)
@@ -316,16 +316,15 @@ def _typical_width(lung: np.ndarray) -> int:
     return int(np.percentile(counts[counts > 0], 75)) if (counts > 0).any() else 0
 
 
-def _doubts_of_geometry(scan: Scan) -> Iterator[Doubt]:
+def _doubts_of_geometry(scan: Scan, guessed: float) -> Iterator[Doubt]:
+    across = max(scan.spacing[:2]) if scan.spacing else guessed
     if scan.spacing is None:
         yield Doubt("spacing is unknown: sizes are guessed from how wide the lungs are", 0.9)
-        return
-    across, apart = max(scan.spacing[:2]), scan.spacing[2]
     if across > COARSE_MM:
         weight = 0.7 if across <= 2 * COARSE_MM else 0.4
         yield Doubt(f"coarse pixels ({across:.1f} mm): rims of the pleura look like lesions", weight)
-    if not scan.flat and apart > FAR_MM:
-        yield Doubt(f"slices {apart:.0f} mm apart: what is half wall looks like a lesion", 0.5)
+    if not scan.flat and scan.spacing and scan.spacing[2] > FAR_MM:
+        yield Doubt(f"slices {scan.spacing[2]:.1f} mm apart: what is half wall looks like a lesion", 0.5)
 
 
 def _doubts(mask: np.ndarray, inside: np.ndarray, levels: Levels | None) -> Iterator[Doubt]:

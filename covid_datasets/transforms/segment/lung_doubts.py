@@ -20,7 +20,7 @@ FILM_STEEP, FILM_GREY = 0.65, 0.12
 Chosen on slices of COVID-CT against films and ultrasounds, on no volume that is measured; see docs/segmentation.md."""
 APART_MM = 6.0
 """Half of what joins two lungs at most."""
-MOST_LITRES = 15.0
+MOST_LITRES, LEAST_WIDE, MOST_WIDE = 15.0, 180.0, 650.0
 LEAST_SHARE = 0.03
 """Of the body in the slice with most lung: with less, what is dark may as well be gas."""
 
@@ -46,6 +46,9 @@ def lung_doubts(search: Search, mask: np.ndarray, levels: Levels) -> Iterator[Do
     edge = mask[:, 0].any() or mask[:, -1].any() or mask[:, :, 0].any() or mask[:, :, -1].any()
     if edge:
         yield Doubt("a lung touches the border of the picture: part of it is cut off", 0.6)
+    wide = float(search.body.any(axis=1).sum(axis=1).max()) * search.pixel
+    if search.scan.spacing and not LEAST_WIDE <= wide <= MOST_WIDE:
+        yield Doubt(f"the body is {wide:.0f} mm wide: a small child, or a wrong spacing?", 0.4)
     if search.scan.flat:
         yield Doubt("a single slice: nothing above and below to check it by", 0.9)
     elif search.scan.spacing and len(mask) > 1:
