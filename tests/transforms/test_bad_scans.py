@@ -83,6 +83,14 @@ def test_nobody_is_surer_because_less_is_known() -> None:
     assert unknown.confidence < 0.9
 
 
+def test_a_window_in_which_tissue_is_white_is_a_doubt() -> None:
+    """All that is dense is one white there, and a little noise is a large share of the way to it."""
+    wide, narrow = (summed(windowed(chest().voxels, window)) for window in ((-1350, 150), (-900, -700)))
+    assert narrow.confidence < 0.7 * wide.confidence
+    assert "soft tissue is white" in " ".join(narrow.reasons)
+    assert "soft tissue is white" not in " ".join(wide.reasons)
+
+
 def yes_and_no() -> dict[str, np.ndarray]:
     lung = chest().lung
     return {"both": lung > 0, "right": lung == 1, "left": (lung == 2).astype(np.uint8)}

@@ -145,6 +145,8 @@ def infection_mask(
         assert levels is not None, "or nothing can be seen"
         mask = search.by_threshold(levels) if method == "threshold" else search.by_regions(levels)
     doubts += _doubts(mask, inside, levels)
+    if levels is not None and not hu and levels.tissue >= float(scan.voxels.max()):
+        doubts.append(Doubt("soft tissue is white in this window: how dense anything is is uncertain", 0.6))
     doubts += _doubts_of_geometry(scan, search.pixel / search.factor)
     rate = int(np.count_nonzero(mask)) / int(np.count_nonzero(inside))
     threshold = None if callable(method) or levels is None else levels.at(OFFSET)
