@@ -20,6 +20,9 @@ AIR_PERCENTILE, TISSUE_PERCENTILE = 25.0, 50.0
 _LEAST_DARK = 0.05
 _LEAST_APART = 30.0
 _MOST_CUT = 0.5
+_SOFT, _BETWEEN = 0.17, 0.125
+"""A radiograph climbs less than this share of the way from air to tissue in a 128th of its width, where it is half way,
+and more than this share of its body is between the two. Chosen on COVID-CT against films of Cohen's and of Hannover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,8 @@ def normalised(values: np.ndarray, window: object = "wide") -> tuple[np.ndarray,
     """Bring a CT picture of unknown window to the greys of a window, as bytes.
 
     Hounsfield units that are known need none of this: `covid_datasets.transforms.windows.windowed` shows them exactly.
-    A picture without lungs is refused, because nothing in it tells which grey is air. Where most of the lung is dense,
-    what is least so is taken for air, and lesions look thinner than they are.
+    A picture without lungs is refused, because nothing in it tells which grey is air, and so is a radiograph. Where
+    most of the lung is dense, what is least so is taken for air, and lesions look thinner than they are.
 
     >>> slice_ = np.zeros((60, 80), np.uint8)
     >>> slice_[10:50, 10:70], slice_[20:40, 20:35], slice_[20:40, 45:60] = 205, 80, 80
@@ -68,12 +71,27 @@ def normalised(values: np.ndarray, window: object = "wide") -> tuple[np.ndarray,
     tissue = float(np.percentile(values[body & bright], TISSUE_PERCENTILE))
     if tissue - air < _LEAST_APART:
         raise UsageError(f"picture: expected lungs darker than soft tissue, found greys of {air:g} and {tissue:g}")
+    if _is_soft((values.astype(np.float32) - air) / (tissue - air), body):
+        raise UsageError("picture: expected a CT slice, found borders of the lungs as soft as those of a radiograph")
     scale = 255 / (high - low)
     factor = (TISSUE - AIR) * scale / (tissue - air)
     added = (TISSUE - low) * scale - factor * tissue
     done = np.clip(np.rint(values * factor + added), 0, 255).astype(np.uint8)
     cut = float(np.isin(values[body], (0, 255)).mean())
     return done, Greys(air, tissue, round(factor, 6), round(added, 6), round(cut, 6))
+
+
+def _is_soft(way: np.ndarray, body: np.ndarray) -> bool:
+    """Tell whether values between air and tissue are many, and not those of sharp borders."""
+    step = max(1, round(min(way.shape) / 128))
+    rows, columns = (side // step for side in way.shape)
+    coarse = way[: rows * step, : columns * step].reshape(rows, step, columns, step).mean(axis=(1, 3))
+    inside = body[::step, ::step][:rows, :columns]
+    if min(rows, columns) < 2:
+        return False
+    half = inside & (np.abs(coarse - 0.5) < 0.15)
+    between = (inside & (np.abs(coarse - 0.5) < 0.2)).sum() / max(int(inside.sum()), 1)
+    return bool(between > _BETWEEN and np.median(np.hypot(*np.gradient(coarse))[half]) < _SOFT)
 
 
 def body_of(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -60,6 +60,14 @@ def test_the_letter_beside_a_film_is_not_the_chest() -> None:
     assert blank.pixels.max() < 255
 
 
+def test_what_was_guessed_is_said() -> None:
+    guessed, told = crop_to_chest(film()), crop_to_chest(film(), modality="CXR")
+    assert guessed.box == told.box
+    assert guessed.confidence == pytest.approx(0.8 * told.confidence)
+    assert "taken for a CXR" in " ".join(guessed.reasons)
+    assert "taken for" not in " ".join(told.reasons)
+
+
 def test_what_has_no_chest_is_kept_whole_and_said() -> None:
     for picture in (np.full((64, 64), 9, np.uint8), np.eye(64, dtype=np.uint8) * 255):
         crop = crop_to_chest(picture)

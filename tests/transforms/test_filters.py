@@ -23,6 +23,7 @@ from covid_datasets.transforms.filters import (
     without_text,
 )
 from covid_datasets.transforms.greys import normalised
+from tests.transforms.test_lungs import film
 
 EVERY = (trimmed, stretched, denoised, deblurred, without_colour, without_text)
 
@@ -147,11 +148,18 @@ def test_unknown_windows_become_one(gain: float, added: int) -> None:
     assert greys.air < greys.tissue
 
 
+def dark(picture: np.ndarray) -> np.ndarray:
+    """Show a film with more contrast, so that its lungs are as dark as those of a CT."""
+    return (255 * (picture / 255.0) ** 3).astype(np.uint8)
+
+
 @pytest.mark.parametrize(
     ("values", "match"),
     [
         (np.full((40, 40), 9, np.uint8), "lungs"),
         ((chest() > 0).astype(np.uint8) * 200, "without any that are darker"),
+        (dark(film()), "as soft as those of a radiograph"),
+        (dark(film(512)), "as soft as those of a radiograph"),
         (np.where(chest() < 100, 0, chest()).astype(np.uint8), "window cut"),
         (np.zeros((4, 4)), "grey bytes"),
         (np.zeros((4, 4, 3), np.uint8), "grey bytes"),

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+import covid_datasets.transforms.segment as methods
 from covid_datasets.disk import make_folder, read_json, refused, whole, write_json
 from covid_datasets.errors import CacheError, CovidDatasetsError, NoSpaceError, UsageError, words_of
 from covid_datasets.extras import need
@@ -21,14 +24,13 @@ from covid_datasets.own.segment.report import SegmentedFolder, SegmentedScan, wr
 from covid_datasets.own.segment.scans import OwnScan, read_scan
 from covid_datasets.progress import progress, tell
 from covid_datasets.raw.tree import RawTree
+from covid_datasets.transforms.segment.doubts import confidence_of, reasons_of
 from covid_datasets.transforms.segment.infection import infection_mask
 from covid_datasets.transforms.segment.lungs import Lungs, lung_mask
 from covid_datasets.transforms.segment.pictures import DENSE, GLASS, LUNG, grey_of, outlined
 from covid_datasets.transforms.segment.quantify import quantify
 
 JOURNAL = ".segment"
-WAY = 1
-"""Number of the way in which results are made: with another one, all are made again."""
 SHOWN = 6
 """Slices of a scan that its picture shows."""
 METHODS = ("threshold", "rag")
@@ -106,8 +108,8 @@ def _check(source: Path, target: Path, single: bool, method: str) -> None:
 def _names(items: Iterable[Item]) -> dict[str, str]:
     """Name the masks of each scan as its file without what it ends with; with it, where two would have one name."""
     plain = {item.path: _stem(item.path) for item in items}
-    taken = list(plain.values())
-    return {path: name if taken.count(name) == 1 else path for path, name in plain.items()}
+    taken = Counter([*plain.values(), *(path for path, name in plain.items() if name != path)])
+    return {path: name if taken[name] == 1 else path for path, name in plain.items()}
 
 
 def _stem(path: str) -> str:
@@ -134,7 +136,7 @@ class _Work:
         note = self._note(name)
         known = self._known(item)
         before = read_json(note)
-        if before.get("known") == known and self._is_there(before):
+        if before.get("known") == known and before.get("sizes") == self._sizes(name):
             return _of_json(before["scan"])
         try:
             done = self._segment(item, name)
@@ -144,7 +146,7 @@ class _Work:
             why = str(error) if isinstance(error, CovidDatasetsError) else words_of(error)
             done = SegmentedScan(item.path, None, None, 0.0, (why,))
         make_folder(note.parent)
-        write_json(note, {"known": known, "name": name, "scan": asdict(done)})
+        write_json(note, {"known": known, "name": name, "sizes": self._sizes(name), "scan": asdict(done)})
         return done
 
     def forget(self, names: set[str]) -> None:
@@ -163,7 +165,7 @@ class _Work:
         if lungs.empty:
             for path in self._files(name):
                 path.unlink(missing_ok=True)
-            return SegmentedScan(item.path, None, None, 0.0, (*lungs.reasons, *scan.told))
+            return SegmentedScan(item.path, None, None, 0.0, (*lungs.reasons, *reasons_of(scan.told)))
         found = infection_mask(shown, lungs, spacing=spacing, orientation=orientation, method=self.method)  # type: ignore[arg-type]
         sums = quantify(shown, lungs, found, spacing=spacing, orientation=orientation)
         lung, infection, picture = self._files(name)
@@ -174,8 +176,8 @@ class _Work:
             file=item.path,
             infection_rate=sums.infection_rate,
             lung_ml=sums.lung_ml,
-            confidence=sums.confidence,
-            reasons=(*sums.reasons, *scan.told),
+            confidence=round(sums.confidence * confidence_of(scan.told), 3),
+            reasons=(*reasons_of(scan.told), *sums.reasons),
             name=name,
             zones=tuple(sums.table()),
             lesions=tuple(asdict(lesion) for lesion in sums.lesions),
@@ -191,17 +193,14 @@ class _Work:
 
     def _known(self, item: Item) -> str:
         """Know a scan again by its files' names, sizes and times, and by the way results are made."""
-        said = [f"{WAY} {self.method}"]
+        said = [f"{way()} {self.method}"]
         for path in item.files:
             state = (self.source / path).stat()
             said.append(f"{path}\0{state.st_size}\0{state.st_mtime_ns}")
         return hashlib.sha256("\0".join(said).encode("utf-8", "surrogateescape")).hexdigest()
 
-    def _is_there(self, before: Mapping[str, object]) -> bool:
-        scan = before.get("scan")
-        if not isinstance(scan, dict):
-            return False
-        return not scan.get("name") or all(path.is_file() for path in self._files(str(scan["name"])))
+    def _sizes(self, name: str) -> list[int | None]:
+        return [path.stat().st_size if path.is_file() else None for path in self._files(name)]
 
     def _write(self, path: Path, data: bytes) -> None:
         make_folder(path.parent)
@@ -210,6 +209,16 @@ class _Work:
                 private.write_bytes(data)
         except OSError as error:
             raise refused(path, error) from error
+
+
+@cache
+def way() -> str:
+    """Know the way in which results are made by its code: with any other, all are made again."""
+    found = hashlib.sha256()
+    for room in (Path(__file__).parent, *map(Path, methods.__path__)):
+        for module in sorted(room.glob("*.py")):
+            found.update(module.read_bytes())
+    return found.hexdigest()
 
 
 def _of_json(said: Mapping[str, object]) -> SegmentedScan:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from covid_datasets.disk import refused, whole
-from covid_datasets.harmless import visible
+from covid_datasets.harmless import csv_cell, markdown
 from covid_datasets.transforms.segment.quantify import Lesion, csv_of
 
 LIST, LESIONS, ZONES, PAGE = "segment.json", "lesions.csv", "zones.csv", "report.md"
@@ -60,8 +61,8 @@ class SegmentedFolder:
 
 def write_report(done: SegmentedFolder, pictures: Sequence[str]) -> None:
     """Write the list, the tables and the page, each whole or not at all."""
-    lesions = [{"file": scan.file, **row} for scan in done.scans for row in scan.lesions]
-    zones = [{"file": scan.file, **row} for scan in done.scans for row in scan.zones]
+    lesions = [{"file": csv_cell(scan.file), **row} for scan in done.scans for row in scan.lesions]
+    zones = [{"file": csv_cell(scan.file), **row} for scan in done.scans for row in scan.zones]
     columns = ["file", *(field.name for field in fields(Lesion))]
     texts = {
         LESIONS: csv_of(lesions, columns),
@@ -90,19 +91,16 @@ def _page(done: SegmentedFolder, pictures: set[str]) -> Iterator[str]:
     for scan in done.scans:
         rate = "–" if scan.infection_rate is None else f"{scan.infection_rate:.1%}"
         litres = "–" if scan.lung_ml is None else f"{scan.lung_ml / 1000:.2f} l"
-        yield f"| {_cell(scan.file)} | {rate} | {litres} | {scan.confidence:.2f} | {_cell('; '.join(scan.reasons))} |"
+        reasons = markdown("; ".join(scan.reasons))
+        yield f"| {markdown(scan.file)} | {rate} | {litres} | {scan.confidence:.2f} | {reasons} |"
     for scan in done.scans:
         if scan.name in pictures:
             yield ""
-            yield f"## {_cell(scan.file)}"
+            yield f"## {markdown(scan.file)}"
             yield ""
-            yield f"![lungs green, infection orange, hyper-dense red](<pictures/{scan.name}.png>)"
+            yield f"![lungs green, infection orange, hyper-dense red](pictures/{quote(scan.name)}.png)"
     if done.left_out:
         yield ""
         yield "## Left out"
         yield ""
-        yield from (f"- {_cell(what)}" for what in done.left_out)
-
-
-def _cell(text: str) -> str:
-    return visible(text).replace("|", "\\|").replace("<", "&lt;")
+        yield from (f"- {markdown(what)}" for what in done.left_out)

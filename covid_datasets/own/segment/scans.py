@@ -20,8 +20,11 @@ from covid_datasets.read.series import Wanted, series_parts
 from covid_datasets.read.volume import Volume
 from covid_datasets.read.volumes import read_volume, volume_bytes
 from covid_datasets.schema import Notice, Part, RawReader
+from covid_datasets.transforms.segment.doubts import Doubt
 
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP")
+UNEVEN, ODD = 0.5, 0.9
+"""What is left of the confidence where slices are missing or unevenly apart, and where anything else was odd."""
 _TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -41,7 +44,7 @@ class OwnScan:
     affine: np.ndarray | None
     sides: tuple[float, float, float]
     flat: bool
-    told: tuple[str, ...] = ()
+    told: tuple[Doubt, ...] = ()
 
     @property
     def shown(self) -> np.ndarray:
@@ -51,9 +54,15 @@ class OwnScan:
 
     @property
     def spacing(self) -> tuple[float, ...] | None:
-        """Millimetres between columns, rows and slices of what is ``shown``; ``None`` where unknown."""
+        """Millimetres between columns, rows and slices of what is ``shown``; ``None`` where unknown.
+
+        Slices of a tilted gantry lie askew: what counts is how far apart their planes are.
+        """
         if self.affine is not None:
-            return spacing_of(turned(self.voxels, self.affine)[1])  # type: ignore[arg-type]
+            affine = turned(self.voxels, self.affine)[1]
+            across, down, _ = spacing_of(affine)  # type: ignore[arg-type]
+            apart = abs(float(np.linalg.det(affine[:3, :3]))) / (across * down)  # type: ignore[index]
+            return across, down, round(apart, 6)
         return self.sides if min(self.sides) > 0 else None
 
     @property
@@ -92,15 +101,15 @@ def _picture(data: bytes, path: str) -> OwnScan:
         frames = getattr(image, "n_frames", 1)
         grey = image if image.mode in ("L", "I;16", "I", "F") else image.convert("L")
         pixels = np.asarray(grey)
-    told = (f"{frames} pictures in the file, of which the first was read",) if frames > 1 else ()
+    told = (Doubt(f"{frames} pictures in the file, of which the first was read", ODD),) if frames > 1 else ()
     return OwnScan(pixels[None], None, (0.0, 0.0, 0.0), True, told)
 
 
 def _volume(volume: Volume) -> OwnScan:
     header = volume.header
-    told = tuple(f"{kind}: {text}" for kind, text in header.doubts)
+    told = tuple(Doubt(f"{kind}: {text}", ODD) for kind, text in header.doubts)
     if header.affine is None:
-        told += ("the header does not say where voxels lie: sides and levels are unknown",)
+        told += (Doubt("the header does not say where voxels lie: sides and levels are unknown", ODD),)
     return OwnScan(_values(volume), header.affine, header.spacing, False, told)
 
 
@@ -117,16 +126,16 @@ def _values(volume: Volume) -> np.ndarray:
 
 def _series(raw: RawReader, item: Item) -> OwnScan:
     parts: list[Part] = []
-    told: list[str] = []
+    told: list[Doubt] = []
     for found in series_parts(raw, item.files, Wanted(item.path)):
         if isinstance(found, Notice):
-            told.append(f"{found.kind}: {found.where}: {found.what}")
+            missing = found.kind == "gap between slices"
+            told.append(Doubt(f"{found.kind}: {found.where}: {found.what}", UNEVEN if missing else ODD))
         else:
             parts.append(found)
     if not parts:
-        raise DamagedFileError(
-            f"{item.path}: expected a series of CT slices, found none: {'; '.join(told[:3]) or 'no slice'}"
-        )
+        why = "; ".join(doubt.what for doubt in told[:3]) or "no slice"
+        raise DamagedFileError(f"{item.path}: expected a series of CT slices, found none: {why}")
     shapes = {part.pixels.shape for part in parts}
     if len(shapes) > 1:
         raise DamagedFileError(f"{item.path}: expected slices of one size, found {sorted(shapes)}")
@@ -136,7 +145,7 @@ def _series(raw: RawReader, item: Item) -> OwnScan:
     return OwnScan(voxels, affine, sides, False, (*told, *odd))  # type: ignore[arg-type]
 
 
-def _affine(parts: Sequence[Part]) -> tuple[np.ndarray, tuple[str, ...]]:
+def _affine(parts: Sequence[Part]) -> tuple[np.ndarray, tuple[Doubt, ...]]:
     """Place slices by the first and the last of them; say where one in between lies elsewhere."""
     fields = parts[0].fields
     cosines, sides = np.asarray(fields["orientation"], float), fields["spacing"]
@@ -147,8 +156,8 @@ def _affine(parts: Sequence[Part]) -> tuple[np.ndarray, tuple[str, ...]]:
     if len(parts) == 1:
         thick = sides[2] if len(sides) > 2 and sides[2] else 1.0
         affine[:3, 2] = np.cross(cosines[:3], cosines[3:]) * thick
-        return _TO_RAS @ affine, ("a series of one slice",)
+        return _TO_RAS @ affine, (Doubt("a series of one slice", ODD),)
     affine[:3, 2] = step = (places[-1] - places[0]) / (len(parts) - 1)
     away = np.abs(places - (places[0] + np.arange(len(parts))[:, None] * step)).max()
-    odd = (f"slices are not evenly apart: one is {away:.1f} mm from its place",) if away > 0.1 else ()
-    return _TO_RAS @ affine, odd
+    odd = Doubt(f"slices are not evenly apart: one is {away:.1f} mm from its place in the mask's geometry", UNEVEN)
+    return _TO_RAS @ affine, (odd,) if away > 0.1 else ()

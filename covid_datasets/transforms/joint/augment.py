@@ -173,7 +173,7 @@ class Augment:
         masks: Any = None,
         *,
         rng: np.random.Generator,
-        full: Range = (0.0, 255.0),
+        full: Range | None = None,
         names: tuple[str, ...] = (),
     ) -> Changed:
         """Do it to a batch of tensors where it is, on the processor or a GPU; the results are those of NumPy.
@@ -182,15 +182,17 @@ class Augment:
             images: N×C×H×W of torch; the results have its type.
             masks: N×M×H×W whole numbers, or ``None``; 0 comes in from beyond the border.
             rng: Draws the changes.
-            full: The values of black and white.
+            full: The values of black and white: by default 0 to 255, and 0 to 1 for floats that all lie there; with
+                values beyond that, such as Hounsfield units, it must be said.
             names: Of the M masks, so that those of left and right change places where images are mirrored.
         """
         from covid_datasets.extras import need
 
         need("torch")
-        from covid_datasets.transforms.joint.on_torch import changed_batch, check_batch
+        from covid_datasets.transforms.joint.on_torch import changed_batch, check_batch, full_of
 
         check_batch(images, masks, names)
+        full = full_of(images, full)
         drawn = self.draw(rng, len(images))
         done, moved = changed_batch(drawn, images, masks, full=full, names=names)
         return Changed(done, moved, drawn)

@@ -131,4 +131,12 @@ class Drawn:
         parts = {name: np.array(record[name]) for name in names if name != "size"}
         if len({len(part) if part.ndim else -1 for part in parts.values()}) != 1:
             raise UsageError("record: expected as many of each number as there are samples")
+        for name, part in parts.items():
+            number = part.dtype.kind in "biuf" and bool(np.isfinite(part).all())
+            if not number or (name in ("scale", "aspect", "gamma") and not (part > 0).all()):
+                raise UsageError(f"record: expected numbers for {name}, and scales above 0, found {record[name]!r}")
+        if size is not None and (
+            len(size) != 2 or not all(isinstance(side, int) and 0 < side < 1 << 15 for side in size)
+        ):
+            raise UsageError(f"record: expected rows and columns for size, found {size!r}")
         return cls(size=None if size is None else tuple(size), **parts)

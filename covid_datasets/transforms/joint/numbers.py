@@ -70,10 +70,12 @@ def grain_on(shape: tuple[int, ...], seeds: list[int], device: Any) -> Any:
     places = torch.arange(1, int(np.prod(shape)) + 1, dtype=torch.int64, device=device) * _signed(_GOLDEN)
     bits = states[:, None] + places  # whole numbers of 64 bits wrap around, with a sign or without
     for shift, factor in ((30, _FIRST), (27, _SECOND)):
-        bits = (bits ^ _shifted(bits, shift)) * _signed(factor)
-    bits = bits ^ _shifted(bits, 31)
-    total = sum(((bits >> (16 * part)) & 0xFFFF) for part in range(_PARTS))
-    return ((total.to(torch.float64) - _MIDDLE) / _SPREAD).to(torch.float32).reshape(len(seeds), *shape)
+        bits.bitwise_xor_(_shifted(bits, shift)).mul_(_signed(factor))
+    bits.bitwise_xor_(_shifted(bits, 31))
+    total = bits & 0xFFFF
+    for part in range(1, _PARTS):
+        total.add_((bits >> (16 * part)).bitwise_and_(0xFFFF))
+    return total.to(torch.float64).sub_(_MIDDLE).div_(_SPREAD).to(torch.float32).reshape(len(seeds), *shape)
 
 
 def _signed(value: int) -> int:
@@ -82,4 +84,4 @@ def _signed(value: int) -> int:
 
 def _shifted(bits: Any, count: int) -> Any:
     """Shift to the right without the sign."""
-    return (bits >> count) & ((1 << (64 - count)) - 1)
+    return (bits >> count).bitwise_and_((1 << (64 - count)) - 1)

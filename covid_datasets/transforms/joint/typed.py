@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -11,7 +12,10 @@ import numpy as np
 from covid_datasets.errors import UsageError
 
 Range = tuple[float, float]
-LEFT, RIGHT = "left", "right"
+_OTHER = {"left": "right", "Left": "Right", "LEFT": "RIGHT"}
+_OTHER |= {right: left for left, right in _OTHER.items()}
+_SIDE = re.compile("(?<![A-Za-z])(?:left|right|LEFT|RIGHT)(?![a-z])|(?<![A-Z])(?:Left|Right)(?![a-z])")
+"""The words left and right, whatever stands between words: in "left_lung", "Right lung", "lung-left" and "LeftLung"."""
 _MOST_COLOURS = 4
 """A last axis up to this long holds colours, unless somebody says that it is an axis of a volume."""
 
@@ -87,7 +91,10 @@ class Mask:
 
     def __post_init__(self) -> None:
         """Refuse what is no mask."""
-        _checked(self.values, "mask", "uib")
+        values = _checked(self.values, "mask", "uib")
+        low, high = (0, 1) if values.dtype.kind == "b" else (np.iinfo(values.dtype).min, np.iinfo(values.dtype).max)
+        if not isinstance(self.outside, int | np.integer) or not low <= self.outside <= high:
+            raise UsageError(f"outside: expected a whole number from {low} to {high}, found {self.outside!r}")
 
     @property
     def planes(self) -> np.ndarray:
@@ -118,11 +125,10 @@ class Mask:
 def other_side(name: str) -> str:
     """Return the name of the same thing on the other side; the name itself where it has no side.
 
-    >>> other_side("left_lung"), other_side("lung_right"), other_side("heart"), other_side("cleft")
-    ('right_lung', 'lung_left', 'heart', 'cleft')
+    >>> other_side("left_lung"), other_side("Lung, RIGHT"), other_side("leftLung"), other_side("cleft")
+    ('right_lung', 'Lung, LEFT', 'rightLung', 'cleft')
     """
-    swapped = {LEFT: RIGHT, RIGHT: LEFT}
-    return "_".join(swapped.get(word, word) for word in name.split("_"))
+    return _SIDE.sub(lambda found: _OTHER[found[0]], name)
 
 
 def names_mirrored(names: Sequence[str]) -> dict[str, str]:
@@ -180,13 +186,7 @@ def _is_volume(values: np.ndarray, said: bool | None) -> bool:
 
 def _full(values: np.ndarray, said: Range | None) -> Range:
     if said is not None:
-        try:
-            low, high = map(float, said)
-        except (TypeError, ValueError):
-            low = high = 0.0
-        if not (np.isfinite([low, high]).all() and low < high):
-            raise UsageError(f"full: expected two numbers, the lower one first, such as (0, 255), found {said!r}")
-        return low, high
+        return range_of(said)
     if values.dtype == np.uint8:
         return 0.0, 255.0
     if values.dtype.kind == "f" and values.min() >= 0 and values.max() <= 1:
@@ -195,6 +195,21 @@ def _full(values: np.ndarray, said: Range | None) -> Range:
         f"full: expected the values of black and white, such as full=(0, 255), or full=(-1000, 400) for Hounsfield "
         f"units, because {values.dtype} from {values.min():g} to {values.max():g} does not say them"
     )
+
+
+def range_of(said: Any) -> Range:
+    """Take the values of black and white.
+
+    >>> range_of([-1000, 400])
+    (-1000.0, 400.0)
+    """
+    try:
+        low, high = map(float, said)
+    except (TypeError, ValueError):
+        low = high = 0.0
+    if not (np.isfinite([low, high]).all() and low < high):
+        raise UsageError(f"full: expected two numbers, the lower one first, such as (0, 255), found {said!r}")
+    return low, high
 
 
 def _planes(values: np.ndarray, volume: bool) -> np.ndarray:

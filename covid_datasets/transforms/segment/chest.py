@@ -107,6 +107,8 @@ def crop_to_chest(
     inner = scan.voxels[:, top : top + height, left : left + width]
     found = modality or ("CXR" if scan.flat and lung_mask(inner[0]).empty else "CT")
     body, doubts = _body(inner, found)
+    if modality is None and scan.flat:
+        doubts.append(Doubt(f"taken for a {found} by its looks: say modality= where it is known", 0.8))
     hull = np.zeros(scan.voxels.shape[1:], bool)
     hull[top : top + height, left : left + width] = body
     box = _box(hull, margin)

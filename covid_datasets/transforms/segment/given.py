@@ -52,7 +52,13 @@ def scan_of(
         ...
     covid_datasets.errors.UsageError: volume: expected slices, rows and columns of single values, found a shape of ...
     """
+    if np.ma.isMaskedArray(given) and np.ma.getmaskarray(given).any():
+        raise UsageError(
+            f"{what}: expected an array without masked voxels. Next: fill them, as in volume.filled(-1000)"
+        )
     voxels = np.asarray(given)
+    if voxels.dtype.kind == "f" and voxels.dtype.itemsize > 8:
+        voxels = voxels.astype(np.float64)
     if voxels.ndim not in (2, 3) or voxels.dtype.kind not in "iuf" or (voxels.ndim == 3 and 0 in voxels.shape):
         raise UsageError(
             f"{what}: expected a picture (rows, columns) or a volume (slices, rows, columns) of numbers, found a shape "
@@ -62,6 +68,11 @@ def scan_of(
         raise UsageError(
             f"{what}: expected slices, rows and columns of single values, found a shape of {voxels.shape}, as a "
             f"picture with {voxels.shape[2]} channels has it. Next: make it grey, as in Image.open(path).convert('L')"
+        )
+    if voxels.ndim == 3 and len(voxels) in (3, CHANNELS) and _are_colours(voxels):
+        raise UsageError(
+            f"{what}: expected slices, rows and columns, found {len(voxels)} slices of which three are the same, as a "
+            "grey picture with channels first has them. Next: take one of them, as in picture[0]"
         )
     if min(voxels.shape[-2:]) < SMALLEST:
         raise UsageError(f"{what}: expected at least {SMALLEST} rows and columns, found a shape of {voxels.shape}")
@@ -99,8 +110,14 @@ def _spacing(given: Sequence[float] | None, flat: bool) -> tuple[float, float, f
     return sides[0], sides[1], sides[2]
 
 
-def mask_of(given: np.ndarray, scan: Scan, what: str) -> np.ndarray:
-    """Check a mask that belongs to a scan: slices, rows and columns as it has them.
+def _are_colours(voxels: np.ndarray) -> bool:
+    first = voxels[0]
+    same = np.array_equal(first, voxels[1]) and np.array_equal(first, voxels[2])
+    return same and bool((first != first[0, 0]).any())
+
+
+def mask_of(given: np.ndarray, scan: Scan, what: str, most: int | None = None) -> np.ndarray:
+    """Check a mask that belongs to a scan: slices, rows and columns as it has them, and no value above ``most``.
 
     >>> scan = scan_of(np.zeros((64, 64), np.int16))
     >>> mask_of(np.zeros((64, 65), bool), scan, "lungs")
@@ -117,4 +134,11 @@ def mask_of(given: np.ndarray, scan: Scan, what: str) -> np.ndarray:
         )
     if mask.dtype.kind not in "biu":
         raise UsageError(f"{what}: expected a mask of whole numbers or of true and false, found {mask.dtype}")
+    low, high = int(mask.min(initial=0)), int(mask.max(initial=0))
+    if low < 0 or (most is not None and high > most):
+        said = "0 and above" if most is None else ", ".join(map(str, range(most))) + f" and {most}"
+        raise UsageError(
+            f"{what}: expected a mask of {said}, found {low if low < 0 else high} in it. Next: where it is one of yes "
+            "and no, mask != 0"
+        )
     return mask[None] if scan.flat else mask

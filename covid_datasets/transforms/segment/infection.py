@@ -27,7 +27,7 @@ from covid_datasets.transforms.segment.coarse import (
 )
 from covid_datasets.transforms.segment.doubts import Doubt, confidence_of, reasons_of
 from covid_datasets.transforms.segment.given import BODY_MM, Scan, mask_of, scan_of
-from covid_datasets.transforms.segment.levels import Levels, is_hounsfield, mode
+from covid_datasets.transforms.segment.levels import LEAST_HU, MOST_HU, Levels, is_hounsfield, mode
 from covid_datasets.transforms.segment.lungs import Lungs, lung_mask
 from covid_datasets.transforms.segment.regions import Regions, regions
 
@@ -134,20 +134,20 @@ def infection_mask(
     hu = is_hounsfield(scan.voxels, hounsfield)
     search = _Search(scan, inside, hu)
     levels = search.levels()
-    if not hu and not callable(method) and (black := search.black()) > BLACK:
-        doubts.append(Doubt(f"{black:.0%} of the lungs is black in this window: what is infected cannot be seen", 0.0))
+    if not callable(method) and (why := _unseen(search, levels)):
+        doubts.append(Doubt(why, 0.0))
         empty = scan.as_given(np.zeros(inside.shape, np.uint8))
         return Infection(empty, None, None, levels, 0.0, _said(doubts), name)
     if callable(method):
-        mask = mask_of(scan.as_given(np.asarray(method(scan, inside))), scan, "method").astype(np.uint8)
+        mask = mask_of(scan.as_given(np.asarray(method(scan, inside))), scan, "method", most=DENSE).astype(np.uint8)
         mask *= inside
-    elif levels is None:
-        doubts.append(Doubt("no lesion: all of the lungs has one value", 0.3))
-        mask = np.zeros(inside.shape, np.uint8)
     else:
+        assert levels is not None, "or nothing can be seen"
         mask = search.by_threshold(levels) if method == "threshold" else search.by_regions(levels)
     doubts += _doubts(mask, inside, levels)
-    doubts += _doubts_of_geometry(scan)
+    if levels is not None and not hu and levels.tissue >= float(scan.voxels.max()):
+        doubts.append(Doubt("soft tissue is white in this window: how dense anything is is uncertain", 0.6))
+    doubts += _doubts_of_geometry(scan, search.pixel / search.factor)
     rate = int(np.count_nonzero(mask)) / int(np.count_nonzero(inside))
     threshold = None if callable(method) or levels is None else levels.at(OFFSET)
     return Infection(scan.as_given(mask), rate, threshold, levels, confidence_of(doubts), _said(doubts), name)
@@ -171,6 +171,18 @@ def region_steps(picture: np.ndarray, lungs: np.ndarray, *, hounsfield: bool | N
         return np.asarray((out * inside)[0])
 
     return Regions(*(whole(part) for part in (found.binary, found.joined, found.infected, found.dense)))
+
+
+def _unseen(search: _Search, levels: Levels | None) -> str:
+    """Say why nobody can see in these values what is infected; empty where it can be seen."""
+    if levels is None:
+        return "all of the lungs has one value, or is not darker than what is around: nothing can be seen in it"
+    if search.hounsfield and not LEAST_HU <= levels.lung <= MOST_HU:
+        what = "air outside of them" if levels.lung < LEAST_HU else "no aerated lung to compare with"
+        return f"{what}, or shifted intensity: the lungs' commonest value is {levels.lung:.0f} HU"
+    if not search.hounsfield and (black := search.black()) > BLACK:
+        return f"{black:.0%} of the lungs is black in this window: what is infected cannot be seen"
+    return ""
 
 
 def _said(doubts: Sequence[Doubt]) -> tuple[str, ...]:
@@ -306,15 +318,15 @@ def _typical_width(lung: np.ndarray) -> int:
     return int(np.percentile(counts[counts > 0], 75)) if (counts > 0).any() else 0
 
 
-def _doubts_of_geometry(scan: Scan) -> Iterator[Doubt]:
+def _doubts_of_geometry(scan: Scan, guessed: float) -> Iterator[Doubt]:
+    across = max(scan.spacing[:2]) if scan.spacing else guessed
     if scan.spacing is None:
         yield Doubt("spacing is unknown: sizes are guessed from how wide the lungs are", 0.9)
-        return
-    across, apart = max(scan.spacing[:2]), scan.spacing[2]
     if across > COARSE_MM:
-        yield Doubt(f"coarse pixels ({across:.1f} mm): rims of the pleura look like lesions", 0.7)
-    if not scan.flat and apart > FAR_MM:
-        yield Doubt(f"slices {apart:.0f} mm apart: what is half wall looks like a lesion", 0.5)
+        weight = 0.7 if across <= 2 * COARSE_MM else 0.4
+        yield Doubt(f"coarse pixels ({across:.1f} mm): rims of the pleura look like lesions", weight)
+    if not scan.flat and scan.spacing and scan.spacing[2] > FAR_MM:
+        yield Doubt(f"slices {scan.spacing[2]:.1f} mm apart: what is half wall looks like a lesion", 0.5)
 
 
 def _doubts(mask: np.ndarray, inside: np.ndarray, levels: Levels | None) -> Iterator[Doubt]:

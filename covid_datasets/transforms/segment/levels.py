@@ -13,6 +13,8 @@ AIR, TISSUE = -1000.0, 40.0
 SPLIT = 0.62
 """Of the way from lung to tissue, what is below is lung: -320 HU where lung is -900, the middle of a steep border."""
 BINS = 256
+LEAST_HU, MOST_HU = -985.0, -500.0
+"""Hounsfield units of aerated lung: what lies below is air, what lies above has none in it, or units are wrong."""
 PADDING = 0.02
 """A lowest value that more than this share of the voxels has exactly is filling around the scan, and not measured."""
 
@@ -57,6 +59,8 @@ def is_hounsfield(voxels: np.ndarray, said: bool | None) -> bool:
         ...
     covid_datasets.errors.UsageError: hounsfield: expected air near -1000 in Hounsfield units, found values from 0 ...
     """
+    if said is not None and not isinstance(said, bool | np.bool_):
+        raise UsageError(f"hounsfield: expected True, False or None, found {said!r}")
     low, high = float(voxels.min()), float(voxels.max())
     fits = low <= -500 and high > -500
     if said and not fits:
@@ -102,6 +106,8 @@ def mode(values: np.ndarray, low: float, high: float, least: float = 1.0) -> flo
     >>> mode(np.array([2.0] * 5 + [8.0] * 9), 0.0, 10.0) > 5 > mode(np.array([2.0] * 5 + [8.0] * 9), 0.0, 10.0, 0.3)
     True
     """
+    if not low < high:
+        return None
     counts, edges = np.histogram(values, 128, (low, high))
     if not counts.any():
         return None

@@ -8,7 +8,7 @@ import numpy as np
 
 from covid_datasets.transforms.segment.coarse import coarser, grown, islands, shrunk, sizes
 from covid_datasets.transforms.segment.doubts import Doubt
-from covid_datasets.transforms.segment.levels import Levels
+from covid_datasets.transforms.segment.levels import LEAST_HU, Levels
 from covid_datasets.transforms.segment.search import SHARE, Search
 
 STEEP = 0.45
@@ -20,6 +20,7 @@ FILM_STEEP, FILM_GREY = 0.65, 0.12
 Chosen on slices of COVID-CT against films and ultrasounds, on no volume that is measured; see docs/segmentation.md."""
 APART_MM = 6.0
 """Half of what joins two lungs at most."""
+MOST_LITRES, LEAST_WIDE, MOST_WIDE = 15.0, 180.0, 650.0
 LEAST_SHARE = 0.03
 """Of the body in the slice with most lung: with less, what is dark may as well be gas."""
 
@@ -45,11 +46,16 @@ def lung_doubts(search: Search, mask: np.ndarray, levels: Levels) -> Iterator[Do
     edge = mask[:, 0].any() or mask[:, -1].any() or mask[:, :, 0].any() or mask[:, :, -1].any()
     if edge:
         yield Doubt("a lung touches the border of the picture: part of it is cut off", 0.6)
+    wide = float(search.body.any(axis=1).sum(axis=1).max()) * search.pixel
+    if search.scan.spacing and not LEAST_WIDE <= wide <= MOST_WIDE:
+        yield Doubt(f"the body is {wide:.0f} mm wide: a small child, or a wrong spacing?", 0.4)
     if search.scan.flat:
         yield Doubt("a single slice: nothing above and below to check it by", 0.9)
     elif search.scan.spacing and len(mask) > 1:
         litres = volume * float(np.prod(search.scan.spacing)) / 1e6
-        if not 0.7 <= litres <= 12:
+        if litres > MOST_LITRES:
+            yield Doubt(f"no lungs: {litres:.1f} litres are more than anybody has", 0.0, refuses=True)
+        elif not 0.7 <= litres <= 12:
             yield Doubt(f"{litres:.1f} litres of lung: part of the lungs is not in the scan, or not found", 0.6)
 
 
@@ -69,7 +75,12 @@ def _refusals(search: Search, mask: np.ndarray, levels: Levels) -> Iterator[Doub
     share = found / max(max(np.count_nonzero(plane) for plane in search.body), 1)
     if mask.any() and share < LEAST_SHARE:
         yield Doubt(f"no lung: what is dark is at most {share:.1%} of the body in a slice", 0.0, refuses=True)
-    if levels.hounsfield or not mask.any():
+    if levels.hounsfield and levels.lung < LEAST_HU:
+        why = (
+            f"no lung: what is dark inside the body is {levels.lung:.0f} HU, which is air; inverted, or shifted units?"
+        )
+        yield Doubt(why, 0.0, refuses=True)
+    if not mask.any():
         return
     fullest = max(range(len(mask)), key=lambda number: int(np.count_nonzero(mask[number])))
     around = search.coarse[fullest]

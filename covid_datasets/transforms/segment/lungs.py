@@ -105,10 +105,7 @@ def _lungs(
 def _by(method: Segmenter, search: Search) -> np.ndarray:
     """Take a mask that somebody else made, its sides by picture; where it has one value, they are told apart here."""
     scan = search.scan
-    found = mask_of(np.asarray(method(scan)), replace(scan, flat=False), "method").astype(np.uint8)
-    most = int(found.max(initial=0))
-    if most > LEFT:
-        raise UsageError(f"method: expected a mask of 0, {RIGHT} and {LEFT}, found {most} in it")
-    if most == 1:
+    found = mask_of(np.asarray(method(scan)), replace(scan, flat=False), "method", most=LEFT).astype(np.uint8)
+    if found.max(initial=0) == 1:
         return search.told_apart(found > 0)
     return np.array([0, LEFT, RIGHT], np.uint8)[found] if scan.codes.startswith("R") else found

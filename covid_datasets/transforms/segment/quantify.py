@@ -15,7 +15,10 @@ from covid_datasets.transforms.segment.coarse import box_of
 from covid_datasets.transforms.segment.doubts import Doubt, confidence_of, reasons_of
 from covid_datasets.transforms.segment.given import Scan, mask_of, scan_of
 from covid_datasets.transforms.segment.infection import DENSE, LUNG_VOXELS, Infection
-from covid_datasets.transforms.segment.lungs import Lungs
+from covid_datasets.transforms.segment.levels import is_hounsfield
+from covid_datasets.transforms.segment.lung_doubts import MOST_LITRES
+from covid_datasets.transforms.segment.lungs import LEFT, RIGHT, Lungs
+from covid_datasets.transforms.segment.search import Search
 
 SMALLEST_MM3 = 200.0
 """Volume below which an island is no lesion of its own in the table; it counts in the rate."""
@@ -23,6 +26,9 @@ SMALLEST_VOXELS = 10
 """The same where nobody knows how large a voxel is."""
 MOSTLY = 0.5
 """Share of a lesion's voxels that are hyper-dense where it is called consolidation."""
+
+Names = tuple[tuple[str, str], tuple[str, str, str]]
+"""What the two sides are called, and the three levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +82,10 @@ class Quantified:
     """What a scan adds up to.
 
     Attributes:
-        infection_rate: Share of the lungs' voxels that are infected, 0 to 1; ``None`` where there are no lungs.
+        infection_rate: Share of the lungs' voxels that are infected, 0 to 1; ``None`` where there are no lungs, or
+            where nobody can see what is infected; then there are no zones and no lesions.
         dense_rate: Share of the lungs' voxels that are hyper-dense.
-        lung_ml: Volume of the lungs, as is ``infection_ml``; ``None`` where spacing is unknown.
+        lung_ml: Volume of the lungs, as is ``infection_ml``; ``None`` where spacing is unknown, or there are none.
         infection_ml: See ``lung_ml``.
         slices: Infection rate of each slice; ``None`` where a slice has no lung.
         zones: The six zones, either lung by thirds, and each side and third as a whole.
@@ -138,7 +145,8 @@ def quantify(
 
     Args:
         image_or_volume: Rows and columns, or slices, rows and columns.
-        lungs: From `lung_mask`, or a mask of 1 for the right and 2 for the left lung, or of 1 for both.
+        lungs: From `lung_mask`, or a mask of 1 for the right and 2 for the left lung, or of 1 for both, which are then
+            told apart.
         infection: From `infection_mask`, or a mask of 1 for infection and 2 for what is hyper-dense.
         spacing: Millimetres from column to column, row to row and slice to slice; without it there are no volumes.
         orientation: Where columns, rows and slices lead, such as "LPS"; without it nobody knows right and left, or
@@ -154,8 +162,8 @@ def quantify(
     (True, True, 20)
     """
     scan = scan_of(image_or_volume, spacing, orientation)
-    sides = mask_of(lungs.mask if isinstance(lungs, Lungs) else lungs, scan, "lungs")
-    ill = mask_of(infection.mask if isinstance(infection, Infection) else infection, scan, "infection")
+    sides, patient = _sides(lungs, scan)
+    ill = mask_of(infection.mask if isinstance(infection, Infection) else infection, scan, "infection", most=DENSE)
     doubts = list(_doubts(lungs, infection, sides, ill))
     levels = infection.levels if isinstance(infection, Infection) else None
     known = levels.hounsfield if levels else float(scan.voxels.min()) <= -500
@@ -164,19 +172,39 @@ def quantify(
     total = whole.sum(axis=0)
     ml = float(np.prod(scan.spacing)) / 1000 if scan.spacing and not scan.flat else None
     lung, sick, dense = total.tolist()
-    thirds = _thirds(whole[:, 0])
+    seen = lung > 0 and not (isinstance(infection, Infection) and infection.rate is None)
+    if not isinstance(lungs, Lungs) and ml and lung * ml / 1000 > MOST_LITRES:
+        doubts.append(Doubt(f"{lung * ml / 1000:.1f} litres of lung are more than anybody has", 0.1))
+    thirds, names = _thirds(whole[:, 0]), _names(scan, patient)
     return Quantified(
-        infection_rate=sick / lung if lung else None,
-        dense_rate=dense / lung if lung else None,
-        lung_ml=_rounded(lung, ml),
-        infection_ml=_rounded(sick, ml),
-        slices=tuple(sick / lung if lung else None for lung, sick, _ in whole.tolist()),
-        zones=tuple(_zones(counts, thirds, scan, ml)),
-        lesions=tuple(_lesions(scan, sides, ill, thirds, ml)) if sick else (),
+        infection_rate=sick / lung if seen else None,
+        dense_rate=dense / lung if seen else None,
+        lung_ml=_rounded(lung, ml) if lung else None,
+        infection_ml=_rounded(sick, ml) if seen else None,
+        slices=tuple(sick / lung if lung and seen else None for lung, sick, _ in whole.tolist()),
+        zones=tuple(_zones(counts, thirds, names, scan.flat, ml)) if seen else (),
+        lesions=tuple(_lesions(scan, sides, ill, thirds, names, ml)) if sick else (),
         unit="HU" if known else "grey",
         confidence=confidence_of(doubts),
         reasons=reasons_of([doubt for doubt in doubts if doubt.what]),
     )
+
+
+def _sides(lungs: Lungs | np.ndarray, scan: Scan) -> tuple[np.ndarray, bool]:
+    """Give the lungs with 1 for the patient's right one where that is known, else for that on the picture's left side.
+
+    A mask of one value, as publishers give it, has its sides told apart.
+    """
+    if isinstance(lungs, Lungs):
+        found, patient = mask_of(lungs.mask, scan, "lungs", most=LEFT), lungs.sides == "patient"
+    else:
+        found, patient = mask_of(lungs, scan, "lungs", most=LEFT), bool(scan.codes)
+        if found.max(initial=0) != 1:
+            return found, patient
+        found, patient = Search(scan, is_hounsfield(scan.voxels, None)).told_apart(found > 0), False
+    if not patient and scan.codes:
+        return (np.array([0, LEFT, RIGHT], np.uint8)[found] if scan.codes[0] == "R" else found), True
+    return found, patient
 
 
 def _doubts(lungs: Lungs | np.ndarray, infection: Infection | np.ndarray, sides: np.ndarray, ill: np.ndarray) -> Any:
@@ -213,16 +241,16 @@ def _thirds(lung: np.ndarray) -> np.ndarray:
     return found
 
 
-def _names(scan: Scan) -> tuple[tuple[str, str], tuple[str, str, str]]:
+def _names(scan: Scan, patient: bool) -> Names:
     """Name the two sides, and the three levels in the order of slices."""
-    sides = ("right", "left") if scan.codes else ("picture_left", "picture_right")
+    sides = ("right", "left") if patient else ("picture_left", "picture_right")
     if not scan.codes or scan.flat:
         return sides, ("first", "second", "third")
     return sides, ("lower", "middle", "upper") if scan.codes[2] == "S" else ("upper", "middle", "lower")
 
 
-def _zones(counts: np.ndarray, thirds: np.ndarray, scan: Scan, ml: float | None) -> Any:
-    sides, levels = _names(scan)
+def _zones(counts: np.ndarray, thirds: np.ndarray, names: Names, flat: bool, ml: float | None) -> Any:
+    sides, levels = names
     each = np.stack([counts[thirds == third].sum(axis=0) for third in range(3)])  # third, side, what
 
     def zone(name: str, found: np.ndarray) -> Zone:
@@ -231,7 +259,7 @@ def _zones(counts: np.ndarray, thirds: np.ndarray, scan: Scan, ml: float | None)
 
     for number, side in enumerate(sides):
         yield zone(side, each[:, number].sum(axis=0))
-    if scan.flat:
+    if flat:
         return
     for third, level in enumerate(levels):
         yield zone(level, each[third].sum(axis=0))
@@ -240,7 +268,7 @@ def _zones(counts: np.ndarray, thirds: np.ndarray, scan: Scan, ml: float | None)
             yield zone(f"{side}_{level}", each[third, number])
 
 
-def _lesions(scan: Scan, sides: np.ndarray, ill: np.ndarray, thirds: np.ndarray, ml: float | None) -> Any:
+def _lesions(scan: Scan, sides: np.ndarray, ill: np.ndarray, thirds: np.ndarray, names: Names, ml: float | None) -> Any:
     need("scipy")
     from scipy import ndimage
 
@@ -255,7 +283,6 @@ def _lesions(scan: Scan, sides: np.ndarray, ill: np.ndarray, thirds: np.ndarray,
     least = SMALLEST_MM3 / 1000 / ml if ml else SMALLEST_VOXELS
     order = [number for number in np.argsort(-voxels[1:], kind="stable") + 1 if voxels[number] >= least]
     places = ndimage.find_objects(numbers)
-    names, levels = _names(scan)
     for rank, number in enumerate(order, 1):
         place = places[number - 1]
         inside = numbers[place] == number
@@ -267,8 +294,8 @@ def _lesions(scan: Scan, sides: np.ndarray, ill: np.ndarray, thirds: np.ndarray,
             ml=_rounded(int(voxels[number]), ml),
             mean=round(float(mean[number]), 1),
             kind="consolidation" if dense[number] > MOSTLY else "ground_glass",
-            side=names[int(second[number] > 0.5)],
-            level=levels[int(thirds[middle])] if not scan.flat else "",
+            side=names[0][int(second[number] > 0.5)],
+            level=names[1][int(thirds[middle])] if not scan.flat else "",
             to_border_mm=_to_border(sides, scan, box, place, inside),
             first_slice=int(place[0].start + box[0].start),
             last_slice=int(place[0].stop + box[0].start - 1),

@@ -179,10 +179,12 @@ class Search:
         return keep[numbers], airways
 
     def told_apart(self, lungs: np.ndarray) -> np.ndarray:
-        """Tell sides apart in a mask that has none."""
+        """Tell sides apart in a mask that has none, from the middle of the body: there may be one lung only."""
+        split = first_split(self.coarse, self.hounsfield)
+        body = None if split is None else self._body(split)
         self.pixel = self.pixel or BODY_MM / (self.scan.voxels.shape[2] / self.factor)
         coarse = coarser(lungs.astype(np.uint8), self.factor) > 0
-        self.body = coarse
+        self.body = coarse if body is None or not body.any() else body
         sides = self._apart(coarse)
         nearest = finer(_spread(sides, coarse), self.factor, lungs.shape)
         out: np.ndarray = np.where(lungs, nearest, 0).astype(np.uint8)

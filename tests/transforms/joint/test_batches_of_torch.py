@@ -51,7 +51,7 @@ def test_torch_agrees_with_numpy(changing: Augment, seed: int, rows: int, column
     images = rng.integers(0, 256, (3, planes, rows, columns)).astype(np.float32)
     masks = rng.integers(0, 2, (3, 2, rows, columns)).astype(np.uint8)
     tensors = torch.from_numpy(images.copy())
-    done, moved, drawn = changing.batch(tensors, torch.from_numpy(masks), rng=rng, names=NAMES)
+    done, moved, drawn = changing.batch(tensors, torch.from_numpy(masks), rng=rng, names=NAMES, full=(0, 255))
     assert torch.equal(tensors, torch.from_numpy(images)), "what was given is as it was"
     for number in range(3):
         image = Image(images[number].transpose(1, 2, 0), full=(0, 255))
@@ -91,6 +91,33 @@ def test_the_way_of_a_gpu_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
         torch.testing.assert_close(line_by_line[0], at_once[0], atol=0.05, rtol=0)
 
 
+@pytest.mark.parametrize("name", ["covid_ct", "modern"])
+def test_threads_change_nothing(name: str) -> None:
+    """Neither pixels, nor how many threads torch has afterwards; gradients and modes of the caller are no matter."""
+    from covid_datasets.transforms.joint import preset
+
+    changing, before = preset(name, size=300), torch.get_num_threads()
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 1, 400, 400), np.uint8))
+    masks = (images > 99).to(torch.uint8)
+    found = {}
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            found[threads] = changing.batch(images, masks, rng=np.random.default_rng(1))
+            assert torch.get_num_threads() == threads
+            floats = images.to(torch.float32).requires_grad_()
+            with torch.inference_mode():
+                inferred = changing.batch(floats, rng=np.random.default_rng(1)).image
+            for each in (inferred, changing.batch(floats, rng=np.random.default_rng(1)).image):
+                assert not each.requires_grad
+                assert torch.equal(each.round().to(torch.uint8), found[threads].image)
+    finally:
+        torch.set_num_threads(before)
+    for threads in (2, 3):
+        assert torch.equal(found[threads].image, found[1].image)
+        assert torch.equal(found[threads].masks, found[1].masks)
+
+
 def test_to_torch_takes_presets_and_turns(tmp_path: Any) -> None:
     from covid_datasets import load_dataset, to_torch
     from covid_datasets.transforms.joint import preset
@@ -103,6 +130,23 @@ def test_to_torch_takes_presets_and_turns(tmp_path: Any) -> None:
     assert first["masks"].shape[2:] == (48, 48)
     assert torch.equal(first["image"], again["image"])
     assert set(first["masks"].unique().tolist()) <= {0, 1, 255}
+
+
+@pytest.mark.parametrize(("rows", "columns", "size"), [(3, 1, (2, 3)), (9, 2, (4, 1)), (2, 9, (1, 4)), (9, 9, (1, 1))])
+def test_a_single_column_is_brought_to_fewer_rows(rows: int, columns: int, size: tuple[int, int]) -> None:
+    """Anti-aliasing of torch gives all rows of a single column the value of the first."""
+    images = np.random.default_rng(0).integers(0, 256, (2, rows, columns)).astype(np.uint8)
+    done, _, drawn = Augment(size=size).batch(torch.from_numpy(images[:, None]), rng=np.random.default_rng(0))
+    for number, image in enumerate(images):
+        wanted = Augment.replay(drawn.of(number, number + 1), Image(image)).image.values
+        assert np.abs(done[number, 0].numpy().astype(int) - wanted).max() <= 1
+
+
+def test_floats_from_0_to_1_are_changed_in_their_own_range() -> None:
+    changing, images = Augment(brightness=0.2, contrast=0.3, noise=0.05), torch.rand(4, 1, 30, 30)
+    small = changing.batch(images, rng=np.random.default_rng(0)).image
+    large = changing.batch(images * 255, rng=np.random.default_rng(0)).image
+    torch.testing.assert_close(small * 255, large, atol=0.01, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -121,6 +165,11 @@ def test_bad_batches_are_said(images: Any, masks: Any, match: str) -> None:
     given_masks = None if masks is None else torch.zeros(masks, dtype=torch.uint8)
     with pytest.raises(UsageError, match=match):
         Augment().batch(given_images, given_masks, rng=np.random.default_rng(0), names=NAMES)
+    for values in (torch.full((1, 1, 2, 2), -1000.0), torch.full((1, 1, 2, 2), 300, dtype=torch.int16)):
+        with pytest.raises(UsageError, match="full: expected the values of black and white"):
+            Augment().batch(values, rng=np.random.default_rng(0))
+    with pytest.raises(UsageError, match="lower one first"):
+        Augment().batch(torch.zeros(1, 1, 2, 2), rng=np.random.default_rng(0), full=(255, 0))
     with pytest.raises(UsageError, match="NaN"):
         Augment().batch(torch.full((1, 1, 2, 2), float("nan")), rng=np.random.default_rng(0))
     with pytest.raises(UsageError, match="no fractions"):

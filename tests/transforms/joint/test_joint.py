@@ -88,6 +88,16 @@ def test_left_and_right_change_places() -> None:
         Augment(flip=0.001)(picture, {"left_lung": Mask(lungs)}, rng=generator())
 
 
+@pytest.mark.parametrize(
+    "names", [("Left lung", "Right lung"), ("lung-left", "lung-right"), ("LEFT", "RIGHT"), ("LeftLung", "RightLung")]
+)
+def test_sides_are_known_in_any_spelling(names: tuple[str, str]) -> None:
+    """They stayed where they were, so that the left lung of a mirrored picture was called the right one."""
+    lungs = np.array([[1, 0, 0, 2, 2]], np.uint8)
+    mask = Augment(flip=1.0)(Image(lungs), Mask(lungs, {1: names[0], 2: names[1]}), rng=generator()).masks
+    assert mask.values.tolist() == [[1, 1, 0, 0, 2]]
+
+
 @pytest.mark.parametrize("changing", [MOVING, MOVING.then(Augment(size=(80, 90), rotate=10)), Augment(flip=1.0)])
 def test_places_can_be_undone(changing: Any) -> None:
     yy, xx = np.mgrid[:64, :96]
@@ -206,3 +216,37 @@ def test_bad_input_is_said(call: Any, match: str) -> None:
 def test_a_crop_of_almost_nothing_is_a_pixel() -> None:
     image, _, _ = Augment(crop=1e-9)(PICTURE, rng=generator(3))
     assert image.values.shape == (4, 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("angle", [float("nan")]),
+        ("angle", ["a"]),
+        ("scale", [0.0]),
+        ("gamma", [-1.0]),
+        ("size", [10**6, 10**6]),
+        ("size", [3]),
+    ],
+)
+def test_records_that_were_not_drawn_are_refused(name: str, value: Any) -> None:
+    record = ALL.draw(generator()).record()
+    with pytest.raises(UsageError, match=f"record: expected .*{name}"):
+        Drawn.of_record(record | {name: value})
+
+
+@pytest.mark.parametrize(("kind", "outside"), [(np.uint8, 300), (np.int8, -200), (bool, 2), (np.uint8, 0.5)])
+def test_what_comes_in_from_outside_must_fit_its_mask(kind: Any, outside: Any) -> None:
+    with pytest.raises(UsageError, match="outside: expected a whole number"):
+        Mask(np.zeros((4, 4), kind), outside=outside)
+
+
+def test_what_is_done_again_is_the_same_bit_by_bit() -> None:
+    for seed in range(5):
+        one = ALL(Image(smooth()), Mask(smooth() > 99), rng=generator(seed))
+        again, new = (
+            ALL.replay(one.drawn, Image(smooth()), Mask(smooth() > 99)),
+            ALL(Image(smooth()), rng=generator(seed)),
+        )
+        assert one.image.values.tobytes() == again.image.values.tobytes() == new.image.values.tobytes()
+        assert one.masks.values.tobytes() == again.masks.values.tobytes()

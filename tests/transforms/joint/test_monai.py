@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,7 +37,7 @@ def test_it_does_what_numpy_does(shape: tuple[int, ...]) -> None:
     before = given["image"].clone()
     done = Augmentd(CHANGING, "image", "mask_lung").set_random_state(3)(given)
     assert torch.equal(given["image"], before)
-    drawn = Drawn.of_record(done["image"].applied_operations[-1]["extra_info"]["drawn"])
+    drawn = Drawn.of_record(json.loads(done["image"].applied_operations[-1]["extra_info"]["drawn"])["drawn"])
     image = Image(np.ascontiguousarray(given["image"].numpy()[0].T), full=(0, 255))
     mask = Mask(np.ascontiguousarray(given["mask_lung"].numpy()[0].T).astype(np.uint8))
     wanted = CHANGING.replay(drawn, image, mask)
@@ -74,6 +75,51 @@ def test_sides_change_places() -> None:
         Augmentd(Augment(flip=0.1), "image", "mask_left_lung")
 
 
+def drawn_in_workers(loader: Any, seed: int, epochs: int = 1) -> list[float]:
+    from monai.data import Dataset
+
+    chain = transforms.Compose([Augmentd(Augment(rotate=30, noise=0.02), "image", "mask_lung")])
+    chain.set_random_state(seed)
+    plain = {"image": torch.arange(63.0).reshape(1, 9, 7), "mask_lung": torch.ones(1, 9, 7)}
+    batches = loader(
+        Dataset([plain] * 4, chain), batch_size=2, num_workers=2, generator=torch.Generator().manual_seed(seed)
+    )
+    return [float(image.sum()) for _ in range(epochs) for batch in batches for image in batch["image"]]
+
+
+@pytest.mark.parametrize("whose", ["monai.data", "torch.utils.data"])
+def test_workers_draw_numbers_of_their_own_and_the_same_for_a_seed(whose: str) -> None:
+    """Workers of torch's own loader are copies: they drew the same, and so did every epoch."""
+    loader = import_module(whose).DataLoader
+    twice = drawn_in_workers(loader, 5, epochs=2)
+    assert len(set(twice)) == 8
+    assert drawn_in_workers(loader, 5) == twice[:4]
+    assert not set(drawn_in_workers(loader, 6)) & set(twice)
+
+
+def test_what_a_loader_has_put_together_can_be_undone() -> None:
+    from monai.data import DataLoader, Dataset, decollate_batch
+
+    chain = transforms.Compose([Augmentd(Augment(rotate=20, size=(40, 44)), "image", "mask_lung")])
+    given = row(32, 24)
+    given["image"][:], given["mask_lung"][:] = 0, 0
+    given["image"][0, 8:24, 6:18], given["mask_lung"][0, 8:24, 6:18] = 200, 1
+    batch = next(iter(DataLoader(Dataset([given] * 2, chain), batch_size=2)))
+    for each in decollate_batch(batch):
+        back = chain.inverse(each)
+        assert back["image"].shape == back["mask_lung"].shape == (1, 32, 24)
+        assert set(back["mask_lung"].unique().tolist()) == {0.0, 1.0}
+        assert float((back["mask_lung"] != given["mask_lung"]).float().mean()) < 0.05
+
+
+@pytest.mark.parametrize("kind", ["bool", "uint8", "int64", "float16"])
+def test_masks_keep_their_type_and_their_values(kind: str) -> None:
+    given = {"image": torch.zeros(1, 20, 20), "mask_lung": torch.ones(1, 20, 20).to(getattr(torch, kind))}
+    done = Augmentd(Augment(rotate=40), "image", "mask_lung").set_random_state(2)(given)["mask_lung"]
+    assert done.dtype == given["mask_lung"].dtype
+    assert set(done.unique().tolist()) == {0, 1}
+
+
 def test_rows_of_ours_go_in(tmp_path: Path) -> None:
     from covid_datasets import load_dataset
 
@@ -89,5 +135,9 @@ def test_bad_rows_are_said() -> None:
         changing({"image": torch.zeros(1, 4, 4), "mask_lung": torch.zeros(1, 4, 5)})
     with pytest.raises(UsageError, match="expected channel"):
         changing({"image": torch.zeros(4, 4), "mask_lung": torch.zeros(4, 4)})
+    with pytest.raises(UsageError, match="NaN"):
+        changing({"image": torch.full((1, 4, 4), float("nan")), "mask_lung": torch.zeros(1, 4, 4)})
+    with pytest.raises(UsageError, match="full: expected the values of black and white"):
+        changing({"image": torch.full((1, 4, 4), -1000.0), "mask_lung": torch.zeros(1, 4, 4)})
     with pytest.raises(UsageError, match="expected Augment"):
         Augmentd(5)
