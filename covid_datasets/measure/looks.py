@@ -8,7 +8,7 @@ All is in whole numbers, or in operations that every machine rounds alike, so ev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -30,6 +30,7 @@ Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels, as Pillow wants them."""
 WHOLE: Frame = (0, UNITS, 0, UNITS)
 Part = Literal["whole", "within borders", "central square", "first half", "second half"]
+_OF = " of "
 
 _NEIGHBOURS = 3
 """How far around a pixel its contrast is measured."""
@@ -56,9 +57,12 @@ _LEAST_PART = UNITS // 4
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A part of a picture: which one, its thumbnail, and the hashes of the first of `FRAMES`, or of all of them."""
+    """A part of a picture: which one, its thumbnail, and the hashes of the first of `FRAMES`, or of all of them.
 
-    part: Part
+    The ``part`` is a `Part`; of a video or volume that has several looks, but for the first, it names its moment too.
+    """
+
+    part: str
     thumb: bytes
     hashes: bytes
 
@@ -77,6 +81,24 @@ def looks_of(grey: Image.Image) -> Looks:
     0
     """
     return looks_in(reduced(grey))
+
+
+def looks_at(moment: str, looks: Looks) -> Looks:
+    """Name the frame of a video, or the slice of a volume, that looks are of.
+
+    >>> [look.part for look in looks_at("frame 7", (Look("whole", b"", b""),))]
+    ['whole of frame 7']
+    """
+    return tuple(replace(look, part=f"{look.part}{_OF}{moment}") for look in looks)
+
+
+def moment_of(part: str) -> str:
+    """Tell which frame or slice a look is of; nothing of the one that stands for all, and of a picture.
+
+    >>> moment_of("within borders of slice 12"), moment_of("within borders")
+    ('slice 12', '')
+    """
+    return part.partition(_OF)[2]
 
 
 def reduced(grey: Image.Image) -> Image.Image:

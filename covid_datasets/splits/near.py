@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from covid_datasets.measure.looks import FRAMES, HASH_BYTES, Looks
 from covid_datasets.settings import usable_cores
 from covid_datasets.splits.groups import Link
+from covid_datasets.splits.moments import Moments
 from covid_datasets.splits.registration import MIN_RESEMBLANCE, alike, likenesses, picture, ways_to_see
 from covid_datasets.splits.ways import Words, described, nearest, transposed
 from covid_datasets.splits.words import MAX_DISTANCE, Job, Numbers, near_pairs
@@ -28,7 +29,7 @@ from covid_datasets.splits.words import MAX_DISTANCE, Job, Numbers, near_pairs
 T = TypeVar("T")
 _NONE = np.empty(0, np.int64)
 Found = tuple[int, int, str]
-"""Two rows that show one picture, and how that is known."""
+"""Two looks, or two rows, that show one picture, and how that is known."""
 
 _SHOWN = 1 << 5
 """Pairs whose thumbnails are compared at once."""
@@ -229,15 +230,17 @@ def _search(seen: Seen, copies: dict[int, list[int]], apart: Sequence[str] | Non
     looks = np.flatnonzero(~np.isin(seen.rows, spared))
     sides = None if apart is None else np.unique(np.asarray(apart), return_inverse=True)[1]
     pictures = lru_cache(_KEPT)(lambda look: picture(seen.thumb(look)).astype(np.int8))
-    among, proven = seen.hashes[seen.starts[looks]], _NONE
+    among, proven, moments = seen.hashes[seen.starts[looks]], _NONE, Moments(seen)
     for search in _passes(seen, looks):
         compare = partial(_compare, seen, search, looks, sides, pictures, proven)
         found: dict[int, None] = {}
-        for pair in itertools.chain.from_iterable(_in_threads(compare, search.jobs(among))):
-            number = int(_number(seen, *pair[:2]))
-            if number not in found:  # several looks may show that two rows are one picture
+        for one, other, key in itertools.chain.from_iterable(_in_threads(compare, search.jobs(among))):
+            first, second = int(seen.rows[one]), int(seen.rows[other])
+            number = int(_number(seen, first, second))
+            # Several looks may show that two rows are one picture; of two videos or volumes, several have to.
+            if number not in found and moments.suffice(one, other):
                 found[number] = None
-                yield pair
+                yield first, second, key
         proven = np.union1d(proven, np.fromiter(found, np.int64, len(found)))
 
 
@@ -283,7 +286,7 @@ def _compare(
             each, number = part[at], numbers[at]
             how = [*described(search.transposed, int(ways[each])), *_parts(seen, first[each], second[each], number)]
             key = _key(differing[at], float(likeness[at]), how)
-            found.append((int(seen.rows[first[each]]), int(seen.rows[second[each]]), key))
+            found.append((int(first[each]), int(second[each]), key))
     return found
 
 
