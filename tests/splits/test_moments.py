@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from covid_datasets import OwnData, build_dataset
 from covid_datasets.measure.looks import HASH_BYTES, Look, Looks, looks_at
+from covid_datasets.splits.index import Index
 from covid_datasets.splits.moments import DIFFERENT, Moments
 from covid_datasets.splits.near import Seen
+from tests.nifti import body, nifti
 
 
 def look(bits: int, part: str = "whole") -> Looks:
@@ -66,3 +71,18 @@ def test_a_moment_whose_whole_is_not_its_first_look_is_one() -> None:
     assert not moments.suffice(0, 2)
     assert moments.suffice(1, 3)
     assert np.array_equal(Seen.of(rows).rows, [0, 0, 1, 1])
+
+
+def test_a_build_keeps_a_volume_and_what_was_made_of_it_together(tmp_path: Path) -> None:
+    copy = np.ascontiguousarray(body(1)[::-1][5:])
+    files = {"P0": nifti(body(1)), "P1": nifti(copy, located=False), "P2": nifti(body(2))}
+    for patient, data in files.items():
+        place = tmp_path / "own" / "covid" / patient
+        place.mkdir(parents=True)
+        (place / "1.nii.gz").write_bytes(data)
+    built = build_dataset(OwnData(tmp_path / "own", patient_level=1), cache_dir=tmp_path / "cache", num_proc=1)
+    assert (built.rows, built.groups) == (3, 2)
+    (link,) = Index.evidence([built.path]).links
+    assert (link.kind, link.first, link.second) == ("near-duplicate", 0, 1)
+    assert ", upside down, " in link.key
+    assert " of slice " in link.key
