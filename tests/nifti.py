@@ -33,3 +33,15 @@ def nifti(
     if intercept is not None:
         data[116:120] = np.array(intercept, f"{order}f4").tobytes()
     return gzip.compress(bytes(data), 1, mtime=0) if packed else bytes(data)
+
+
+def body(person: int, shape: tuple[int, int, int] = (48, 72, 80)) -> np.ndarray:
+    """Draw voxels that change slowly, others for everybody."""
+    coarse = np.random.default_rng(person).integers(-1000, 400, (13, 10, 10)).astype(float)
+    for axis, side in enumerate(shape):
+        at = np.linspace(0, coarse.shape[axis] - 1, side)
+        low = np.floor(at).astype(int).clip(max=coarse.shape[axis] - 2)
+        share = (at - low).reshape([-1 if axis == each else 1 for each in range(3)])
+        coarse = coarse.take(low, axis) * (1 - share) + coarse.take(low + 1, axis) * share
+    voxels: np.ndarray = np.rint(coarse).astype(np.int16)
+    return voxels

@@ -124,7 +124,7 @@ def place_groups(index: Index, published: Mapping[str, str], sources: Sequence[s
 
 
 def _is_of_catalog(tie: str) -> bool:
-    """Tell whether a tie is to a picture, which the catalog knows: each build of the source has it, whatever is beside."""
+    """Tell whether a tie is to a picture, which the catalog knows: each build of the source has it, alone too."""
     return tie.startswith("picture:")
 
 

@@ -8,7 +8,7 @@ All is in whole numbers, or in operations that every machine rounds alike, so ev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -30,6 +30,7 @@ Box = tuple[int, int, int, int]
 """Left, top, right and bottom in pixels, as Pillow wants them."""
 WHOLE: Frame = (0, UNITS, 0, UNITS)
 Part = Literal["whole", "within borders", "central square", "first half", "second half"]
+_OF = " of "
 
 _NEIGHBOURS = 3
 """How far around a pixel its contrast is measured."""
@@ -41,8 +42,8 @@ _WEIGHTS = 64
 """Parts of a pixel that a resampled one is made of."""
 _CUTS = ((28, 1), (55, 2), (82, 3))
 """Of width and height together, how much a crop takes away, and in how many places it may lie along each."""
-_FLAT = 4
-"""Grey values that deviate less prove nothing."""
+_FLAT_SPREAD = (4 * SIDE * SIDE) ** 2
+"""What deviates less, by 4 grey values, proves nothing."""
 _EVEN = 12
 """Rows and columns at an edge whose values differ by no more belong to a border."""
 _SEEN_AT = 64
@@ -56,9 +57,12 @@ _LEAST_PART = UNITS // 4
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A part of a picture: which one, its thumbnail, and the hashes of the first of `FRAMES`, or of all of them."""
+    """A part of a picture: which one, its thumbnail, and the hashes of the first of `FRAMES`, or of all of them.
 
-    part: Part
+    The ``part`` is a `Part`; of a video or volume that has several looks, but for the first, it names its moment too.
+    """
+
+    part: str
     thumb: bytes
     hashes: bytes
 
@@ -79,6 +83,24 @@ def looks_of(grey: Image.Image) -> Looks:
     return looks_in(reduced(grey))
 
 
+def looks_at(moment: str, looks: Looks) -> Looks:
+    """Name the frame of a video, or the slice of a volume, that looks are of.
+
+    >>> [look.part for look in looks_at("frame 7", (Look("whole", b"", b""),))]
+    ['whole of frame 7']
+    """
+    return tuple(replace(look, part=f"{look.part}{_OF}{moment}") for look in looks)
+
+
+def moment_of(part: str) -> str:
+    """Tell which frame or slice a look is of; nothing of the one that stands for all, and of a picture.
+
+    >>> moment_of("within borders of slice 12"), moment_of("within borders")
+    ('slice 12', '')
+    """
+    return part.partition(_OF)[2]
+
+
 def reduced(grey: Image.Image) -> Image.Image:
     """Average a picture down to a shorter side of 64 to 128, for all that needs no detail."""
     return grey.reduce(max(1, min(grey.size) // _SEEN_AT))
@@ -86,23 +108,24 @@ def reduced(grey: Image.Image) -> Image.Image:
 
 def looks_in(seen: Image.Image) -> Looks:
     """Do the same with a picture that is `reduced` already."""
+    pixels = np.frombuffer(seen.tobytes(), np.uint8).reshape(seen.height, seen.width)
     parts: dict[Part, Box] = {"whole": (0, 0, *seen.size)}
-    if inner := _content(seen, parts["whole"]):
+    if inner := _content(pixels, parts["whole"]):
         parts["within borders"] = inner
     all_of_it = list(parts)[-1]
     if square := _central_square(*parts["whole"]):
         parts["central square"] = square
     halves = _halves(*parts[all_of_it])
-    parts |= {part: _content(seen, box) or box for part, box in halves.items()}
+    parts |= {part: _content(pixels, box) or box for part, box in halves.items()}
+    thumbs = [seen.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box).tobytes() for box in parts.values()]
+    contrasts, spreads = _contrast(np.frombuffer(b"".join(thumbs), np.uint8).reshape(-1, SIDE, SIDE))
+    if spreads[0] < _FLAT_SPREAD:
+        return ()
     looks = []
-    thumbs = {part: seen.resize((SIDE, SIDE), Image.Resampling.BILINEAR, box=box) for part, box in parts.items()}
-    contrasts = local_contrast(np.stack([np.asarray(thumb) for thumb in thumbs.values()]))
-    for (part, thumb), contrast in zip(thumbs.items(), contrasts, strict=True):
-        if not is_flat(np.asarray(thumb)):
+    for part, thumb, contrast, spread in zip(parts, thumbs, contrasts, spreads.tolist(), strict=True):
+        if spread >= _FLAT_SPREAD:
             wanted = FRAMES if part == all_of_it or part in halves else (WHOLE,)
-            looks.append(Look(part, thumb.tobytes(), hashes_of(contrast, wanted)))
-        elif part == "whole":
-            return ()
+            looks.append(Look(part, thumb, hashes_of(contrast, wanted)))
     return tuple(looks)
 
 
@@ -128,12 +151,6 @@ def _central_square(left: int, top: int, right: int, bottom: int) -> Box | None:
     return left, top, left + side, top + side
 
 
-def is_flat(thumb: NDArray[np.uint8]) -> bool:
-    """Whether a thumbnail shows so little that it proves nothing."""
-    values = thumb.astype(np.int64)
-    return int(values.size * (values * values).sum() - values.sum() ** 2) < (_FLAT * values.size) ** 2
-
-
 def _frames() -> tuple[Frame, ...]:
     found = [WHOLE]
     for cut, places in _CUTS:
@@ -153,22 +170,35 @@ def local_contrast(thumbs: NDArray[np.uint8]) -> NDArray[np.float64]:
     >>> bool(np.abs(local_contrast(film) - local_contrast(film * 2 + 50)).max() <= 1)
     True
     """
-    values = thumbs.astype(np.float64)
-    around = _around()
-    count = (2 * _NEIGHBOURS + 1) ** 2
-    total, square = around @ values @ around.T, around @ (values * values) @ around.T
-    area = SIDE * SIDE
-    whole = area * (values * values).sum((-2, -1)) - values.sum((-2, -1)) ** 2
-    least = whole * (count * count / (_STEADY * area * area)) + count * count
-    variance = count * square - total * total + least[..., None, None]
-    found: NDArray[np.float64] = np.rint(_DEVIATIONS * (count * values - total) / np.sqrt(variance)).clip(-127, 127)
-    return found
+    return _contrast(thumbs)[0]
+
+
+def _contrast(thumbs: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Measure that, and the variance of each thumbnail, times the square of its area."""
+    both = np.stack([thumbs, thumbs]).astype(np.float32)
+    both[1] *= both[0]
+    # Sums of neighbours are below 2**24, so exact in half the bits and half the time.
+    along_rows = (both.reshape(-1, SIDE) @ _around().T).reshape(both.shape)
+    total, square = (_around() @ along_rows).astype(np.float64)
+    values, squares = both.astype(np.float64)
+    count, area = (2 * _NEIGHBOURS + 1) ** 2, SIDE * SIDE
+    spread: NDArray[np.float64] = area * squares.sum((-2, -1)) - values.sum((-2, -1)) ** 2
+    least = spread * (count * count / (_STEADY * area * area)) + count * count
+    square *= count
+    square -= total * total
+    square += least[..., None, None]
+    values *= count
+    values -= total
+    values *= _DEVIATIONS
+    values /= np.sqrt(square, out=square)
+    np.rint(values, out=values)
+    return np.clip(values, -127, 127, out=values), spread
 
 
 @lru_cache(maxsize=1)
-def _around() -> NDArray[np.float64]:
+def _around() -> NDArray[np.float32]:
     """Add up a row with its neighbours; beyond an edge the picture goes on mirrored."""
-    table = np.zeros((SIDE, SIDE))
+    table = np.zeros((SIDE, SIDE), np.float32)
     for row in range(SIDE):
         for other in range(row - _NEIGHBOURS, row + _NEIGHBOURS + 1):
             table[row, SIDE - 1 - abs(SIDE - 1 - abs(other))] += 1
@@ -237,10 +267,14 @@ def unpack(hashes: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return signs
 
 
-def _content(seen: Image.Image, box: Box) -> Box | None:
+def _content(pixels: NDArray[np.uint8], box: Box) -> Box | None:
     """Find what is left of a part without rows and columns of one value at its edges; ``None`` if it is the same."""
-    pixels = np.asarray(seen)
     left, top, right, bottom = box
+    part = pixels[top:bottom, left:right]
+    if all(
+        max(edge) - min(edge) > _EVEN for edge in map(np.ndarray.tobytes, (part[0], part[-1], part.T[0], part.T[-1]))
+    ):
+        return None  # as of most
     for _ in range(2):
         part = pixels[top:bottom, left:right]
         above, below = _ends(part.max(1) - part.min(1))
@@ -248,6 +282,8 @@ def _content(seen: Image.Image, box: Box) -> Box | None:
         part = pixels[top:bottom, left:right]
         before, behind = _ends(part.max(0) - part.min(0))
         left, right = left + before, right - behind
+        if not (above or below or before or behind):
+            break
     shares = [(right - left) * UNITS // (box[2] - box[0]), (bottom - top) * UNITS // (box[3] - box[1])]
     if min(shares) > UNITS - _LEAST_CUT or min(shares) < _LEAST_PART:
         return None

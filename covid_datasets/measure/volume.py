@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import xxhash
 from PIL import Image
 
 from covid_datasets.errors import DamagedFileError
 from covid_datasets.measure.image import Measured, UndecodableError, measure_image, window
+from covid_datasets.measure.looks import looks_at, looks_of
 from covid_datasets.measure.quality import grade, reasons_against_volume
-from covid_datasets.read.orientation import perpendicular, turned
+from covid_datasets.read.orientation import axial_axis, perpendicular, turned
 from covid_datasets.read.volume import VolumeHeader, hounsfield
 from covid_datasets.read.volumes import read_slices
 
+COMPARED = 16
+"""Axial slices that are compared, at most."""
+
 
 def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
-    """Inflate and check a volume, slice by slice; its middle axial slice stands for it where pictures are compared.
+    """Inflate and check a volume, slice by slice; some axial slices are compared, and the middle one stands for it.
 
     The pixel hash is over the stored order of the voxels as 16-bit numbers where they fit, so that the same volume in
     another type, or compressed otherwise, has the same one.
@@ -26,11 +32,10 @@ def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
         depth, height, width = header.shape
         digest = xxhash.xxh3_128(f"{depth}x{height}x{width}:".encode())
         low, high, blank, finite = np.inf, -np.inf, 0, True
-        middle = _Middle(header)
+        compared = _Compared(header)
         for number, stored in enumerate(slices):
-            all_values = header.values(stored)
-            middle.take(number, all_values)
-            values, unfit = hounsfield(all_values)
+            compared.take(number, stored)
+            values, unfit = hounsfield(header.values(stored))
             digest.update(np.ascontiguousarray(values, "<f8" if unfit else "<i2").data)
             if unfit and values.dtype.kind == "f" and not (here := np.isfinite(values)).all():
                 values, finite = values[here], False
@@ -39,7 +44,9 @@ def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
                 low, high, blank = min(low, least), max(high, most), blank + (least == most)
     except DamagedFileError as error:
         raise UndecodableError(str(error)) from error
-    seen = measure_image(Image.fromarray(_grey(np.nan_to_num(middle.pixels), low, high)), sha256, path)
+    shown = ((number, Image.fromarray(_grey(values, low, high))) for number, values in compared.slices())
+    seen = measure_image(next(shown)[1], sha256, path)
+    others = (look for number, each in shown for look in looks_at(f"slice {number}", looks_of(each)))
     reasons = [*(seen.quality_reasons or ()), *reasons_against_volume(depth, blank, low, high)]
     told = {
         "no orientation": header.affine is None,
@@ -58,7 +65,7 @@ def measure_volume(data: bytes, sha256: str, path: str) -> Measured:
         pixel_mode=header.dtype.name,
         pixel_hash=digest.hexdigest(),
         phash=seen.phash,
-        looks=seen.looks,
+        looks=(*(seen.looks or ()), *others),
         quality=grade(reasons),
         quality_reasons=tuple(reasons),
     )
@@ -72,24 +79,37 @@ def _grey(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return shown.astype(np.uint8)
 
 
-class _Middle:
-    """The middle axial slice, put together from stored slices, whichever of the three axes these go along."""
+def places(depth: int) -> list[int]:
+    """Tell which of so many slices are compared: as many from either end, for a copy may go the other way.
+
+    >>> places(1), places(9), places(64)
+    ([0], [0, 1, 2, 3, 4, 5, 6, 7, 8], [4, 8, 12, 16, 20, 24, 28, 31, 32, 35, 39, 43, 47, 51, 55, 59])
+    """
+    lower = {depth * place // COMPARED for place in range(1, COMPARED // 2 + 1)}
+    return sorted(lower | {depth - 1 - number for number in lower})
+
+
+class _Compared:
+    """Axial slices that are compared, put together from stored slices, whichever of the three axes these go along."""
 
     def __init__(self, header: VolumeHeader) -> None:
-        self._at = []
-        for axis, side in enumerate(header.shape):
-            number = np.arange(side).reshape([-1 if other == axis else 1 for other in range(3)])
-            shown = turned(np.broadcast_to(number, header.shape), header.affine)[0]
-            self._at.append(shown[len(shown) // 2])
-        self._slices = set(np.unique(self._at[0]).tolist())
-        self.pixels = np.empty(0)
+        self._header = header
+        self._axis = axial_axis(header.affine)
+        self._numbers = places(header.shape[self._axis])
+        shape = list(header.shape)
+        shape[self._axis] = len(self._numbers)
+        self._stored = np.empty(shape, header.dtype)
 
-    def take(self, number: int, values: np.ndarray) -> None:
-        """Take from a stored slice what of it is in the middle."""
-        if number not in self._slices:
-            return
-        slices, rows, columns = self._at
-        if not self.pixels.size:
-            self.pixels = np.empty(slices.shape, values.dtype)
-        here = slices == number
-        self.pixels[here] = values[rows[here], columns[here]]
+    def take(self, number: int, stored: np.ndarray) -> None:
+        """Take from a stored slice what of it is in them."""
+        if self._axis:
+            self._stored[number] = stored.take(self._numbers, self._axis - 1)
+        elif number in self._numbers:
+            self._stored[self._numbers.index(number)] = stored
+
+    def slices(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield each, as it is displayed, with its number from the feet up; the middle one first."""
+        shown = turned(self._stored, self._header.affine)[0]
+        middle = self._header.shape[self._axis] // 2
+        for at, number in sorted(enumerate(self._numbers), key=lambda each: each[1] != middle):
+            yield number, np.nan_to_num(self._header.values(shown[at]))

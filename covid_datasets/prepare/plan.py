@@ -159,7 +159,7 @@ def _with_identity(
     The source's own ties hold within it, but for those that name a person of shared ``ids``. Proven ones, those by page
     and those by ``ids`` that sources share hold across sources: that is how one picture in two sources is known. A flag
     ``patient_unknown`` overrules an id that the source gave to several people on purpose. Of a source that knows nobody
-    a row whose tie is ``published`` is no longer one of all: it shows what a row elsewhere shows, and goes where that is.
+    a row whose tie is ``published`` is no longer one of all: it goes where the picture that it shows is elsewhere.
     """
     proven, flags = identities.get(record.sample_id, ((), ()))
     study = (f"study:{record.study}",) if record.study is not None else ()

@@ -43,6 +43,15 @@ def turned(voxels: np.ndarray, affine: np.ndarray | None) -> tuple[np.ndarray, n
     return view, patient @ change
 
 
+def axial_axis(affine: np.ndarray | None) -> int:
+    """Tell along which axis of (slice, row, column) the axial slices follow each other; the first, if nobody knows.
+
+    >>> axial_axis(np.diag([1.0, 1.0, 5.0, 1.0])), axial_axis(np.diag([1.0, 1.0, 5.0, 1.0])[[0, 2, 1, 3]])
+    (0, 1)
+    """
+    return 0 if affine is None else 2 - nearest_axes(_LPS @ affine)[2][0]
+
+
 def nearest_axes(patient: np.ndarray) -> tuple[tuple[int, bool], ...]:
     """Find which axis of a volume leads to the patient's left, to the back and to the head, and which go the other way.
 

@@ -125,8 +125,7 @@ def pixels(frame: Frame) -> np.ndarray:
         shown: np.ndarray = frame.decoded.to_ndarray(format="rgb24")
         grey = np.array_equal(shown[..., 0], shown[..., 1]) and np.array_equal(shown[..., 1], shown[..., 2])
         return np.ascontiguousarray(shown[..., 0]) if grey else shown
-    full = frame.decoded.color_range == _FULL_RANGE or frame.decoded.format.name.startswith("yuvj")
-    luma, *weights = _tables(frame.decoded.colorspace == _BT709, full)
+    luma, *weights = _tables(*_colours(frame.decoded))
     if all((plane == 128).all() for plane in stored[1:]):
         return np.asarray(_eight_bits(luma)[stored[0]])
     brightness = luma[stored[0]]
@@ -144,6 +143,18 @@ def pixels(frame: Frame) -> np.ndarray:
         ],
         axis=-1,
     )
+
+
+def brightness(frame: Frame) -> np.ndarray:
+    """Show a frame without its colours, at a fraction of the cost; as `pixels` does where no plane is brightness."""
+    if (stored := planes(frame.decoded)) is None:
+        return pixels(frame)
+    return np.asarray(_eight_bits(_tables(*_colours(frame.decoded))[0])[stored[0]])
+
+
+def _colours(decoded: Any) -> tuple[bool, bool]:
+    """Tell whether its colours are those of BT.709, and whether its values go from 0 to 255."""
+    return decoded.colorspace == _BT709, decoded.color_range == _FULL_RANGE or decoded.format.name.startswith("yuvj")
 
 
 def planes(decoded: Any) -> list[np.ndarray] | None:

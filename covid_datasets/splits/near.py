@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from covid_datasets.measure.looks import FRAMES
 from covid_datasets.settings import usable_cores
 from covid_datasets.splits.groups import Link
+from covid_datasets.splits.moments import Moments
 from covid_datasets.splits.registration import MIN_RESEMBLANCE, alike, likenesses, picture, ways_to_see
 from covid_datasets.splits.seen import Seen
 from covid_datasets.splits.ways import Words, described, nearest, transposed
@@ -36,7 +37,7 @@ _KEPT = 1 << 10
 
 
 class _Found(NamedTuple):
-    """Two rows that show one picture, and how that is known."""
+    """Two looks, or two rows, that show one picture, and how that is known."""
 
     first: int
     second: int
@@ -168,15 +169,19 @@ def _search(seen: Seen, copies: dict[int, list[int]], apart: Sequence[Hashable] 
     looks = np.flatnonzero(~np.isin(seen.rows, spared))
     sides = None if apart is None else np.unique(np.asarray(apart), return_inverse=True)[1]
     pictures = lru_cache(_KEPT)(lambda look: picture(seen.thumb(look)).astype(np.int8))
-    among, proven = seen.hashes[seen.starts[looks]], _NONE
+    among, proven, moments = seen.hashes[seen.starts[looks]], _NONE, Moments(seen)
     for search in _passes(seen, looks):
         compare = partial(_compare, seen, search, looks, sides, pictures, proven)
         found: dict[int, _Found] = {}  # of several looks that show it, the closest tell, in whatever order they come
+        enough: set[int] = set()  # of two videos or volumes, several have to show it
         for pair in itertools.chain.from_iterable(_in_threads(compare, search.jobs(among))):
-            number = int(_number(seen, pair.first, pair.second))
+            number = int(_number(seen, *seen.rows[[pair.first, pair.second]]))
             found[number] = min(found.get(number, pair), pair, key=attrgetter("distance", "key"))
-        proven = np.union1d(proven, np.fromiter(found, np.int64, len(found)))
-        yield from (found[number] for number in sorted(found))
+            if number not in enough and moments.suffice(pair.first, pair.second):
+                enough.add(number)
+        proven = np.union1d(proven, np.fromiter(enough, np.int64, len(enough)))
+        for each in (found[number] for number in sorted(enough)):
+            yield each._replace(first=int(seen.rows[each.first]), second=int(seen.rows[each.second]))
 
 
 def _number(seen: Seen, first: Numbers | int, second: Numbers | int) -> Numbers:
@@ -221,7 +226,7 @@ def _compare(
             each, number = part[at], numbers[at]
             how = [*described(search.transposed, int(ways[each])), *_parts(seen, first[each], second[each], number)]
             key = _key(differing[at], float(likeness[at]), how)
-            found.append(_Found(int(seen.rows[first[each]]), int(seen.rows[second[each]]), differing[at], key))
+            found.append(_Found(int(first[each]), int(second[each]), differing[at], key))
     return found
 
 

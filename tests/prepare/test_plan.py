@@ -159,11 +159,13 @@ def test_ties_are_of_a_source_and_proven_ones_are_of_all(monkeypatch: pytest.Mon
 
 
 def test_a_copy_in_a_source_that_knows_nobody_follows_its_published_tie(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So who trains on it alone, and tests on the source that the picture is from, has no such picture on both sides."""
+    """So who trains on it alone, and tests on the source of the picture, has no picture on both sides."""
     known = {f"s{number:03d}": ((f"picture:e/{number}", f"picture:f/{number}"), ()) for number in range(1, 5)}
     monkeypatch.setattr(plans, "read_identities", lambda dataset: known)
     monkeypatch.setattr(
-        plans, "published_splits", lambda dataset: {"d/*": "train", "d/picture:f/1": "test", "d/picture:e/2": "validation"}
+        plans,
+        "published_splits",
+        lambda dataset: {"d/*": "train", "d/picture:f/1": "test", "d/picture:e/2": "validation"},
     )
     nobody = Patients(known="none", how="", group="all")
     plan = make_plan("d", [record(number, patient=None) for number in range(7)], RawTree(()), patients=nobody)

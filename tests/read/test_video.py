@@ -13,11 +13,12 @@ import av
 import numpy as np
 import pytest
 import xxhash
+from PIL import Image
 
 from covid_datasets.errors import DamagedFileError
-from covid_datasets.measure.image import UndecodableError
+from covid_datasets.measure.image import UndecodableError, to_grey
 from covid_datasets.measure.video import measure_video
-from covid_datasets.read.video import frames, pixels, sample
+from covid_datasets.read.video import brightness, frames, pixels, sample
 from tests.sources.pocus import blobs, clip
 
 KINDS = ("gif", "mpeg", "avi", "mov", "mp4")
@@ -162,6 +163,17 @@ def test_colours_without_loss(tmp_path: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint8)
     (frame,) = frames(encoded(tmp_path, "ffv1", "bgr0", [picture]), "x")
     assert np.array_equal(pixels(frame), picture)
+
+
+@pytest.mark.parametrize("form", ["yuv444p", "yuvj444p", "bgr0"])
+def test_brightness_is_that_of_the_colours(tmp_path: Path, form: str) -> None:
+    rows, columns = np.mgrid[0:48, 0:64]
+    picture = np.stack([60 + rows, 100 + columns, 90 + rows - columns], axis=-1).astype(np.uint8)
+    codec = "mjpeg" if form == "yuvj444p" else "ffv1"
+    (frame,) = frames(encoded(tmp_path, codec, form, [picture], strict="unofficial"), "x")
+    found = np.asarray(to_grey(Image.fromarray(brightness(frame)))).astype(int)
+    expected = np.asarray(to_grey(Image.fromarray(pixels(frame))))
+    assert np.abs(found - expected).max() <= 2
 
 
 def test_odd_sizes(tmp_path: Path) -> None:
