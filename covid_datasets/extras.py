@@ -26,6 +26,7 @@ EXTRAS = {
     "sklearn": "audit",
     "tensorflow": "tf",
     "tensorflow_datasets": "tf",
+    "threadpoolctl": "audit",
     "torch": "torch",
     "torchio": "torchio",
 }

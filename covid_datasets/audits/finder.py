@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from covid_datasets.audits.features import Features, features_of, vision
+from covid_datasets.audits.features import Features, features_of, single_threaded, vision
 from covid_datasets.audits.proof import Proof, proof
 from covid_datasets.audits.words import ranked
 from covid_datasets.progress import progress
@@ -75,11 +75,15 @@ def copies_among(seen: Sequence[Sequence[Features]]) -> list[Copy]:
     vision()
     views = [view for each in seen for view in each]
     owners = [number for number, each in enumerate(seen) for _ in each]
-    rankings = dict(ranked(views, owners, ROUNDS * PARTNERS))
     best: dict[tuple[int, int], Proof] = {}
     tried: set[tuple[int, int, str]] = set()
-    hopeful = [(way, view) for way in rankings for view in range(len(views))]
-    with ThreadPoolExecutor(usable_cores(), "compare") as pool, progress("Comparing", unit="pairs") as display:
+    with (
+        single_threaded(),
+        ThreadPoolExecutor(usable_cores(), "compare") as pool,
+        progress("Comparing", unit="pairs") as display,
+    ):
+        rankings = dict(ranked(views, owners, ROUNDS * PARTNERS, pool))
+        hopeful = [(way, view) for way in rankings for view in range(len(views))]
         display.add("pairs", None)
 
         def prove(pair: tuple[int, int, str]) -> Proof | None:
