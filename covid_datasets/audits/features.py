@@ -21,7 +21,7 @@ PANEL_SIDE = 320
 """The same for a panel that is looked at by itself."""
 SHOWN_SIDE = 256
 """The longer side of what is kept of it, to be laid over another one."""
-POINTS = 512
+POINTS = 640
 CELLS = 8
 """Points are taken from each of so many rows and columns of cells alike: else writing takes them all."""
 LENGTH = 128

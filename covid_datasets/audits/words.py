@@ -6,7 +6,7 @@ fours, as `ORDERS` reorders them: how a picture would be written if it were mirr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from functools import partial
 
@@ -19,38 +19,39 @@ from covid_datasets.audits.ways import ORDERS
 BASE_WORDS = 1024
 _POINTS_A_WORD = 8
 """Points of the collection for each word at least: if each had its own, no two pictures had any in common."""
-_BLOCK = 256
+_BLOCK = 128
 _SEED = 0
 
 
 def ranked(
     views: Sequence[Features], owners: Sequence[int], most: int, pool: Executor
-) -> Iterator[tuple[str, NDArray[np.int32]]]:
-    """Yield, for each way in which a view may have been changed, the views most like each, the most alike first.
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Rank what each view may be a copy of: for each, the ``most`` views most like it, and the number of the way.
 
-    A row has at most ``most`` numbers of views; -1 stands where there are no more. Views of one owner are not compared.
+    Each view is compared with every other one as it is, mirrored and inverted, and the most alike comes first, however
+    it was changed. -1 stands where there are no more. Views of one owner are not compared.
     """
     words = _words([each.descriptors for each in views])
     if not len(words):
-        return
+        return (np.full((len(views), 0), -1, np.int32),) * 2
     counts = pool.map(partial(_counted, words=words), (each.descriptors for each in views))
     bags = _weighed(np.stack(list(counts)))
     places = np.asarray(owners)
-    most = min(most, len(views))
+    ways = [_reordered(number, len(words)) for number in range(len(ORDERS))]
+    most = min(most, len(ways) * len(views))
 
-    def best(start: int, turned: NDArray[np.int64]) -> NDArray[np.int32]:
+    def best(start: int) -> NDArray[np.int32]:
         block = slice(start, start + _BLOCK)
-        like = bags[block][:, turned] @ bags.T
-        like[places[block, None] == places[None]] = 0.0
+        like = np.stack([bags[block][:, way] @ bags.T for way in ways], axis=1)
+        like[np.broadcast_to(places[block, None, None] == places, like.shape)] = 0.0
+        like = like.reshape(len(like), -1)
         nearest = np.sort(np.argpartition(-like, most - 1, axis=1)[:, :most], axis=1)
         values = np.take_along_axis(like, nearest, axis=1)
         order = np.argsort(-values, axis=1, kind="stable")
-        chosen = np.where(values > 0, nearest, -1).astype(np.int32)
-        return np.take_along_axis(chosen, order, axis=1)
+        return np.take_along_axis(np.where(values > 0, nearest, -1).astype(np.int32), order, axis=1)
 
-    for number, way in enumerate(ORDERS):
-        turned = _reordered(number, len(words))
-        yield way, np.concatenate(list(pool.map(partial(best, turned=turned), range(0, len(views), _BLOCK))))
+    found = np.concatenate(list(pool.map(best, range(0, len(views), _BLOCK))))
+    return np.where(found < 0, -1, found % len(views)), np.where(found < 0, -1, found // len(views))
 
 
 def _words(descriptors: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
