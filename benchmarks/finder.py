@@ -1,4 +1,4 @@
-"""Planted copies, one of each picture, at strengths drawn by chance: which are found, and what else is."""
+"""Planted copies, one of each picture, at strengths drawn by chance: which are found, what else, and by whom."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.finders import FINDERS, Pairs
 from benchmarks.planted import PANELS, TRANSFORMS
 from covid_datasets import find_build
-from covid_datasets.audits.finder import Copy, find_copies
 from covid_datasets.audits.shown import Shown
 from covid_datasets.phantoms.chest import picture
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.splits.index import Index
 
 AIMS = dict.fromkeys(TRANSFORMS, 0.99) | dict.fromkeys((*PANELS, "two at once"), 0.95)
+
+MOST_TOLD = 50
 
 
 @dataclass
@@ -119,7 +120,8 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, default=170)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", nargs="+", default=list(TRANSFORMS), choices=list(TRANSFORMS), metavar="WAY")
-    parser.add_argument("--show", type=Path, help="leave the pairs to be looked at, and what was missed, here")
+    parser.add_argument("--finders", nargs="+", default=["ours"], choices=list(FINDERS), metavar="NAME")
+    parser.add_argument("--show", type=Path, help="leave the pairs to be looked at, and what the last finder missed")
     options = parser.parse_args()
     chance = np.random.default_rng(options.seed)
     if options.built:
@@ -131,47 +133,44 @@ def main() -> None:
     copies = list(plant(originals, options.only, chance))
     whole = [Planted(each.name, each.picture, {number}) for number, each in enumerate(originals)]
     planted = [*whole, *(copy for _, copy in copies)]
-    started = time.perf_counter()
-    found = {(each.first, each.second): each for each in find_copies([partial(_picture, each) for each in planted])}
-    seconds = time.perf_counter() - started
-    made, kept = Counter(way for way, _ in copies), Counter[str]()
-    for number, (way, copy) in enumerate(copies):
-        if (number, len(whole) + number) in found:
-            kept[way] += 1
-        elif options.show:
-            montage(whole[number].picture, copy.picture).save(
-                options.show / f"missed_{way.replace(', ', '_')}_{number}.png"
-            )
-    for way in options.only:
-        print(f"  {way:<16}{kept[way] / made[way]:.3f} of {made[way]} (aim {AIMS[way]})")
-    print(f"  all             {kept.total() / made.total():.3f} of {made.total()}")
-    strangers = list(between_strangers(originals, planted, found))
+    pictures = [each.picture for each in planted]
+    made = Counter(way for way, _ in copies)
     people = [{originals[number].person for number in each.originals} for each in planted]
     pairs = sum(people[one].isdisjoint(other) for one in range(len(people)) for other in people[one + 1 :])
-    print(
-        f"  {len(strangers)} of {pairs:,} pairs of different people, "
-        f"{len(strangers) * 1e6 / max(pairs, 1):.2f} in a million; look at them"
-    )
-    for place, pair in enumerate(strangers):
-        first, second = planted[pair.first], planted[pair.second]
-        print(f"    {place}: {first.name} | {second.name}: {pair.proof}")
+    results = []
+    for name in options.finders:
+        started = time.process_time()
+        found = FINDERS[name](pictures)
+        seconds = time.process_time() - started
+        kept = Counter(way for number, (way, _) in enumerate(copies) if (number, len(whole) + number) in found)
+        strangers = list(between_strangers(people, found))
+        results.append((name, kept, strangers, found, seconds))
+    print(f"  {'':<16}{'copies':>8}{'aim':>8}" + "".join(f"{name:>16}" for name, *_ in results))
+    for way in options.only:
+        shares = "".join(f"{kept[way] / made[way]:>16.3f}" for _, kept, *_ in results)
+        print(f"  {way:<16}{made[way]:>8}{AIMS[way]:>8}{shares}")
+    print(f"  {'all':<24}{'':>8}" + "".join(f"{kept.total() / made.total():>16.3f}" for _, kept, *_ in results))
+    counts = "".join(f"{len(strangers):>16,}" for _, _, strangers, *_ in results)
+    print(f"  {'taken for one, of':<20}{pairs:>12,}{counts}")
+    print(f"  {'CPU seconds':<24}{'':>8}" + "".join(f"{seconds:>16.1f}" for *_, seconds in results))
+    print(f"  {len(planted):,} pictures; look at what was taken for one: nobody knows whether these people are two")
+    _, _, strangers, found, _ = results[-1]
+    for place, (first, second) in enumerate(strangers[:MOST_TOLD]):
+        print(f"    {place}: {planted[first].name} | {planted[second].name}: {found[first, second]}")
         if options.show:
-            montage(first.picture, second.picture).save(options.show / f"pair_{place}.png")
-    print(f"  {seconds:.0f} s for {len(planted):,} pictures, {seconds / len(planted) * 1e3:.0f} ms each")
+            montage(planted[first].picture, planted[second].picture).save(options.show / f"pair_{place}.png")
+    if options.show:
+        for number, (way, copy) in enumerate(copies):
+            if (number, len(whole) + number) not in found:
+                beside = montage(whole[number].picture, copy.picture)
+                beside.save(options.show / f"missed_{way.replace(', ', '_')}_{number}.png")
 
 
-def between_strangers(
-    originals: Sequence[Original], planted: Sequence[Planted], found: dict[tuple[int, int], Copy]
-) -> Iterator[Copy]:
+def between_strangers(people: Sequence[set[str]], found: Pairs) -> Iterator[tuple[int, int]]:
     """Yield the pairs that were found of people of whom nobody knows that they are one."""
-    for (first, second), copy in found.items():
-        one, other = ({originals[number].person for number in planted[each].originals} for each in (first, second))
-        if not one & other:
-            yield copy
-
-
-def _picture(planted: Planted) -> Image.Image:
-    return planted.picture
+    for first, second in found:
+        if people[first].isdisjoint(people[second]):
+            yield first, second
 
 
 if __name__ == "__main__":

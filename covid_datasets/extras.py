@@ -27,6 +27,7 @@ EXTRAS = {
     "scipy": "segment",
     "tensorflow": "tf",
     "tensorflow_datasets": "tf",
+    "threadpoolctl": "audit",
     "torch": "torch",
     "torchio": "torchio",
 }

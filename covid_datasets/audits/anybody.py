@@ -43,8 +43,7 @@ def audit(
         split: A split of one's own: a CSV, TSV, Excel or Parquet file, a data frame, a list of dictionaries, or a
             dictionary of parts and file names.
         level: "thorough" also finds copies that were cropped, turned, mirrored, inverted or put into figures. It is
-            done for up to 2,000 pictures where nothing is said, and "quick" for more. Of a scheme of ours "quick" is
-            enough: what a thorough search found once is published, and is in the evidence of the build.
+            done for up to 2,000 pictures where nothing is said, and "quick" for more. Without OpenCV it is "quick".
         columns: Which column of the table tells what, where its name does not say it: ``{"split": "fold_a"}``; the
             keys are file, sha256, split, label and patient.
         config: The config of a dataset that is built.
@@ -71,8 +70,7 @@ def audit(
     if is_ours(what, scheme):
         found = of_builds(what, scheme or "patient", split, columns, {"config": config, "cache_dir": cache_dir})
         gathered, looks, near = found.gathered, list(found.looks), found.near
-        unseen = not any(look and look.measured.pixel_hash for look in looks)  # a build that only hashed its bytes
-        if unseen and (level or split is not None):
+        if not any(look and look.measured.pixel_hash for look in looks):  # a build that only hashed its bytes
             looks, near = look_at_all(gathered.samples), None
         scheme = None if split is not None else scheme or "patient"
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,12 +12,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from covid_datasets.audits.panels import Pixels, panels_of, trimmed
-from covid_datasets.extras import need
+from covid_datasets.extras import is_installed, need
 from covid_datasets.measure.image import to_grey
 
-LONGER_SIDE = 576
-"""A picture is looked at in this size; in 768 pixels no more was found, in twice the time."""
-PANEL_SIDE = 400
+LONGER_SIDE = 416
+"""A picture is looked at in this size; in 576 pixels no more was found, in twice the time."""
+PANEL_SIDE = 320
 """The same for a panel that is looked at by itself."""
 SHOWN_SIDE = 256
 """The longer side of what is kept of it, to be laid over another one."""
@@ -27,7 +28,8 @@ LENGTH = 128
 """Numbers of a descriptor: 4 by 4 cells, each with 8 directions of edges."""
 _LEAST = 16
 """Pixels of the shorter side at least, so that there is something to look at."""
-_SCALE = 255.0
+LONG = 255.0
+"""The length of a descriptor."""
 Numbers = NDArray[np.float32]
 
 
@@ -96,7 +98,7 @@ def _rooted(descriptors: Any) -> NDArray[np.uint8]:
         return np.empty((0, LENGTH), np.uint8)
     chosen = np.asarray(descriptors, np.float32)
     roots = np.sqrt(chosen / np.maximum(chosen.sum(axis=1, keepdims=True), 1e-9))
-    rooted: NDArray[np.uint8] = np.rint(roots * _SCALE).astype(np.uint8)
+    rooted: NDArray[np.uint8] = np.rint(roots * LONG).astype(np.uint8)
     return rooted
 
 
@@ -108,3 +110,17 @@ def vision() -> Any:
 
     cv2.setNumThreads(1)
     return cv2
+
+
+def single_threaded() -> AbstractContextManager[object]:
+    """Keep each product of matrices to one thread while several are made side by side.
+
+    Else their threads wait for each other, which took half of all the time. Without the library for it, which comes
+    with the extra, the same is found, only later.
+    """
+    if not is_installed("threadpoolctl"):
+        return nullcontext()
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(1, "blas")
+    return limits

@@ -8,18 +8,20 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from covid_datasets.audits.features import Features, features_of, vision
+from covid_datasets.audits.features import Features, features_of, single_threaded, vision
 from covid_datasets.audits.proof import Proof, proof
+from covid_datasets.audits.ways import ORDERS
 from covid_datasets.audits.words import ranked
 from covid_datasets.progress import progress
 from covid_datasets.settings import usable_cores
 
 Picture = Callable[[], Image.Image | Sequence[Image.Image] | None]
 """Gives a picture when it is asked for, or some frames or slices that stand for one; nothing where there is none."""
-PARTNERS = 8
-"""Pictures that are tried for each picture; and so many more for as long as there was a copy among the last."""
-CHANGED_PARTNERS = 4
-"""The same for each way of being mirrored or inverted."""
+PARTNERS = 12
+"""Pictures that are tried for each picture, as they are or changed; a true copy was seldom less than the third.
+
+So many more are tried for as long as there was a copy among the last.
+"""
 ROUNDS = 8
 
 
@@ -75,11 +77,16 @@ def copies_among(seen: Sequence[Sequence[Features]]) -> list[Copy]:
     vision()
     views = [view for each in seen for view in each]
     owners = [number for number, each in enumerate(seen) for _ in each]
-    rankings = dict(ranked(views, owners, ROUNDS * PARTNERS))
     best: dict[tuple[int, int], Proof] = {}
     tried: set[tuple[int, int, str]] = set()
-    hopeful = [(way, view) for way in rankings for view in range(len(views))]
-    with ThreadPoolExecutor(usable_cores(), "compare") as pool, progress("Comparing", unit="pairs") as display:
+    names = tuple(ORDERS)
+    with (
+        single_threaded(),
+        ThreadPoolExecutor(usable_cores(), "compare") as pool,
+        progress("Comparing", unit="pairs") as display,
+    ):
+        others, ways = ranked(views, owners, ROUNDS * PARTNERS, pool)
+        hopeful = list(range(len(views)))
         display.add("pairs", None)
 
         def prove(pair: tuple[int, int, str]) -> Proof | None:
@@ -88,24 +95,24 @@ def copies_among(seen: Sequence[Sequence[Features]]) -> list[Copy]:
             return found if found is not None and found.resembles else None
 
         for turn in range(ROUNDS):
-            partners = {}
-            for way, view in hopeful:
-                count = CHANGED_PARTNERS if way else PARTNERS
-                others = rankings[way][view, turn * count : (turn + 1) * count]
-                partners[way, view] = [int(other) for other in others if other >= 0]
-            pairs = {
-                (min(view, other), max(view, other), way)
-                for (way, view), others in partners.items()
-                for other in others
-            } - tried
+            columns = slice(turn * PARTNERS, (turn + 1) * PARTNERS)
+            partners = {
+                view: [
+                    (min(view, other), max(view, other), names[way])
+                    for other, way in zip(others[view, columns].tolist(), ways[view, columns].tolist(), strict=True)
+                    if other >= 0
+                ]
+                for view in hopeful
+            }
+            pairs = {pair for each in partners.values() for pair in each} - tried
             tried |= pairs
             for (first, second, _), found in zip(sorted(pairs), pool.map(prove, sorted(pairs)), strict=True):
                 if found is not None:
                     pair = owners[first], owners[second]
                     best[pair] = max(best.get(pair, found), found, key=lambda each: (each.holds, each.points))
             hopeful = [
-                (way, view)
-                for (way, view), others in partners.items()
-                if any((min(pair), max(pair)) in best for pair in ((owners[view], owners[other]) for other in others))
+                view
+                for view, each in partners.items()
+                if any((owners[first], owners[second]) in best for first, second, _ in each)
             ]
     return [Copy(first, second, found) for (first, second), found in sorted(best.items())]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from covid_datasets.audits.features import Features, Numbers, vision
+from covid_datasets.audits.features import LONG, Features, Numbers, vision
 from covid_datasets.audits.panels import Pixels
 from covid_datasets.audits.ways import ORDERS
 
@@ -26,8 +26,6 @@ MANY_POINTS = 100
 """So many neighbouring slices or phantoms never had in common."""
 LEAST_OF_FEW = 0.9
 """What must agree where there are fewer."""
-_FEWEST = 6
-"""Points that correspond, below which no mapping is looked for."""
 _TRIES = 1000
 _STRETCHED = 3.0
 """A copy is not squeezed by more than this."""
@@ -105,7 +103,7 @@ class _Laid:
 def proof(first: Features, second: Features, way: str = "") -> Proof | None:
     """Lay one picture on another; nothing where no mapping is found."""
     pairs = _partners(first.descriptors[:, ORDERS[way]], second.descriptors)
-    if len(pairs) < _FEWEST:
+    if len(pairs) < LEAST_POINTS:
         return None
     cv = vision()
     one, other = first.points[pairs[:, 0]], second.points[pairs[:, 1]]
@@ -117,7 +115,7 @@ def proof(first: Features, second: Features, way: str = "") -> Proof | None:
         return None
     kept = other[within.ravel().astype(bool)]
     points = _distinct(kept)
-    if points < _FEWEST:
+    if points < LEAST_POINTS:
         return None
     laid = _laid(first.shown, second.shown, mapping, inverted="inverted" in way)
     if laid is None:
@@ -127,17 +125,18 @@ def proof(first: Features, second: Features, way: str = "") -> Proof | None:
 
 def _partners(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Pair the points that are each other's best, and clearly so."""
-    if min(len(one), len(other)) < _FEWEST:
+    if min(len(one), len(other)) < LEAST_POINTS:
         return np.empty((0, 2), np.int64)
-    like = (one.astype(np.float32) @ other.astype(np.float32).T) / 255.0**2
+    like = one.astype(np.float32) @ other.astype(np.float32).T
     best = like.argmax(axis=1)
-    rows = np.arange(len(one))
-    mutual = like.argmax(axis=0)[best] == rows
-    first = like[rows, best]
-    like[rows, best] = -1.0
-    far = np.sqrt(np.maximum(2 - 2 * np.stack([first, like.max(axis=1)]), 0.0))
+    rows = np.flatnonzero(like.argmax(axis=0)[best] == np.arange(len(one)))
+    best, like = best[rows], like[rows]
+    places = np.arange(len(rows))
+    first = like[places, best]
+    like[places, best] = -1.0
+    far = np.sqrt(np.maximum(2 - 2 * np.stack([first, like.max(axis=1)]) / LONG**2, 0.0))
     clear = far[0] < RATIO * far[1]
-    pairs: NDArray[np.int64] = np.stack([rows, best], axis=1)[mutual & clear]
+    pairs: NDArray[np.int64] = np.stack([rows, best], axis=1)[clear]
     return pairs
 
 

@@ -32,7 +32,7 @@ def weighed(
         sample.read is not None and sample.form == "picture" and look is not None and bool(look.measured.pixel_hash)
         for sample, look in zip(samples, looks, strict=True)
     )
-    level, why = _level(level, shown, scheme)
+    level, why = _level(level, shown)
     if level == "thorough":
         bonds = [*bonds, *registered(samples, looks, bonds)]
     if gathered.sources:
@@ -77,19 +77,15 @@ def _is_told_apart(bond: Bond, samples: Sequence[Sample], apart: Collection[froz
     return any(frozenset((samples[one].name, samples[other].name)) in apart for one, other in pairs)
 
 
-def _level(asked: Level | None, pictures: int, scheme: str | None) -> tuple[Level, str]:
+def _level(asked: Level | None, pictures: int) -> tuple[Level, str]:
     """Choose how thoroughly to look, and say why."""
     finds = "also cropped, turned, mirrored, inverted and framed copies"
     if asked == "thorough":
         return "thorough", f"as asked for; {pictures:,} pictures, {finds}"
     if asked == "quick":
         return "quick", f"as asked for; {pictures:,} pictures, whole copies alone"
-    if not pictures and scheme is not None:
-        return "quick", "its build saw no picture, or only hashed their bytes; then --level quick looks at them"
     if not pictures:
         return "quick", "there is no picture to look at"
-    if scheme is not None:
-        return "quick", f"what its build saw, and what is published of it; --level thorough finds {finds}"
     if pictures > MOST:
         return "quick", f"{pictures:,} pictures, more than {MOST:,}; --level thorough finds {finds}"
     if not is_installed("cv2"):

@@ -33,9 +33,8 @@ def split_of_ours(cache: Path, place: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("scheme", ["patient", "fold-1-of-2"])
 def test_our_schemes_do_not_leak(cache: Path, scheme: str) -> None:
-    report = audit("phantom", scheme, config="small", cache_dir=cache)
+    report = audit("phantom", scheme, level="quick", config="small", cache_dir=cache)
     assert (report.leaks, report.scheme, report.dataset, report.level) == (0, scheme, "phantom", "quick")
-    assert "what is published of it" in report.why
     assert sum(report.rows.values()) == len(report.samples)
 
 
@@ -89,10 +88,11 @@ def test_a_planted_leak_in_the_official_split_of_a_build(leak: Leak, tmp_path: P
     name = OwnData(folder, patient="patient_id", findings={"a": "covid19", "b": "no_finding"})
     built = build_dataset(name, cache_dir=tmp_path / "cache")
     assert built.rows == 7
-    report = audit(name, "official", cache_dir=tmp_path / "cache")
+    report = audit(name, "official", level="quick", cache_dir=tmp_path / "cache")
     assert [pair.kind for pair in report.pairs] == [leak]
     assert [gone.split for gone in report.removed] == ["train"]
-    assert audit(name, cache_dir=tmp_path / "cache").leaks == 0, "our own split keeps both together"
+    ours = audit(name, level="quick", cache_dir=tmp_path / "cache")
+    assert ours.leaks == 0, "our own split keeps both together"
 
 
 def test_a_clean_build(tmp_path: Path) -> None:
@@ -100,22 +100,29 @@ def test_a_clean_build(tmp_path: Path) -> None:
     write_csv(folder / "list.csv", cohort())
     name = OwnData(folder, patient="patient_id", findings={"a": "covid19", "b": "no_finding"})
     build_dataset(name, cache_dir=tmp_path / "cache")
-    assert audit(name, "official", cache_dir=tmp_path / "cache").leaks == 0
+    assert audit(name, "official", level="quick", cache_dir=tmp_path / "cache").leaks == 0
 
 
-def test_thorough_looks_at_the_pictures_of_a_build_again(tmp_path: Path) -> None:
-    pytest.importorskip("cv2")
+def test_a_build_is_looked_at_thoroughly_unless_it_is_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_files(tmp_path / "ward", cohort("registered"))
     write_csv(folder / "list.csv", cohort("registered"))
     name = OwnData(folder, patient="patient_id", findings={"a": "covid19", "b": "no_finding"})
     build_dataset(name, cache_dir=tmp_path / "cache")
-    assert audit(name, "official", cache_dir=tmp_path / "cache").leaks == 0
-    report = audit(name, "official", level="thorough", cache_dir=tmp_path / "cache")
-    assert [pair.kind for pair in report.pairs] == ["registered"]
+    report = audit(name, "official", cache_dir=tmp_path / "cache")
+    assert ([pair.kind for pair in report.pairs], report.level) == (["registered"], "thorough")
+    with monkeypatch.context() as without:
+        without.setattr("covid_datasets.audits.weighed.is_installed", lambda module: module != "cv2")
+        report = audit(name, "official", cache_dir=tmp_path / "cache")
+        assert (report.leaks, report.level) == (0, "quick")
+        assert "OpenCV is not installed; with pip install 'covid_datasets[audit]' it finds" in report.why
+    monkeypatch.setattr("covid_datasets.audits.weighed.MOST", 6)
+    report = audit(name, "official", cache_dir=tmp_path / "cache")
+    assert (report.leaks, report.level) == (0, "quick")
+    assert report.why.startswith("7 pictures, more than 6; --level thorough finds")
 
 
 def test_the_command_takes_a_scheme(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    place = ["--config", "small", "--cache-dir", str(cache)]
+    place = ["--level", "quick", "--config", "small", "--cache-dir", str(cache)]
     assert main(["audit", "phantom", "--scheme", "fold-1-of-2", "--fail-on-leak", *place]) == 0
     assert "phantom, scheme 'fold-1-of-2'" in capsys.readouterr().out
     assert main(["audit", "phantom", "--scheme", "fold-1-of-2", "--json", *place]) == 0
@@ -129,16 +136,15 @@ def test_importing_the_room_leaves_the_function() -> None:
     assert callable(cd.audit)
 
 
-def test_a_build_that_only_hashed_its_bytes_is_looked_at_where_a_level_is_asked_for(tmp_path: Path) -> None:
+def test_a_build_that_only_hashed_its_bytes_is_looked_at(tmp_path: Path) -> None:
     folder = write_files(tmp_path / "ward", cohort("near-duplicate"))
     write_csv(folder / "list.csv", cohort("near-duplicate"))
     name = OwnData(folder, patient="patient_id", findings={"a": "covid19", "b": "no_finding"})
     build_dataset(name, verify="bytes", cache_dir=tmp_path / "cache")
-    report = audit(name, "official", level="quick", cache_dir=tmp_path / "cache")
-    assert ([pair.kind for pair in report.pairs], report.pictures) == (["near-duplicate"], 7)
-    blind = audit(name, "official", cache_dir=tmp_path / "cache")
-    assert (blind.leaks, blind.pictures) == (0, 0)
-    assert "only hashed their bytes; then --level quick looks at them" in str(blind)
+    for level in ("quick", None):
+        report = audit(name, "official", level=level, cache_dir=tmp_path / "cache")
+        assert ([pair.kind for pair in report.pairs], report.pictures) == (["near-duplicate"], 7)
+    assert report.level == "thorough"
 
 
 def test_pictures_that_the_catalog_tells_apart_are_no_leak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,5 +154,5 @@ def test_pictures_that_the_catalog_tells_apart_are_no_leak(tmp_path: Path, monke
     build_dataset(name, cache_dir=tmp_path / "cache")
     pair = frozenset(("own.ward/p0.png", "own.ward/again.jpg"))
     monkeypatch.setattr("covid_datasets.audits.weighed.told_apart", lambda: {pair: "their doctor says so"})
-    assert audit(name, "official", cache_dir=tmp_path / "cache").leaks == 0
+    assert audit(name, "official", level="quick", cache_dir=tmp_path / "cache").leaks == 0
     assert audit(folder, split=folder / "list.csv", level="quick").leaks == 1, "of other data the catalog knows nothing"

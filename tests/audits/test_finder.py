@@ -115,6 +115,10 @@ def test_panels_of_one_figure_are_not_tried_with_each_other() -> None:
     assert pairs(found(twice, film(2), film(1))) == [(0, 2)]
 
 
+def test_two_pictures_have_words_in_common_though_there_are_no_others() -> None:
+    assert pairs(found(film(1), film(1).crop((30, 40, 420, 390)))) == [(0, 1)]
+
+
 def test_several_frames_stand_for_one() -> None:
     assert pairs(found([film(1), film(2)], film(3), [film(4), ImageOps.mirror(film(2))])) == [(0, 2)]
 
