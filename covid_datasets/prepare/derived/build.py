@@ -50,6 +50,7 @@ def built_view(
     not.
     """
     wanted = derivation(**view)
+    _check_modality(name, wanted)
     for asked in (view, ViewOptions()):
         try:
             source = find_build(name, config, **place, **asked)
@@ -123,6 +124,21 @@ def build_view(
 
     once(target, write)
     return target.read()
+
+
+def _check_modality(name: Name, wanted: Derivation | None) -> None:
+    """Refuse a source that holds nothing that a function can look at, before anything is fetched."""
+    made = None if wanted is None else wanted.made
+    if made is None or not made.declared.modalities:
+        return
+    from covid_datasets.catalog.cards import choose
+
+    held = choose(name).card.modalities
+    if held and not set(held) & set(made.declared.modalities):
+        raise UsageError(
+            f"derive: {made.text}: expected a source of {' or '.join(made.declared.modalities)}, found {name}, "
+            f"which holds {' and '.join(held)} alone"
+        )
 
 
 def _plan(

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from covid_datasets.columns import GROUP, ORIGIN
+from covid_datasets.columns import COLUMNS, GROUP, ORIGIN
 from covid_datasets.features import arrow_schema
 from covid_datasets.measure.image import Measured, measure_pixels
 from covid_datasets.prepare.derived.asked import Derivation
-from covid_datasets.prepare.derived.place import PLACED, NoPlaceError, Place, place_of, place_of_picture
+from covid_datasets.prepare.derived.place import PLACED, NoPlaceError, Place
+from covid_datasets.prepare.derived.slices import Slices, kept_only
 from covid_datasets.prepare.derived.source import StoredRows
 from covid_datasets.prepare.derived.stacks import Stack
-from covid_datasets.prepare.derived.values import Values, mask_values, picture_values, shown
+from covid_datasets.prepare.derived.values import Values, mask_values, shown
 from covid_datasets.prepare.pieces import PieceWriter, Row
 from covid_datasets.prepare.place import Place as Where
 from covid_datasets.prepare.plan import MIN_BATCH_BYTES, Piece
@@ -49,7 +49,7 @@ class ViewTask:
 
 def write_view_piece(task: ViewTask) -> int:
     """Write one piece of a view; return its number."""
-    piece = PieceWriter(task, arrow_schema(), VIEW_INDEX)
+    piece = PieceWriter(task, arrow_schema({**COLUMNS, **task.wanted.columns}), VIEW_INDEX)
     with piece.open() as sink:
         rows, held = list[dict[str, Any]](), 0
         for item in allowing(MAX_VOLUME_BYTES, _rows(task)):
@@ -85,12 +85,11 @@ class _Maker:
 
     def __init__(self, task: ViewTask, first: int, stack: Stack) -> None:
         self._source, self._wanted, self._first, self._stack = task.source, task.wanted, first, stack
-        self._row_of = lru_cache(maxsize=1)(lambda number: self._source.whole(self._stack.rows[number]))
-        self._values_of = lru_cache(maxsize=1)(lambda number: picture_values(self._row_of(number)))
+        self._slices = Slices(task.source, stack, task.wanted)
 
     def rows(self) -> Iterator[Row | Notice]:
         """Yield the rows; before them or between, what is told of them."""
-        row = self._row_of(0)
+        row = self._slices.row(0)
         if row["volume"] is not None:
             from covid_datasets.prepare.derived.volumes import volume_row  # an extra, of which most need nothing
 
@@ -98,51 +97,66 @@ class _Maker:
             yield from told
             yield self._row(row, changed, 0, 0)
             return
-        place, values = self._place(row), self._values_of(0)
+        yield from self._slices.derive()
+        if not self._wanted.needs_stack:
+            yield from self._singles()
+            return
+        place, values = self._slices.place(), self._slices.values(0)
         grid = place.grid((len(self._stack.rows), *values.pixels.shape[:2]), self._wanted)
         if grid.slices_stay:
-            yield from self._slices(grid, place)
+            yield from self._kept(grid, place)
         else:
             yield from self._cuts(grid, place)
 
-    def _place(self, row: Mapping[str, Any]) -> Place:
-        if not self._wanted.needs_place:
-            return place_of_picture(row)
-        if len(self._stack.rows) == 1:
-            return place_of([row])
-        table = self._source.columns(PLACED)
-        return place_of([table.slice(number, 1).to_pylist()[0] for number in self._stack.rows])
+    def _singles(self) -> Iterator[Row | Notice]:
+        """Change each row alone."""
+        for number in range(len(self._stack.rows)):
+            try:
+                place, values = self._slices.place(number), self._slices.values(number)
+                grid = place.grid((1, *values.pixels.shape[:2]), self._wanted)
+                yield from self._slice(grid, self._moved(grid, place, number), number, number)
+            except NoPlaceError as error:
+                yield _left_out(self._source, self._stack.rows[number : number + 1], error)
 
-    def _slices(self, grid: Regrid, place: Place) -> Iterator[Row | Notice]:
+    def _moved(self, grid: Regrid, place: Place, number: int, at: int = 0) -> dict[str, Any]:
+        """Say where a slice lies now, where that is another place than before."""
+        same = grid.same and self._slices.corner(number) == (0, 0)
+        return {} if same else place.moved(grid).columns(at)
+
+    def _kept(self, grid: Regrid, place: Place) -> Iterator[Row | Notice]:
         """Change slice after slice, each of which stays what it is: with its id, and its neighbours."""
-        moved = place.moved(grid)
         for number in range(grid.shape[0]):
             at = grid.slice_of(number)
             assert at is not None, "slices that stay are old ones"
+            moved = self._moved(grid, place, at, number)
+            if not grid.same and len(self._stack.rows) > 1:
+                moved["part_index"] = number
             try:
                 yield from self._slice(grid, moved, at, number)
             except NoPlaceError as error:  # the slices before it are written, and those after it need nothing of it
                 yield _left_out(self._source, self._stack.rows[at : at + 1], error)
 
-    def _slice(self, grid: Regrid, moved: Place, at: int, number: int) -> Iterator[Row | Notice]:
+    def _slice(self, grid: Regrid, moved: Mapping[str, Any], at: int, number: int) -> Iterator[Row | Notice]:
         columns, rows, _ = grid.axes
-        row, values = self._row_of(at), self._values_of(at)
+        row, values = self._slices.row(at), self._slices.values(at)
         if values.pixels.shape[:2] != (_old(grid, 1), _old(grid, 0)):
             raise NoPlaceError("its slices have several sizes")
+        if grid.same and self._wanted.window is None and self._slices.as_it_was(at):
+            stays = {"masks": _stored_masks(row, dict(self._slices.masks(at)))}
+            yield self._row(row, stays, at, number)
+            return
         pixels, told = shown(
             interpolated_plane(turned_plane(values.pixels, grid), rows, columns), values, self._wanted.window
         )
         masks: dict[str, np.ndarray] = {}
-        for name, mask in _masks(row):
+        for name, mask in self._slices.masks(at):
             turned = turned_plane(mask, grid)
             same = turned.shape == (rows.old, columns.old)
             by = (rows, columns) if same else _fitted(turned, grid)
             masks[name] = nearest_plane(turned, *by)
         changed = self._pictured(row, pixels, masks, told)
-        changed |= {"boxes": _boxes(row["boxes"], grid)}
-        changed |= {} if grid.same else moved.columns(number)
-        if not grid.same and len(self._stack.rows) > 1:
-            changed["part_index"] = number
+        changed |= {"boxes": _boxes(row["boxes"], grid, self._slices.corner(at))}
+        changed |= moved
         yield from self._unwindowed(row, values)
         yield self._row(row, changed, at, number)
 
@@ -160,11 +174,11 @@ class _Maker:
             nearest = grid.slice_of(number)
             at = len(self._stack.rows) // 2 if nearest is None else nearest
             if at != last:
-                row, last = self._row_of(at), at
+                row, last = self._slices.row(at), at
             pixels, meaning = shown(plane, volume, self._wanted.window)
             masks = {name: next(layer) for name, layer in drawn.items()}
             if common is None:
-                masks = {name: mask for name, mask in masks.items() if row["masks"][name] is not None}
+                masks = {name: mask for name, mask in masks.items() if self._slices.has_mask(at, name)}
             if not number:
                 yield from self._unwindowed(row, volume)
             name = f"{number:0{self._stack.digits}}"
@@ -173,7 +187,7 @@ class _Maker:
             changed |= {
                 **(common or {}),
                 **moved.columns(number),
-                "boxes": _boxes(row["boxes"], grid),
+                "boxes": _boxes(row["boxes"], grid, self._slices.corner(at)),
                 "part_index": number,
                 "sample_id": f"{self._stack.record}/{name}",
             }
@@ -187,13 +201,13 @@ class _Maker:
         layers: dict[str, np.ndarray] = {}
         drawn: dict[str, int] = {}
         for number in range(count):
-            row, values = self._row_of(number), self._values_of(number)
+            values = self._slices.values(number)
             if first is None:
                 first, volume = values, np.empty((count, *values.pixels.shape), values.pixels.dtype)
             if values.kind != first.kind or values.pixels.ndim != 2:
                 raise NoPlaceError(f"its slices are no volume: {values.pixels.shape} of {values.pixels.dtype}")
             volume[number] = values.pixels
-            for name, mask in _masks(row):
+            for name, mask in self._slices.masks(number):
                 layer = layers.setdefault(name, np.zeros(volume.shape, np.uint8))
                 layer[number] = nearest_plane(mask, *map(sized, mask.shape, layer.shape[1:]))
                 drawn[name] = drawn.get(name, 0) + 1
@@ -219,6 +233,7 @@ class _Maker:
                 found[name] = (
                     list(dict.fromkeys(word for value in values for word in value or ())) if name in _WORDS else None
                 )
+        found |= self._slices.agreed()
         if moved.oriented:
             found["view"] = view_of(tuple(moved.columns(0)["orientation"]))
         return found
@@ -237,23 +252,31 @@ class _Maker:
     ) -> dict[str, Any]:
         """Give the columns that say what a picture shows, and what its pixels measure."""
         stem = path or str(PurePosixPath(row["image"]["path"]).with_suffix(""))
+        pixels, masks = kept_only(pixels, masks, deep=self._wanted.window is None)
         data, name = encode(pixels), stem + extension(pixels)
         measured = measure_pixels(pixels, digest(data, pixels), name)
         new = self._wanted.window is not None or row["hu_slope"] is not None or not row["value_range"]
         told = meaning if new else None
         return {
             "image": {"bytes": data, "path": name},
-            "masks": dict.fromkeys(row["masks"])
-            | {name: {"bytes": encode(mask), "path": f"{stem}.{name}.png"} for name, mask in masks.items()},
+            "masks": dict.fromkeys(row["masks"]) | _encoded(masks, stem),
             "hu_slope": None,
             "hu_intercept": None,
             "value_range": told or row["value_range"],
             **_measured(measured),
         }
 
+    def _counted(self, made: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Give the columns that follow from the masks that a row has in the end."""
+        function = self._wanted.made
+        if function is None or function.declared.counted is None or made["image"] is None:
+            return {}
+        masks = {name: mask_values(mask["bytes"]) for name, mask in made["masks"].items() if mask is not None}
+        return function.declared.counted(masks)
+
     def _row(self, row: dict[str, Any], changed: dict[str, Any], at: int, number: int) -> Row:
         """Put a row together, and its row of the index, which has the groups and the split of the row it came of."""
-        made = row | changed
+        made = row | changed | dict(self._counted(row | changed))
         origin = self._stack.rows[at]
         files = [made[kind] for kind in ("image", "volume")]
         files += [mask for kind in ("masks", "volume_masks") for mask in made[kind].values()]
@@ -283,17 +306,30 @@ def _measured(measured: Measured) -> dict[str, Any]:
     return {name: getattr(measured, name) for name in names}
 
 
-def _masks(row: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
-    for name, mask in row["masks"].items():
-        if mask is not None:
-            yield name, mask_values(mask["bytes"])
+def _encoded(masks: Mapping[str, np.ndarray], stem: str) -> dict[str, Any]:
+    return {name: {"bytes": encode(mask), "path": f"{stem}.{name}.png"} for name, mask in masks.items()}
 
 
-def _boxes(boxes: Sequence[Mapping[str, Any]] | None, grid: Regrid) -> list[dict[str, Any]] | None:
+def _stored_masks(row: Mapping[str, Any], masks: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Add masks to those that a row has, whose files stay as they are."""
+    stem = str(PurePosixPath(row["image"]["path"]).with_suffix(""))
+    stored: Mapping[str, Any] = row["masks"]
+    new = {
+        name: mask
+        for name, mask in masks.items()
+        if stored[name] is None or not np.array_equal(mask_values(stored[name]["bytes"]), mask)
+    }
+    return {**stored, **_encoded(new, stem)}
+
+
+def _boxes(
+    boxes: Sequence[Mapping[str, Any]] | None, grid: Regrid, corner: tuple[int, int] = (0, 0)
+) -> list[dict[str, Any]] | None:
     """Move boxes with their pixels; where slices cut through the old ones, nobody knows what is inside of them."""
     if boxes is None or grid.turned[2][0] != 2:
         return None
-    moved = [(box, grid.box(box["x"], box["y"], box["width"], box["height"])) for box in boxes]
+    left, top = corner
+    moved = [(box, grid.box(box["x"] - left, box["y"] - top, box["width"], box["height"])) for box in boxes]
     names = ("x", "y", "width", "height")
     return [{**box, **dict(zip(names, place, strict=True))} for box, place in moved if place is not None]
 
