@@ -116,6 +116,11 @@ class Derivation:
         return " ".join([*derived, *(f"{name} {values}" for name, values in shown.items() if values)])
 
     @property
+    def shows_anew(self) -> bool:
+        """Tell whether pixels are changed after a function has seen them."""
+        return bool(self.window or self.image_size or self.to_spacing or self.to_orientation)
+
+    @property
     def needs_place(self) -> bool:
         """Tell whether it must be known where pixels lie."""
         return bool(self.to_spacing or self.to_orientation)

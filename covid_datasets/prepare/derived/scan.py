@@ -38,6 +38,7 @@ class DerivedVolume:
     columns: Mapping[str, Any]
     keep: np.ndarray | None
     at: At
+    changed: bool
     told: tuple[Notice, ...]
 
     def place(self, whole: Place) -> Place:
@@ -50,8 +51,13 @@ class DerivedVolume:
         count = self.made.declared.counted
         if count is None:
             return {}
-        there = {name: mask for name, mask in masks.items() if mask is not None}
+        there = {name: masks[name] for name in self.masks}
         return count({name: read_volume(mask["bytes"], mask["path"]).voxels for name, mask in there.items()})
+
+    @property
+    def as_it_was(self) -> bool:
+        """Tell whether its voxels are those that are stored."""
+        return not self.changed and self.keep is None and self.at == EVERYWHERE
 
 
 def derive_volume(row: Mapping[str, Any], wanted: Derivation, header: VolumeHeader, values: Values) -> DerivedVolume:
@@ -98,6 +104,7 @@ def derive_volume(row: Mapping[str, Any], wanted: Derivation, header: VolumeHead
         columns=result.columns[0],
         keep=None if result.keep is None else back(result.keep.astype(np.uint8))[at],
         at=at,
+        changed=result.pixels is not None,
         told=(*failed, *told_of(made, row["sample_id"], result)),
     )
 

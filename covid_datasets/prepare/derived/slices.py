@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -110,11 +110,14 @@ class Slices:
         return {name: found[0][name] if all(each[name] == found[0][name] for each in found) else None
                 for name in self._wanted.columns}  # fmt: skip
 
+    def given(self, number: int) -> Iterable[str]:
+        """Name the masks that were derived of a slice."""
+        result, _ = self._derived.get(number, (None, None))
+        return () if result is None else result.masks
+
     def has_mask(self, number: int, name: str) -> bool:
         """Tell whether a slice has a mask of this name."""
-        result, _ = self._derived.get(number, (None, None))
-        made = () if result is None else result.masks
-        return name == KEEP or name in made or self._row_of(number)["masks"][name] is not None
+        return name == KEEP or name in self.given(number) or self._row_of(number)["masks"][name] is not None
 
     def as_it_was(self, number: int) -> bool:
         """Tell whether its pixels are those that are stored."""

@@ -14,6 +14,7 @@ from covid_datasets.errors import DamagedFileError
 from covid_datasets.measure.image import UndecodableError
 from covid_datasets.measure.volume import measure_volume
 from covid_datasets.prepare.derived.asked import Derivation
+from covid_datasets.prepare.derived.derive import told_of
 from covid_datasets.prepare.derived.place import NoPlaceError, Place, place_of_volume, to_ras
 from covid_datasets.prepare.derived.scan import EVERYWHERE, At, DerivedVolume, derive_volume, mask_voxels
 from covid_datasets.prepare.derived.slices import KEEP, kept_only
@@ -25,6 +26,7 @@ from covid_datasets.read.stack import view_of
 from covid_datasets.read.volume import VolumeHeader
 from covid_datasets.read.volumes import read_volume
 from covid_datasets.schema import Notice
+from covid_datasets.transforms.derive.checked import unmade
 from covid_datasets.transforms.grids import Regrid, nearest_planes, planes
 
 _ENDS = re.compile(r"\S+ to \S+|no numbers")
@@ -42,6 +44,9 @@ def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, An
         volume = read_volume(stored["bytes"], stored["path"])
         header, values = volume.header, volume_values(volume, stored["path"])
     except DamagedFileError as error:
+        if wanted.made is not None and not wanted.shows_anew:  # nothing is found in it, and it stays what it is
+            nothing = unmade(wanted.made, 1, str(error))
+            return nothing.columns[0], list(told_of(wanted.made, row["sample_id"], nothing))
         raise NoPlaceError(str(error)) from error
     del volume
     whole = place_of_volume(header)
@@ -50,6 +55,9 @@ def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, An
     shape = values.pixels.shape
     grid = place.grid((shape[0], shape[1], shape[2]), wanted)
     moved = place.moved(grid)
+    if found is not None and found.as_it_was and not wanted.shows_anew:
+        masks = {**row["volume_masks"], **_derived_masks(found, _named(stored["path"]), grid, moved)}
+        return {"volume_masks": masks, **found.columns, **found.counted(masks)}, list(found.told)
     kind = np.dtype(np.uint8) if wanted.window and values.hounsfield else values.pixels.dtype
     written = _written(_shown(values, grid, wanted, found), kind, grid, moved)
     windowed = wanted.window if values.hounsfield else None

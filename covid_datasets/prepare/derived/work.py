@@ -111,6 +111,11 @@ class _Maker:
     def _singles(self) -> Iterator[Row | Notice]:
         """Change each row alone."""
         for number in range(len(self._stack.rows)):
+            if self._slices.as_it_was(number) and not self._wanted.shows_anew:
+                row = self._slices.row(number)
+                masks = _stored_masks(row, dict(self._slices.masks(number)))
+                yield self._row(row, {"masks": masks}, number, number)
+                continue
             try:
                 place, values = self._slices.place(number), self._slices.values(number)
                 grid = place.grid((1, *values.pixels.shape[:2]), self._wanted)
@@ -141,10 +146,6 @@ class _Maker:
         row, values = self._slices.row(at), self._slices.values(at)
         if values.pixels.shape[:2] != (_old(grid, 1), _old(grid, 0)):
             raise NoPlaceError("its slices have several sizes")
-        if grid.same and self._wanted.window is None and self._slices.as_it_was(at):
-            stays = {"masks": _stored_masks(row, dict(self._slices.masks(at)))}
-            yield self._row(row, stays, at, number)
-            return
         pixels, told = shown(
             interpolated_plane(turned_plane(values.pixels, grid), rows, columns), values, self._wanted.window
         )
@@ -266,17 +267,19 @@ class _Maker:
             **_measured(measured),
         }
 
-    def _counted(self, made: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Give the columns that follow from the masks that a row has in the end."""
+    def _counted(self, made: Mapping[str, Any], at: int) -> Mapping[str, Any]:
+        """Give the columns that follow from the masks that a function gave, as the row has them in the end."""
         function = self._wanted.made
         if function is None or function.declared.counted is None or made["image"] is None:
             return {}
-        masks = {name: mask_values(mask["bytes"]) for name, mask in made["masks"].items() if mask is not None}
-        return function.declared.counted(masks)
+        masks = {name: made["masks"][name] for name in self._slices.given(at)}
+        return function.declared.counted(
+            {name: mask_values(mask["bytes"]) for name, mask in masks.items() if mask is not None}
+        )
 
     def _row(self, row: dict[str, Any], changed: dict[str, Any], at: int, number: int) -> Row:
         """Put a row together, and its row of the index, which has the groups and the split of the row it came of."""
-        made = row | changed | dict(self._counted(row | changed))
+        made = row | changed | dict(self._counted(row | changed, at))
         origin = self._stack.rows[at]
         files = [made[kind] for kind in ("image", "volume")]
         files += [mask for kind in ("masks", "volume_masks") for mask in made[kind].values()]

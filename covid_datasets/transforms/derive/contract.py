@@ -108,8 +108,8 @@ def derives(
             ``list[float]``.
         modalities: What it can look at ("CT", "CXR", "US"); other rows stay as they are. Without it, everything.
         series: Whether it wants the slices of a series as one volume; else each alone. A volume is one either way.
-        counted: Gets the masks of a finished row and gives columns that follow from them: so they stay true where a
-            view resamples masks.
+        counted: Gets the masks that it gave, as a finished row has them, and gives columns that follow from them: so
+            they stay true where a view resamples masks.
         tolerance: The share of rows of which it may raise; with more, there is no dataset.
         version: Stands for its source file, where a change of the file is not to make another dataset.
 

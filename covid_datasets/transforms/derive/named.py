@@ -74,7 +74,6 @@ class Deriver:
         return {**{name: getattr(self, name) for name in names}, "parameters": dict(self.parameters)}
 
 
-@lru_cache(maxsize=64)
 def deriver(text: str) -> Deriver:
     """Find what is asked for. Only code is run that is installed, or that the text names.
 
@@ -88,12 +87,18 @@ def deriver(text: str) -> Deriver:
         ...
     covid_datasets.errors.UsageError: derive: expected one of ..., found 'lung'. Did you mean 'lungs'?
     """
-    found = _CALL.fullmatch(text.strip()) if isinstance(text, str) else None
-    if found is None:
+    if not isinstance(text, str) or not _CALL.fullmatch(text.strip()):
         raise UsageError(
             f"derive: expected a name such as 'lungs', or module:function, with parameters as in "
             f"\"infection(method='rag')\"; found {text!r}"
         )
+    return _found(text.strip())
+
+
+@lru_cache(maxsize=64)
+def _found(text: str) -> Deriver:
+    found = _CALL.fullmatch(text)
+    assert found is not None, "it was looked at"
     name = found["name"] if found["function"] is None else f"{found['name']}:{found['function']}"
     given = _parameters(text, found["given"] or "")
     function = _function(name, found["function"] is None)

@@ -13,9 +13,10 @@ from covid_datasets.errors import UsageError
 from covid_datasets.load.rows import decoded
 from covid_datasets.prepare.derived.asked import derivation
 from covid_datasets.prepare.result import Built
+from covid_datasets.read.made import nifti_bytes
 from covid_datasets.transforms.segment.chest import crop_to_chest
 from tests.prepare.derived.chests import SLICES, built, chest, derived, grey, series, volume
-from tests.prepare.derived.records import BOX, film, stack
+from tests.prepare.derived.records import BOX, film, scan, stack
 from tests.processes import table_of
 
 pytest.importorskip("scipy")
@@ -81,6 +82,22 @@ def test_a_volume_has_its_masks_on_its_own_voxels(
     assert np.array_equal(cut["volume"][order], own.voxels[:, top : top + height, left : left + width])
     (only,) = rows_of(derived(source, "segmented"))
     assert np.array_equal(only["volume"][order], np.where(lungs.mask > 0, own.voxels, -1000))
+
+
+def test_a_volume_with_values_that_are_no_numbers_keeps_its_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("nibabel")
+    own = chest()
+    broken = own.voxels.astype(np.float32)
+    broken[3, 3, 3] = np.nan
+    source = built(monkeypatch, tmp_path, volume("a"), scan("b", nifti_bytes(broken, None, own.spacing)))
+    before, after = (sorted(rows_of(each), key=lambda row: str(row["sample_id"])) for each in
+                     (source, derived(source, "infection")))  # fmt: skip
+    assert [row["sample_id"] for row in after] == [row["sample_id"] for row in before]
+    assert (after[1]["volume_masks"]["lung"], after[1]["infection_rate"]) == (None, None)
+    assert "no numbers" in after[1]["reasons"][0]
+    assert after[0]["infection_rate"] > 0
 
 
 def test_pictures_in_unknown_windows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,6 +224,16 @@ def test_a_grid_goes_on_top_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         for number, row in enumerate(rows_of(derived(source, "lungs", image_size=size))):
             assert (row["sample_id"], row["part_index"]) == (f"phantom/a/{number:03}", number)
             assert row["position"][2] == pytest.approx(number * chest().spacing[2])
+
+
+def test_a_build_without_any_ct_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = built(monkeypatch, tmp_path, film("a", grey(5)), film("b", grey(6)))
+    with pytest.raises(UsageError, match="expected a source of CT, found phantom, config small, which holds CXR alone"):
+        derived(source, "infection")
+    rows = rows_of(derived(source, "cropped"))
+    assert [row["chest_box"] for row in rows] == [
+        list(crop_to_chest(grey(number), modality="CXR").box) for number in (5, 6)
+    ]
 
 
 def test_what_is_no_ct_is_refused_before_anything_is_fetched(tmp_path: Path) -> None:

@@ -58,13 +58,13 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     def put(name: str, code: str) -> str:
         (tmp_path / "work" / f"{name}.py").write_text(HEAD + textwrap.dedent(code))
         sys.modules.pop(name, None)
-        named.deriver.cache_clear()
+        named._found.cache_clear()
         return name
 
     yield put
     for name in [name for name in sys.modules if name.startswith("own_")]:
         del sys.modules[name]
-    named.deriver.cache_clear()
+    named._found.cache_clear()
 
 
 def test_a_function_makes_columns_and_masks(source: Built, write: Any) -> None:
@@ -186,12 +186,13 @@ def test_pixels_may_be_new(source: Built, write: Any) -> None:
         ("own_look:HEIGHT", "expected a function, found int"),
         ("own_look:none", "expected a sample as its first argument"),
         ("own_look:more", "expected what, as in own_look:more"),
+        (["lungs"], r"expected a name such as 'lungs', or module:function.*found \['lungs'\]"),
         ("own_look:", "expected a name such as 'lungs', or module:function"),
         ("https://example.org/x.py:f", "expected a name such as 'lungs', or module:function"),
         ("cropped(margin='x', side=1)", "expected one of margin, found 'side'"),
     ],
 )
-def test_what_cannot_be_run_is_said(typed: str, message: str, write: Any, tmp_path: Path) -> None:
+def test_what_cannot_be_run_is_said(typed: Any, message: str, write: Any, tmp_path: Path) -> None:
     write("own_look", GOOD + "\nHEIGHT = 1\ndef none():\n    pass\ndef more(sample, what):\n    pass\n")
     with pytest.raises(UsageError, match=message):
         load_dataset("phantom", "small", derive=typed, cache_dir=tmp_path / "cache")
