@@ -19,6 +19,7 @@ from covid_datasets.read.orientation import spacing, turned
 from covid_datasets.read.volume import WHOLE, VolumeHeader
 from covid_datasets.read.volumes import read_slices
 from covid_datasets.schema import Notice
+from covid_datasets.transforms.derive.checked import counted
 from covid_datasets.transforms.derive.contract import Sample
 from covid_datasets.transforms.derive.named import Deriver
 from covid_datasets.transforms.orient import codes_of
@@ -46,13 +47,13 @@ class DerivedVolume:
         slices, rows, columns = (part.start or 0 for part in self.at)
         return whole.cut(columns, rows, slices)
 
-    def counted(self, masks: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Give the columns that follow from the masks that a row has in the end."""
-        count = self.made.declared.counted
-        if count is None:
+    def counted(self, masks: Mapping[str, Any], row: str) -> dict[str, Any]:
+        """Give the columns that follow from the masks that it has in the end."""
+        if self.made.declared.counted is None:
             return {}
         there = {name: masks[name] for name in self.masks}
-        return count({name: read_volume(mask["bytes"], mask["path"]).voxels for name, mask in there.items()})
+        drawn = {name: read_volume(mask["bytes"], mask["path"]).voxels for name, mask in there.items()}
+        return counted(self.made, drawn, row)
 
     @property
     def as_it_was(self) -> bool:

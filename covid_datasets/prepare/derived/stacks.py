@@ -22,7 +22,7 @@ from covid_datasets.transforms.grids import Regrid
 
 MAX_STACK_BYTES = 1 << 30
 """Of all voxels of one volume of a view: half of what a cell of a table can hold."""
-DERIVING = 12
+DERIVING = 16
 """Bytes of memory for each voxel that a function sees: copies of 16 bits, masks, and what it calculates with."""
 _SIZED = ("sample_id", "width", "height")
 _TOLD = (*_SIZED, "series_id", *PLACED)

@@ -57,7 +57,7 @@ def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, An
     moved = place.moved(grid)
     if found is not None and found.as_it_was and not wanted.shows_anew:
         masks = {**row["volume_masks"], **_derived_masks(found, _named(stored["path"]), grid, moved)}
-        return {"volume_masks": masks, **found.columns, **found.counted(masks)}, list(found.told)
+        return {"volume_masks": masks, **found.columns, **found.counted(masks, row["sample_id"])}, list(found.told)
     kind = np.dtype(np.uint8) if wanted.window and values.hounsfield else values.pixels.dtype
     written = _written(_shown(values, grid, wanted, found), kind, grid, moved)
     windowed = wanted.window if values.hounsfield else None
@@ -78,7 +78,7 @@ def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, An
         **({} if grid.same and at == EVERYWHERE else _placed(row, grid, moved)),
     }
     if found is not None:
-        changed |= {**found.columns, **found.counted(changed["volume_masks"])}
+        changed |= {**found.columns, **found.counted(changed["volume_masks"], row["sample_id"])}
         told += found.told
     if windowed:
         changed["value_range"] = range_text(windowed)

@@ -11,10 +11,21 @@ import numpy as np
 import pyarrow as pa
 
 from covid_datasets.columns import COLUMNS, GROUP, ORIGIN
+from covid_datasets.errors import FunctionError
 from covid_datasets.features import arrow_schema
-from covid_datasets.measure.image import Measured, measure_pixels
+from covid_datasets.measure.image import measure_pixels
 from covid_datasets.prepare.derived.asked import Derivation
-from covid_datasets.prepare.derived.place import PLACED, NoPlaceError, Place
+from covid_datasets.prepare.derived.changed import (
+    common_columns,
+    encoded_masks,
+    filling,
+    measured_columns,
+    moved_boxes,
+    side_of,
+    stored_masks,
+)
+from covid_datasets.prepare.derived.derive import FAILED
+from covid_datasets.prepare.derived.place import NoPlaceError, Place
 from covid_datasets.prepare.derived.slices import Slices, kept_only
 from covid_datasets.prepare.derived.source import StoredRows
 from covid_datasets.prepare.derived.stacks import Stack
@@ -27,12 +38,15 @@ from covid_datasets.read.bounds import MAX_VOLUME_BYTES, allowing
 from covid_datasets.read.encode import digest, encode, extension
 from covid_datasets.read.stack import view_of
 from covid_datasets.schema import Notice
-from covid_datasets.transforms.axes import Axis, interpolated_plane, nearest_plane, sized
+from covid_datasets.transforms.axes import interpolated_plane, nearest_plane, sized
+from covid_datasets.transforms.derive.checked import counted
 from covid_datasets.transforms.grids import Regrid, nearest_planes, planes, turned_plane
 
 _TEXTS = [pa.field(name, pa.string()) for name in ("split", "group", GROUP)]
 VIEW_INDEX = pa.schema([*INDEX_SCHEMA, *_TEXTS, pa.field(ORIGIN, pa.int64())])
 UNWINDOWED = "no Hounsfield units"
+HOPELESS = 8
+"""With so many failures of a function at the beginning of a piece, and nothing else, no more is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +82,14 @@ def write_view_piece(task: ViewTask) -> int:
 
 
 def _rows(task: ViewTask) -> Iterator[Row | Notice]:
-    for first, stack in task.stacks:
+    failed = 0
+    for number, (first, stack) in enumerate(task.stacks, 1):
         try:
-            yield from _Maker(task, first, stack).rows()
+            for item in _Maker(task, first, stack).rows():
+                yield item
+                failed += isinstance(item, Notice) and item.kind == FAILED
+                if isinstance(item, Notice) and failed == number == HOPELESS:
+                    raise FunctionError(f"{task.wanted.derive} raised for each of the first {failed} rows: {item.what}")
         except NoPlaceError as error:
             yield _left_out(task.source, stack.rows, error)
 
@@ -113,7 +132,7 @@ class _Maker:
         for number in range(len(self._stack.rows)):
             if self._slices.as_it_was(number) and not self._wanted.shows_anew:
                 row = self._slices.row(number)
-                masks = _stored_masks(row, dict(self._slices.masks(number)))
+                masks = stored_masks(row, dict(self._slices.masks(number)))
                 yield self._row(row, {"masks": masks}, number, number)
                 continue
             try:
@@ -144,7 +163,7 @@ class _Maker:
     def _slice(self, grid: Regrid, moved: Mapping[str, Any], at: int, number: int) -> Iterator[Row | Notice]:
         columns, rows, _ = grid.axes
         row, values = self._slices.row(at), self._slices.values(at)
-        if values.pixels.shape[:2] != (_old(grid, 1), _old(grid, 0)):
+        if values.pixels.shape[:2] != (side_of(grid, 1), side_of(grid, 0)):
             raise NoPlaceError("its slices have several sizes")
         pixels, told = shown(
             interpolated_plane(turned_plane(values.pixels, grid), rows, columns), values, self._wanted.window
@@ -153,10 +172,10 @@ class _Maker:
         for name, mask in self._slices.masks(at):
             turned = turned_plane(mask, grid)
             same = turned.shape == (rows.old, columns.old)
-            by = (rows, columns) if same else _fitted(turned, grid)
+            by = (rows, columns) if same else filling(turned, grid)
             masks[name] = nearest_plane(turned, *by)
         changed = self._pictured(row, pixels, masks, told)
-        changed |= {"boxes": _boxes(row["boxes"], grid, self._slices.corner(at))}
+        changed |= {"boxes": moved_boxes(row["boxes"], grid, self._slices.corner(at))}
         changed |= moved
         yield from self._unwindowed(row, values)
         yield self._row(row, changed, at, number)
@@ -188,7 +207,7 @@ class _Maker:
             changed |= {
                 **(common or {}),
                 **moved.columns(number),
-                "boxes": _boxes(row["boxes"], grid, self._slices.corner(at)),
+                "boxes": moved_boxes(row["boxes"], grid, self._slices.corner(at)),
                 "part_index": number,
                 "sample_id": f"{self._stack.record}/{name}",
             }
@@ -223,18 +242,8 @@ class _Maker:
         return Values(volume, first.hounsfield), layers, told
 
     def _common(self, moved: Place) -> dict[str, Any]:
-        """Say of slices that cut through the old ones what is true of all of these; what differs is unknown."""
-        names = [name for name in arrow_schema().names if name not in _OWN]
-        rows = self._source.columns(names)
-        parts = [rows.slice(number, 1) for number in self._stack.rows]
-        found: dict[str, Any] = {}
-        for name in names:
-            values = [part.column(name).to_pylist()[0] for part in parts]
-            if any(value != values[0] for value in values):
-                found[name] = (
-                    list(dict.fromkeys(word for value in values for word in value or ())) if name in _WORDS else None
-                )
-        found |= self._slices.agreed()
+        """Say of slices that cut through the old ones what is true of all of these."""
+        found = common_columns(self._source, self._stack.rows) | self._slices.agreed()
         if moved.oriented:
             found["view"] = view_of(tuple(moved.columns(0)["orientation"]))
         return found
@@ -260,26 +269,24 @@ class _Maker:
         told = meaning if new else None
         return {
             "image": {"bytes": data, "path": name},
-            "masks": dict.fromkeys(row["masks"]) | _encoded(masks, stem),
+            "masks": dict.fromkeys(row["masks"]) | encoded_masks(masks, stem),
             "hu_slope": None,
             "hu_intercept": None,
             "value_range": told or row["value_range"],
-            **_measured(measured),
+            **measured_columns(measured),
         }
 
-    def _counted(self, made: Mapping[str, Any], at: int) -> Mapping[str, Any]:
+    def _counted(self, made: Mapping[str, Any], at: int) -> dict[str, Any]:
         """Give the columns that follow from the masks that a function gave, as the row has them in the end."""
-        function = self._wanted.made
-        if function is None or function.declared.counted is None or made["image"] is None:
+        if self._wanted.made is None or made["image"] is None:
             return {}
         masks = {name: made["masks"][name] for name in self._slices.given(at)}
-        return function.declared.counted(
-            {name: mask_values(mask["bytes"]) for name, mask in masks.items() if mask is not None}
-        )
+        drawn = {name: mask_values(mask["bytes"]) for name, mask in masks.items() if mask is not None}
+        return counted(self._wanted.made, drawn, made["sample_id"])
 
     def _row(self, row: dict[str, Any], changed: dict[str, Any], at: int, number: int) -> Row:
         """Put a row together, and its row of the index, which has the groups and the split of the row it came of."""
-        made = row | changed | dict(self._counted(row | changed, at))
+        made = row | changed | self._counted(row | changed, at)
         origin = self._stack.rows[at]
         files = [made[kind] for kind in ("image", "volume")]
         files += [mask for kind in ("masks", "volume_masks") for mask in made[kind].values()]
@@ -293,56 +300,3 @@ class _Maker:
             ORIGIN: origin,
         }
         return made, {name: entry[name] for name in VIEW_INDEX.names}
-
-
-_OWN = {
-    "sample_id", "image", "volume", "video", "masks", "volume_masks", "boxes", "part_index", "width", "height", "depth",
-    "pixel_mode", "sha256", "pixel_hash", "phash", "value_range", "hu_slope", "hu_intercept", *PLACED,
-}  # fmt: skip
-"""Columns that every new slice gets anew."""
-_WORDS = ("flags", "quality_reasons")
-
-
-def _measured(measured: Measured) -> dict[str, Any]:
-    """Take what new pixels measure; how good the picture is was said of the old ones, and stays."""
-    names = ("width", "height", "depth", "pixel_mode", "sha256", "pixel_hash", "phash")
-    return {name: getattr(measured, name) for name in names}
-
-
-def _encoded(masks: Mapping[str, np.ndarray], stem: str) -> dict[str, Any]:
-    return {name: {"bytes": encode(mask), "path": f"{stem}.{name}.png"} for name, mask in masks.items()}
-
-
-def _stored_masks(row: Mapping[str, Any], masks: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Add masks to those that a row has, whose files stay as they are."""
-    stem = str(PurePosixPath(row["image"]["path"]).with_suffix(""))
-    stored: Mapping[str, Any] = row["masks"]
-    new = {
-        name: mask
-        for name, mask in masks.items()
-        if stored[name] is None or not np.array_equal(mask_values(stored[name]["bytes"]), mask)
-    }
-    return {**stored, **_encoded(new, stem)}
-
-
-def _boxes(
-    boxes: Sequence[Mapping[str, Any]] | None, grid: Regrid, corner: tuple[int, int] = (0, 0)
-) -> list[dict[str, Any]] | None:
-    """Move boxes with their pixels; where slices cut through the old ones, nobody knows what is inside of them."""
-    if boxes is None or grid.turned[2][0] != 2:
-        return None
-    left, top = corner
-    moved = [(box, grid.box(box["x"] - left, box["y"] - top, box["width"], box["height"])) for box in boxes]
-    names = ("x", "y", "width", "height")
-    return [{**box, **dict(zip(names, place, strict=True))} for box, place in moved if place is not None]
-
-
-def _fitted(mask: np.ndarray, grid: Regrid) -> tuple[Axis, Axis]:
-    """Resample a mask of another size than its picture so that it fills the same rectangle."""
-    columns, rows, _ = grid.axes
-    return sized(mask.shape[0], rows.old).then(rows), sized(mask.shape[1], columns.old).then(columns)
-
-
-def _old(grid: Regrid, axis: int) -> int:
-    """Return how many columns (0) or rows (1) the old slices have."""
-    return next(by.old for (old, _), by in zip(grid.turned, grid.axes, strict=True) if old == axis)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from covid_datasets.errors import FunctionError, did_you_mean
+from covid_datasets.errors import FunctionError, did_you_mean, words_of
 from covid_datasets.transforms.derive.contract import Derived, Sample
 from covid_datasets.transforms.derive.named import Deriver
 from covid_datasets.vocabulary import MASKS
@@ -45,7 +45,7 @@ def checked(given: Any, sample: Sample, made: Deriver, row: str) -> Result:
     Raises:
         FunctionError: It is none, or has a name, type or shape that it may not have.
     """
-    check = _Check(made, sample, row)
+    check = _Check(made, row, sample)
     if not isinstance(given, Derived):
         raise check.wrong("expected Derived(...)", f"found {type(given).__name__}")
     if given.each and len(given.each) != len(sample.rows):
@@ -64,18 +64,29 @@ def checked(given: Any, sample: Sample, made: Deriver, row: str) -> Result:
     return Result(columns, masks, check.told(given.told), pixels, keep, check.box(given.box))
 
 
+def counted(made: Deriver, masks: Mapping[str, np.ndarray], row: str) -> dict[str, Any]:
+    """Give the columns that follow from the masks of a finished row, checked as all are."""
+    count, words = made.declared.counted, _Words(made, row)
+    if count is None:
+        return {}
+    try:
+        found = count(masks)
+    except Exception as error:  # anybody's function may raise anything
+        raise words.wrong("counted: expected columns of masks", f"found {words_of(error)}") from error
+    if not isinstance(found, Mapping):
+        raise words.wrong("counted: expected columns by name", f"found {type(found).__name__}")
+    return words.columns(found)
+
+
 @dataclass(frozen=True, slots=True)
-class _Check:
+class _Words:
+    """Holds names and values against what a function declares."""
+
     made: Deriver
-    sample: Sample
     row: str
 
     def wrong(self, expected: str, found: str) -> FunctionError:
         return FunctionError(f"{self.row}: {self.made.text}: {expected}, {found}")
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.sample.pixels.shape[: 2 + self.sample.volume]
 
     def columns(self, given: Mapping[str, Any]) -> dict[str, Any]:
         declared = self.made.declared.columns
@@ -106,6 +117,17 @@ class _Check:
                 f"column {name!r}: expected {wanted.__name__}", f"found {value!r}, a {type(value).__name__}"
             )
         return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Check(_Words):
+    """Holds arrays against the sample that they were made of, too."""
+
+    sample: Sample
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.sample.pixels.shape[: 2 + self.sample.volume]
 
     def mask(self, name: str, given: Any) -> np.ndarray:
         mask = np.asarray(given)

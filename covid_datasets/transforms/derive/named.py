@@ -15,7 +15,9 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, packages_distributions, version
 from importlib.util import find_spec
 from pathlib import Path
+from types import CodeType, ModuleType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+from weakref import WeakKeyDictionary
 
 from covid_datasets.errors import UsageError, did_you_mean, words_of
 from covid_datasets.transforms.derive.contract import Declared, Function, declared_by
@@ -27,6 +29,9 @@ OURS = {
 GROUP = "covid_datasets.derive"
 """The group of entry points by which a package names functions of its own."""
 _CALL = re.compile(r"(?P<name>[A-Za-z_][\w.-]*)(:(?P<function>[A-Za-z_]\w*))?\s*(\((?P<given>.*)\))?", re.DOTALL)
+
+_SEEN: WeakKeyDictionary[ModuleType, str] = WeakKeyDictionary()
+"""Modules that were looked at -> the digest of their file then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ def _found(text: str) -> Deriver:
         released = ""
     return Deriver(
         f"{name}({said})" if said else name, function, parameters, declared,
-        module, function.__name__, package, released, _source_digest(function, name),
+        module, function.__name__, package, released, _source_digest(function, name, counted=bool(declared.version)),
     )  # fmt: skip
 
 
@@ -219,8 +224,28 @@ def _check_parameters(function: Function, name: str, given: Mapping[str, Any]) -
         raise UsageError(f"derive: {name}: expected {wanted}, as in {name}({'=..., '.join(lacking)}=...)")
 
 
-def _source_digest(function: Function, name: str) -> str:
-    file = inspect.getsourcefile(function)
-    if file is None or not Path(file).is_file():
+def _source_digest(function: Function, name: str, *, counted: bool) -> str:
+    """Digest the file of a function; where that is what names it, it has to be the file that was imported."""
+    plain = inspect.unwrap(function)
+    file, module = inspect.getsourcefile(plain), sys.modules.get(plain.__module__)
+    if file is None or module is None or not Path(file).is_file():
         raise UsageError(f"derive: {name}: expected a function in a file, which says what ran, found it in none")
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    source = Path(file).read_bytes()
+    digest = hashlib.sha256(source).hexdigest()
+    if not counted and (_SEEN.setdefault(module, digest) != digest or not _holds(source, plain.__code__)):
+        raise UsageError(
+            f"derive: {name}: {file} was changed since it was imported, so it does not say what would run. "
+            "Next: start Python anew"
+        )
+    return digest
+
+
+def _holds(source: bytes, code: CodeType) -> bool:
+    """Tell whether a file compiles to some code: the one that runs may be of an older state of it."""
+    waiting = [compile(source, code.co_filename, "exec", dont_inherit=True)]
+    while waiting:
+        found = waiting.pop()
+        if found == code:
+            return True
+        waiting += [each for each in found.co_consts if isinstance(each, CodeType)]
+    return False

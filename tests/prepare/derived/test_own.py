@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 import shutil
 import sys
 import textwrap
@@ -98,6 +100,22 @@ def test_a_changed_function_is_another_dataset(source: Built, write: Any) -> Non
     assert first.content == second.content
 
 
+def test_a_file_that_was_changed_since_it_was_imported_is_not_taken_for_what_runs(write: Any, tmp_path: Path) -> None:
+    """In a notebook the old function would run, and the new file would be named as what ran."""
+    write("own_look", GOOD)
+    sys.path.append(str(tmp_path / "work"))
+    importlib.import_module("own_look")
+    file = tmp_path / "work" / "own_look.py"
+    file.write_text(file.read_text().replace("> above", ">= above"))
+    with pytest.raises(UsageError, match=r"own_look.py was changed since it was imported.*Next: start Python anew"):
+        derivation(derive="own_look:look")
+    write("own_look", GOOD)
+    assert derivation(derive="own_look:look")
+    file.write_text(file.read_text() + "\nHELP = 1\n")
+    with pytest.raises(UsageError, match="changed since it was imported"):
+        derivation(derive="own_look:look(above=1)")
+
+
 def test_it_changes_while_it_is_built(source: Built, write: Any) -> None:
     """A worker that finds another function than the one that was asked for runs nothing."""
     write("own_look", GOOD)
@@ -140,6 +158,23 @@ def test_nonsense_is_refused_with_row_and_function(given: str, message: str, pha
     assert not list(phantom.path.parent.glob("*.views/*"))
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("None", "counted: expected columns by name, found NoneType"),
+        ("{'meen': 1.0}", "Did you mean 'mean'"),
+        ("masks['heart']", "counted: expected columns of masks, found KeyError"),
+    ],
+)
+def test_what_is_counted_is_checked_too(given: str, message: str, phantom: Built, write: Any) -> None:
+    declared = f'{{"mean": float}}, counted=lambda masks: {given}'
+    write(
+        "own_bad", f"@derives({declared})\ndef bad(sample):\n    return Derived(masks={{'lung': sample.pixels > 9}})\n"
+    )
+    with pytest.raises(FunctionError, match=rf"phantom/\S+: own_bad:bad: .*{message}"):
+        derived(phantom, "own_bad:bad")
+
+
 RAISES = """
 @derives({{"mean": float, "reasons": list[str]}}, tolerance={tolerance})
 def picky(sample):
@@ -162,6 +197,21 @@ def test_rows_of_which_it_raises_are_listed(source: Built, write: Any) -> None:
     message = r"own_picky:picky raised for \d+ of 42 rows .*CT-0: ValueError: no first slices.*Next: mend the function"
     with pytest.raises(FunctionError, match=message):
         derived(source, "own_picky:picky")
+
+
+def test_who_fails_for_each_row_is_stopped_soon(source: Built, write: Any) -> None:
+    write("own_never", "@derives(tolerance=0.9)\ndef never(sample):\n    raise KeyError('no')\n")
+    with pytest.raises(FunctionError, match=r"own_never:never raised for each of the first 8 rows.*KeyError: 'no'"):
+        derived(source, "own_never:never")
+
+
+def test_the_example_of_the_page_runs(source: Built, write: Any) -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "derived.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```python\n# my_module.py\n(.*?)```", page, re.DOTALL)
+    write("own_example", example)
+    found = derived(source, "own_example:brightness(above=200)")
+    row = table_of(found).to_pylist()[0]
+    assert row["bright"] == bool((decoded(row)["image"] > 200).any())
 
 
 def test_pixels_may_be_new(source: Built, write: Any) -> None:
