@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from covid_datasets.raw.obtain import make_mirror as make_mirror
     from covid_datasets.splits.subset import group_folds as group_folds
     from covid_datasets.splits.subset import patient_subset as patient_subset
+    from covid_datasets.transforms.derive.contract import Derived as Derived
+    from covid_datasets.transforms.derive.contract import Sample as Sample
+    from covid_datasets.transforms.derive.contract import derives as derives
     from covid_datasets.transforms.joint.augment import Augment as Augment
     from covid_datasets.transforms.segment.chest import crop_to_chest as crop_to_chest
     from covid_datasets.transforms.segment.infection import infection_mask as infection_mask
@@ -73,8 +76,10 @@ _HOMES = {
     "Confounding": "covid_datasets.audits.traits.report",
     "CovidDatasetsError": "covid_datasets.errors",
     "Deidentified": "covid_datasets.own.deidentify.report",
+    "Derived": "covid_datasets.transforms.derive.contract",
     "Exported": "covid_datasets.exports.export",
     "OwnData": "covid_datasets.catalog.own",
+    "Sample": "covid_datasets.transforms.derive.contract",
     "SegmentedFolder": "covid_datasets.own.segment.report",
     "about_splits": "covid_datasets.load.splits",
     "attribution": "covid_datasets.view.attribution",
@@ -89,6 +94,7 @@ _HOMES = {
     "croissant": "covid_datasets.exports.croissant.describe",
     "crop_to_chest": "covid_datasets.transforms.segment.chest",
     "deidentify": "covid_datasets.own.deidentify.folder",
+    "derives": "covid_datasets.transforms.derive.contract",
     "export": "covid_datasets.exports.export",
     "find_build": "covid_datasets.prepare.find",
     "group_folds": "covid_datasets.splits.subset",

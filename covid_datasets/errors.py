@@ -170,6 +170,10 @@ class InvalidRecordError(BuildError):
     """A builder yielded a record that the harmonised schema does not allow."""
 
 
+class FunctionError(BuildError):
+    """A function that derives a dataset raised, or gave something that it may not give; the message names the row."""
+
+
 class CacheError(BuildError):
     """The cache folder cannot be written, or somebody holds its lock for too long."""
 

@@ -46,12 +46,12 @@ def run_check(arguments: Namespace) -> int:
 
 def run_build(arguments: Namespace) -> int:
     """Build sources one after the other and sum up what came out; one that fails does not hold up the rest."""
-    with _cluster(arguments.dask) as executor:
+    with cluster(arguments.dask) as executor:
         return _run_build(arguments, executor)
 
 
 @contextmanager
-def _cluster(address: str | None) -> Iterator[Executor | None]:
+def cluster(address: str | None) -> Iterator[Executor | None]:
     """Connect to a Dask cluster; ``None`` where none is named."""
     if address is None:
         yield None
@@ -69,11 +69,11 @@ def _cluster(address: str | None) -> Iterator[Executor | None]:
 
 def _run_build(arguments: Namespace, executor: Executor | None) -> int:
     if len(arguments.ids) == 1:
-        built = _build(arguments, arguments.ids[0], executor)
+        built = build_one(arguments, arguments.ids[0], executor)
         if arguments.json:
             print_json(built.to_json())
         else:
-            _print_built(built)
+            print_built(built)
         return 0
     if arguments.data_dir is not None:
         raise UsageError(f"--data-dir: expected with one source, found {len(arguments.ids)}; build them one by one")
@@ -81,7 +81,7 @@ def _run_build(arguments: Namespace, executor: Executor | None) -> int:
     codes: list[int] = []
     for name in arguments.ids:
         try:
-            built = _build(arguments, name, executor)
+            built = build_one(arguments, name, executor)
         except CovidDatasetsError as error:
             print(f"{visible(str(name))}: ", end="", file=sys.stderr)
             print_error(error)
@@ -90,7 +90,7 @@ def _run_build(arguments: Namespace, executor: Executor | None) -> int:
             continue
         answers.append(built.to_json())
         if not arguments.json:
-            _print_built(built)
+            print_built(built)
             print()
     if arguments.json:
         print_json(answers)
@@ -99,7 +99,8 @@ def _run_build(arguments: Namespace, executor: Executor | None) -> int:
     return codes[0] if codes else 0
 
 
-def _build(arguments: Namespace, name: str, executor: Executor | None) -> Built:
+def build_one(arguments: Namespace, name: str, executor: Executor | None) -> Built:
+    """Build a source, or a view of it, as the options say."""
     return api.build_dataset(
         name,
         arguments.config,
@@ -116,13 +117,15 @@ def _build(arguments: Namespace, name: str, executor: Executor | None) -> Built:
     )
 
 
-def _print_built(built: Built) -> None:
+def print_built(built: Built) -> None:
+    """Sum up a build."""
     incomplete = "  INCOMPLETE: files of the source are missing" if built.incomplete else ""
     people = f" of {built.people}" if built.people else ""
     print_facts(
         {
             "dataset": f"{built.id}@{built.version} ({built.config}){incomplete}",
             **({"view": built.view["name"]} if built.view else {}),
+            **({"derived": _derived_text(built.view)} if "derived_by" in built.view else {}),
             "rows": f"{built.rows:,}{people}; {built.dropped:,} dropped",
             "splits": counts_text(built.splits),
             **({"columns": ", ".join(built.columns)} if built.columns else {"labels": counts_text(built.labels)}),
@@ -131,6 +134,15 @@ def _print_built(built: Built) -> None:
             "report": built.folder / REPORT_FILE,
             "took": f"{built.seconds:.1f} s",
         }
+    )
+
+
+def _derived_text(view: Mapping[str, Any]) -> str:
+    by, columns = view["derived_by"], ", ".join(view["columns"]) or "no new columns"
+    file = f" of the file with the SHA-256 {by['sha256'][:16]}…"
+    return (
+        f"{columns}; nothing found in {view['not_found']:,} rows, failed for {view['failed']:,}; "
+        f"by {by['module']}:{by['name']}{file}"
     )
 
 

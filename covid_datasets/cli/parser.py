@@ -82,7 +82,7 @@ def _adder(parser: ArgumentParser) -> Adder:
 _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
 _MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
 _MODULES |= {"audit": "audited", "confounding": "confounded", "deidentify": "deidentified", "ledger": "ledgers"}
-_MODULES["segment"] = "segmented"
+_MODULES |= {"segment": "segmented", "apply": "applied"}
 """Where commands are that are not in ``commands``."""
 
 
@@ -168,6 +168,38 @@ def _add_building(add: Adder) -> None:
 
     command = add("build", "download, check and prepare sources", "covid-datasets build cohen@2020-06-22 --num-proc 4")
     command.add_argument("ids", metavar="ID", nargs="+", help="sources, with @VERSION for another version; or a folder")
+    _add_how(command)
+    add_view(command)
+
+    command = add(
+        "apply",
+        "run your own function over a source, into a derived dataset",
+        "covid-datasets apply my_module:lung_density covid_ct --set radius=3",
+    )
+    command.add_argument(
+        "function", metavar="MODULE:FUNCTION", help="installed, or in this folder; or a name of --derive"
+    )
+    command.add_argument("id", metavar="ID", help="a source, with @VERSION for another version; or a folder")
+    command.add_argument(
+        "--set", metavar="NAME=VALUE", action="append", default=[], help="a parameter of the function; again for more"
+    )
+    _add_how(command)
+    add_view(command, derive=False)
+
+    command = add("verify", "check a finished build against its manifest", "covid-datasets verify phantom --pixels")
+    add_build_name(command)
+    command.add_argument("--pixels", action="store_true", help="decode every image too, and compare its pixels")
+    command.add_argument(
+        "--fingerprint",
+        type=fingerprint,
+        metavar="HEX",
+        help="exit with code 5 unless it is this one, as a paper gives it; its first 8 digits or more will do",
+    )
+    add_view(command)
+
+
+def _add_how(command: ArgumentParser) -> None:
+    """Add how something is built."""
     add_own_data(command)
     add_config(command)
     add_cache_dir(command)
@@ -185,18 +217,6 @@ def _add_building(add: Adder) -> None:
         default="full",
         help="full (default): decode every image; bytes: hash only, no quality and no near-duplicates",
     )
-    add_view(command)
-
-    command = add("verify", "check a finished build against its manifest", "covid-datasets verify phantom --pixels")
-    add_build_name(command)
-    command.add_argument("--pixels", action="store_true", help="decode every image too, and compare its pixels")
-    command.add_argument(
-        "--fingerprint",
-        type=fingerprint,
-        metavar="HEX",
-        help="exit with code 5 unless it is this one, as a paper gives it; its first 8 digits or more will do",
-    )
-    add_view(command)
 
 
 def _add_export(add: Adder) -> None:

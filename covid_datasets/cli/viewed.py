@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from covid_datasets.prepare.derived.asked import ViewOptions
 
 
-def add_view(command: ArgumentParser) -> None:
-    """Add the options of a view."""
+def add_view(command: ArgumentParser, *, derive: bool = True) -> None:
+    """Add the options of a view; without ``derive`` where a function is an argument of its own."""
     group = command.add_argument_group("a view of the dataset, that is built once")
     group.add_argument("--window", metavar="NAME", nargs="+", help="lung, mediastinum, bone, ...; or LOW HIGH")
     group.add_argument("--image-size", metavar="N", nargs="+", type=int, help="rows and columns, or a side")
@@ -18,7 +18,8 @@ def add_view(command: ArgumentParser) -> None:
         "--to-spacing", metavar="MM", nargs="+", type=float, help="between columns, rows and slices, or one for all"
     )
     group.add_argument("--to-orientation", metavar="CODES", help="where columns, rows and slices lead: LPS, RAS, ...")
-    group.add_argument("--derive", metavar="NAME", help="reserved for models that are applied to a dataset")
+    if derive:
+        group.add_argument("--derive", metavar="NAME", help="lungs, segmented, infection, cropped; or MODULE:FUNCTION")
 
 
 def view_of(arguments: Namespace) -> ViewOptions:

@@ -43,8 +43,7 @@ def opened(rows: Any) -> Opened:
 
 
 def _of_numpy(rows: NumpyRows) -> Opened:
-    build_columns = next((part.build.columns for part in rows.parts), {})
-    stored = arrow_schema(build_columns or None)
+    stored = arrow_schema(next((part.build.stored_columns for part in rows.parts), None))
     types = feature_types(stored)
     if rows.form.classes and "label" in types:
         types["label"] = {"_type": "ClassLabel", "names": list(rows.form.label_names)}

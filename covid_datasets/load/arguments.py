@@ -89,13 +89,17 @@ def conditions_of(
     two_classes: tuple[str, str] | None,
     license: Any,
     arguments: Collection[str],
+    derived: Mapping[str, Any] | None = None,
 ) -> list[Condition]:
-    """Turn what narrows the rows into checked conditions; ``arguments`` are other names that a slip may have meant."""
+    """Turn what narrows the rows into checked conditions; ``arguments`` are other names that a slip may have meant.
+
+    ``derived`` are the columns that a function adds.
+    """
     conditions: list[Condition] = []
     if filters or (two_classes and REST not in two_classes):
         from covid_datasets.load.filters import check_filters
 
-        conditions += check_filters(filters, of_table, arguments)
+        conditions += check_filters(filters, of_table, arguments, derived or {})
         if two_classes and REST not in two_classes:
             conditions += check_filters({"label": list(two_classes)}, of_table)
     if license is not None:

@@ -110,10 +110,12 @@ def load_dataset(
         mirror: A folder or URL that answers for every source.
         offline: Never open a socket.
         accept_licence: Accept the terms of a source that wants that before anything is downloaded.
-        derive: Reserved for models that are applied to a dataset.
+        derive: A function of the rows that adds masks, columns or other pixels: "lungs", "segmented", "infection",
+            "cropped", with parameters as in "infection(method='rag')", or your own, "module:function". It makes a view
+            as the next ones do, and sees the pixels before these; docs/derived.md says how.
         window: The Hounsfield units that become black and white: "lung", "mediastinum", "bone", ..., two numbers such
             as ``(-1000, 400)``, or ``{"centre": -600, "width": 1500}``. Images are then 8-bit PNG, else 16-bit TIFF.
-            This and the next three make a view: it is built once, beside the dataset, and has its splits.
+            This and the next three, too, make a view: it is built once, beside the dataset, and has its splits.
         image_size: Rows and columns of every image and slice, or a side. With framework "numpy" or "torch" and
             ``batch_size=64`` or another option of `to_numpy` and `to_torch`, or where it stands without another of
             these four, it makes batches of this size, of the dataset or of its view; ``batch_size=None`` gives rows.
@@ -131,12 +133,14 @@ def load_dataset(
         name = filters.pop("name")
     view: ViewOptions = {}
     batching = None
+    derived: Mapping[str, Any] = {}
     if any(each is not None for each in (derive, window, image_size, to_spacing, to_orientation)):
-        from covid_datasets.load.viewed import asked_view
+        from covid_datasets.load.viewed import asked_view, derived_columns
 
         view = {"derive": derive, "window": window, "image_size": image_size}
         view |= {"to_spacing": to_spacing, "to_orientation": to_orientation}
         view, batching = asked_view(view, filters, framework, columns)
+        derived = derived_columns(view)
     if filters:
         from covid_datasets.load.filters import ELSEWHERE
 
@@ -175,8 +179,9 @@ def load_dataset(
     if not stored:
         check_splits(names, wanted, scheme)
     two_classes = check_task(labels, task)
-    conditions = [] if stored else conditions_of(filters, of_table, two_classes, license, load_dataset.__annotations__)
-    form = Form(check_columns(columns, columns_of(of_table)))
+    known = load_dataset.__annotations__
+    conditions = [] if stored else conditions_of(filters, of_table, two_classes, license, known, derived)
+    form = Form(check_columns(columns, columns_of(of_table, derived)))
     plain = not conditions and scheme == "patient" and len(names) == 1
     whole = plain and columns is None and not classes
     if streaming and whole and not stored and not view:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.errors import UsageError, did_you_mean
 from covid_datasets.read.dates import stated_date
-from covid_datasets.schema import COLUMNS, CONTENT
+from covid_datasets.schema import COLUMNS, CONTENT, NOTHING
 from covid_datasets.vocabulary import VOCABULARIES
 
 ELSEWHERE = {
@@ -105,9 +105,14 @@ class Filter:
 
 
 def check_filters(
-    filters: Mapping[str, Any], columns: Mapping[str, str], arguments: Iterable[str] = ()
+    filters: Mapping[str, Any],
+    columns: Mapping[str, str],
+    arguments: Iterable[str] = (),
+    derived: Mapping[str, Any] = NOTHING,
 ) -> list[Filter]:
     """Check filters against the columns of a table, or of images where there are none; nothing is read for that.
+
+    ``derived`` are columns that a function adds to those of images.
 
     >>> check_filters({"age": (20, 40)}, {})[0].bounds
     (20.0, 40.0)
@@ -118,7 +123,7 @@ def check_filters(
     """
     kinds = dict(columns) or {
         name: kind
-        for name, kind in COLUMNS.items()
+        for name, kind in {**COLUMNS, **derived}.items()
         if (isinstance(kind, str) or kind == ["string"]) and name not in CONTENT
     }
     for name in filters:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -52,9 +52,12 @@ def _taxonomy() -> tuple[str, ...]:
     return label_names()
 
 
-def columns_of(table: Any) -> tuple[str, ...]:
-    """List what a dataset holds when it is loaded: the columns of a table, or those of images and their group."""
-    return tuple(table) or (*COLUMNS, GROUP)
+def columns_of(table: Any, derived: Iterable[str] = ()) -> tuple[str, ...]:
+    """List what a dataset holds when it is loaded: the columns of a table, or those of images and their group.
+
+    ``derived`` are those that a function adds.
+    """
+    return tuple(table) or (*COLUMNS, *derived, GROUP)
 
 
 def check_columns(columns: Sequence[str] | None, known: Sequence[str]) -> tuple[str, ...]:

@@ -55,7 +55,8 @@ class LocatedRows:
         """Take some rows; of columns that hold files, only the names are read now."""
         wanted = [name for name in form.columns if name in (*PICTURES, *_MASKS.values())]
         self._form, self._pictures = form, NumpyRows(parts, replace(form, columns=(*wanted, *_missing(wanted, _PLACE))))
-        self._told = NumpyRows(parts, replace(form, columns=_metadata_of(form.columns)))
+        self._kinds = next((part.build.stored_columns for part in parts), COLUMNS)
+        self._told = NumpyRows(parts, replace(form, columns=_metadata_of(form.columns, self._kinds)))
         self._files = _files_of(parts, wanted)
 
     def __len__(self) -> int:
@@ -70,7 +71,7 @@ class LocatedRows:
     def metadata(self, index: int) -> dict[str, Any]:
         """Return everything of a row that is no picture; no picture is read."""
         row = self._told[index] if self._told.column_names else {}
-        return {name: _known(name, COLUMNS.get(name), value) for name, value in row.items()}
+        return {name: _known(name, self._kinds.get(name), value) for name, value in row.items()}
 
     def names(self, index: int) -> list[str]:
         """Name the pictures and masks of a row, in the order of the columns."""
@@ -120,12 +121,12 @@ def _missing(columns: Sequence[str], wanted: Iterable[str]) -> list[str]:
     return [name for name in wanted if name not in columns]
 
 
-def _metadata_of(columns: Sequence[str]) -> tuple[str, ...]:
+def _metadata_of(columns: Sequence[str], kinds: Mapping[str, Any]) -> tuple[str, ...]:
     """Leave out what is no metadata, and where all columns are meant also lists, of which no batch can be made."""
-    whole = tuple(columns) == columns_of(())
+    whole = tuple(columns) == columns_of((), tuple(kinds)[len(COLUMNS) :])
     found = [name for name in columns if name not in (*PICTURES, *_MASKS.values())]
     if whole:
-        found = [name for name in found if isinstance(COLUMNS.get(name, "string"), str) and name != "video"]
+        found = [name for name in found if isinstance(kinds.get(name, "string"), str) and name != "video"]
     return tuple(found)
 
 

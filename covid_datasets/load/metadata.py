@@ -193,7 +193,7 @@ def views_table(prepared: Path) -> tuple[pa.Table, dict[Path, str]]:
     of_build = ("id", "version", "config", "rows", "patients", "groups", "fingerprint", "path")
     kinds = {name: pa.int64() if name in ("rows", "patients", "groups") else pa.string() for name in of_build}
     kinds |= {name: pa.string() for name in ("view", "source")} | {"left_out": pa.int64()}
-    kinds |= {"to_orientation": pa.string()}
+    kinds |= {name: pa.string() for name in ("to_orientation", "derive", "by")}
     kinds |= {name: pa.list_(pa.float64()) for name in ("window", "image_size", "to_spacing")}
     rows: list[dict[str, Any]] = []
     left_out: dict[Path, str] = {}

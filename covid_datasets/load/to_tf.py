@@ -183,7 +183,8 @@ def _of_numpy(rows: NumpyRows, columns: Sequence[str] | None) -> _Source:
     chosen = _chosen(rows.column_names, columns)
     picked = NumpyRows(rows.parts, replace(rows.form, columns=tuple(chosen)))
     table = next((part.build.columns for part in rows.parts), {}) or None
-    features, schema = features_dict(table), arrow_schema(table)
+    stored = next((part.build.stored_columns for part in rows.parts), None)
+    features, schema = features_dict(stored), arrow_schema(stored)
     text = ({"dtype": "string", "_type": "Value"}, pa.string())
     found = _Source(
         {name: text if name == GROUP else (features[name], schema.field(name).type) for name in chosen},

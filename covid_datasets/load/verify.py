@@ -75,8 +75,8 @@ def verify(
 
     The manifest must have the digest that lies beside it, and every file the SHA-256 that the manifest names; these are
     compared first, in threads. Where one differs, its images are hashed and its rows digested, to name the samples.
-    With ``pixels``, every image is decoded too and its pixels are hashed. ``window``, ``image_size``, ``to_spacing``
-    and ``to_orientation`` name a view, as in `load_dataset`.
+    With ``pixels``, every image is decoded too and its pixels are hashed. ``derive``, ``window``, ``image_size``,
+    ``to_spacing`` and ``to_orientation`` name a view, as in `load_dataset`.
 
     Raises:
         DamagedFileError: The manifest was changed, a file is gone, or one that was changed cannot be read at all.

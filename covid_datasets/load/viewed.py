@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 from covid_datasets.load.fixed.asked import asked_batches, options_in
@@ -43,10 +44,28 @@ def asked_view(
     return view, batching
 
 
+def derived_columns(view: ViewOptions) -> Mapping[str, Any]:
+    """Return the columns that the function of a view adds, by name, with their types.
+
+    >>> derived_columns({"derive": "lungs"})["lung_mask_from"], derived_columns({})
+    ('string', {})
+    """
+    wanted = derivation(**view)
+    return {} if wanted is None else wanted.columns
+
+
 def tell_of_view(built: Built) -> None:
     """Say what a view lacks, and what its window could not be applied to."""
     left_out, unwindowed = built.view.get("left_out", 0), built.view.get("unwindowed", 0)
     where = f"{built.path / REPORT_FILE} names them"
+    not_found, failed = built.view.get("not_found", 0), built.view.get("failed", 0)
+    if not_found or failed:
+        raised = f", and it failed for {failed:,}" if failed else ""
+        warnings.warn(
+            f"{built.id}@{built.version}: {built.view['parameters']['derive']} found nothing in {not_found:,} of "
+            f"{built.rows:,} rows{raised}; {where}",
+            stacklevel=4,
+        )
     if left_out:
         warnings.warn(
             f"{built.id}@{built.version}: left out because they cannot be brought to {built.view['name']}: "

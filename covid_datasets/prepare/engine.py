@@ -66,8 +66,8 @@ def build_dataset(
         mirror: A folder or URL that answers for every source.
         offline: Never open a socket.
         accept_licence: Accept the terms of a source that wants that before anything is downloaded.
-        **view: ``window="lung"``, ``image_size=256``, ``to_spacing=(1, 1, 5)`` and ``to_orientation="LPS"``: build that
-            view of the dataset, and first the dataset itself.
+        **view: ``derive="lungs"``, ``window="lung"``, ``image_size=256``, ``to_spacing=(1, 1, 5)`` and
+            ``to_orientation="LPS"``: build that view of the dataset, and first the dataset itself.
 
     >>> build_dataset("phantom", "small", cache_dir=getfixture("tmp_path")).rows > 0
     True

@@ -33,7 +33,8 @@ def find_build(
     """Return the newest finished build that fits, without looking at raw files or the network.
 
     Where the cache is in an object store, its files are brought to this machine first, once.
-    With ``window``, ``image_size``, ``to_spacing`` or ``to_orientation`` it is the view of it that these make.
+    With ``derive``, ``window``, ``image_size``, ``to_spacing`` or ``to_orientation`` it is the view of it that these
+    make.
 
     Raises:
         NotBuiltError: There is none; the message says why an older one does not fit.

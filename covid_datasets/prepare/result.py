@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from covid_datasets.columns import COLUMNS
 from covid_datasets.prepare.seal import MANIFEST_FILE as MANIFEST_FILE
 from covid_datasets.prepare.seal import Folder, check_files, read_manifest
 from covid_datasets.store import Store
@@ -71,6 +72,11 @@ class Built:
     def content(self) -> str:
         """The digest of all rows and splits: the fingerprint, but of a view, whose own follows from its source."""
         return str(self.view.get("content", self.fingerprint))
+
+    @property
+    def stored_columns(self) -> Mapping[str, Any]:
+        """All columns that are stored, with their types: of a table its own, and of a view those that were derived."""
+        return self.columns or {**COLUMNS, **self.view.get("columns", {})}
 
     @property
     def people(self) -> str:

@@ -48,7 +48,7 @@ def test_a_view_from_its_build_to_its_end(tmp_path: Path, capsys: Capture) -> No
         (("--window", "1", "2", "3"), "window: expected a name"),
         (("--to-spacing", "1", "0", "5"), "found 0.0 in"),
         (("--to-orientation", "LRS"), "three letters"),
-        (("--derive", "lungs"), "none in this release"),
+        (("--derive", "lung"), "Did you mean 'lungs'"),
         (("--to-spacing", "1"), "the spacing is not known"),
     ],
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 from typing import Any, TypedDict
 
 from covid_datasets.errors import UsageError, did_you_mean
+from covid_datasets.transforms.derive.named import Deriver, deriver
 from covid_datasets.transforms.orient import axis_codes
 from covid_datasets.transforms.windows import WINDOWS, Range, window_range
 
@@ -19,8 +21,6 @@ VIEW_FORMAT = 1
 MAX_SIDE = 1 << 14
 LEAST_MM, MOST_MM = 0.01, 1000.0
 """Spacings that can be meant: a detector's pixel is larger, and a patient is not much larger than the other."""
-DERIVATIONS: Mapping[str, str] = {}
-"""What `derive=` can name, and where the function is; models that are applied to a dataset come here."""
 
 
 class ViewOptions(TypedDict, total=False):
@@ -37,10 +37,12 @@ class ViewOptions(TypedDict, total=False):
 class Derivation:
     """How the pixels and voxels of a dataset are changed.
 
-    They are first turned around, then resampled to a spacing, then brought to a size; then the window makes grey of
-    Hounsfield units.
+    A function sees them as they are stored. They are then turned around, resampled to a spacing, and brought to a size;
+    then the window makes grey of Hounsfield units.
 
     Attributes:
+        derive: The function that derives masks, columns or pixels, with its parameters.
+        by: What it was: its version, or the SHA-256 of its file.
         window: The Hounsfield units that become 0 and 255; without it they stay as they are, in 16 bits.
         image_size: Rows and columns of every image, and of every slice of a volume.
         to_spacing: Millimetres between columns and rows, and between slices where there is a third.
@@ -50,10 +52,34 @@ class Derivation:
     'lung_256x256_1x1x5mm_...'
     """
 
+    derive: str = ""
+    by: str = ""
     window: Range | None = None
     image_size: tuple[int, int] | None = None
     to_spacing: tuple[float, ...] = ()
     to_orientation: str = ""
+
+    @property
+    def made(self) -> Deriver | None:
+        """The function that was asked for.
+
+        Raises:
+            UsageError: It is another one than it was when it was asked for.
+        """
+        if not self.derive:
+            return None
+        found = deriver(self.derive)
+        if found.by != self.by:
+            raise UsageError(
+                f"derive: {self.derive}: expected the function as it was when this began ({self.by}), found another "
+                f"one ({found.by}). Next: run the same command again, or install the same release where workers run"
+            )
+        return found
+
+    @property
+    def columns(self) -> Mapping[str, Any]:
+        """The columns that rows get beside those of all sources."""
+        return {} if self.made is None else self.made.declared.columns
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -69,7 +95,8 @@ class Derivation:
         sizes = [self.window or (), self.image_size or (), self.to_spacing]
         window, size, spacing = ("x".join(f"{number:g}" for number in numbers) for numbers in sizes)
         window = f"window{window.replace('x', 'to')}" if window else ""
-        said = [named or window, size, f"{spacing}mm" if spacing else "", self.to_orientation]
+        derived = "" if self.made is None else self.made.label
+        said = [derived, named or window, size, f"{spacing}mm" if spacing else "", self.to_orientation]
         return "_".join([*filter(None, said), _digest({"view": self.parameters, "view_format": VIEW_FORMAT})[:12]])
 
     @property
@@ -85,7 +112,13 @@ class Derivation:
             name: " ".join(str(value).removesuffix(".0") for value in values)  # whole: rounded, it is another view
             for name, values in options.items()
         }
-        return " ".join(f"{name} {values}" for name, values in shown.items() if values)
+        derived = [f"--derive {shlex.quote(self.derive)}"] if self.derive else []
+        return " ".join([*derived, *(f"{name} {values}" for name, values in shown.items() if values)])
+
+    @property
+    def shows_anew(self) -> bool:
+        """Tell whether pixels are changed after a function has seen them."""
+        return bool(self.window or self.image_size or self.to_spacing or self.to_orientation)
 
     @property
     def needs_place(self) -> bool:
@@ -96,6 +129,11 @@ class Derivation:
     def needs_stack(self) -> bool:
         """Tell whether slices are looked at as the volume that they are of."""
         return len(self.to_spacing) > 2 or bool(self.to_orientation)
+
+    @property
+    def wants_series(self) -> bool:
+        """Tell whether its function is to see the slices of a series at once."""
+        return self.made is not None and self.made.declared.series
 
     def fingerprint(self, source: str) -> str:
         """Return the fingerprint of the derived dataset, which follows from that of its source.
@@ -128,10 +166,10 @@ def derivation(
         options = ViewOptions.__annotations__
         hint = did_you_mean(name, options)
         raise UsageError(f"{name}: expected no such argument{hint}; a view has {', '.join(options)}")
-    if derive is not None:
-        known = ", ".join(DERIVATIONS) or "none in this release"
-        raise UsageError(f"derive: expected one of: {known}; found {derive!r}{did_you_mean(str(derive), DERIVATIONS)}")
+    made = None if derive is None else deriver(derive)
     found = Derivation(
+        derive="" if made is None else made.text,
+        by="" if made is None else made.by,
         window=None if window is None else window_range(window),
         image_size=None if image_size is None else picture_size(image_size),
         to_spacing=() if to_spacing is None else _spacing(to_spacing),

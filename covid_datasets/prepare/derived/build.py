@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import time
+from collections.abc import Collection
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,7 @@ def built_view(
     not.
     """
     wanted = derivation(**view)
+    _check_source(name, wanted)
     for asked in (view, ViewOptions()):
         try:
             source = find_build(name, config, **place, **asked)
@@ -97,6 +99,9 @@ def build_view(
     target = LocalTarget(final, work, prepared)
     if target.is_built() and not work.exists():
         return target.read()
+    if wanted.derive:
+        held = set(StoredRows.of(source).index.column("modality").to_pylist())
+        _check_modalities(f"{source.id}, config {source.config}", set() if None in held else held, wanted)
     stacks, left_out = stacks_of(source, wanted)
     _check_memory(stacks, executor, num_proc)
     plan, members = _plan(source, wanted, stacks, left_out, given_count(shard_bytes, "shard_bytes"))
@@ -123,6 +128,24 @@ def build_view(
 
     once(target, write)
     return target.read()
+
+
+def _check_source(name: Name, wanted: Derivation | None) -> None:
+    """Refuse a source that holds nothing that a function can look at, before anything is fetched."""
+    if wanted is not None and wanted.derive:
+        from covid_datasets.catalog.cards import choose
+
+        _check_modalities(str(name), choose(name).card.modalities, wanted)
+
+
+def _check_modalities(name: str, held: Collection[str], wanted: Derivation) -> None:
+    """Refuse what a function was not made for; where nobody says what pictures are, it is asked."""
+    meant = () if wanted.made is None else wanted.made.declared.modalities
+    if meant and held and not set(held) & set(meant):
+        raise UsageError(
+            f"derive: {wanted.derive}: expected a source of {' or '.join(meant)}, found {name}, which holds "
+            f"{' and '.join(sorted(held))} alone"
+        )
 
 
 def _plan(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,14 @@ class Place:
             "orientation": list(orientation(self.affine)) if self.oriented else None,
             "position": list(position(self.affine, number)) if self.located else None,
         }
+
+    def cut(self, columns: int, rows: int, slices: int = 0) -> Place:
+        """Return the place of what is left where so many were cut off before the first one."""
+        if not (columns or rows or slices):
+            return self
+        affine = self.affine.copy()
+        affine[:3, 3] += self.affine[:3, :3] @ (columns, rows, slices)
+        return replace(self, affine=affine)
 
     def moved(self, grid: Regrid) -> Place:
         """Return the place of the voxels of another grid."""

@@ -22,6 +22,8 @@ from covid_datasets.transforms.grids import Regrid
 
 MAX_STACK_BYTES = 1 << 30
 """Of all voxels of one volume of a view: half of what a cell of a table can hold."""
+DERIVING = 16
+"""Bytes of memory for each voxel that a function sees: copies of 16 bits, masks, and what it calculates with."""
 _SIZED = ("sample_id", "width", "height")
 _TOLD = (*_SIZED, "series_id", *PLACED)
 _NAMED = 3
@@ -56,13 +58,14 @@ def stacks_of(built: Built, wanted: Derivation) -> tuple[list[Stack], list[Notic
         UsageError: None can, or what would come of one is too large.
     """
     source = StoredRows.of(built)
-    rows: list[dict[str, Any]] = source.columns(_TOLD if wanted.needs_place else _SIZED).to_pylist()
+    told = _TOLD if wanted.needs_place or wanted.wants_series else _SIZED
+    rows: list[dict[str, Any]] = source.columns(told).to_pylist()
     kinds = _kinds(source)
     found: list[Stack] = []
     left_out: list[Notice] = []
     for split, numbers in ranges_of(built).items():
-        groups = _groups(rows, kinds, numbers, together=wanted.needs_stack)
-        for members in groups:
+        groups = _groups(rows, kinds, numbers, together=wanted.needs_stack or wanted.wants_series)
+        for members in groups if wanted.needs_stack else _in_order(groups, rows):
             try:
                 found.append(_stack(source, split, members, rows, kinds, wanted))
             except NoPlaceError as error:
@@ -110,6 +113,19 @@ def _groups(
         yield sorted(members, key=lambda number: rows[number]["part_index"] or 0)
 
 
+def _in_order(groups: Iterator[list[int]], rows: Sequence[Mapping[str, Any]]) -> list[list[int]]:
+    """Put rows that are only looked at together in the order of the build.
+
+    Those that lie apart, or differ in size, are looked at one by one.
+    """
+    found: list[list[int]] = []
+    for members in groups:
+        whole = max(members) - min(members) + 1 == len(members)
+        alike = len({(rows[number]["height"], rows[number]["width"]) for number in members}) == 1
+        found += [sorted(members)] if whole and alike else [[number] for number in members]
+    return sorted(found)
+
+
 def _stack(
     source: StoredRows,
     split: str,
@@ -134,10 +150,12 @@ def _stack(
         raise NoPlaceError("it is a video" if kind == "video" else "it shows nothing")
     grid = place.grid(shape, wanted)
     size = _checked(grid, first["sample_id"], wanted) * (1 if wanted.window else each)
-    held = shape[0] * shape[1] * shape[2] * each + (size if kind == "volume" else 0)
+    voxels = shape[0] * shape[1] * shape[2]
+    held = voxels * each + (size if kind == "volume" else 0) + (voxels * DERIVING if wanted.derive else 0)
+    whole = not grid.slices_stay or kind == "volume" or bool(wanted.derive)
     record = first["sample_id"].rpartition("/")[0] if len(members) > 1 else first["sample_id"]
     digits = max(3, len(first["sample_id"].rpartition("/")[2]) if len(members) > 1 else 3, len(str(grid.shape[0] - 1)))
-    return Stack(split, tuple(members), record, digits, size, held if not grid.slices_stay or kind == "volume" else 0)
+    return Stack(split, tuple(members), record, digits, size, held if whole else 0)
 
 
 def _checked(grid: Regrid, name: str, wanted: Derivation) -> int:

@@ -14,16 +14,19 @@ from covid_datasets.errors import DamagedFileError
 from covid_datasets.measure.image import UndecodableError
 from covid_datasets.measure.volume import measure_volume
 from covid_datasets.prepare.derived.asked import Derivation
+from covid_datasets.prepare.derived.derive import told_of
 from covid_datasets.prepare.derived.place import NoPlaceError, Place, place_of_volume, to_ras
-from covid_datasets.prepare.derived.values import range_text, shown, volume_values
+from covid_datasets.prepare.derived.scan import EVERYWHERE, At, DerivedVolume, derive_volume, mask_voxels
+from covid_datasets.prepare.derived.slices import KEEP, kept_only
+from covid_datasets.prepare.derived.values import Values, range_text, shown, volume_values
 from covid_datasets.read.encode import digest
 from covid_datasets.read.made import nifti_header
-from covid_datasets.read.masks import difference
 from covid_datasets.read.orientation import spacing
 from covid_datasets.read.stack import view_of
-from covid_datasets.read.volume import WHOLE, VolumeHeader
-from covid_datasets.read.volumes import read_slices, read_volume
+from covid_datasets.read.volume import VolumeHeader
+from covid_datasets.read.volumes import read_volume
 from covid_datasets.schema import Notice
+from covid_datasets.transforms.derive.checked import unmade
 from covid_datasets.transforms.grids import Regrid, nearest_planes, planes
 
 _ENDS = re.compile(r"\S+ to \S+|no numbers")
@@ -41,15 +44,22 @@ def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, An
         volume = read_volume(stored["bytes"], stored["path"])
         header, values = volume.header, volume_values(volume, stored["path"])
     except DamagedFileError as error:
+        if wanted.made is not None and not wanted.shows_anew:  # nothing is found in it, and it stays what it is
+            nothing = unmade(wanted.made, 1, str(error))
+            return nothing.columns[0], list(told_of(wanted.made, row["sample_id"], nothing))
         raise NoPlaceError(str(error)) from error
     del volume
-    place = place_of_volume(header)
-    grid = place.grid(header.shape, wanted)
+    whole = place_of_volume(header)
+    found = derive_volume(row, wanted, header, values) if wanted.derive else None
+    values, place, at = (values, whole, EVERYWHERE) if found is None else (found.values, found.place(whole), found.at)
+    shape = values.pixels.shape
+    grid = place.grid((shape[0], shape[1], shape[2]), wanted)
     moved = place.moved(grid)
+    if found is not None and found.as_it_was and not wanted.shows_anew:
+        masks = {**row["volume_masks"], **_derived_masks(found, _named(stored["path"]), grid, moved)}
+        return {"volume_masks": masks, **found.columns, **found.counted(masks, row["sample_id"])}, list(found.told)
     kind = np.dtype(np.uint8) if wanted.window and values.hounsfield else values.pixels.dtype
-    written = _written(
-        (shown(plane, values, wanted.window)[0] for plane in planes(values.pixels, grid)), kind, grid, moved
-    )
+    written = _written(_shown(values, grid, wanted, found), kind, grid, moved)
     windowed = wanted.window if values.hounsfield else None
     told = []
     if wanted.window and not values.hounsfield:
@@ -58,14 +68,18 @@ def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, An
     del values  # two volumes are in memory, and never three
     made = bytes(written)
     del written
-    masks, lost = _masks(row, header, grid, moved)
+    masks, lost = _masks(row, header, grid, moved, at)
     path = _named(stored["path"])
+    masks |= {} if found is None else _derived_masks(found, path, grid, moved)
     changed = {
         "volume": {"bytes": made, "path": path},
         "volume_masks": dict.fromkeys(row["volume_masks"]) | masks,
         **_measured(made, path),
-        **_placed(row, grid, moved),
+        **({} if grid.same and at == EVERYWHERE else _placed(row, grid, moved)),
     }
+    if found is not None:
+        changed |= {**found.columns, **found.counted(changed["volume_masks"], row["sample_id"])}
+        told += found.told
     if windowed:
         changed["value_range"] = range_text(windowed)
     elif row["value_range"] and not _ENDS.fullmatch(row["value_range"]):  # what its source says of them
@@ -73,10 +87,27 @@ def volume_row(row: Mapping[str, Any], wanted: Derivation) -> tuple[dict[str, An
     return changed, [*told, *lost]
 
 
+def _shown(values: Values, grid: Regrid, wanted: Derivation, found: DerivedVolume | None) -> Iterator[np.ndarray]:
+    """Yield the slices of the new grid as they are stored."""
+    made = (shown(plane, values, wanted.window)[0] for plane in planes(values.pixels, grid))
+    if found is None or found.keep is None:
+        yield from made
+        return
+    for plane, kept in zip(made, nearest_planes(found.keep, grid), strict=True):
+        yield kept_only(plane, {KEEP: kept}, deep=wanted.window is None)[0]
+
+
+def _derived_masks(found: DerivedVolume, path: str, grid: Regrid, moved: Place) -> dict[str, dict[str, Any]]:
+    stem = path.removesuffix(".nii")
+    made = ((name, nearest_planes(mask, grid)) for name, mask in found.masks.items())
+    return {
+        name: {"bytes": bytes(_written(mask, np.dtype(np.uint8), grid, moved)), "path": f"{stem}.{name}.nii"}
+        for name, mask in made
+    }
+
+
 def _placed(row: Mapping[str, Any], grid: Regrid, moved: Place) -> dict[str, Any]:
     """Say anew what the row says, beside its file, of where its voxels are."""
-    if grid.same:
-        return {}
     there = moved.columns(0)
     found = {name: there[name] for name in ("position", "orientation") if row[name] is not None}
     return found if grid.turned[2][0] == 2 else found | {"view": view_of(tuple(there["orientation"]))}
@@ -92,7 +123,7 @@ def _measured(made: bytes, path: str) -> dict[str, Any]:
 
 
 def _masks(
-    row: Mapping[str, Any], header: VolumeHeader, grid: Regrid, moved: Place
+    row: Mapping[str, Any], header: VolumeHeader, grid: Regrid, moved: Place, at: At
 ) -> tuple[dict[str, dict[str, Any]], list[Notice]]:
     found: dict[str, dict[str, Any]] = {}
     lost: list[Notice] = []
@@ -100,31 +131,13 @@ def _masks(
         if stored is None:
             continue
         try:
-            voxels = _mask_voxels(stored["bytes"], stored["path"], header)
+            voxels = mask_voxels(stored["bytes"], stored["path"], header)[at]
         except DamagedFileError as error:
             lost.append(Notice("mask not usable", row["sample_id"], str(error)))
             continue
         made = bytes(_written(nearest_planes(voxels, grid), np.dtype(np.uint8), grid, moved))
         found[name] = {"bytes": made, "path": _named(stored["path"])}
     return found, lost
-
-
-def _mask_voxels(data: bytes, path: str, image: VolumeHeader) -> np.ndarray:
-    """Read a mask with its values, a byte each: 0 and 1, or the labels of a map; other numbers above a half are 1.
-
-    Raises:
-        DamagedFileError: It is damaged, or does not lie on the voxels of its image.
-    """
-    slices = read_slices(data, path)
-    if problem := difference(image, slices.header):
-        raise DamagedFileError(f"{path}: {problem}")
-    voxels = np.empty(slices.header.shape, np.uint8)
-    for stored, plane in zip(slices, voxels, strict=True):
-        found = slices.header.values(stored)
-        whole = np.rint(found)
-        label = (np.abs(found - whole) <= WHOLE) & (whole >= 0) & (whole <= np.iinfo(np.uint8).max)
-        np.copyto(plane, np.where(label, whole, found > 0.5), casting="unsafe")
-    return voxels
 
 
 def _written(slices: Iterator[np.ndarray], kind: np.dtype[Any], grid: Regrid, place: Place) -> bytearray:

@@ -4,21 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from covid_datasets.columns import GROUP, ORIGIN
+from covid_datasets.columns import COLUMNS, GROUP, ORIGIN
+from covid_datasets.errors import FunctionError
 from covid_datasets.features import arrow_schema
-from covid_datasets.measure.image import Measured, measure_pixels
+from covid_datasets.measure.image import measure_pixels
 from covid_datasets.prepare.derived.asked import Derivation
-from covid_datasets.prepare.derived.place import PLACED, NoPlaceError, Place, place_of, place_of_picture
+from covid_datasets.prepare.derived.changed import (
+    common_columns,
+    encoded_masks,
+    filling,
+    measured_columns,
+    moved_boxes,
+    side_of,
+    stored_masks,
+)
+from covid_datasets.prepare.derived.derive import FAILED
+from covid_datasets.prepare.derived.place import NoPlaceError, Place
+from covid_datasets.prepare.derived.slices import Slices, kept_only
 from covid_datasets.prepare.derived.source import StoredRows
 from covid_datasets.prepare.derived.stacks import Stack
-from covid_datasets.prepare.derived.values import Values, mask_values, picture_values, shown
+from covid_datasets.prepare.derived.values import Values, mask_values, shown
 from covid_datasets.prepare.pieces import PieceWriter, Row
 from covid_datasets.prepare.place import Place as Where
 from covid_datasets.prepare.plan import MIN_BATCH_BYTES, Piece
@@ -27,12 +38,15 @@ from covid_datasets.read.bounds import MAX_VOLUME_BYTES, allowing
 from covid_datasets.read.encode import digest, encode, extension
 from covid_datasets.read.stack import view_of
 from covid_datasets.schema import Notice
-from covid_datasets.transforms.axes import Axis, interpolated_plane, nearest_plane, sized
+from covid_datasets.transforms.axes import interpolated_plane, nearest_plane, sized
+from covid_datasets.transforms.derive.checked import counted
 from covid_datasets.transforms.grids import Regrid, nearest_planes, planes, turned_plane
 
 _TEXTS = [pa.field(name, pa.string()) for name in ("split", "group", GROUP)]
 VIEW_INDEX = pa.schema([*INDEX_SCHEMA, *_TEXTS, pa.field(ORIGIN, pa.int64())])
 UNWINDOWED = "no Hounsfield units"
+HOPELESS = 8
+"""With so many failures of a function at the beginning of a piece, and nothing else, no more is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +63,7 @@ class ViewTask:
 
 def write_view_piece(task: ViewTask) -> int:
     """Write one piece of a view; return its number."""
-    piece = PieceWriter(task, arrow_schema(), VIEW_INDEX)
+    piece = PieceWriter(task, arrow_schema({**COLUMNS, **task.wanted.columns}), VIEW_INDEX)
     with piece.open() as sink:
         rows, held = list[dict[str, Any]](), 0
         for item in allowing(MAX_VOLUME_BYTES, _rows(task)):
@@ -68,9 +82,14 @@ def write_view_piece(task: ViewTask) -> int:
 
 
 def _rows(task: ViewTask) -> Iterator[Row | Notice]:
-    for first, stack in task.stacks:
+    failed = 0
+    for number, (first, stack) in enumerate(task.stacks, 1):
         try:
-            yield from _Maker(task, first, stack).rows()
+            for item in _Maker(task, first, stack).rows():
+                yield item
+                failed += isinstance(item, Notice) and item.kind == FAILED
+                if isinstance(item, Notice) and failed == number == HOPELESS:
+                    raise FunctionError(f"{task.wanted.derive} raised for each of the first {failed} rows: {item.what}")
         except NoPlaceError as error:
             yield _left_out(task.source, stack.rows, error)
 
@@ -85,12 +104,11 @@ class _Maker:
 
     def __init__(self, task: ViewTask, first: int, stack: Stack) -> None:
         self._source, self._wanted, self._first, self._stack = task.source, task.wanted, first, stack
-        self._row_of = lru_cache(maxsize=1)(lambda number: self._source.whole(self._stack.rows[number]))
-        self._values_of = lru_cache(maxsize=1)(lambda number: picture_values(self._row_of(number)))
+        self._slices = Slices(task.source, stack, task.wanted)
 
     def rows(self) -> Iterator[Row | Notice]:
         """Yield the rows; before them or between, what is told of them."""
-        row = self._row_of(0)
+        row = self._slices.row(0)
         if row["volume"] is not None:
             from covid_datasets.prepare.derived.volumes import volume_row  # an extra, of which most need nothing
 
@@ -98,51 +116,67 @@ class _Maker:
             yield from told
             yield self._row(row, changed, 0, 0)
             return
-        place, values = self._place(row), self._values_of(0)
+        yield from self._slices.derive()
+        if not self._wanted.needs_stack:
+            yield from self._singles()
+            return
+        place, values = self._slices.place(), self._slices.values(0)
         grid = place.grid((len(self._stack.rows), *values.pixels.shape[:2]), self._wanted)
         if grid.slices_stay:
-            yield from self._slices(grid, place)
+            yield from self._kept(grid, place)
         else:
             yield from self._cuts(grid, place)
 
-    def _place(self, row: Mapping[str, Any]) -> Place:
-        if not self._wanted.needs_place:
-            return place_of_picture(row)
-        if len(self._stack.rows) == 1:
-            return place_of([row])
-        table = self._source.columns(PLACED)
-        return place_of([table.slice(number, 1).to_pylist()[0] for number in self._stack.rows])
+    def _singles(self) -> Iterator[Row | Notice]:
+        """Change each row alone."""
+        for number in range(len(self._stack.rows)):
+            if self._slices.as_it_was(number) and not self._wanted.shows_anew:
+                row = self._slices.row(number)
+                masks = stored_masks(row, dict(self._slices.masks(number)))
+                yield self._row(row, {"masks": masks}, number, number)
+                continue
+            try:
+                place, values = self._slices.place(number), self._slices.values(number)
+                grid = place.grid((1, *values.pixels.shape[:2]), self._wanted)
+                yield from self._slice(grid, self._moved(grid, place, number), number, number)
+            except NoPlaceError as error:
+                yield _left_out(self._source, self._stack.rows[number : number + 1], error)
 
-    def _slices(self, grid: Regrid, place: Place) -> Iterator[Row | Notice]:
+    def _moved(self, grid: Regrid, place: Place, number: int, at: int = 0) -> dict[str, Any]:
+        """Say where a slice lies now, where that is another place than before."""
+        same = grid.same and self._slices.corner(number) == (0, 0)
+        return {} if same else place.moved(grid).columns(at)
+
+    def _kept(self, grid: Regrid, place: Place) -> Iterator[Row | Notice]:
         """Change slice after slice, each of which stays what it is: with its id, and its neighbours."""
-        moved = place.moved(grid)
         for number in range(grid.shape[0]):
             at = grid.slice_of(number)
             assert at is not None, "slices that stay are old ones"
+            moved = self._moved(grid, place, at, number)
+            if not grid.same and len(self._stack.rows) > 1:
+                moved["part_index"] = number
             try:
                 yield from self._slice(grid, moved, at, number)
             except NoPlaceError as error:  # the slices before it are written, and those after it need nothing of it
                 yield _left_out(self._source, self._stack.rows[at : at + 1], error)
 
-    def _slice(self, grid: Regrid, moved: Place, at: int, number: int) -> Iterator[Row | Notice]:
+    def _slice(self, grid: Regrid, moved: Mapping[str, Any], at: int, number: int) -> Iterator[Row | Notice]:
         columns, rows, _ = grid.axes
-        row, values = self._row_of(at), self._values_of(at)
-        if values.pixels.shape[:2] != (_old(grid, 1), _old(grid, 0)):
+        row, values = self._slices.row(at), self._slices.values(at)
+        if values.pixels.shape[:2] != (side_of(grid, 1), side_of(grid, 0)):
             raise NoPlaceError("its slices have several sizes")
         pixels, told = shown(
             interpolated_plane(turned_plane(values.pixels, grid), rows, columns), values, self._wanted.window
         )
         masks: dict[str, np.ndarray] = {}
-        for name, mask in _masks(row):
+        for name, mask in self._slices.masks(at):
             turned = turned_plane(mask, grid)
             same = turned.shape == (rows.old, columns.old)
-            by = (rows, columns) if same else _fitted(turned, grid)
+            by = (rows, columns) if same else filling(turned, grid)
             masks[name] = nearest_plane(turned, *by)
         changed = self._pictured(row, pixels, masks, told)
-        changed |= {"boxes": _boxes(row["boxes"], grid)}
-        changed |= {} if grid.same else moved.columns(number)
-        if not grid.same and len(self._stack.rows) > 1:
-            changed["part_index"] = number
+        changed |= {"boxes": moved_boxes(row["boxes"], grid, self._slices.corner(at))}
+        changed |= moved
         yield from self._unwindowed(row, values)
         yield self._row(row, changed, at, number)
 
@@ -160,11 +194,11 @@ class _Maker:
             nearest = grid.slice_of(number)
             at = len(self._stack.rows) // 2 if nearest is None else nearest
             if at != last:
-                row, last = self._row_of(at), at
+                row, last = self._slices.row(at), at
             pixels, meaning = shown(plane, volume, self._wanted.window)
             masks = {name: next(layer) for name, layer in drawn.items()}
             if common is None:
-                masks = {name: mask for name, mask in masks.items() if row["masks"][name] is not None}
+                masks = {name: mask for name, mask in masks.items() if self._slices.has_mask(at, name)}
             if not number:
                 yield from self._unwindowed(row, volume)
             name = f"{number:0{self._stack.digits}}"
@@ -173,7 +207,7 @@ class _Maker:
             changed |= {
                 **(common or {}),
                 **moved.columns(number),
-                "boxes": _boxes(row["boxes"], grid),
+                "boxes": moved_boxes(row["boxes"], grid, self._slices.corner(at)),
                 "part_index": number,
                 "sample_id": f"{self._stack.record}/{name}",
             }
@@ -187,13 +221,13 @@ class _Maker:
         layers: dict[str, np.ndarray] = {}
         drawn: dict[str, int] = {}
         for number in range(count):
-            row, values = self._row_of(number), self._values_of(number)
+            values = self._slices.values(number)
             if first is None:
                 first, volume = values, np.empty((count, *values.pixels.shape), values.pixels.dtype)
             if values.kind != first.kind or values.pixels.ndim != 2:
                 raise NoPlaceError(f"its slices are no volume: {values.pixels.shape} of {values.pixels.dtype}")
             volume[number] = values.pixels
-            for name, mask in _masks(row):
+            for name, mask in self._slices.masks(number):
                 layer = layers.setdefault(name, np.zeros(volume.shape, np.uint8))
                 layer[number] = nearest_plane(mask, *map(sized, mask.shape, layer.shape[1:]))
                 drawn[name] = drawn.get(name, 0) + 1
@@ -208,17 +242,8 @@ class _Maker:
         return Values(volume, first.hounsfield), layers, told
 
     def _common(self, moved: Place) -> dict[str, Any]:
-        """Say of slices that cut through the old ones what is true of all of these; what differs is unknown."""
-        names = [name for name in arrow_schema().names if name not in _OWN]
-        rows = self._source.columns(names)
-        parts = [rows.slice(number, 1) for number in self._stack.rows]
-        found: dict[str, Any] = {}
-        for name in names:
-            values = [part.column(name).to_pylist()[0] for part in parts]
-            if any(value != values[0] for value in values):
-                found[name] = (
-                    list(dict.fromkeys(word for value in values for word in value or ())) if name in _WORDS else None
-                )
+        """Say of slices that cut through the old ones what is true of all of these."""
+        found = common_columns(self._source, self._stack.rows) | self._slices.agreed()
         if moved.oriented:
             found["view"] = view_of(tuple(moved.columns(0)["orientation"]))
         return found
@@ -237,23 +262,31 @@ class _Maker:
     ) -> dict[str, Any]:
         """Give the columns that say what a picture shows, and what its pixels measure."""
         stem = path or str(PurePosixPath(row["image"]["path"]).with_suffix(""))
+        pixels, masks = kept_only(pixels, masks, deep=self._wanted.window is None)
         data, name = encode(pixels), stem + extension(pixels)
         measured = measure_pixels(pixels, digest(data, pixels), name)
         new = self._wanted.window is not None or row["hu_slope"] is not None or not row["value_range"]
         told = meaning if new else None
         return {
             "image": {"bytes": data, "path": name},
-            "masks": dict.fromkeys(row["masks"])
-            | {name: {"bytes": encode(mask), "path": f"{stem}.{name}.png"} for name, mask in masks.items()},
+            "masks": dict.fromkeys(row["masks"]) | encoded_masks(masks, stem),
             "hu_slope": None,
             "hu_intercept": None,
             "value_range": told or row["value_range"],
-            **_measured(measured),
+            **measured_columns(measured),
         }
+
+    def _counted(self, made: Mapping[str, Any], at: int) -> dict[str, Any]:
+        """Give the columns that follow from the masks that a function gave, as the row has them in the end."""
+        if self._wanted.made is None or made["image"] is None:
+            return {}
+        masks = {name: made["masks"][name] for name in self._slices.given(at)}
+        drawn = {name: mask_values(mask["bytes"]) for name, mask in masks.items() if mask is not None}
+        return counted(self._wanted.made, drawn, made["sample_id"])
 
     def _row(self, row: dict[str, Any], changed: dict[str, Any], at: int, number: int) -> Row:
         """Put a row together, and its row of the index, which has the groups and the split of the row it came of."""
-        made = row | changed
+        made = row | changed | self._counted(row | changed, at)
         origin = self._stack.rows[at]
         files = [made[kind] for kind in ("image", "volume")]
         files += [mask for kind in ("masks", "volume_masks") for mask in made[kind].values()]
@@ -267,43 +300,3 @@ class _Maker:
             ORIGIN: origin,
         }
         return made, {name: entry[name] for name in VIEW_INDEX.names}
-
-
-_OWN = {
-    "sample_id", "image", "volume", "video", "masks", "volume_masks", "boxes", "part_index", "width", "height", "depth",
-    "pixel_mode", "sha256", "pixel_hash", "phash", "value_range", "hu_slope", "hu_intercept", *PLACED,
-}  # fmt: skip
-"""Columns that every new slice gets anew."""
-_WORDS = ("flags", "quality_reasons")
-
-
-def _measured(measured: Measured) -> dict[str, Any]:
-    """Take what new pixels measure; how good the picture is was said of the old ones, and stays."""
-    names = ("width", "height", "depth", "pixel_mode", "sha256", "pixel_hash", "phash")
-    return {name: getattr(measured, name) for name in names}
-
-
-def _masks(row: Mapping[str, Any]) -> Iterator[tuple[str, np.ndarray]]:
-    for name, mask in row["masks"].items():
-        if mask is not None:
-            yield name, mask_values(mask["bytes"])
-
-
-def _boxes(boxes: Sequence[Mapping[str, Any]] | None, grid: Regrid) -> list[dict[str, Any]] | None:
-    """Move boxes with their pixels; where slices cut through the old ones, nobody knows what is inside of them."""
-    if boxes is None or grid.turned[2][0] != 2:
-        return None
-    moved = [(box, grid.box(box["x"], box["y"], box["width"], box["height"])) for box in boxes]
-    names = ("x", "y", "width", "height")
-    return [{**box, **dict(zip(names, place, strict=True))} for box, place in moved if place is not None]
-
-
-def _fitted(mask: np.ndarray, grid: Regrid) -> tuple[Axis, Axis]:
-    """Resample a mask of another size than its picture so that it fills the same rectangle."""
-    columns, rows, _ = grid.axes
-    return sized(mask.shape[0], rows.old).then(rows), sized(mask.shape[1], columns.old).then(columns)
-
-
-def _old(grid: Regrid, axis: int) -> int:
-    """Return how many columns (0) or rows (1) the old slices have."""
-    return next(by.old for (old, _), by in zip(grid.turned, grid.axes, strict=True) if old == axis)
