@@ -22,6 +22,8 @@ collect_ignore = [] if find_spec("torch") else NEED_TORCH
 collect_ignore += [f"covid_datasets/load/{name}_rows.py" for name in ("monai", "torchio") if not find_spec(name)]
 collect_ignore += [] if find_spec("monai") else ["covid_datasets/transforms/joint/on_monai.py"]
 collect_ignore += [] if find_spec("tensorflow") else ["covid_datasets/load/to_tf.py"]
+if not all(find_spec(name) for name in ("torch", "safetensors")):
+    collect_ignore_glob = ["covid_datasets/baselines/*"]
 collect_ignore.append("covid_datasets/tfds.py")  # has no example, and importing it takes TensorFlow Datasets
 
 

@@ -25,6 +25,7 @@ from covid_datasets.transforms.segment.infection import infection_mask
 from covid_datasets.transforms.segment.lungs import lung_mask
 
 METHODS = ("threshold", "rag")
+GREY = "grey, window -1350 to 150"
 
 
 class Known(NamedTuple):
@@ -152,34 +153,46 @@ def summed(name: str, errors: np.ndarray) -> None:
     print(f"{name}: n {len(errors)}, {near}, bias {errors.mean():+.2f}, 95 % limits {limits} points")
 
 
-def curves(seeds: int) -> None:
-    """Print means over phantoms, one thing changed at a time."""
+def changes() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give what phantoms are made with, one thing changed at a time; a name of its own for a window of grey levels."""
     usual: dict[str, Any] = {"shape": (50, 192, 192), "noise": 20.0, "load": 0.1,
                              "kinds": ("ground_glass", "consolidation")}  # fmt: skip
-    changes: list[tuple[str, dict[str, Any]]] = [("as usual: 5 mm, 20 HU, 10 %, mixed", {})]
-    changes += [(f"noise {noise} HU", {"noise": float(noise)}) for noise in (0, 40, 80)]
-    changes += [(f"slices {250 / count:.1f} mm", {"shape": (count, 192, 192)}) for count in (200, 100, 25, 12)]
-    changes += [(f"pixels {380 / side:.1f} mm", {"shape": (50, side, side)}) for side in (320, 128, 96)]
-    changes += [(f"load {load:.0%}", {"load": load}) for load in (0.0, 0.02, 0.05, 0.2, 0.4)]
+    found: list[tuple[str, dict[str, Any]]] = [("as usual: 5 mm, 20 HU, 10 %, mixed", {})]
+    found += [(f"noise {noise} HU", {"noise": float(noise)}) for noise in (0, 40, 80)]
+    found += [(f"slices {250 / count:.1f} mm", {"shape": (count, 192, 192)}) for count in (200, 100, 25, 12)]
+    found += [(f"pixels {380 / side:.1f} mm", {"shape": (50, side, side)}) for side in (320, 128, 96)]
+    found += [(f"load {load:.0%}", {"load": load}) for load in (0.0, 0.02, 0.05, 0.2, 0.4)]
     kinds: tuple[Kind, ...] = ("ground_glass", "crazy_paving", "consolidation")
-    changes += [(f"10 % {kind}", {"kinds": (kind,)}) for kind in kinds]
+    found += [(f"10 % {kind}", {"kinds": (kind,)}) for kind in kinds]
+    yield from ((name, usual | changed) for name, changed in found)
+    yield GREY, usual
+
+
+def phantom(name: str, seed: int, made: dict[str, Any]) -> Known:
+    """Calculate one chest, as grey levels where its name says so."""
+    chest = chest_volume(seed, **made)
+    voxels: np.ndarray = chest.voxels
+    if name == GREY:
+        voxels = (np.clip((voxels + 1350) / 1500, 0, 1) * 255).astype(np.uint8)
+    return Known(name, voxels, chest.lung > 0, chest.infection > 0, chest.spacing)
+
+
+def curves(seeds: int) -> None:
+    """Print means over phantoms, one thing changed at a time."""
     print(f"{'':<38}{'lungs':>16}{'':>4}{'rate error, points: mean of |.|':>34}")
     print(f"{'':<38}{'Dice':>8}{'lowest':>8}{'recall':>8}{'true lungs':>12}{'ours':>7}{'rag':>7}")
-    for name, changed in [*changes, ("grey, window -1350 to 150", {"window": True})]:
+    for name, made in changes():
         rows = []
         for seed in range(seeds):
-            chest = chest_volume(seed, **{key: value for key, value in (usual | changed).items() if key != "window"})
-            voxels = chest.voxels
-            if "window" in changed:
-                voxels = (np.clip((voxels + 1350) / 1500, 0, 1) * 255).astype(np.uint8)
-            lungs = lung_mask(voxels, spacing=chest.spacing)
+            known = phantom(name, seed, made)
+            lungs = lung_mask(known.voxels, spacing=known.spacing)
             inside = lungs.mask > 0
             off = []
-            for given, method in ((chest.lung, "threshold"), (lungs, "threshold"), (lungs, "rag")):
-                got = infection_mask(voxels, given, spacing=chest.spacing, method=method)  # type: ignore[arg-type]
-                off.append(100 * abs((got.rate or 0) - chest.infection_rate))
-            seen = recall(inside, chest.infection > 0) if chest.infection.any() else np.nan
-            rows.append((dice(inside, chest.lung > 0), seen, *off))
+            for given, method in ((known.lung, "threshold"), (lungs, "threshold"), (lungs, "rag")):
+                got = infection_mask(known.voxels, given, spacing=known.spacing, method=method)  # type: ignore[arg-type]
+                off.append(100 * abs((got.rate or 0) - known.rate))
+            seen = recall(inside, known.infection) if known.infection.any() else np.nan
+            rows.append((dice(inside, known.lung), seen, *off))
         cells = np.array(rows)
         mean = cells.mean(axis=0)
         lungs_said = f"{mean[0]:>8.3f}{cells[:, 0].min():>8.3f}{mean[1]:>8.3f}"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from covid_datasets.audits.overlaps import overlaps as overlaps
     from covid_datasets.audits.report import Audit as Audit
     from covid_datasets.audits.traits.report import Confounding as Confounding
+    from covid_datasets.baselines.segment.learned import learned_infection as learned_infection
+    from covid_datasets.baselines.segment.learned import learned_lungs as learned_lungs
     from covid_datasets.cache import cache_contents as cache_contents
     from covid_datasets.cache import clean_cache as clean_cache
     from covid_datasets.catalog.card import Card as Card
@@ -101,6 +103,8 @@ _HOMES = {
     "infection_mask": "covid_datasets.transforms.segment.infection",
     "info": "covid_datasets.catalog.cards",
     "label_table": "covid_datasets.view.labels",
+    "learned_infection": "covid_datasets.baselines.segment.learned",
+    "learned_lungs": "covid_datasets.baselines.segment.learned",
     "list_datasets": "covid_datasets.catalog.overview",
     "load_dataset": "covid_datasets.load.dataset",
     "load_splits": "covid_datasets.load.splits",

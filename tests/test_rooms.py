@@ -115,6 +115,7 @@ def test_every_example_is_run(collected: set[str]) -> None:
         "covid_datasets/load/to_tf.py": "tensorflow",
         "covid_datasets/transforms/joint/on_monai.py": "monai",
     }
+    needs |= dict.fromkeys(examples("covid_datasets/baselines"), "safetensors")
     without = {path for path, module in needs.items() if not find_spec(module)}
     assert examples("covid_datasets") - collected == without
     assert len(examples("covid_datasets")) > 30

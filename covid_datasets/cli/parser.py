@@ -329,7 +329,14 @@ def _add_segment(add: Adder) -> None:
     command.add_argument("out", metavar="OUT", help="a new or empty folder, or one that the same command began")
     command.add_argument(
         "--method",
-        choices=("threshold", "rag"),
+        choices=("threshold", "rag", "learned"),
         default="threshold",
         help="how infection is found (default: threshold)",
     )
+    command.add_argument(
+        "--lungs",
+        choices=("classical", "learned"),
+        default="classical",
+        help="learned ones keep dense consolidation, and need the extra [baselines] (default: classical)",
+    )
+    command.add_argument("--weights", metavar="FILE", help="weights of your own (.safetensors) for what is learned")

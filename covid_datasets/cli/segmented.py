@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from argparse import Namespace
 
+from covid_datasets.baselines.segment.learned import learned_infection, learned_lungs
 from covid_datasets.cli.show import print_json, print_text
+from covid_datasets.errors import UsageError
 
 
 def run_segment(arguments: Namespace) -> int:
     """Write masks, numbers and a report of each CT of a folder."""
     from covid_datasets.own.segment.folder import segment_folder
 
-    done = segment_folder(arguments.folder, arguments.out, method=arguments.method)
+    if arguments.weights and "learned" not in (arguments.method, arguments.lungs):
+        raise UsageError("--weights: expected --lungs learned or --method learned beside it, found neither")
+    learned = {}
+    if arguments.lungs == "learned":
+        learned["lungs"] = learned_lungs(arguments.weights)
+    method = learned_infection(arguments.weights) if arguments.method == "learned" else arguments.method
+    done = segment_folder(arguments.folder, arguments.out, method=method, **learned)
     if arguments.json:
         print_json(done.to_json())
         return 0

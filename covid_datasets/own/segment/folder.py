@@ -25,8 +25,9 @@ from covid_datasets.own.segment.scans import OwnScan, read_scan
 from covid_datasets.progress import progress, tell
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.transforms.segment.doubts import confidence_of, reasons_of
-from covid_datasets.transforms.segment.infection import infection_mask
-from covid_datasets.transforms.segment.lungs import Lungs, lung_mask
+from covid_datasets.transforms.segment.given import name_of
+from covid_datasets.transforms.segment.infection import Finder, infection_mask
+from covid_datasets.transforms.segment.lungs import Lungs, Mender, Segmenter, lung_mask
 from covid_datasets.transforms.segment.pictures import DENSE, GLASS, LUNG, grey_of, outlined
 from covid_datasets.transforms.segment.quantify import quantify
 
@@ -37,7 +38,11 @@ METHODS = ("threshold", "rag")
 
 
 def segment_folder(
-    folder: str | os.PathLike[str], out: str | os.PathLike[str], *, method: str = "threshold"
+    folder: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    method: str | Finder = "threshold",
+    lungs: str | Segmenter | Mender = "classical",
 ) -> SegmentedFolder:
     """Find lungs and infection in each CT of a folder: NIfTI, MetaImage, DICOM series, or pictures of slices.
 
@@ -49,7 +54,9 @@ def segment_folder(
     Args:
         folder: The scans, in folders or not; or one file.
         out: A new or empty folder, or one that the same command began; not inside of ``folder``.
-        method: "threshold" or "rag", as in `infection_mask`.
+        method: How infection is found, as in `infection_mask`: "threshold", "rag" or a function.
+        lungs: How lungs are found, as in `lung_mask`: "classical", `covid_datasets.learned_lungs` or a function. What
+            is no string has a ``name``, by which it is known whether a scan has to be done again.
 
     Raises:
         UsageError: The folders are in one another, or ``out`` holds something else.
@@ -64,7 +71,7 @@ def segment_folder(
     source, target = Path(folder), Path(out)
     only = source.name if source.is_file() else ""
     source = source.parent if only else source
-    _check(source, target, bool(only), method)
+    _check(source, target, bool(only), method, lungs)
     make_folder(target / JOURNAL)
     with Lock(target / JOURNAL / "lock", on_wait=tell):
         for litter in target.rglob(".*.part"):  # of a call that was killed
@@ -75,7 +82,7 @@ def segment_folder(
         if only and not chosen:
             raise UsageError(f"{folder}: expected a CT (NIfTI, MetaImage or a picture), or a folder of scans")
         names = _names(chosen)
-        work = _Work(source, target, raw, method)
+        work = _Work(source, target, raw, method, lungs)
         scans = []
         with progress("segment", total_bytes=len(chosen), unit="files") as display:
             display.add("scans", len(chosen))
@@ -89,9 +96,10 @@ def segment_folder(
     return done
 
 
-def _check(source: Path, target: Path, single: bool, method: str) -> None:
-    if method not in METHODS:
-        raise UsageError(f"method: expected one of {', '.join(METHODS)}, found {method!r}")
+def _check(source: Path, target: Path, single: bool, method: object, lungs: object) -> None:
+    for what, given, known in (("method", method, METHODS), ("lungs", lungs, ("classical",))):
+        if not (given in known if isinstance(given, str) else callable(given) or isinstance(given, Mender)):
+            raise UsageError(f"{what}: expected one of {', '.join(known)}, or a function, found {given!r}")
     if not source.is_dir():
         raise UsageError(f"{source}: expected a folder or a file, found nothing")
     if target.exists() and not target.is_dir():
@@ -129,7 +137,8 @@ class _Work:
     source: Path
     target: Path
     raw: RawTree
-    method: str
+    method: str | Finder
+    lungs: str | Segmenter | Mender
 
     def do(self, item: Item, name: str) -> SegmentedScan:
         """Segment one scan; one that was done before, and has not changed since, is taken as it is."""
@@ -161,7 +170,7 @@ class _Work:
     def _segment(self, item: Item, name: str) -> SegmentedScan:
         scan = read_scan(self.raw, item)
         shown, spacing, orientation = scan.shown, scan.spacing, scan.orientation
-        lungs = lung_mask(shown, spacing=spacing, orientation=orientation)
+        lungs = lung_mask(shown, spacing=spacing, orientation=orientation, method=self.lungs)  # type: ignore[arg-type]
         if lungs.empty:
             for path in self._files(name):
                 path.unlink(missing_ok=True)
@@ -193,7 +202,7 @@ class _Work:
 
     def _known(self, item: Item) -> str:
         """Know a scan again by its files' names, sizes and times, and by the way results are made."""
-        said = [f"{way()} {self.method}"]
+        said = [f"{way()} {name_of(self.method)} {name_of(self.lungs)}"]
         for path in item.files:
             state = (self.source / path).stat()
             said.append(f"{path}\0{state.st_size}\0{state.st_mtime_ns}")

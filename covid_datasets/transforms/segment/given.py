@@ -28,12 +28,14 @@ class Scan:
         flat: Whether a picture was given, so that a picture is returned.
         spacing: Millimetres from column to column, row to row and slice to slice; ``None`` where unknown.
         codes: Where columns, rows and slices lead, such as "LPS"; empty where unknown.
+        hounsfield: Whether values are Hounsfield units; ``None`` where nobody said so.
     """
 
     voxels: np.ndarray
     flat: bool
     spacing: tuple[float, float, float] | None
     codes: str
+    hounsfield: bool | None = None
 
     def as_given(self, mask: np.ndarray) -> np.ndarray:
         """Give a result the axes of what was handed in."""
@@ -142,3 +144,15 @@ def mask_of(given: np.ndarray, scan: Scan, what: str, most: int | None = None) -
             "and no, mask != 0"
         )
     return mask[None] if scan.flat else mask
+
+
+def name_of(method: object) -> str:
+    """Name a method that plugs in: by what it calls itself, as weights do, else as Python calls it.
+
+    >>> name_of("rag"), name_of(len)
+    ('rag', 'len')
+    """
+    if isinstance(method, str):
+        return method
+    said = getattr(method, "name", None)
+    return said if isinstance(said, str) else getattr(method, "__name__", type(method).__name__)

@@ -7,7 +7,7 @@ holds where units are lost or shifted. Parameters are anatomy; none was fitted t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -26,7 +26,7 @@ from covid_datasets.transforms.segment.coarse import (
     sizes,
 )
 from covid_datasets.transforms.segment.doubts import Doubt, confidence_of, reasons_of
-from covid_datasets.transforms.segment.given import BODY_MM, Scan, mask_of, scan_of
+from covid_datasets.transforms.segment.given import BODY_MM, Scan, mask_of, name_of, scan_of
 from covid_datasets.transforms.segment.levels import LEAST_HU, MOST_HU, Levels, is_hounsfield, mode
 from covid_datasets.transforms.segment.lungs import Lungs, lung_mask
 from covid_datasets.transforms.segment.regions import Regions, regions
@@ -107,7 +107,8 @@ def infection_mask(
         hounsfield: Whether values are Hounsfield units; by default that is seen from them.
         spacing: Millimetres from column to column, row to row and slice to slice.
         orientation: Where columns, rows and slices lead, such as "LPS".
-        method: "threshold"; "rag", thresholds on a region adjacency graph as COVID-ARC has it; or a function.
+        method: "threshold"; "rag", thresholds on a region adjacency graph as COVID-ARC has it;
+            `covid_datasets.learned_infection`, a network; or a function.
 
     >>> slice_ = np.full((64, 64), -1000, np.int16)
     >>> slice_[12:52, 4:60] = 40
@@ -124,7 +125,7 @@ def infection_mask(
     doubts = [Doubt(f"lungs: {reason}", 1.0) for reason in lungs.reasons] if isinstance(lungs, Lungs) else []
     if isinstance(lungs, Lungs):
         doubts.append(Doubt("", lungs.confidence))
-    name = method if isinstance(method, str) else getattr(method, "__name__", type(method).__name__)
+    name = name_of(method)
     if not callable(method) and method not in ("threshold", "rag"):
         raise UsageError(f"method: expected 'threshold', 'rag' or a function, found {method!r}")
     if not inside.any():
@@ -139,7 +140,8 @@ def infection_mask(
         empty = scan.as_given(np.zeros(inside.shape, np.uint8))
         return Infection(empty, None, None, levels, 0.0, _said(doubts), name)
     if callable(method):
-        mask = mask_of(scan.as_given(np.asarray(method(scan, inside))), scan, "method", most=DENSE).astype(np.uint8)
+        found = np.asarray(method(replace(scan, hounsfield=hu), inside))
+        mask = mask_of(scan.as_given(found), scan, "method", most=DENSE).astype(np.uint8)
         mask *= inside
     else:
         assert levels is not None, "or nothing can be seen"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 
 from covid_datasets.errors import UsageError
 from covid_datasets.transforms.segment.doubts import Doubt, confidence_of, reasons_of
-from covid_datasets.transforms.segment.given import Scan, mask_of, scan_of
+from covid_datasets.transforms.segment.given import Scan, mask_of, name_of, scan_of
 from covid_datasets.transforms.segment.levels import Levels, is_hounsfield
 from covid_datasets.transforms.segment.lung_doubts import lung_doubts
 from covid_datasets.transforms.segment.search import Search
@@ -19,6 +19,14 @@ RIGHT, LEFT = 1, 2
 
 Segmenter = Callable[[Scan], np.ndarray]
 """Any other way to find lungs, such as a network: gets the scan, returns 0 for none and 1, or `RIGHT` and `LEFT`."""
+
+
+@runtime_checkable
+class Mender(Protocol):
+    """A way to make lungs better that the classical one has found first; what is no CT stays refused."""
+
+    def mended(self, scan: Scan, lungs: np.ndarray) -> np.ndarray:
+        """Get the scan and the lungs that were found; say where lung is, as true and false."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +62,7 @@ def lung_mask(
     hounsfield: bool | None = None,
     spacing: Sequence[float] | None = None,
     orientation: str = "",
-    method: Literal["classical"] | Segmenter = "classical",
+    method: Literal["classical"] | Segmenter | Mender = "classical",
 ) -> Lungs:
     """Find the lungs in an axial CT slice or volume, in Hounsfield units or in grey levels of whatever window.
 
@@ -64,7 +72,8 @@ def lung_mask(
         spacing: Millimetres from column to column, row to row and slice to slice; without it the body is taken to be
             350 mm wide.
         orientation: Where columns, rows and slices lead, such as "LPS": tells the right lung from the left one.
-        method: "classical", or a function of the scan that returns a mask.
+        method: "classical"; `covid_datasets.learned_lungs`, which adds what a network is sure of; or a function of the
+            scan that returns a mask.
 
     Raises:
         UsageError: What is given is no CT: channels, NaN, a spacing of zero.
@@ -78,18 +87,25 @@ def lung_mask(
     """
     scan = scan_of(image_or_volume, spacing, orientation)
     search = Search(scan, is_hounsfield(scan.voxels, hounsfield))
-    if callable(method):
+    name = name_of(method)
+    mender = method if isinstance(method, Mender) else None
+    if callable(method) and mender is None:
         mask = _by(method, search)
         doubts = [] if mask.any() else [Doubt("no lung found", 0.0)]
-        return _lungs(scan, mask, None, doubts, getattr(method, "__name__", type(method).__name__))
-    if method != "classical":
+        return _lungs(scan, mask, None, doubts, name)
+    if mender is None and method != "classical":
         raise UsageError(f"method: expected 'classical' or a function, found {method!r}")
     found = search.found()
     if isinstance(found, str):
-        return _lungs(scan, np.zeros(scan.voxels.shape, np.uint8), None, [Doubt(found, 0.0)])
-    doubts = list(lung_doubts(search, found.mask, found.levels))
+        return _lungs(scan, np.zeros(scan.voxels.shape, np.uint8), None, [Doubt(found, 0.0)], name)
+    mask = found.mask
+    doubts = list(lung_doubts(search, mask, found.levels))
     refused = any(doubt.refuses for doubt in doubts)
-    return _lungs(scan, np.zeros_like(found.mask) if refused else found.mask, found.levels, doubts)
+    if mender and not refused:
+        better = mender.mended(replace(scan, hounsfield=search.hounsfield), mask)
+        mask = search.joined(mask, mask_of(scan.as_given(better), scan, "method") > 0)
+        doubts = list(lung_doubts(search, mask, found.levels))
+    return _lungs(scan, np.zeros_like(mask) if refused else mask, found.levels, doubts, name)
 
 
 def _lungs(
@@ -105,7 +121,8 @@ def _lungs(
 def _by(method: Segmenter, search: Search) -> np.ndarray:
     """Take a mask that somebody else made, its sides by picture; where it has one value, they are told apart here."""
     scan = search.scan
-    found = mask_of(np.asarray(method(scan)), replace(scan, flat=False), "method", most=LEFT).astype(np.uint8)
+    asked = replace(scan, hounsfield=search.hounsfield)
+    found = mask_of(np.asarray(method(asked)), replace(scan, flat=False), "method", most=LEFT).astype(np.uint8)
     if found.max(initial=0) == 1:
         return search.told_apart(found > 0)
     return np.array([0, LEFT, RIGHT], np.uint8)[found] if scan.codes.startswith("R") else found

@@ -190,6 +190,14 @@ class Search:
         out: np.ndarray = np.where(lungs, nearest, 0).astype(np.uint8)
         return out
 
+    def joined(self, sides: np.ndarray, lungs: np.ndarray) -> np.ndarray:
+        """Give each voxel of better lungs the side that it has, or else that of the body."""
+        middle = (_middles(self.body) + 0.5) * self.factor - 0.5
+        right = np.arange(sides.shape[2])[None, None, :] > middle[:, None, None]
+        out: np.ndarray = np.where(sides > 0, sides, np.where(right, np.uint8(2), np.uint8(1)))
+        out *= lungs
+        return out
+
     def _apart(self, dark: np.ndarray) -> np.ndarray:
         """Tell the lung on the left of the picture (1) from the one on its right (2)."""
         columns = np.arange(dark.shape[2])

@@ -1,0 +1,1 @@
+"""Reference models: how they are built, trained, measured and asked."""
