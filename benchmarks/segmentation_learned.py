@@ -28,8 +28,8 @@ from covid_datasets.phantoms.varied import varied_chest
 from covid_datasets.transforms.segment.infection import infection_mask
 from covid_datasets.transforms.segment.lungs import Lungs, lung_mask
 
-LEAVE_OUT = Plan(steps=100, batch=12, rate=1e-3, seed=0)
-REPEATED, BESIDE = 12, 40
+LEAVE_OUT = Plan(steps=50, batch=12, rate=1e-3, seed=0)
+REPEATED, BESIDE = 12, 20
 """How often each volume is in the pool, and calculated chests beside: as many slices of either."""
 
 

@@ -29,6 +29,12 @@ LEAST_MM2 = 150.0
 """Area of the least part that is added to a lung in a slice."""
 GROUND_GLASS, DENSE = 1, 2
 SLAB = 16
+LIGHTER = 0.15
+"""Of black to grey: a scan is seen as it is, mirrored, darker and lighter, and the least likely of all counts."""
+TOUCHES, WHITE_MM2 = 0.12, 2000.0
+"""Share of what surrounds a part that is added that has to be lung, where it is no larger than that: a white lung."""
+DARK = 5.0
+"""Percent of lung that is darker than what is an airway."""
 TRIED = 3
 """Slices with most lung, by which it is seen whether a scan lies on its back."""
 
@@ -89,7 +95,7 @@ class _Asked:
         self.network = network
 
     def likely(self, scan: Scan, lungs: np.ndarray) -> np.ndarray:
-        """Give probabilities of lung, infection and dense parts, small as the network sees them.
+        """Give probabilities of lung, infection and dense parts, small as the network sees them; the least of views.
 
         It has learned from chests whose back is below; where nobody says how rows lead, the lungs that are known do.
         """
@@ -105,7 +111,11 @@ class _Asked:
             straight = scores(self.network, planes[most])[0] > LIKELY
             turned = scores(self.network, planes[most].flip(1))[0][:, ::-1] > LIKELY
             over = bool((turned == known).sum() > (straight == known).sum())
-        return scores(self.network, planes.flip(1))[:, :, ::-1] if over else scores(self.network, planes)
+        planes = planes.flip(1) if over else planes
+        views = [scores(self.network, planes), scores(self.network, planes.flip(2))[..., ::-1]]
+        views += [scores(self.network, (planes + lighter).clamp(-1, 1)) for lighter in (-LIGHTER, LIGHTER)]
+        likely: np.ndarray = np.minimum.reduce(views)
+        return likely[:, :, ::-1] if over else likely
 
 
 def brought_back(likely: np.ndarray, shape: tuple[int, ...], least: float = LIKELY) -> np.ndarray:
@@ -136,11 +146,40 @@ class LearnedLungs:
             max(scan.voxels.shape[1:]) / side * (math.sqrt(scan.spacing[0] * scan.spacing[1]) if scan.spacing else 0)
         )
         pixel = pixel or BODY_MM / side
-        new = _large((likely > LIKELY) & (small(lungs > 0, side) < 0.5), likely > SURE, pixel)
+        known = small(lungs > 0, side) > 0.5
+        new = _large((likely > LIKELY) & ~known, likely > SURE, pixel)
+        new = _at_lung(new, known, pixel) & ~self._airways(scan, lungs, side)
         # What is beside the new part belongs to it as far as it is likely: no gap is left between both.
         out = brought_back(np.where(grown(new, 2), likely, 0), scan.voxels.shape)
         out |= lungs > 0
         return out
+
+    def _airways(self, scan: Scan, lungs: np.ndarray, side: int) -> np.ndarray:
+        """Find what is darker than lung: air without lung around it."""
+        from covid_datasets.baselines.segment.slices import shown
+
+        planes = shown(scan.voxels, is_hounsfield(scan.voxels, scan.hounsfield), side).numpy()
+        values = planes[small(lungs > 0, side) > 0.9]
+        out: np.ndarray = planes < (np.percentile(values, DARK) if len(values) else -1.0)
+        return grown(out, 1)
+
+
+def _at_lung(new: np.ndarray, known: np.ndarray, pixel: float) -> np.ndarray:
+    """Keep parts that lie at lung, and those that are as large as a white lung."""
+    numbers, count = islands(new)
+    area = np.maximum(sizes(numbers, count), 1)
+    keep = area * pixel**2 >= WHITE_MM2
+    ring = grown(new, 2) & ~new
+    owner = numbers.copy()
+    for _ in range(2):  # each pixel of the ring belongs to a part beside it
+        for axis, way in ((1, 1), (1, -1), (2, 1), (2, -1)):
+            beside = np.roll(owner, way, axis)
+            owner = np.where((owner == 0) & ring, beside, owner)
+    around = sizes(owner, count, ring)
+    keep |= sizes(owner, count, ring & known) >= TOUCHES * np.maximum(around, 1)
+    keep[0] = False
+    out: np.ndarray = keep[numbers]
+    return out
 
 
 def _large(mask: np.ndarray, sure: np.ndarray, pixel: float) -> np.ndarray:
