@@ -58,7 +58,7 @@ def threshold(cache: str | None) -> float:
 def held_out(run: Path) -> float:
     with (run / "predictions.csv").open(encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
-    scores = np.array([float(row["probability_covid19"]) for row in rows])
+    scores = np.array([float(row["p_covid19"]) for row in rows])
     return auc_of(scores, np.array([row["label"] == "covid19" for row in rows]))
 
 

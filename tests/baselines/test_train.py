@@ -42,6 +42,7 @@ def test_a_run_says_what_it_is_of(run: Any, cohort: Path) -> None:
     assert run.config["builds"] == [
         {"id": "phantom", "version": "1", "config": "default", "fingerprint": build.fingerprint}
     ]
+    assert (run.config["dataset"], run.config["fingerprint"]) == ("phantom", build.fingerprint)
     assert run.config["split_hash"] == about_splits(table)["digest"]
     assert (run.config["seed"], run.config["recipe_name"], run.classes) == (0, "small", ("rest", "covid19"))
     assert sum(sum(count.values()) for count in run.config["counts"].values()) == build.rows
@@ -66,7 +67,7 @@ def test_predictions_are_those_of_validation_and_test(run: Any, cohort: Path) ->
         label = "covid19" if truth["label"] == "covid19" else "rest"
         assert (row["patient"], row["split"]) == (truth["patient_id"], truth["split"])
         assert (row["label"], row["fingerprint"]) == (label, run.config["builds"][0]["fingerprint"])
-        assert float(row["probability_rest"]) + float(row["probability_covid19"]) == pytest.approx(1, abs=2e-6)
+        assert float(row["p_rest"]) + float(row["p_covid19"]) == pytest.approx(1, abs=2e-6)
 
 
 def test_what_is_finished_is_not_done_again(run: Any, cohort: Path) -> None:
@@ -138,7 +139,8 @@ def test_nobody_is_in_two_parts(cohort: Path, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_stops_and_keeps(cohort: Path, tmp_path: Path) -> None:
-    from covid_datasets.baselines.train.state import STATE, read_tensors
+    from covid_datasets.baselines.train.names import STATE
+    from covid_datasets.baselines.train.state import read_tensors
 
     wild = {"optimizer": "sgd", "rate": 1e12, "warmup": 0, "schedule": "constant"}
     with pytest.raises(TrainingError, match="the checkpoint before that is kept. Next: train anew with a lower rate"):
@@ -159,7 +161,7 @@ def test_predict_says_of_a_folder_what_was_said_of_the_rows(run: Any, cohort: Pa
     (tmp_path / "mine" / "cut.png").write_bytes(stored[0]["image"]["bytes"][:100])
     (tmp_path / "mine" / "notes.txt").write_text("no picture")
     found = predict(run.path, tmp_path / "mine", tmp_path / "out.csv", device="cpu")
-    said = {row["sample_id"]: float(row["probability_covid19"]) for row in lines_of(run.path / "predictions.csv")}
+    said = {row["sample_id"]: float(row["p_covid19"]) for row in lines_of(run.path / "predictions.csv")}
     assert [row.file for row in found.rows] == [f"inner/{number:02}.png" for number in range(20)]
     for row, of_row in zip(found.rows, stored, strict=True):
         assert row.probabilities["covid19"] == pytest.approx(said[of_row["sample_id"]], abs=2e-5)

@@ -76,11 +76,16 @@ class Asked:
         if self.sha256 and not self.weights:
             raise UsageError("sha256: expected with weights=, the file that it is of")
 
+    @property
+    def dataset(self) -> str | list[str]:
+        """The dataset, or all of them, as `load_dataset` takes them."""
+        return list(self.names) if len(self.names) > 1 else self.names[0]
+
     def to_json(self) -> dict[str, Any]:
         """Return all that the result depends on, as plain data."""
-        told = {name: asdict(self)[name] for name in ("names", "config", "scheme", "seed", "recipe_name")}
+        told = {name: asdict(self)[name] for name in ("config", "scheme", "seed", "recipe_name")}
         filters = {name: list(value) if isinstance(value, tuple) else value for name, value in self.filters.items()}
-        return told | {"names": list(self.names), "filters": filters, "recipe": self.recipe.to_json()}
+        return told | {"dataset": self.dataset, "filters": filters, "recipe": self.recipe.to_json()}
 
 
 def names_of(name: Any) -> tuple[str, ...]:

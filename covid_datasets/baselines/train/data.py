@@ -69,10 +69,9 @@ def load_data(asked: Asked) -> Data:
         LeakingSplitError: People are in two parts of a split that nobody published.
     """
     recipe = asked.recipe
-    name: Any = list(asked.names) if len(asked.names) > 1 else asked.names[0]
     classes: dict[str, Any] = {"labels": "present"} if recipe.task == ALL else {"task": recipe.task}
     loaded = load_dataset(
-        name,
+        asked.dataset,
         asked.config,
         framework="numpy",
         scheme=asked.scheme,
@@ -81,7 +80,7 @@ def load_data(asked: Asked) -> Data:
         **classes,
         **asked.filters,
     )
-    table = load_splits(name, asked.scheme, config=asked.config, cache_dir=asked.cache_dir)
+    table = load_splits(asked.dataset, asked.scheme, config=asked.config, cache_dir=asked.cache_dir)
     _check_listed(table, asked.scheme)
     rows = {part: _labelled(loaded[part]) for part in PARTS if part in loaded}
     rows = {part: each for part, each in rows.items() if len(each)}
@@ -100,6 +99,7 @@ def load_data(asked: Asked) -> Data:
     about = about_splits(table)
     identity = {
         "builds": [{key: each[key] for key in ("id", "version", "config", "fingerprint")} for each in about["builds"]],
+        "fingerprint": ", ".join(each["fingerprint"] for each in about["builds"]),
         "scheme": about["scheme"],
         "split_hash": about["digest"],
         "counts": {part: {label: count[label] for label in names} for part, count in counts.items()},

@@ -17,8 +17,9 @@ from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.asked import Asked
 from covid_datasets.baselines.train.data import Data
 from covid_datasets.baselines.train.machine import Machine
+from covid_datasets.baselines.train.names import CHECKPOINT, STATE
 from covid_datasets.baselines.train.score import inputs, scores_of
-from covid_datasets.baselines.train.state import CHECKPOINT, STATE, Progress, read_state, write_state, write_tensors
+from covid_datasets.baselines.train.state import Progress, read_state, write_state, write_tensors
 from covid_datasets.errors import TrainingError
 from covid_datasets.progress import Display
 

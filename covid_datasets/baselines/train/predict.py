@@ -16,6 +16,7 @@ from PIL import Image
 from covid_datasets.baselines.networks.named import make_network
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.asked import Place
+from covid_datasets.baselines.train.names import CHECKPOINT, PROBABILITY
 from covid_datasets.baselines.train.run import Run
 from covid_datasets.disk import refused, whole
 from covid_datasets.errors import CovidDatasetsError, DamagedFileError, UsageError
@@ -94,7 +95,7 @@ def _scored(
     import torch
 
     from covid_datasets.baselines.train.machine import machine_of
-    from covid_datasets.baselines.train.state import CHECKPOINT, read_tensors
+    from covid_datasets.baselines.train.state import read_tensors
 
     view = make_view(recipe.image_size, channels=recipe.channels)
     mean, std = (each if len(each) > 1 else each[0] for each in (recipe.mean, recipe.std))
@@ -151,7 +152,7 @@ def _write(path: Path, rows: Sequence[Scored], classes: Sequence[str]) -> None:
     try:
         with whole(path, durable=False) as private, private.open("w", encoding="utf-8", newline="") as file:
             written = csv.writer(file, lineterminator="\n")
-            written.writerow(["file", *(f"probability_{name}" for name in classes)])
+            written.writerow(["file", *(PROBABILITY + name for name in classes)])
             written.writerows([row.file, *(f"{value:.6f}" for value in row.probabilities.values())] for row in rows)
     except OSError as error:
         raise refused(path, error) from error

@@ -11,12 +11,11 @@ from torch import nn
 
 from covid_datasets.baselines.train.data import Data
 from covid_datasets.baselines.train.machine import Machine
+from covid_datasets.baselines.train.names import PROBABILITY
 from covid_datasets.baselines.train.score import scores_of
 from covid_datasets.disk import refused, whole
 
-PREDICTIONS = "predictions.csv"
 FIRST = ("sample_id", "patient", "group", "split", "label")
-PROBABILITY = "probability_"
 
 
 def write_predictions(path: Path, network: nn.Module, data: Data, recipe: Any, machine: Machine) -> None:

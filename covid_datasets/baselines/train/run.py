@@ -11,13 +11,12 @@ from typing import Any, Unpack
 from covid_datasets.baselines.networks.named import make_network
 from covid_datasets.baselines.recipe import Recipe, read_recipe, recipe_of
 from covid_datasets.baselines.train.asked import Asked, Place, TrainOptions, names_of
+from covid_datasets.baselines.train.names import CHECKPOINT, CONFIG, CURVE, ENVIRONMENT, METRICS, PREDICTIONS, STATE
 from covid_datasets.disk import make_folder, read_json, refused, whole, write_json
 from covid_datasets.errors import NotThereError, UsageError
 from covid_datasets.extras import need
 from covid_datasets.lock import Lock
 from covid_datasets.progress import progress, tell
-
-CONFIG, ENVIRONMENT, METRICS, CURVE = "config.json", "environment.json", "metrics.jsonl", "curve.svg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +46,6 @@ class Run:
     @classmethod
     def read(cls, folder: Place) -> Run:
         """Open the folder of a run that is finished."""
-        from covid_datasets.baselines.train.predictions import PREDICTIONS
-
         path = Path(folder)
         config = read_json(path / CONFIG)
         if not config:
@@ -140,8 +137,8 @@ def _trained(asked: Asked, path: Path, machine: Any) -> Run:
     from covid_datasets.baselines.train.data import load_data
     from covid_datasets.baselines.train.loop import Loop
     from covid_datasets.baselines.train.machine import environment
-    from covid_datasets.baselines.train.predictions import PREDICTIONS, write_predictions
-    from covid_datasets.baselines.train.state import CHECKPOINT, STATE, read_tensors
+    from covid_datasets.baselines.train.predictions import write_predictions
+    from covid_datasets.baselines.train.state import read_tensors
 
     data = load_data(asked)
     recipe = asked.recipe
@@ -213,5 +210,5 @@ def _write_text(path: Path, text: str) -> None:
 def _curve(config: dict[str, Any], history: Sequence[dict[str, Any]]) -> str:
     from covid_datasets.baselines.train.curve import curve
 
-    what = f"{config['recipe_name']} on {', '.join(config['names'])}, {config['scheme']}, seed {config['seed']}"
-    return curve(history, what)
+    names = ", ".join(names_of(config["dataset"]))
+    return curve(history, f"{config['recipe_name']} on {names}, {config['scheme']}, seed {config['seed']}")

@@ -16,8 +16,6 @@ from torch import nn
 from covid_datasets.disk import refused, whole
 from covid_datasets.errors import DamagedFileError
 
-STATE = "state.safetensors"
-CHECKPOINT = "checkpoint.safetensors"
 _KEY = "covid_datasets"
 
 
