@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from covid_datasets import train
 from covid_datasets.baselines.recipe import read_recipe, recipe_names, recipe_of
 from covid_datasets.errors import CatalogError, NotThereError, UsageError
 
@@ -95,3 +98,18 @@ def test_rates_fall_and_rise() -> None:
     assert rates[1:] == sorted(rates[1:], reverse=True)
     constant = read_recipe("small", schedule="constant", warmup=0)
     assert {constant.rate_at(epoch) for epoch in range(5)} == {constant.rate}
+
+
+@pytest.mark.skipif(not all(map(find_spec, ("torch", "monai", "safetensors"))), reason="needs the extra baselines")
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("name", [name for name in recipe_names() if name != "study1-resnet50"])
+def test_each_recipe_makes_an_epoch(name: str, cohort: Path, tmp_path: Path) -> None:
+    """Narrow, small and short; all else is as the recipe says, the split without validation of COVID-ARC among it."""
+    narrow = {"width": 0.05, "image_size": 80, "epochs": 1, "batch_size": 16}
+    options: dict[str, Any] = {"changes": narrow, "filters": {"modality": "CXR"}, "cache_dir": cohort}
+    run = train("phantom", tmp_path / "run", name, device="cpu", **options)
+    assert run.history[0]["loss"] > 0
+    assert ("validation_auc" in run.history[0]) == ("80/20" not in run.recipe.scheme)
+    with (run.path / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        parts = {row["split"] for row in csv.DictReader(file)}
+    assert parts == ({"test"} if "80/20" in run.recipe.scheme else {"validation", "test"})

@@ -14,8 +14,10 @@ import torch
 from torch import nn
 
 from covid_datasets.errors import UsageError
+from covid_datasets.extras import is_installed
 from covid_datasets.transforms.joint.numbers import keys
 
+_VERSIONS = ("covid_datasets", "torch", "monai", "safetensors", "numpy", "pyarrow")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
@@ -91,8 +93,10 @@ def device_of(name: str) -> torch.device:
 @contextmanager
 def machine_of(device: str, *, deterministic: bool) -> Iterator[Machine]:
     """Give this process its place, and leave torch as it was: its settings, and its generators of random numbers."""
-    world, local = int(os.environ.get("WORLD_SIZE", "1")), os.environ.get("LOCAL_RANK", "0")
-    place = device_of(f"{device}:{local}" if world > 1 and device == "cuda" else device)
+    world, place = int(os.environ.get("WORLD_SIZE", "1")), device_of(device)
+    if world > 1 and place.type == "cuda":
+        place = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(place)
     before = torch.are_deterministic_algorithms_enabled()
     joined = world > 1 and not torch.distributed.is_initialized()
     if deterministic and place.type == "cuda":
@@ -112,7 +116,7 @@ def machine_of(device: str, *, deterministic: bool) -> Iterator[Machine]:
 
 def environment(machine: Machine) -> dict[str, Any]:
     """Say what a training ran on: versions, device, threads, processes."""
-    versions = {name: version(name) for name in ("covid_datasets", "torch", "numpy", "pillow", "pyarrow")}
+    versions = {name: version(name) for name in _VERSIONS if is_installed(name)}
     cuda = machine.device.type == "cuda"
     return {
         "versions": versions | {"python": platform.python_version()},
