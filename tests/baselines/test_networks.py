@@ -91,7 +91,9 @@ def test_names_are_those_of_the_others(name: str, layout: str) -> None:
 @needs_all
 @pytest.mark.parametrize(
     ("name", "layout"),
-    [each for each in OTHERS if each[0] not in ("densenet169", "resnet50")],  # the same names, and three times as many
+    [
+        each for each in OTHERS if each[0] not in ("densenet121", "densenet169", "resnet50", "inception_v3")
+    ],  # the largest
 )
 def test_weights_of_each_layout_are_taken(name: str, layout: str, tmp_path: Path) -> None:
     from safetensors.torch import save_file
