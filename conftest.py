@@ -12,7 +12,6 @@ ROOT = Path(__file__).resolve().parent
 
 # Their docstring examples need the extras that `make test` does without; most cannot even be imported.
 NEED_TORCH = [
-    *(f"covid_datasets/baselines/train/{name}.py" for name in ("loop", "machine", "predictions", "score", "state")),
     *(f"covid_datasets/baselines/networks/{name}.py" for name in ("inception", "mobilenet", "vgg", "xception")),
     "covid_datasets/load/collate.py",
     "covid_datasets/load/fixed/to_torch.py",
@@ -21,6 +20,10 @@ NEED_TORCH = [
     "covid_datasets/transforms/joint/on_torch.py",
 ]
 collect_ignore = [] if find_spec("torch") else NEED_TORCH
+if not (find_spec("torch") and find_spec("safetensors")):
+    collect_ignore += [
+        f"covid_datasets/baselines/train/{name}.py" for name in ("loop", "machine", "predictions", "score", "state")
+    ]
 collect_ignore += [f"covid_datasets/load/{name}_rows.py" for name in ("monai", "torchio") if not find_spec(name)]
 collect_ignore += [] if find_spec("monai") else ["covid_datasets/transforms/joint/on_monai.py"]
 collect_ignore += [] if find_spec("tensorflow") else ["covid_datasets/load/to_tf.py"]
