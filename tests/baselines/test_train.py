@@ -85,6 +85,8 @@ def test_a_folder_of_somebody_else_is_left_alone(cohort: Path, tmp_path: Path) -
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(UsageError, match="found 'thesis.tex'"):
         trained(cohort, tmp_path)
+    with pytest.raises(UsageError, match="found a file"):
+        trained(cohort, tmp_path / "thesis.tex")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 

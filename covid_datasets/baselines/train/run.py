@@ -125,6 +125,8 @@ def train(
 
 
 def _check_folder(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path}: expected a new or empty folder, or that of the same training, found a file")
     strange = [each.name for each in path.iterdir()] if path.is_dir() else []
     if strange and CONFIG not in strange and set(strange) - {".lock"}:
         raise UsageError(
