@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent
 
 # Their docstring examples need the extras that `make test` does without; most cannot even be imported.
 NEED_TORCH = [
+    *(f"covid_datasets/baselines/networks/{name}.py" for name in ("inception", "mobilenet", "vgg", "xception")),
     "covid_datasets/load/collate.py",
     "covid_datasets/load/fixed/to_torch.py",
     "covid_datasets/load/fixed/torch_batches.py",
@@ -19,11 +20,14 @@ NEED_TORCH = [
     "covid_datasets/transforms/joint/on_torch.py",
 ]
 collect_ignore = [] if find_spec("torch") else NEED_TORCH
+if not (find_spec("torch") and find_spec("safetensors")):
+    collect_ignore_glob = ["covid_datasets/baselines/segment/*"]
+    collect_ignore += [
+        f"covid_datasets/baselines/train/{name}.py" for name in ("loop", "machine", "predictions", "score", "state")
+    ]
 collect_ignore += [f"covid_datasets/load/{name}_rows.py" for name in ("monai", "torchio") if not find_spec(name)]
 collect_ignore += [] if find_spec("monai") else ["covid_datasets/transforms/joint/on_monai.py"]
 collect_ignore += [] if find_spec("tensorflow") else ["covid_datasets/load/to_tf.py"]
-if not all(find_spec(name) for name in ("torch", "safetensors")):
-    collect_ignore_glob = ["covid_datasets/baselines/*"]
 collect_ignore.append("covid_datasets/tfds.py")  # has no example, and importing it takes TensorFlow Datasets
 
 

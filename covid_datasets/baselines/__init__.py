@@ -1,1 +1,4 @@
-"""Reference models: how they are built, trained, measured and asked."""
+"""Reference baselines: networks, recipes, training and what comes of it, tied to a build and its split.
+
+Everything here needs the extra ``[baselines]``: torch, MONAI and safetensors. Importing this imports none of them.
+"""

@@ -21,6 +21,7 @@ from covid_datasets.cli.options import (
 )
 from covid_datasets.cli.own import add_own_data
 from covid_datasets.cli.splitting import add_splitting
+from covid_datasets.cli.training import add_training
 from covid_datasets.cli.viewed import add_view
 from covid_datasets.exports.formats import FORMATS
 from covid_datasets.vocabulary import Modality
@@ -58,6 +59,7 @@ def make_parser() -> ArgumentParser:
     _add_housekeeping(add)
     _add_deidentify(add)
     _add_segment(add)
+    add_training(add)
     return parser
 
 
@@ -83,6 +85,7 @@ _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
 _MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
 _MODULES |= {"audit": "audited", "confounding": "confounded", "deidentify": "deidentified", "ledger": "ledgers"}
 _MODULES |= {"segment": "segmented", "apply": "applied"}
+_MODULES |= dict.fromkeys(("train", "predict"), "trained")
 """Where commands are that are not in ``commands``."""
 
 
