@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from covid_datasets.audits.overlaps import overlaps as overlaps
     from covid_datasets.audits.report import Audit as Audit
     from covid_datasets.audits.traits.report import Confounding as Confounding
+    from covid_datasets.baselines.evaluate.compare import Comparison as Comparison
+    from covid_datasets.baselines.evaluate.compare import compare as compare
+    from covid_datasets.baselines.evaluate.report import Evaluation as Evaluation
+    from covid_datasets.baselines.evaluate.score import evaluate as evaluate
     from covid_datasets.cache import cache_contents as cache_contents
     from covid_datasets.cache import clean_cache as clean_cache
     from covid_datasets.catalog.card import Card as Card
@@ -70,9 +74,11 @@ _HOMES = {
     "Built": "covid_datasets.prepare.result",
     "Card": "covid_datasets.catalog.card",
     "Check": "covid_datasets.raw.check",
+    "Comparison": "covid_datasets.baselines.evaluate.compare",
     "Confounding": "covid_datasets.audits.traits.report",
     "CovidDatasetsError": "covid_datasets.errors",
     "Deidentified": "covid_datasets.own.deidentify.report",
+    "Evaluation": "covid_datasets.baselines.evaluate.report",
     "Exported": "covid_datasets.exports.export",
     "OwnData": "covid_datasets.catalog.own",
     "SegmentedFolder": "covid_datasets.own.segment.report",
@@ -85,10 +91,12 @@ _HOMES = {
     "check_croissant": "covid_datasets.exports.croissant.check",
     "clean_cache": "covid_datasets.cache",
     "collate": "covid_datasets.load.collate",
+    "compare": "covid_datasets.baselines.evaluate.compare",
     "confounding": "covid_datasets.audits.confounding",
     "croissant": "covid_datasets.exports.croissant.describe",
     "crop_to_chest": "covid_datasets.transforms.segment.chest",
     "deidentify": "covid_datasets.own.deidentify.folder",
+    "evaluate": "covid_datasets.baselines.evaluate.score",
     "export": "covid_datasets.exports.export",
     "find_build": "covid_datasets.prepare.find",
     "group_folds": "covid_datasets.splits.subset",

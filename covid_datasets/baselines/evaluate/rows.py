@@ -1,0 +1,227 @@
+"""Which rows predictions have to be of, and whether they are: a build and a scheme decide, not who predicted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from covid_datasets.baselines.evaluate.predictions import Predictions, some
+from covid_datasets.catalog.cards import Name
+from covid_datasets.errors import PredictionsError, UsageError
+from covid_datasets.load.splits import about_splits, load_splits
+
+REST = "rest"
+"""The class of all that the other class is not, as in the task "covid19_vs_rest"."""
+USUAL_POSITIVE = "covid19"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is scored: a dataset, or several jointly, and which split of it under which scheme.
+
+    ``fingerprint``, ``split_hash`` and ``notes`` are what the build says; ``rows`` is the table of `load_splits`.
+    """
+
+    names: tuple[Name, ...]
+    config: str | None
+    scheme: str
+    split: str
+    fingerprint: str
+    split_hash: str
+    notes: tuple[str, ...]
+    rows: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Matched:
+    """Predictions of exactly the rows that are asked, with what is true of them.
+
+    ``classes`` has the positive class last, where there are two. All others have an entry for each row.
+    """
+
+    classes: tuple[str, ...]
+    samples: tuple[str, ...]
+    truth: np.ndarray
+    probabilities: np.ndarray
+    groups: tuple[str, ...]
+    patients: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The dataset of each row."""
+        return tuple(each.partition("/")[0] for each in self.samples)
+
+    @property
+    def rarest(self) -> int:
+        """Count the groups that hold the class that the fewest hold: on so many the numbers rest."""
+        return rarest([self])
+
+    def by_patient(self) -> Matched:
+        """Average the predictions of the images that show one patient with one label, each image alike."""
+        units = sorted({*zip(self.patients, self.truth.tolist(), strict=True)})
+        numbers = {unit: number for number, unit in enumerate(units)}
+        of = np.asarray(
+            [numbers[unit] for unit in zip(self.patients, self.truth.tolist(), strict=True)], dtype=np.int64
+        )
+        sums = np.zeros((len(units), len(self.classes)))
+        np.add.at(sums, of, self.probabilities)
+        first = np.unique(of, return_index=True)[1].tolist()
+        return Matched(
+            classes=self.classes,
+            samples=tuple(self.samples[row] for row in first),
+            truth=self.truth[first],
+            probabilities=sums / np.bincount(of, minlength=len(units))[:, None],
+            groups=tuple(self.groups[row] for row in first),
+            patients=tuple(self.patients[row] for row in first),
+            notes=self.notes,
+        )
+
+
+def rarest(sets: Sequence[Matched]) -> int:
+    """Count the groups that hold, in any of several tables, the class that the fewest hold.
+
+    >>> rarest([])
+    0
+    """
+    holding: dict[str, set[str]] = {}
+    for one in sets:
+        for number, group in zip(one.truth.tolist(), one.groups, strict=True):
+            holding.setdefault(one.classes[number], set()).add(group)
+    return min((len(groups) for groups in holding.values()), default=0)
+
+
+def asked(
+    names: Sequence[Name],
+    config: str | None,
+    scheme: str,
+    split: str,
+    cache_dir: str | os.PathLike[str] | None,
+) -> Asked:
+    """Find the rows of a split of finished builds."""
+    if split == "train":
+        raise UsageError("split: expected validation or test, found 'train': what was learned from measures nothing")
+    table = load_splits(names[0] if len(names) == 1 else names, scheme, config=config, cache_dir=cache_dir)
+    about, rows = about_splits(table), table.to_pylist()
+    if not any(row["split"] == split for row in rows):
+        there = sorted({row["split"] for row in rows} - {None, "train"})
+        raise UsageError(f"split: expected one of {', '.join(there)} under {scheme}, found {split!r}")
+    return Asked(
+        names=tuple(names),
+        config=config,
+        scheme=about["scheme"],
+        split=split,
+        fingerprint=", ".join(each["fingerprint"] for each in about["builds"]),
+        split_hash=about["digest"],
+        notes=tuple(about["notes"]),
+        rows=rows,
+    )
+
+
+def match(predictions: Predictions, wanted: Asked) -> Matched:
+    """Check that predictions are of a build, of its split, and of all the rows that are asked, once each.
+
+    Raises:
+        PredictionsError: They are of another build or split, of rows of train, of no row at all, or not of all rows.
+    """
+    file = predictions.file
+    _check_run(predictions, wanted)
+    rows = {row["sample_id"]: row for row in wanted.rows}
+    _refuse(file, "rows of the build", [each for each in predictions.samples if each not in rows], "rows that it lacks")
+    told = list(zip(predictions.samples, predictions.splits, predictions.labels, strict=True))
+    _refuse(
+        file,
+        f"the splits of {wanted.scheme}",
+        [f"{sample} in {split}" for sample, split, _ in told if split and split != (rows[sample]["split"] or "")],
+        "rows that it says are elsewhere",
+    )
+    train = [each for each in predictions.samples if rows[each]["split"] == "train"]
+    _refuse(file, f"rows of {wanted.split}", train, "rows of train, from which was learned")
+    classes = _ordered(file, predictions.classes)
+    truth = {sample: class_of(row["label"], classes) for sample, row in rows.items()}
+    wrong = [f"{each} as {label}" for each, _, label in told if label and label != (truth[each] or rows[each]["label"])]
+    _refuse(file, "the labels of the build", wrong, "other labels")
+    in_split = [row["sample_id"] for row in wanted.rows if row["split"] == wanted.split]
+    samples = [each for each in in_split if truth[each] is not None]
+    given = {sample: number for number, sample in enumerate(predictions.samples)}
+    _refuse(file, f"all rows of {wanted.split}", [each for each in samples if each not in given], "no prediction of")
+    if not samples:
+        raise PredictionsError(f"{file}: expected classes that occur in {wanted.split}, found {', '.join(classes)}")
+    order = [predictions.classes.index(name) for name in classes]
+    return Matched(
+        classes=classes,
+        samples=tuple(samples),
+        truth=np.asarray([classes.index(truth[each] or "") for each in samples], dtype=np.int64),
+        probabilities=predictions.probabilities[[given[each] for each in samples]][:, order],
+        groups=tuple(rows[each]["group"] for each in samples),
+        patients=tuple(rows[each]["patient_id"] or each for each in samples),
+        notes=tuple(_notes(predictions, wanted, rows, truth, in_split)),
+    )
+
+
+def _refuse(file: object, expected: str, wrong: Sequence[str], found: str) -> None:
+    if wrong:
+        raise PredictionsError(f"{file}: expected {expected}, found {len(wrong):,} {found}: {some(wrong)}")
+
+
+def _check_run(predictions: Predictions, wanted: Asked) -> None:
+    """Refuse what was predicted of another build, or by who learned from another split."""
+    what = {"fingerprint": wanted.fingerprint, "split_hash": wanted.split_hash}
+    for name, ours in what.items():
+        said = predictions.run.get(name)
+        if said and said != ours:
+            raise PredictionsError(
+                f"{predictions.file}: expected the {name} {ours[:16]}… of what is built under {wanted.scheme}, found "
+                f"{str(said)[:16]}…. Next: build the version that the run was made of, or train again"
+            )
+
+
+def _ordered(file: object, classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Put the positive class of two last: COVID-19 where it is one of them."""
+    if REST in classes and len(classes) != 2:
+        raise PredictionsError(f"{file}: expected one class beside {REST}, found {len(classes) - 1}")
+    if len(classes) == 2 and USUAL_POSITIVE in classes:
+        return tuple(sorted(classes, key=lambda name: name == USUAL_POSITIVE))
+    return classes
+
+
+def class_of(label: str | None, classes: Sequence[str]) -> str | None:
+    """Return the class that a label is of; ``None`` where it is of none that was predicted.
+
+    >>> class_of("no_finding", ("rest", "covid19")), class_of("tuberculosis", ("covid19", "no_finding"))
+    ('rest', None)
+    """
+    if label is None or label in classes:
+        return label
+    return REST if REST in classes else None
+
+
+def _notes(
+    predictions: Predictions,
+    wanted: Asked,
+    rows: Mapping[str, Mapping[str, Any]],
+    truth: Mapping[str, str | None],
+    in_split: Sequence[str],
+) -> Iterable[str]:
+    yield from wanted.notes
+    if not predictions.run:
+        yield "Nobody says of which build and split these predictions are, nor what they were learned from."
+    unlabelled = sum(rows[each]["label"] is None for each in in_split)
+    others = sum(truth[each] is None for each in in_split) - unlabelled
+    if unlabelled:
+        yield f"{unlabelled:,} rows of {wanted.split} have no label, and are not asked."
+    if others:
+        yield f"{others:,} rows of {wanted.split} have other labels than {', '.join(predictions.classes)}: not asked."
+    if further := len(predictions.samples) - sum(each in set(predictions.samples) for each in in_split):
+        yield f"{further:,} predictions are of other splits than {wanted.split}, and are not scored."
+    units: dict[str, set[str | None]] = {}
+    for each in in_split:
+        units.setdefault(rows[each]["patient_id"] or each, set()).add(truth[each])
+    if torn := sum(len(labels - {None}) > 1 for labels in units.values()):
+        yield f"{torn:,} patients have several labels; by patient they count once with each."
+    if unknown := sum(not rows[each]["patient_known"] for each in in_split):
+        yield f"Of {unknown:,} rows of {wanted.split} nobody knows the patient; what stands for one is a careful guess."
