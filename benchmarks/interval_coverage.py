@@ -49,7 +49,7 @@ def main(repeats: int) -> None:
                 group, truth, scores = planted(groups, apart, seed)
                 plain = (2.5, 97.5)
                 ill = groups * 2 // 5
-                ways = ((np.arange(len(group)), plain), (group, plain), (group, percentiles(ill)))
+                ways = ((np.arange(len(group)), plain), (group, plain), (group, percentiles(ill) or plain))
                 for number, (who, ends) in enumerate(ways):
                     low, high = held(who, truth, scores, ends)
                     hits[number] += low <= auc <= high

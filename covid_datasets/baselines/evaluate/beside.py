@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from covid_datasets.audits.traits.predict import Trial, forest_scores
 from covid_datasets.audits.traits.rows import Rows
 from covid_datasets.audits.traits.told import told_traits
-from covid_datasets.baselines.evaluate.bootstrap import Numbers, intervals
+from covid_datasets.baselines.evaluate.bootstrap import Numbers, intervals, percentiles
 from covid_datasets.baselines.evaluate.lbp import lbp_features
 from covid_datasets.baselines.evaluate.metrics import mean_auc, rankings
 from covid_datasets.baselines.evaluate.pictures import grey_pictures
@@ -43,15 +43,14 @@ def beside(
         return not_measured("train has no two classes")
     builds = builds_of(list(wanted.names), wanted.config, cache_dir)
     chosen = np.asarray([*train, *(numbers[sample] for sample in matched.samples)], dtype=np.int64)
-    ranked_alike = {"resamples": resamples, "seed": seed}
+    ends = percentiles(matched.rarest)
 
     def scored(model: str, scores: Numbers) -> Beside:
         ranked = rankings(matched.truth, scores)
-        found = intervals(lambda w: {"auc": mean_auc(ranked, w)}, matched.groups, matched.rarest, **ranked_alike)["auc"]
-        known = not np.isnan(found.value)
-        return Beside(
-            model, found.value if known else None, found.low, found.high, "" if known else "test has one class"
-        )
+        measures = {"resamples": resamples, "seed": seed}
+        auc = intervals(lambda weights: {"auc": mean_auc(ranked, weights)}, matched.groups, ends, **measures)["auc"]
+        known = not np.isnan(auc.value)
+        return Beside(model, auc.value if known else None, auc.low, auc.high, "" if known else "test has one class")
 
     told = [each for each in told_traits(Rows(builds, chosen)) if each.kind != "person" and each.varies]
     known = np.arange(len(chosen)) < len(train)

@@ -58,8 +58,8 @@ def drawn(groups: Sequence[object], resamples: int, seed: int) -> Iterator[Numbe
         yield np.bincount(random.integers(0, count, count), minlength=count)[numbers].astype(float)
 
 
-def percentiles(groups: int) -> tuple[float, float]:
-    """Return the percentiles of the draws that make a 95 % interval of so many groups.
+def percentiles(groups: int) -> tuple[float, float] | None:
+    """Return the percentiles of the draws that make a 95 % interval of so many groups; ``None`` of fewer than two.
 
     Draws of few groups differ less than such groups do, by the square root of (n - 1) / n, and their ends are nearer
     than those of Student's distribution: both is made good for (Hesterberg 2015, "expanded percentile interval").
@@ -68,7 +68,7 @@ def percentiles(groups: int) -> tuple[float, float]:
     ([0.86, 99.14], [2.5, 97.5])
     """
     if groups < 2:
-        return 0.0, 100.0
+        return None
     low = 100 * NormalDist().cdf(-students_t(groups - 1) * (groups / (groups - 1)) ** 0.5)
     return low, 100 - low
 
@@ -76,7 +76,7 @@ def percentiles(groups: int) -> tuple[float, float]:
 def intervals(
     measures: Callable[[Numbers], Mapping[str, float]],
     groups: Sequence[object],
-    effective: int,
+    ends: tuple[float, float] | None,
     *,
     resamples: int,
     seed: int,
@@ -86,13 +86,14 @@ def intervals(
     Args:
         measures: Returns each measure, given how often every row counts.
         groups: The group of each row.
-        effective: How many groups the numbers rest on: those that have the rarest class.
+        ends: The percentiles of the draws that are the ends of the intervals, as `percentiles` gives them for the
+            groups that have the rarest class; without them there is no interval.
         resamples: How often groups are drawn.
         seed: Of the draws; the same seed draws the same groups of the same rows.
 
     >>> values = np.asarray([0.0, 1.0, 1.0, 0.0, 1.0])
     >>> mean = lambda weights: {"mean": float(weights @ values / weights.sum())}
-    >>> found = intervals(mean, list("abcde"), 5, resamples=1000, seed=0)
+    >>> found = intervals(mean, list("abcde"), percentiles(5), resamples=1000, seed=0)
     >>> print(found["mean"])
     0.600 (0.000 to 1.000)
     """
@@ -101,9 +102,7 @@ def intervals(
     for weights in drawn(groups, resamples, seed):
         for name, value in measures(weights).items():
             found[name].append(value)
-    enough = effective >= 2
-    ends = percentiles(effective)
-    return {name: _interval(value, np.asarray(found[name]), ends if enough else None) for name, value in whole.items()}
+    return {name: _interval(value, np.asarray(found[name]), ends) for name, value in whole.items()}
 
 
 def _interval(value: float, draws: Numbers, ends: tuple[float, float] | None) -> Interval:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from covid_datasets.baselines.evaluate.bootstrap import Interval, Numbers, intervals, students_t
+from covid_datasets.baselines.evaluate.bootstrap import Interval, Numbers, intervals, percentiles, students_t
 from covid_datasets.baselines.evaluate.gather import Gathered, Place, gather
 from covid_datasets.baselines.evaluate.measures import LABEL, RESAMPLES, SOURCE, Measures, means_of
 from covid_datasets.baselines.evaluate.report import plain
@@ -112,7 +112,7 @@ def compare(
         first=tuple(str(table.file) for table in sides[0].tables),
         second=tuple(str(table.file) for table in sides[1].tables),
         rows=len(samples[0] & samples[1]),
-        differences=intervals(difference, groups, effective, resamples=RESAMPLES, seed=seed),
+        differences=intervals(difference, groups, percentiles(effective), resamples=RESAMPLES, seed=seed),
         over_runs=_over_runs(*sides),
         notes=tuple(notes),
     )

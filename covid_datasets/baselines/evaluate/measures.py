@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from covid_datasets.baselines.evaluate.bootstrap import Interval, Numbers, intervals
+from covid_datasets.baselines.evaluate.bootstrap import Interval, Numbers, intervals, percentiles
 from covid_datasets.baselines.evaluate.metrics import (
     Curve,
     accuracy,
@@ -86,7 +86,7 @@ def measured(sets: Sequence[Matched], seed: int) -> dict[str, Interval]:
     them at once, so the interval of a mean is one over groups. What one set alone has, such as a source, is of it.
     """
     groups = [group for one in sets for group in one.groups]
-    return intervals(means_of(sets), groups, rarest(sets), resamples=RESAMPLES, seed=seed)
+    return intervals(means_of(sets), groups, percentiles(rarest(sets)), resamples=RESAMPLES, seed=seed)
 
 
 def means_of(sets: Sequence[Matched]) -> Callable[[Numbers], dict[str, float]]:

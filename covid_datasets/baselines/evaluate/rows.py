@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -141,25 +141,34 @@ def match(predictions: Predictions, wanted: Asked) -> Matched:
     )
     train = [each for each in predictions.samples if rows[each]["split"] == "train"]
     _refuse(file, f"rows of {wanted.split}", train, "rows of train, from which was learned")
-    classes = _ordered(file, predictions.classes)
+    classes = ordered(file, predictions.classes)
     truth = {sample: class_of(row["label"], classes) for sample, row in rows.items()}
-    wrong = [f"{each} as {label}" for each, _, label in told if label and label != (truth[each] or rows[each]["label"])]
+    wrong = [f"{each} as {label}" for each, _, label in told if label not in ("", truth[each], rows[each]["label"])]
     _refuse(file, "the labels of the build", wrong, "other labels")
-    in_split = [row["sample_id"] for row in wanted.rows if row["split"] == wanted.split]
-    samples = [each for each in in_split if truth[each] is not None]
+    due = answers(wanted, classes)
     given = {sample: number for number, sample in enumerate(predictions.samples)}
-    _refuse(file, f"all rows of {wanted.split}", [each for each in samples if each not in given], "no prediction of")
-    if not samples:
+    _refuse(
+        file, f"all rows of {wanted.split}", [each for each in due.samples if each not in given], "no prediction of"
+    )
+    if not due.samples:
         raise PredictionsError(f"{file}: expected classes that occur in {wanted.split}, found {', '.join(classes)}")
     order = [predictions.classes.index(name) for name in classes]
+    found = predictions.probabilities[[given[each] for each in due.samples]][:, order]
+    return replace(due, probabilities=found, notes=(*_of_table(predictions, wanted, rows), *due.notes))
+
+
+def answers(wanted: Asked, classes: tuple[str, ...]) -> Matched:
+    """Return what is true of the rows that are asked, predicted by nobody: all classes are as likely."""
+    in_split = [row for row in wanted.rows if row["split"] == wanted.split]
+    found = [(row, name) for row in in_split if (name := class_of(row["label"], classes)) is not None]
     return Matched(
         classes=classes,
-        samples=tuple(samples),
-        truth=np.asarray([classes.index(truth[each] or "") for each in samples], dtype=np.int64),
-        probabilities=predictions.probabilities[[given[each] for each in samples]][:, order],
-        groups=tuple(rows[each]["group"] for each in samples),
-        patients=tuple(rows[each]["patient_id"] or each for each in samples),
-        notes=tuple(_notes(predictions, wanted, rows, truth, in_split)),
+        samples=tuple(row["sample_id"] for row, _ in found),
+        truth=np.asarray([classes.index(name) for _, name in found], dtype=np.int64),
+        probabilities=np.full((len(found), len(classes)), 1 / len(classes)),
+        groups=tuple(row["group"] for row, _ in found),
+        patients=tuple(row["patient_id"] or row["sample_id"] for row, _ in found),
+        notes=tuple(_of_rows(wanted, classes, in_split)),
     )
 
 
@@ -180,7 +189,7 @@ def _check_run(predictions: Predictions, wanted: Asked) -> None:
             )
 
 
-def _ordered(file: object, classes: tuple[str, ...]) -> tuple[str, ...]:
+def ordered(file: object, classes: tuple[str, ...]) -> tuple[str, ...]:
     """Put the positive class of two last: COVID-19 where it is one of them."""
     if REST in classes and len(classes) != 2:
         raise PredictionsError(f"{file}: expected one class beside {REST}, found {len(classes) - 1}")
@@ -200,28 +209,26 @@ def class_of(label: str | None, classes: Sequence[str]) -> str | None:
     return REST if REST in classes else None
 
 
-def _notes(
-    predictions: Predictions,
-    wanted: Asked,
-    rows: Mapping[str, Mapping[str, Any]],
-    truth: Mapping[str, str | None],
-    in_split: Sequence[str],
-) -> Iterable[str]:
-    yield from wanted.notes
+def _of_table(predictions: Predictions, wanted: Asked, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     if not predictions.run:
         yield "Nobody says of which build and split these predictions are, nor what they were learned from."
-    unlabelled = sum(rows[each]["label"] is None for each in in_split)
-    others = sum(truth[each] is None for each in in_split) - unlabelled
+    if further := sum(rows[each]["split"] != wanted.split for each in predictions.samples):
+        yield f"{further:,} predictions are of other splits than {wanted.split}, and are not scored."
+
+
+def _of_rows(wanted: Asked, classes: Sequence[str], in_split: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    yield from wanted.notes
+    truth = [class_of(row["label"], classes) for row in in_split]
+    unlabelled = sum(row["label"] is None for row in in_split)
+    others = truth.count(None) - unlabelled
     if unlabelled:
         yield f"{unlabelled:,} rows of {wanted.split} have no label, and are not asked."
     if others:
-        yield f"{others:,} rows of {wanted.split} have other labels than {', '.join(predictions.classes)}: not asked."
-    if further := len(predictions.samples) - sum(each in set(predictions.samples) for each in in_split):
-        yield f"{further:,} predictions are of other splits than {wanted.split}, and are not scored."
-    units: dict[str, set[str | None]] = {}
-    for each in in_split:
-        units.setdefault(rows[each]["patient_id"] or each, set()).add(truth[each])
-    if torn := sum(len(labels - {None}) > 1 for labels in units.values()):
+        yield f"{others:,} rows of {wanted.split} have other labels than {', '.join(classes)}: not asked."
+    of_patients: dict[str, set[str | None]] = {}
+    for row, name in zip(in_split, truth, strict=True):
+        of_patients.setdefault(row["patient_id"] or row["sample_id"], set()).add(name)
+    if torn := sum(len(labels - {None}) > 1 for labels in of_patients.values()):
         yield f"{torn:,} patients have several labels; by patient they count once with each."
-    if unknown := sum(not rows[each]["patient_known"] for each in in_split):
+    if unknown := sum(not row["patient_known"] for row in in_split):
         yield f"Of {unknown:,} rows of {wanted.split} nobody knows the patient; what stands for one is a careful guess."

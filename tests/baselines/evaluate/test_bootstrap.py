@@ -31,7 +31,7 @@ def interval_of(values: np.ndarray, groups: list[int], seed: int = 0) -> Interva
     def mean(weights: np.ndarray) -> dict[str, float]:
         return {"mean": float(weights @ values / weights.sum())}
 
-    return intervals(mean, groups, len(set(groups)), resamples=500, seed=seed)["mean"]
+    return intervals(mean, groups, percentiles(len(set(groups))), resamples=500, seed=seed)["mean"]
 
 
 def test_copies_of_a_patient_make_no_interval_narrower() -> None:
@@ -51,7 +51,9 @@ def test_copies_of_a_patient_make_no_interval_narrower() -> None:
 def test_draws_that_leave_a_class_out_are_counted_and_say_nothing() -> None:
     truth = np.asarray([1, 0, 0, 0, 0, 0])
     ranked = rankings(truth, np.stack([1 - truth, truth], axis=1).astype(float))
-    found = intervals(lambda w: {"auc": mean_auc(ranked, w)}, list(range(6)), 2, resamples=1000, seed=0)["auc"]
+    found = intervals(lambda w: {"auc": mean_auc(ranked, w)}, list(range(6)), percentiles(2), resamples=1000, seed=0)[
+        "auc"
+    ]
     assert 250 < found.degenerate < 420, "the only one who is ill is left out of (5 / 6) ** 6 = 33 % of draws"
     assert (found.low, found.value, found.high) == (1.0, 1.0, 1.0)
 
@@ -60,7 +62,7 @@ def test_where_most_draws_say_nothing_there_is_no_interval() -> None:
     def never(weights: np.ndarray) -> dict[str, float]:
         return {"x": 1.0 if weights.max() == weights.min() else float("nan")}
 
-    found = intervals(never, list("abcdefgh"), 8, resamples=200, seed=0)["x"]
+    found = intervals(never, list("abcdefgh"), percentiles(8), resamples=200, seed=0)["x"]
     assert (found.value, found.low, found.high) == (1.0, None, None)
     assert found.degenerate > 100
     assert "no interval" in str(found)
@@ -68,7 +70,9 @@ def test_where_most_draws_say_nothing_there_is_no_interval() -> None:
 
 @pytest.mark.parametrize("groups", [[], ["a"], ["a", "a", "a"]])
 def test_of_one_group_there_is_no_interval(groups: list[str]) -> None:
-    found = intervals(lambda weights: {"sum": float(weights.sum())}, groups, len(set(groups)), resamples=100, seed=0)
+    found = intervals(
+        lambda weights: {"sum": float(weights.sum())}, groups, percentiles(len(set(groups))), resamples=100, seed=0
+    )
     assert (found["sum"].low, found["sum"].high) == (None, None)
     assert found["sum"].value == len(groups)
 
@@ -77,7 +81,8 @@ def test_students_distribution() -> None:
     stats = pytest.importorskip("scipy.stats")
     for freedom in range(1, 200):
         assert students_t(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=6e-4), freedom
-    lows = [percentiles(groups)[0] for groups in range(2, 100)]
+    lows = [ends[0] for groups in range(2, 100) if (ends := percentiles(groups))]
+    assert len(lows) == 98
     assert lows == sorted(lows), "the fewer groups there are, the wider an interval is"
     assert all(0 <= low < 2.5 for low in lows)
 
