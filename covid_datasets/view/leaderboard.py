@@ -94,7 +94,8 @@ def _leaks(result: Result) -> Iterator[str]:
     yield f"### `{found['dataset']}`"
     yield ""
     yield (
-        f"{found['rows']:,} rows of {found['patients']:,} patients in {found['groups']:,} groups, {seeds} seeds; "
+        f"{found['rows']:,} rows of {found['patients']:,} known patients, {found['unknown']:,} rows of unknown ones, "
+        f"in {found['groups']:,} groups; {seeds} seeds; "
         f"{found['positive']} against all other labels. Groups with rows in several folds: "
         + ", ".join(f"{way} {count:.0f}" for way, count in torn.items())
         + f". Made by {_file(result)}."

@@ -42,7 +42,8 @@ class Leaks:
         fingerprint: Of the build.
         positive: The class that is scored, against all other ones.
         rows: Rows with a label.
-        patients: Patients among them.
+        patients: Patients among them, as far as they are known.
+        unknown: Rows of whom nobody knows the patient; each is by itself in folds by patient.
         groups: What no split of ours tears apart.
         seeds: With each the folds were made anew.
         torn: How many groups have rows in several folds, for each way, on average over the seeds.
@@ -57,6 +58,7 @@ class Leaks:
     positive: str
     rows: int
     patients: int
+    unknown: int
     groups: int
     seeds: tuple[int, ...]
     torn: Mapping[str, float]
@@ -116,7 +118,8 @@ def leaks(
     kept = [row for row, each in enumerate(table) if each["label"] is not None]
     classes = np.asarray([int(table[row]["label"] == positive) for row in kept], dtype=np.int64)
     groups = [table[row]["group"] for row in kept]
-    patients = [table[row]["patient_id"] or table[row]["sample_id"] for row in kept]
+    known = [table[row]["patient_known"] for row in kept]
+    patients = [table[row]["patient_id" if told else "sample_id"] for row, told in zip(kept, known, strict=True)]
     _check(positive, classes, groups)
     pictures = _thumbnails(Index.read(built.path), kept)
     together = {"by group": groups, "by patient": patients, "by row": [str(row) for row in kept]}
@@ -144,7 +147,8 @@ def leaks(
         fingerprint=built.fingerprint,
         positive=positive,
         rows=len(kept),
-        patients=len(set(patients)),
+        patients=len({patient for patient, told in zip(patients, known, strict=True) if told}),
+        unknown=known.count(False),
         groups=len(set(groups)),
         seeds=tuple(seeds),
         torn={way: float(np.mean([_torn(groups, folds[way, seed]) for seed in seeds])) for way in WAYS},
