@@ -7,6 +7,7 @@ from typing import Any
 
 from covid_datasets.baselines.evaluate.compare import compare
 from covid_datasets.baselines.evaluate.score import evaluate
+from covid_datasets.cli.confounded import filters_of
 from covid_datasets.cli.show import print_json, print_text
 
 
@@ -19,6 +20,7 @@ def run_evaluate(arguments: Namespace) -> int:
         "split": arguments.split,
         "seed": arguments.seed,
         "cache_dir": arguments.cache_dir,
+        **filters_of(arguments.where),
     }
     found = evaluate(arguments.predictions, beside=not arguments.alone, **options)
     against = compare(arguments.predictions, arguments.against, **options) if arguments.against else None

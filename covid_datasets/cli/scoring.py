@@ -25,6 +25,9 @@ def add_scoring(add: Adder) -> None:
     add_config(command)
     command.add_argument("--scheme", help="split scheme, as in `splits` (default: the run's, else patient)")
     command.add_argument("--split", default="test", help="which split is scored (default: test)")
+    command.add_argument(
+        "--where", metavar="COLUMN=VALUE", action="append", default=[], help="only these rows, as in modality=CT"
+    )
     command.add_argument("--against", metavar="RUN", nargs="+", help="also say what these predictions lack or gain")
     command.add_argument(
         "--alone", action="store_true", help="leave out the rows of metadata and of texture that stand beside"

@@ -31,7 +31,7 @@ MODULE = "python -m covid_datasets.contribute.results"
 PAPERS = "papers.toml"
 KINDS = ("beside", "leaks", "run")
 _PAPER = {"dataset", "model", "citation", "where", "stated", "differs"}
-_OF_RUN = ("recipe", "command", "device", "code", "code_version", "seed")
+_OF_RUN = ("recipe_name", "scheme", "seed", "filters", "version", "device")
 """What is kept of the settings of a run: nothing that names a machine."""
 
 

@@ -73,7 +73,7 @@ def _of_beside(result: Result) -> Iterator[tuple[str, ...]]:
 def _of_run(result: Result) -> Iterator[tuple[str, ...]]:
     found = result["result"]
     runs = found["runs"]
-    recipes = ", ".join(dict.fromkeys(str(run.get("recipe", "not said")) for run in runs))
+    recipes = ", ".join(dict.fromkeys(str(run.get("recipe_name", "not said")) for run in runs))
     seeds = ", ".join(str(run.get("seed", "not said")) for run in runs)
     image, patient = found["by_image"], found["by_patient"]
     yield (

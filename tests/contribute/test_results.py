@@ -43,7 +43,7 @@ def test_each_command_writes_a_result_that_is_on_the_page(phantom: Path, tmp_pat
         runs[-1].mkdir()
         rows = [row for row in wanted.rows if row["split"] == "test"]
         write(runs[-1] / "predictions.csv", rows, noisy(seed, 1), negative="rest")
-        said = {"dataset": "phantom", "config": "small", "scheme": SCHEME, "recipe": "small", "seed": seed}
+        said = {"dataset": "phantom", "config": "small", "scheme": SCHEME, "recipe_name": "small", "seed": seed}
         said |= {"device": "a GPU", "fingerprint": wanted.fingerprint, "split_hash": wanted.split_hash}
         (runs[-1] / "config.json").write_text(json.dumps(said | {"place": str(tmp_path)}), encoding="utf-8")
     assert results.main([*options, "run", "mine", *map(str, runs)]) == 0

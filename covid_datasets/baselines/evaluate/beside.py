@@ -37,7 +37,11 @@ def beside(
         return not_measured("scikit-learn is not installed; pip install 'covid_datasets[audit]' brings it")
     numbers = {row["sample_id"]: number for number, row in enumerate(wanted.rows)}
     labels = [class_of(row["label"], matched.classes) for row in wanted.rows]
-    train = [n for n, row in enumerate(wanted.rows) if row["split"] == "train" and labels[n] is not None]
+    train = [
+        number
+        for number, row in enumerate(wanted.rows)
+        if row["split"] == "train" and row["kept"] and labels[number] is not None
+    ]
     classes = np.asarray([matched.classes.index(labels[row] or "") for row in train], dtype=np.int64)
     if len(set(classes.tolist())) < 2:
         return not_measured("train has no two classes")

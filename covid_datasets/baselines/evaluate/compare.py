@@ -73,6 +73,7 @@ def compare(
     split: str = "test",
     seed: int = 0,
     cache_dir: str | os.PathLike[str] | None = None,
+    **filters: Any,
 ) -> Comparison:
     """Compare predictions of two models, such as one of segmented and one of whole images, by a paired interval.
 
@@ -87,7 +88,7 @@ def compare(
         ...
     covid_datasets.errors.UsageError: predictions: expected a run or a CSV, found an empty list
     """
-    sides = [gather(each, dataset, config, scheme, split, cache_dir) for each in (first, second)]
+    sides = [gather(each, dataset, config, scheme, split, cache_dir, **filters) for each in (first, second)]
     one, other = (side.sets for side in sides)
     if one[0].classes != other[0].classes:
         raise UsageError(

@@ -31,8 +31,9 @@ def gather(
     scheme: str | None,
     split: str,
     cache_dir: str | os.PathLike[str] | None,
+    **filters: Any,
 ) -> Gathered:
-    """Read predictions and hold each table against its build and split.
+    """Read predictions and hold each table against its build and split; filters are those of a run, and further ones.
 
     Raises:
         PredictionsError: A table is not of the rows that it has to be of, or several are of different data.
@@ -48,7 +49,7 @@ def gather(
         if name is None:
             raise UsageError(f"dataset: expected what {table.file} is of, found nothing; the table does not say it")
         told = (config or table.run.get("config"), scheme or table.run.get("scheme") or "patient")
-        wanted.append(asked(names_in(name), *told, split, cache_dir))
+        wanted.append(asked(names_in(name), *told, split, cache_dir, **table.run.get("filters", {}) | filters))
     sets = [match(table, of) for table, of in zip(tables, wanted, strict=True)]
     for table, of, one in zip(tables, wanted, sets, strict=True):
         if of.fingerprint != wanted[0].fingerprint or one.classes != sets[0].classes:

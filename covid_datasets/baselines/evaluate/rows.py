@@ -12,6 +12,7 @@ import numpy as np
 from covid_datasets.baselines.evaluate.predictions import Predictions, some
 from covid_datasets.catalog.cards import Name
 from covid_datasets.errors import PredictionsError, UsageError
+from covid_datasets.load.dataset import load_dataset
 from covid_datasets.load.splits import about_splits, load_splits
 
 REST = "rest"
@@ -23,7 +24,8 @@ USUAL_POSITIVE = "covid19"
 class Asked:
     """What is scored: a dataset, or several jointly, and which split of it under which scheme.
 
-    ``fingerprint``, ``split_hash`` and ``notes`` are what the build says; ``rows`` is the table of `load_splits`.
+    ``fingerprint``, ``split_hash`` and ``notes`` are what the build says; ``rows`` is the table of `load_splits`, with
+    ``kept``: whether a row meets the filters.
     """
 
     names: tuple[Name, ...]
@@ -101,12 +103,16 @@ def asked(
     scheme: str,
     split: str,
     cache_dir: str | os.PathLike[str] | None,
+    **filters: Any,
 ) -> Asked:
-    """Find the rows of a split of finished builds."""
+    """Find the rows of a split of finished builds, of which filters keep some, as in `load_dataset`."""
     if split == "train":
         raise UsageError("split: expected validation or test, found 'train': what was learned from measures nothing")
     table = load_splits(names[0] if len(names) == 1 else names, scheme, config=config, cache_dir=cache_dir)
     about, rows = about_splits(table), table.to_pylist()
+    kept = _kept(names, config, cache_dir, filters) if filters else None
+    for row in rows:
+        row["kept"] = kept is None or row["sample_id"] in kept
     if not any(row["split"] == split for row in rows):
         there = sorted({row["split"] for row in rows} - {None, "train"})
         raise UsageError(f"split: expected one of {', '.join(there)} under {scheme}, found {split!r}")
@@ -117,9 +123,18 @@ def asked(
         split=split,
         fingerprint=", ".join(each["fingerprint"] for each in about["builds"]),
         split_hash=about["digest"],
-        notes=tuple(about["notes"]),
+        notes=(*about["notes"], *(f"Only rows with {name} {value!r} are asked." for name, value in filters.items())),
         rows=rows,
     )
+
+
+def _kept(
+    names: Sequence[Name], config: str | None, cache_dir: str | os.PathLike[str] | None, filters: Mapping[str, Any]
+) -> set[str]:
+    """Name the samples that meet filters."""
+    of = names[0] if len(names) == 1 else list(names)
+    found = load_dataset(of, config, framework="numpy", columns=["sample_id"], cache_dir=cache_dir, **filters)
+    return {sample for rows in found.values() for sample in rows.column("sample_id").to_pylist()}
 
 
 def match(predictions: Predictions, wanted: Asked) -> Matched:
@@ -159,7 +174,7 @@ def match(predictions: Predictions, wanted: Asked) -> Matched:
 
 def answers(wanted: Asked, classes: tuple[str, ...]) -> Matched:
     """Return what is true of the rows that are asked, predicted by nobody: all classes are as likely."""
-    in_split = [row for row in wanted.rows if row["split"] == wanted.split]
+    in_split = [row for row in wanted.rows if row["split"] == wanted.split and row["kept"]]
     found = [(row, name) for row in in_split if (name := class_of(row["label"], classes)) is not None]
     return Matched(
         classes=classes,
@@ -214,6 +229,8 @@ def _of_table(predictions: Predictions, wanted: Asked, rows: Mapping[str, Mappin
         yield "Nobody says of which build and split these predictions are, nor what they were learned from."
     if further := sum(rows[each]["split"] != wanted.split for each in predictions.samples):
         yield f"{further:,} predictions are of other splits than {wanted.split}, and are not scored."
+    if filtered := sum(rows[each]["split"] == wanted.split and not rows[each]["kept"] for each in predictions.samples):
+        yield f"{filtered:,} predictions are of rows that the filters leave out, and are not scored."
 
 
 def _of_rows(wanted: Asked, classes: Sequence[str], in_split: Sequence[Mapping[str, Any]]) -> Iterator[str]:

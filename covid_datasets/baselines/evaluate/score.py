@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ def evaluate(
     beside: bool = True,
     seed: int = 0,
     cache_dir: str | os.PathLike[str] | None = None,
+    **filters: Any,
 ) -> Evaluation:
     """Score predictions of a split of a finished build, with intervals over groups of patients.
 
@@ -44,6 +46,7 @@ def evaluate(
             same rows; needs the extra ``[audit]``.
         seed: Of the draws of groups that the intervals are made of.
         cache_dir: Where the build is.
+        **filters: Only rows with these values, as in `load_dataset`: ``modality="CT"``. Those of a run hold too.
 
     Returns:
         A report: ``str()`` for people, ``to_json()`` for programs. Of two classes the positive one is ``covid19``, or
@@ -58,7 +61,7 @@ def evaluate(
         ...
     covid_datasets.errors.NotThereError: nobody.csv: expected a table of predictions, or a run that has one, ...
     """
-    found = gather(predictions, dataset, config, scheme, split, cache_dir)
+    found = gather(predictions, dataset, config, scheme, split, cache_dir, **filters)
     wanted, sets = found.wanted, found.sets
     by_image = measured(sets, seed)
     together = _together(sets)

@@ -193,6 +193,26 @@ def test_a_better_model_is_told_by_the_same_people(plain: Ward, tmp_path: Path) 
     json.dumps(found.to_json())
 
 
+def test_filters_of_a_run_say_what_is_asked(plain: Ward, tmp_path: Path) -> None:
+    own, cache = plain
+    rows = rows_of(plain)
+    wanted = asked([own], None, "patient", "test", cache)
+    said: dict[str, Any] = {"dataset": str(own), "scheme": "patient", "fingerprint": wanted.fingerprint}
+    said |= {"split_hash": wanted.split_hash, "filters": {"label": ["covid19", "no_finding"], "width": 80}}
+    (tmp_path / "config.json").write_text(json.dumps(said), encoding="utf-8")
+    write(tmp_path / "predictions.csv", rows, right)
+    found = evaluate(tmp_path, own, cache_dir=cache, beside=False)
+    assert found.rows == len(rows)
+    assert "Only rows with width 80 are asked." in found.notes
+    ill = evaluate(tmp_path, own, cache_dir=cache, beside=False, label="covid19")
+    assert ill.rows == sum(row["label"] == "covid19" for row in rows)
+    assert (
+        f"{len(rows) - ill.rows} predictions are of rows that the filters leave out, and are not scored." in ill.notes
+    )
+    with pytest.raises(UsageError, match="modalty"):
+        evaluate(tmp_path, own, cache_dir=cache, beside=False, modalty="CT")
+
+
 def test_what_is_not_built_is_said(tmp_path: Path) -> None:
     file = write(tmp_path / "mine.csv", [], right)
     with pytest.raises(NotBuiltError, match="covid-datasets build phantom"):
