@@ -13,6 +13,8 @@ ROOT = Path(__file__).resolve().parent
 # Their docstring examples need the extras that `make test` does without; most cannot even be imported.
 NEED_TORCH = [
     "covid_datasets/baselines/explain/attention.py",
+    *(f"covid_datasets/baselines/train/{name}.py" for name in ("loop", "machine", "predictions", "score", "state")),
+    *(f"covid_datasets/baselines/networks/{name}.py" for name in ("inception", "mobilenet", "vgg", "xception")),
     "covid_datasets/load/collate.py",
     "covid_datasets/load/fixed/to_torch.py",
     "covid_datasets/load/fixed/torch_batches.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from covid_datasets.phantoms.chest import draw, picture
+from covid_datasets.phantoms.chest import draw, faint_picture, picture
 from covid_datasets.schema import Made, Notice, RawFiles, Record
 from covid_datasets.vocabulary import Modality, Smoking, Symptom
 
@@ -18,9 +18,12 @@ _SMOKING: tuple[Smoking, ...] = ("never", "former", "current")
 
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
-    """Yield the pictures of ``options["patients"]`` patients, seven each, sorted by id."""
+    """Yield the pictures of ``options["patients"]`` patients, sorted by id: seven each, or four faint ones."""
     patients, seed = int(raw.options.get("patients", 24)), int(raw.options.get("seed", 0))
     for patient in range(patients):
+        if raw.options.get("faint"):
+            yield from (_faint(seed, patient, index) for index in range(4))
+            continue
         for study, modality, count in _STUDIES:
             for index in range(count):
                 yield _record(seed, patient, patients, study, modality, index)
@@ -62,4 +65,25 @@ def _record(seed: int, patient: int, patients: int, study: int, modality: Modali
         value_range="8-bit, synthetic",
         license="CC0-1.0",
         source_row=row,
+    )
+
+
+def _faint(seed: int, patient: int, index: int) -> Record:
+    """Describe a CT slice of a patient of whom nothing is known but the disease."""
+    label, label_raw = _LABELS[patient % 3]
+    name = f"F{patient:05d}-{index}"
+    recipe = (seed, patient, index)
+    return Record(
+        sample_id=name,
+        image=Made(f"{name}.png", faint_picture, (*recipe, "image")),
+        modality="CT",
+        patient=f"F{patient:05d}",
+        study=f"F{patient:05d}-S1",
+        view="axial",
+        label=label,
+        label_raw=label_raw,
+        masks={layer: Made(f"{name}_{layer}.png", faint_picture, (*recipe, layer)) for layer in ("lung", "infection")},
+        value_range="8-bit, synthetic",
+        license="CC0-1.0",
+        source_row={"patient": patient, "study": 1, "slice": index, "planted": ""},
     )

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from covid_datasets.baselines.evaluate.compare import compare as compare
     from covid_datasets.baselines.evaluate.report import Evaluation as Evaluation
     from covid_datasets.baselines.evaluate.score import evaluate as evaluate
+    from covid_datasets.baselines.train.predict import predict as predict
+    from covid_datasets.baselines.train.run import train as train
     from covid_datasets.cache import cache_contents as cache_contents
     from covid_datasets.cache import clean_cache as clean_cache
     from covid_datasets.catalog.card import Card as Card
@@ -111,6 +113,7 @@ _HOMES = {
     "overlaps": "covid_datasets.audits.overlaps",
     "paper_table": "covid_datasets.load.paper",
     "patient_subset": "covid_datasets.splits.subset",
+    "predict": "covid_datasets.baselines.train.predict",
     "propose_splits": "covid_datasets.contribute.publish",
     "quantify": "covid_datasets.transforms.segment.quantify",
     "search": "covid_datasets.load.search",
@@ -118,6 +121,7 @@ _HOMES = {
     "to_numpy": "covid_datasets.load.fixed.make",
     "to_tf": "covid_datasets.load.to_tf",
     "to_torch": "covid_datasets.load.fixed.to_torch",
+    "train": "covid_datasets.baselines.train.run",
     "verify": "covid_datasets.load.verify",
 }
 

@@ -182,6 +182,10 @@ class StoreError(BuildError):
     """An object store refuses, or cannot be reached."""
 
 
+class TrainingError(CovidDatasetsError):
+    """A model cannot be trained any further: its loss is no number."""
+
+
 class NoSpaceError(CovidDatasetsError):
     """The disk has, or would have, no room."""
 

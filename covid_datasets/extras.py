@@ -23,6 +23,7 @@ EXTRAS = {
     "pydicom": "dicom",
     "pypdf": "figures",
     "s3fs": "s3",
+    "safetensors": "baselines",
     "sklearn": "audit",
     "scipy": "segment",
     "tensorflow": "tf",

@@ -16,7 +16,7 @@ from covid_datasets.harmless import visible
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-Unit = Literal["bytes", "rows", "pairs", "files", "pictures", "traits"]
+Unit = Literal["bytes", "rows", "pairs", "files", "pictures", "traits", "steps"]
 
 PLAIN_EVERY = 10.0
 """Seconds between two lines where there is no terminal."""

@@ -22,6 +22,7 @@ from covid_datasets.cli.options import (
 from covid_datasets.cli.own import add_own_data
 from covid_datasets.cli.scoring import add_scoring
 from covid_datasets.cli.splitting import add_splitting
+from covid_datasets.cli.training import add_training
 from covid_datasets.cli.viewed import add_view
 from covid_datasets.exports.formats import FORMATS
 from covid_datasets.vocabulary import Modality
@@ -60,6 +61,7 @@ def make_parser() -> ArgumentParser:
     _add_housekeeping(add)
     _add_deidentify(add)
     _add_segment(add)
+    add_training(add)
     return parser
 
 
@@ -85,6 +87,7 @@ _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
 _MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
 _MODULES |= {"audit": "audited", "confounding": "confounded", "deidentify": "deidentified", "ledger": "ledgers"}
 _MODULES |= {"segment": "segmented", "evaluate": "evaluated"}
+_MODULES |= dict.fromkeys(("train", "predict"), "trained")
 """Where commands are that are not in ``commands``."""
 
 

@@ -20,6 +20,10 @@ Pixels = NDArray[np.int32]
 Mask = NDArray[np.bool_]
 
 _SIZES = {"CT": 192, "CXR": 224}
+_FAINT = 64
+"""How dense a faint lesion is: a lung has 26, and fat 95."""
+_EXPOSURE = {"gain": (150, 330), "offset": (8, 70)}
+"""What grey levels of a slice may be multiplied with, in 256ths, and what is then added."""
 # Sixteen directions as (x, y) times 256.
 _DIRECTIONS = [(256, 0), (237, 98), (181, 181), (98, 237), (0, 256), (-98, 237), (-181, 181), (-237, 98)]
 _DIRECTIONS += [(-x, -y) for x, y in _DIRECTIONS]
@@ -39,6 +43,18 @@ def picture(
     return png((np.roll(mask, 1, axis=1) if shifted else mask) * np.uint8(255))
 
 
+def faint_picture(raw: RawReader, seed: int, patient: int, index: int, layer: str) -> bytes:
+    """Make the PNG of one layer of a CT slice that no fixed threshold reads; ``raw`` is not needed.
+
+    What is diseased is hardly denser than the lung, and each slice is exposed in its own way, as if every one came from
+    another viewer: what is grey in one is black in the next. Only what lies beside it tells what a lesion is.
+    """
+    scene = _scene(seed, patient, 1, "CT", index, faint=True)
+    if layer == "image":
+        return png(scene.image)
+    return png((scene.lung if layer == "lung" else scene.infection) * np.uint8(255))
+
+
 class _Scene(NamedTuple):
     image: NDArray[np.uint8]
     lung: Mask
@@ -46,14 +62,14 @@ class _Scene(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def _scene(seed: int, patient: int, study: int, modality: str, index: int) -> _Scene:
+def _scene(seed: int, patient: int, study: int, modality: str, index: int, faint: bool = False) -> _Scene:
     """Render one picture with its masks; an image and its masks are asked for one after the other."""
     size = _SIZES[modality]
     twister = np.random.RandomState(draw(seed, patient, f"{study}{modality}{index}", 0, 2**32 - 1))
     image, lung = (_ct if modality == "CT" else _xray)(seed, patient, index)
     lumps = _lumps(twister, size)
     depth = _lesions(seed, patient, study, modality, lung, lumps)
-    dense = 160 if modality == "CXR" else 145 if patient % 3 == 2 else 112
+    dense = _FAINT if faint else 160 if modality == "CXR" else 145 if patient % 3 == 2 else 112
     image += (dense + lumps // 8 - image) * depth // 128
     infection = depth > 0
     rows, columns = _warp(seed, patient, modality)
@@ -61,6 +77,9 @@ def _scene(seed: int, patient: int, study: int, modality: str, index: int) -> _S
     image[1:-1, 1:-1] = (
         4 * image[1:-1, 1:-1] + image[:-2, 1:-1] + image[2:, 1:-1] + image[1:-1, :-2] + image[1:-1, 2:]
     ) >> 3
+    if faint:
+        gain, offset = (draw(seed, patient, f"{what}{index}", *limits) for what, limits in _EXPOSURE.items())
+        image = image * gain // 256 + offset
     grain = np.frombuffer(twister.bytes(2 * size * size), np.uint8).reshape(2, size, size) & 7
     image += grain[0].astype(np.int32) - grain[1]
     return _Scene(np.clip(image, 0, 255).astype(np.uint8), lung, infection)

@@ -171,7 +171,7 @@ class TorchBatches(Batches, IterableDataset[dict[str, Any]]):
         if not wanted.is_floating_point:
             return images.round_().to(wanted), masks
         if self.pixels.scale is not None:
-            factor, offset = (torch.as_tensor(each, device=images.device) for each in self.pixels.scale)
+            factor, offset = (torch.tensor(each, device=images.device) for each in self.pixels.scale)
             images = images.mul_(factor).sub_(offset)
         return images.to(wanted), masks
 

@@ -1,0 +1,193 @@
+"""`Recipe`: everything that a training does with its data; each is a file in ``recipes/``, and none is in code."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from covid_datasets.baselines.networks.named import WIDTHS, network_of
+from covid_datasets.catalog.typed import read_typed
+from covid_datasets.errors import CatalogError, NotThereError, UsageError, did_you_mean
+from covid_datasets.transforms.joint.augment import Augment, Turns
+from covid_datasets.transforms.joint.presets import preset
+from covid_datasets.vocabulary import MASKS
+
+RECIPES = Path(__file__).with_name("recipes")
+ALL = "all"
+"""The task that keeps every class that occurs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """How a classifier is trained.
+
+    Attributes:
+        summary: What it is for, in one sentence.
+        source: Which numbers are whose: those of a paper, and those that it does not say.
+        network: One of `NETWORKS`.
+        width: Which share of its channels each layer has.
+        image_size: Rows and columns that images are stretched to.
+        channels: 1 for grey, 3 for colours.
+        masks: Which masks are shown to the network beside the image, each as one more channel.
+        mean: What is taken away from values from 0 to 1, for each channel.
+        std: What they are then divided by.
+        task: "covid19_vs_rest", "covid19_vs_no_finding", or "all" classes that occur.
+        augment: The name of a preset, or numbers of `Augment`, or a ``preset`` and other numbers; empty for none.
+        optimizer: How a step is made.
+        rate: Its rate, at the highest.
+        weight_decay: How weights are pulled to zero.
+        momentum: Of "sgd".
+        schedule: "cosine" lets the rate fall to zero within ``period`` epochs, and rise again within as many.
+        period: Epochs; 0 stands for all epochs.
+        warmup: Epochs in which the rate rises from zero before.
+        smoothing: How much of each label is given to the other classes.
+        batch_size: Images of a step, of each process.
+        epochs: How many there are at most.
+        patience: After how many epochs without a better AUC on validation it ends; 0 never does.
+        balance: Whether every class is drawn equally often.
+        weights: Which weights the paper began with. They are never fetched: bring the file, or begin at random.
+        scheme: The split that the paper used; the default of ``train``.
+        rounds: With how many seeds or folds the paper repeated it.
+    """
+
+    summary: str
+    source: str
+    network: str
+    image_size: int
+    width: float = 1.0
+    channels: int = 1
+    masks: tuple[str, ...] = ()
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.25,)
+    task: Literal["covid19_vs_rest", "covid19_vs_no_finding", "all"] = "covid19_vs_rest"
+    augment: Mapping[str, str | int | float] = field(default_factory=dict)
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    rate: float
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    schedule: Literal["constant", "cosine"] = "constant"
+    period: int = 0
+    warmup: int = 0
+    smoothing: float = 0.0
+    batch_size: int
+    epochs: int
+    patience: int = 0
+    balance: bool = False
+    weights: str = ""
+    scheme: str = "patient"
+    rounds: int = 1
+
+    @property
+    def changes(self) -> Augment | Turns | None:
+        """What is done to images and masks of the training set."""
+        if not self.augment:
+            return None
+        numbers: dict[str, Any] = dict(self.augment)
+        name = numbers.pop("preset", None)
+        return preset(name, **({"size": None} | numbers)) if name else Augment(**numbers)  # the size is that of images
+
+    @property
+    def in_channels(self) -> int:
+        """How many channels the network sees."""
+        return self.channels + len(self.masks)
+
+    def rate_at(self, epoch: int) -> float:
+        """Return the rate of an epoch, counted from 0.
+
+        >>> [round(read_recipe("study1-resnet50").rate_at(epoch), 7) for epoch in (0, 5, 10, 20)]
+        [0.0001, 5e-05, 0.0, 0.0001]
+        """
+        if epoch < self.warmup:
+            return self.rate * (epoch + 1) / (self.warmup + 1)
+        if self.schedule == "constant":
+            return self.rate
+        period = self.period or max(self.epochs - self.warmup, 1)
+        return self.rate * (1 + math.cos(math.pi * (epoch - self.warmup) / period)) / 2
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data, from which `recipe_of` makes the same recipe again."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+def recipe_names() -> tuple[str, ...]:
+    """List all recipes.
+
+    >>> "small" in recipe_names()
+    True
+    """
+    return tuple(sorted(path.stem for path in RECIPES.glob("*.toml")))
+
+
+def read_recipe(name: str, **changes: Any) -> Recipe:
+    """Read a recipe by its name, or the file of one of your own; some of its values may be others.
+
+    >>> read_recipe("small", epochs=1).epochs
+    1
+    >>> read_recipe("smal")
+    Traceback (most recent call last):
+        ...
+    covid_datasets.errors.NotThereError: recipe: expected one of ... or a file, found 'smal'. Did you mean 'small'?
+    """
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    changed = {key: list(value) if isinstance(value, tuple) else value for key, value in changes.items()}
+    return recipe_of(_table(path, name) | changed, path)
+
+
+def recipe_of(table: Mapping[str, Any], where: Path | str) -> Recipe:
+    """Make a recipe of a table, and say what is wrong with it."""
+    recipe = read_typed(Recipe, table, where)
+    _check(recipe, str(where))
+    return recipe
+
+
+def _table(path: Path, name: str) -> dict[str, Any]:
+    """Read the table of a recipe; what it ``extends`` is beneath it."""
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        known = recipe_names()
+        raise NotThereError(
+            f"recipe: expected one of {', '.join(known)}, or a file, found {name!r}{did_you_mean(name, known)}"
+        ) from error
+    except ValueError as error:  # of TOML, or of UTF-8
+        raise CatalogError(f"{path}: expected TOML, found {error}") from error
+    parent = table.pop("extends", None)
+    if parent is None:
+        return table
+    if not isinstance(parent, str) or parent == path.stem:
+        raise CatalogError(f"{path}: key 'extends': expected the name of another recipe, found {parent!r}")
+    return _table(RECIPES / f"{parent}.toml", parent) | table
+
+
+def _check(recipe: Recipe, where: str) -> None:
+    """Refuse values that cannot work."""
+    kind = network_of(recipe.network)
+
+    def of(key: str, fits: bool, expected: str) -> None:
+        if not fits:
+            raise CatalogError(f"{where}: key {key!r}: expected {expected}, found {getattr(recipe, key)!r}")
+
+    of("width", WIDTHS[0] <= recipe.width <= WIDTHS[1], f"a number from {WIDTHS[0]:g} to {WIDTHS[1]:g}")
+    of("image_size", kind.smallest <= recipe.image_size <= 4096, f"{kind.smallest} (of {recipe.network}) to 4096")
+    of("channels", recipe.channels in (1, 3), "1 or 3")
+    of("masks", set(recipe.masks) <= set(MASKS), f"some of {', '.join(MASKS)}")
+    for key in ("mean", "std"):
+        of(key, len(getattr(recipe, key)) in (1, recipe.channels), f"one number, or {recipe.channels}")
+    of("std", min(recipe.std) > 0, "numbers above 0")
+    for key in ("batch_size", "epochs", "rounds"):
+        of(key, getattr(recipe, key) >= 1, "1 or more")
+    for key in ("patience", "period", "warmup", "weight_decay"):
+        of(key, getattr(recipe, key) >= 0, "0 or more")
+    of("rate", recipe.rate > 0, "a number above 0")
+    for key in ("momentum", "smoothing"):
+        of(key, 0 <= getattr(recipe, key) < 1, "0 to below 1")
+    try:
+        changes = recipe.changes
+    except (UsageError, TypeError) as error:
+        raise CatalogError(f"{where}: key 'augment': {error}") from error
+    size = getattr(changes, "size", None)
+    of("augment", size in (None, (recipe.image_size,) * 2), f"the size {recipe.image_size}, that of images")

@@ -1,0 +1,158 @@
+"""`predict`: pictures of one's own, scored with a model that was trained here."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from covid_datasets.baselines.networks.named import make_network
+from covid_datasets.baselines.recipe import Recipe
+from covid_datasets.baselines.train.asked import Place
+from covid_datasets.baselines.train.names import CHECKPOINT, PROBABILITY
+from covid_datasets.baselines.train.run import Run
+from covid_datasets.disk import refused, whole
+from covid_datasets.errors import CovidDatasetsError, DamagedFileError, UsageError
+from covid_datasets.extras import need
+from covid_datasets.load.fixed.lot import scale_of, scaled
+from covid_datasets.load.fixed.pixels import Encoded, render
+from covid_datasets.load.fixed.view import View, make_view
+from covid_datasets.own.files import find_items
+from covid_datasets.progress import progress
+from covid_datasets.raw.tree import RawTree
+from covid_datasets.read.bounds import MAX_PIXELS, border
+
+NO_DIAGNOSIS = (
+    "These numbers are no diagnosis: the model knows one public source, and nobody has tested it on patients."
+)
+BATCH = 64
+
+
+class Scored(NamedTuple):
+    """A picture, and the probability that the model gives to each class."""
+
+    file: str
+    probabilities: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """What a model says of a folder: the pictures in order of their names, and what was left out, and why."""
+
+    rows: tuple[Scored, ...]
+    left_out: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        rows = [{"file": row.file, "probabilities": row.probabilities} for row in self.rows]
+        return {"warning": NO_DIAGNOSIS, "rows": rows, "left_out": list(self.left_out)}
+
+
+def predict(run: Place, folder: Place, out: Place | None = None, *, device: str = "auto") -> Predicted:
+    """Score the pictures of a folder with the best weights of a run. It is no diagnosis.
+
+    Pictures are PNG, JPEG, TIFF, GIF, BMP or WebP; volumes, DICOM and videos are left out, and what is damaged is too.
+
+    Args:
+        run: The folder of a finished run.
+        folder: Pictures, in folders or not.
+        out: A CSV file to write: the file, and a probability for each class.
+        device: As for `train`.
+    """
+    need("torch", "safetensors")
+    trained = Run.read(run)
+    recipe = trained.recipe
+    if recipe.masks:
+        raise UsageError(
+            f"{trained.path}: expected a model that sees images alone, found one that sees the masks "
+            f"{', '.join(recipe.masks)} too, which pictures in a folder lack"
+        )
+    root = Path(folder)
+    if not root.is_dir():
+        raise UsageError(f"{root}: expected a folder of pictures, found {'a file' if root.exists() else 'none'}")
+    raw = RawTree.of_folder(root)
+    items, notices = find_items(raw)
+    files = [item.path for item in items if item.kind == "picture"]
+    left_out = [f"{item.path}: expected a picture, found a {item.kind}" for item in items if item.kind != "picture"]
+    left_out += [f"{notice.where}: {notice.what}" for notice in notices]
+    rows = list(_scored(trained, recipe, raw, files, left_out, device))
+    if out is not None:
+        _write(Path(out), rows, trained.classes)
+    return Predicted(tuple(rows), tuple(left_out))
+
+
+def _scored(
+    run: Run, recipe: Recipe, raw: Any, files: Sequence[str], left_out: list[str], device: str
+) -> Iterator[Scored]:
+    """Score batch after batch; threads decode the next one meanwhile."""
+    import torch
+
+    from covid_datasets.baselines.train.machine import machine_of
+    from covid_datasets.baselines.train.state import read_tensors
+
+    view = make_view(recipe.image_size, channels=recipe.channels)
+    mean, std = (each if len(each) > 1 else each[0] for each in (recipe.mean, recipe.std))
+    scale = scale_of(view, mean, std)
+    with (
+        machine_of(device, deterministic=False) as machine,
+        ThreadPoolExecutor() as threads,
+        progress("Scoring", unit="pictures") as display,
+        torch.no_grad(),
+    ):
+        network = make_network(recipe.network, len(run.classes), channels=recipe.in_channels, width=recipe.width)
+        network.load_state_dict(read_tensors(run.path / CHECKPOINT)[0])
+        network = machine.placed(network).eval()
+        display.add("pictures", len(files))
+        batches = [files[first : first + BATCH] for first in range(0, len(files), BATCH)]
+        ahead = [[threads.submit(_decoded, raw, view, file) for file in batch] for batch in batches[:1]]
+        for number, batch in enumerate(batches):
+            futures = ahead.pop()
+            if number + 1 < len(batches):
+                ahead.append([threads.submit(_decoded, raw, view, file) for file in batches[number + 1]])
+            found = {file: future.result() for file, future in zip(batch, futures, strict=True)}
+            left_out += [str(value) for value in found.values() if isinstance(value, CovidDatasetsError)]
+            good = {file: value for file, value in found.items() if isinstance(value, np.ndarray)}
+            display.advance("pictures", len(batch))
+            if not good:
+                continue
+            pixels = np.stack(list(good.values())).astype(np.float32)
+            for each in pixels:
+                scaled(each, scale)
+            with machine.numbers():
+                logits = network(machine.images(torch.from_numpy(pixels).to(machine.device)))
+            chances = logits.double().softmax(1).cpu().tolist()
+            yield from (
+                Scored(file, dict(zip(run.classes, line, strict=True)))
+                for file, line in zip(good, chances, strict=True)
+            )
+
+
+def _decoded(raw: Any, view: View, file: str) -> np.ndarray | CovidDatasetsError:
+    """Decode a picture as the loader does for training; what is wrong with it is told, and stops no other."""
+    out = np.empty(view.shape, np.uint8)
+    try:
+        data = raw.read(file)
+        with border(file, "a picture", data), Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DamagedFileError(f"{file}: expected at most {MAX_PIXELS:,} pixels, found {image.size}")
+        render(Encoded(data, file), view, out)
+    except CovidDatasetsError as error:
+        return error
+    return out
+
+
+def _write(path: Path, rows: Sequence[Scored], classes: Sequence[str]) -> None:
+    try:
+        with whole(path, durable=False) as private, private.open("w", encoding="utf-8", newline="") as file:
+            written = csv.writer(file, lineterminator="\n")
+            written.writerow(["file", *(PROBABILITY + name for name in classes)])
+            written.writerows([row.file, *(f"{value:.6f}" for value in row.probabilities.values())] for row in rows)
+    except OSError as error:
+        raise refused(path, error) from error

@@ -1,0 +1,214 @@
+"""`train`: a dataset, a recipe and a folder -> a model with its predictions; the same call goes on where it stopped."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Unpack
+
+from covid_datasets.baselines.networks.named import make_network
+from covid_datasets.baselines.recipe import Recipe, read_recipe, recipe_of
+from covid_datasets.baselines.train.asked import Asked, Place, TrainOptions, names_of
+from covid_datasets.baselines.train.names import CHECKPOINT, CONFIG, CURVE, ENVIRONMENT, METRICS, PREDICTIONS, STATE
+from covid_datasets.disk import make_folder, read_json, refused, whole, write_json
+from covid_datasets.errors import NotThereError, UsageError
+from covid_datasets.extras import need
+from covid_datasets.lock import Lock
+from covid_datasets.progress import progress, tell
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A training that has come to its end.
+
+    Attributes:
+        path: Its folder.
+        config: What was asked for, which data that was, and which weights it began with.
+        history: What was measured after each epoch.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    history: tuple[dict[str, Any], ...]
+
+    @property
+    def recipe(self) -> Recipe:
+        """What was done."""
+        return recipe_of(self.config["recipe"], self.path / CONFIG)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the classes, in the order of the probabilities."""
+        return tuple(self.config["classes"])
+
+    @classmethod
+    def read(cls, folder: Place) -> Run:
+        """Open the folder of a run that is finished."""
+        path = Path(folder)
+        config = read_json(path / CONFIG)
+        if not config:
+            raise NotThereError(f"{path}: expected the folder of a run, as `covid-datasets train` makes it, found none")
+        if not (path / PREDICTIONS).exists():
+            raise NotThereError(
+                f"{path}: expected a finished run, found one that was stopped; train it to its end first"
+            )
+        lines = (path / METRICS).read_text(encoding="utf-8").splitlines()
+        return cls(path, config, tuple(map(json.loads, lines)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        return {"path": str(self.path), "config": self.config, "history": list(self.history)}
+
+
+def train(
+    name: str | Sequence[str],
+    out: Place,
+    recipe: str = "small",
+    *,
+    scheme: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    **options: Unpack[TrainOptions],
+) -> Run:
+    """Train a classifier on a dataset, and score validation and test.
+
+    ``out`` gets ``config.json`` (what was asked, fingerprint, digest of the split), ``environment.json``,
+    ``metrics.jsonl``, ``checkpoint.safetensors`` (the weights of the best epoch on validation), ``state.safetensors``
+    (from which the same call goes on after a kill), ``predictions.csv`` and ``curve.svg``.
+
+    Args:
+        name: A dataset, or a list of them.
+        out: A new or empty folder, or that of the same training.
+        recipe: How: "small" trains on a processor; `covid_datasets.baselines.recipe.recipe_names` lists all. Or a
+            ``.toml`` file of your own.
+        scheme: The split; that of the recipe by default. Validation alone decides when to stop.
+        seed: Another one draws other weights, another order and other changes.
+        device: "cpu", "cuda", "mps", or "auto", the fastest that is there.
+        **options: ``config=``, ``cache_dir=``, ``data_dir=``; ``weights=`` (a local file) and ``sha256=``;
+            ``deterministic=True``; ``compile=True``; ``checkpoint_steps=100``; ``changes={"epochs": 3}`` of the recipe;
+            ``filters={"modality": "CT"}``, which rows are kept, as in `load_dataset`.
+
+    Raises:
+        UsageError: The folder is of another training, or the data cannot train a model: one class alone, no mask where
+            the recipe shows one.
+        LeakingSplitError: Patients are in two parts of the split.
+        TrainingError: The loss is no number any more.
+        NoSpaceError: The disk is full. What was kept before stays.
+    """
+    need("torch", "safetensors")
+    given: dict[str, Any] = dict(options)
+    unknown = sorted(set(given) - set(TrainOptions.__annotations__))
+    if unknown:
+        raise UsageError(f"{unknown[0]}: expected one of {', '.join(TrainOptions.__annotations__)}")
+    read = read_recipe(recipe, **given.pop("changes", {}))
+    asked = Asked(
+        names=names_of(name),
+        recipe_name=Path(recipe).stem,
+        recipe=read,
+        scheme=scheme or read.scheme,
+        seed=seed,
+        device=device,
+        **given,
+    )
+    path = Path(out)
+    _check_folder(path)
+    make_folder(path)
+    from covid_datasets.baselines.train.machine import machine_of
+
+    with machine_of(device, deterministic=asked.deterministic) as machine:
+        if not machine.is_first:
+            return _trained(asked, path, machine)
+        with Lock(path / ".lock", on_wait=tell):
+            return _trained(asked, path, machine)
+
+
+def _check_folder(path: Path) -> None:
+    strange = [each.name for each in path.iterdir()] if path.is_dir() else []
+    if strange and CONFIG not in strange and set(strange) - {".lock"}:
+        raise UsageError(
+            f"{path}: expected a new or empty folder, or that of the same training, found {sorted(strange)[0]!r} in it"
+        )
+
+
+def _trained(asked: Asked, path: Path, machine: Any) -> Run:
+    """Train from where it was, judge with the best weights, and write down all of it."""
+    from covid_datasets.baselines.train.data import load_data
+    from covid_datasets.baselines.train.loop import Loop
+    from covid_datasets.baselines.train.machine import environment
+    from covid_datasets.baselines.train.predictions import write_predictions
+    from covid_datasets.baselines.train.state import read_tensors
+
+    data = load_data(asked)
+    recipe = asked.recipe
+    machine.seed(asked.seed)
+    network = make_network(recipe.network, len(data.classes), channels=recipe.in_channels, width=recipe.width)
+    config = asked.to_json() | {"classes": list(data.classes)} | dict(data.identity)
+    config["weights"] = _begun_with(asked, network)
+    _check_same(path, config)
+    if (path / PREDICTIONS).exists():
+        return Run.read(path)
+    if machine.is_first:
+        write_json(path / CONFIG, config)
+        _note_environment(path, environment(machine), resumed=(path / STATE).exists())
+    what = f"Training {recipe.network} on {', '.join(asked.names)}"
+    with progress(what, unit="steps", enabled=None if machine.is_first else False) as display:
+        loop = Loop(asked, data, network, machine, path)
+        found = loop.run(display, lambda at: _write_metrics(path, at.history) if machine.is_first else None)
+    if machine.is_first:
+        tensors, _ = read_tensors(path / CHECKPOINT)
+        loop.network.load_state_dict(tensors)
+        _write_metrics(path, found.history)
+        _write_text(path / CURVE, _curve(config, found.history))
+        write_predictions(path / PREDICTIONS, loop.network, data, recipe, machine)
+    machine.told_by_first([None])  # nobody opens what is not yet written
+    return Run.read(path)
+
+
+def _begun_with(asked: Asked, network: Any) -> dict[str, Any] | None:
+    if asked.weights is None:
+        return None
+    from covid_datasets.baselines.networks.weights import load_weights
+
+    name, path = asked.recipe.network, Path(asked.weights)
+    return asdict(load_weights(network, name, path, sha256=asked.sha256, image_channels=asked.recipe.channels))
+
+
+def _check_same(path: Path, config: dict[str, Any]) -> None:
+    """Refuse the folder of another training: other data or another recipe does not go on from its weights."""
+    found = read_json(path / CONFIG)
+    wanted = json.loads(json.dumps(config))
+    differ = [key for key in wanted if found and found.get(key) != wanted[key]]
+    if differ:
+        key = differ[0]
+        raise UsageError(
+            f"{path}: expected the folder of the same training, found one of another {key} ({found.get(key)!r}; now "
+            f"{wanted[key]!r} was asked for). Next: choose another folder"
+        )
+
+
+def _note_environment(path: Path, found: dict[str, Any], *, resumed: bool) -> None:
+    """Write where a training runs, after all places in which it ran before."""
+    before = read_json(path / ENVIRONMENT).get("ran_on", []) if resumed else []
+    if not before or before[-1] != found:
+        write_json(path / ENVIRONMENT, {"ran_on": [*before, found]})
+
+
+def _write_metrics(path: Path, history: Sequence[dict[str, Any]]) -> None:
+    _write_text(path / METRICS, "".join(f"{json.dumps(row)}\n" for row in history))
+
+
+def _write_text(path: Path, text: str) -> None:
+    try:
+        with whole(path, durable=False) as private:
+            private.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise refused(path, error, "The checkpoint is kept, and the same command goes on from it.") from error
+
+
+def _curve(config: dict[str, Any], history: Sequence[dict[str, Any]]) -> str:
+    from covid_datasets.baselines.train.curve import curve
+
+    names = ", ".join(names_of(config["dataset"]))
+    return curve(history, f"{config['recipe_name']} on {names}, {config['scheme']}, seed {config['seed']}")
