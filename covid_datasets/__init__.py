@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from covid_datasets.baselines.evaluate.compare import compare as compare
     from covid_datasets.baselines.evaluate.report import Evaluation as Evaluation
     from covid_datasets.baselines.evaluate.score import evaluate as evaluate
+    from covid_datasets.baselines.explain.run import Explained as Explained
+    from covid_datasets.baselines.explain.run import explain as explain
     from covid_datasets.baselines.train.predict import predict as predict
     from covid_datasets.baselines.train.run import train as train
     from covid_datasets.cache import cache_contents as cache_contents
@@ -81,6 +83,7 @@ _HOMES = {
     "CovidDatasetsError": "covid_datasets.errors",
     "Deidentified": "covid_datasets.own.deidentify.report",
     "Evaluation": "covid_datasets.baselines.evaluate.report",
+    "Explained": "covid_datasets.baselines.explain.run",
     "Exported": "covid_datasets.exports.export",
     "OwnData": "covid_datasets.catalog.own",
     "SegmentedFolder": "covid_datasets.own.segment.report",
@@ -99,6 +102,7 @@ _HOMES = {
     "crop_to_chest": "covid_datasets.transforms.segment.chest",
     "deidentify": "covid_datasets.own.deidentify.folder",
     "evaluate": "covid_datasets.baselines.evaluate.score",
+    "explain": "covid_datasets.baselines.explain.run",
     "export": "covid_datasets.exports.export",
     "find_build": "covid_datasets.prepare.find",
     "group_folds": "covid_datasets.splits.subset",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from covid_datasets.cli.options import Adder, add_cache_dir, add_config
+from covid_datasets.cli.options import Adder, add_cache_dir, add_config, positive
 from covid_datasets.cli.own import add_own_data
 
 
@@ -35,3 +35,17 @@ def add_scoring(add: Adder) -> None:
     command.add_argument("--seed", type=int, default=0, help="of the draws for the intervals (default: 0)")
     add_cache_dir(command)
     add_own_data(command)
+
+    command = add(
+        "explain",
+        "measure how much of what a trained model looks at lies in lungs, lesions and zones",
+        "covid-datasets explain RUN",
+    )
+    command.add_argument("run_folder", metavar="RUN", help="folder of a run that is finished")
+    command.add_argument("--split", default="test", choices=("test", "validation"), help="whose images (default: test)")
+    command.add_argument("--limit", type=positive, default=200, metavar="N", help="so many images (default: 200)")
+    command.add_argument("--seed", type=int, default=0, help="of the draws for the intervals (default: 0)")
+    command.add_argument(
+        "--device", default="auto", help="cpu, cuda, mps, or auto (default), the fastest that is there"
+    )
+    add_cache_dir(command)
