@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -52,16 +53,16 @@ def trained(shortcut: bool) -> Any:
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["honest", "shortcut"])
-def case(request: pytest.FixtureRequest) -> tuple[bool, Any, Any, np.ndarray]:
-    """Train on one cohort, and return pictures of ill people of another one, with where the spots are."""
+def case(request: pytest.FixtureRequest) -> Iterator[tuple[bool, Any, Any, np.ndarray]]:
+    """Train on one cohort, and give pictures of ill people of another one, with where the spots are."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     model = trained(request.param)
-    torch.set_num_threads(threads)
     pictures, ill, spots = cohort(request.param, seed=2)
     right = model(pictures).argmax(1).numpy() == ill
     assert right.mean() > 0.95, "both are as good by their score"
-    return request.param, model, pictures[ill == 1], spots[ill == 1]
+    yield request.param, model, pictures[ill == 1], spots[ill == 1]
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("kind", ["grad_cam", "saliency", "occlusion"])
