@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent
 
 # Their docstring examples need the extras that `make test` does without; most cannot even be imported.
 NEED_TORCH = [
+    "covid_datasets/baselines/explain/attention.py",
     *(f"covid_datasets/baselines/networks/{name}.py" for name in ("inception", "mobilenet", "vgg", "xception")),
     "covid_datasets/load/collate.py",
     "covid_datasets/load/fixed/to_torch.py",

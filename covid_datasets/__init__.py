@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from covid_datasets.audits.overlaps import overlaps as overlaps
     from covid_datasets.audits.report import Audit as Audit
     from covid_datasets.audits.traits.report import Confounding as Confounding
+    from covid_datasets.baselines.evaluate.compare import Comparison as Comparison
+    from covid_datasets.baselines.evaluate.compare import compare as compare
+    from covid_datasets.baselines.evaluate.report import Evaluation as Evaluation
+    from covid_datasets.baselines.evaluate.score import evaluate as evaluate
+    from covid_datasets.baselines.explain.run import Explained as Explained
+    from covid_datasets.baselines.explain.run import explain as explain
     from covid_datasets.baselines.segment.learned import learned_infection as learned_infection
     from covid_datasets.baselines.segment.learned import learned_lungs as learned_lungs
     from covid_datasets.baselines.train.predict import predict as predict
@@ -77,10 +83,13 @@ _HOMES = {
     "Built": "covid_datasets.prepare.result",
     "Card": "covid_datasets.catalog.card",
     "Check": "covid_datasets.raw.check",
+    "Comparison": "covid_datasets.baselines.evaluate.compare",
     "Confounding": "covid_datasets.audits.traits.report",
     "CovidDatasetsError": "covid_datasets.errors",
     "Deidentified": "covid_datasets.own.deidentify.report",
     "Derived": "covid_datasets.transforms.derive.contract",
+    "Evaluation": "covid_datasets.baselines.evaluate.report",
+    "Explained": "covid_datasets.baselines.explain.run",
     "Exported": "covid_datasets.exports.export",
     "OwnData": "covid_datasets.catalog.own",
     "Sample": "covid_datasets.transforms.derive.contract",
@@ -94,11 +103,14 @@ _HOMES = {
     "check_croissant": "covid_datasets.exports.croissant.check",
     "clean_cache": "covid_datasets.cache",
     "collate": "covid_datasets.load.collate",
+    "compare": "covid_datasets.baselines.evaluate.compare",
     "confounding": "covid_datasets.audits.confounding",
     "croissant": "covid_datasets.exports.croissant.describe",
     "crop_to_chest": "covid_datasets.transforms.segment.chest",
     "deidentify": "covid_datasets.own.deidentify.folder",
     "derives": "covid_datasets.transforms.derive.contract",
+    "evaluate": "covid_datasets.baselines.evaluate.score",
+    "explain": "covid_datasets.baselines.explain.run",
     "export": "covid_datasets.exports.export",
     "find_build": "covid_datasets.prepare.find",
     "group_folds": "covid_datasets.splits.subset",

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -188,8 +188,8 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def write_json(path: Path, table: Mapping[str, Any], *, durable: bool = True) -> None:
-    """Write a table for people and machines; whole, and where it is ``durable`` on the disk, before this returns."""
+def write_json(path: Path, table: Mapping[str, Any] | Sequence[Any], *, durable: bool = True) -> None:
+    """Write a table or a list for people and machines: whole, and where ``durable`` on the disk before this returns."""
     try:
         with whole(path, durable=durable) as private:
             private.write_text(json.dumps(table, indent=2, ensure_ascii=False), encoding="utf-8")

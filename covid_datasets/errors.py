@@ -139,6 +139,10 @@ class IncompleteSourceError(IntegrityError):
     """More of a source is missing or damaged than its catalog tolerates."""
 
 
+class PredictionsError(IntegrityError):
+    """Predictions are damaged, or not of the rows that they are to be scored on."""
+
+
 class LeakingSplitError(IntegrityError):
     """Rows that belong together are in several parts of a split that promises to keep them together."""
 

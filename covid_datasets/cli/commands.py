@@ -181,6 +181,10 @@ def run_splits(arguments: Namespace) -> int:
     if len(arguments.ids) > 1 and arguments.config is not None:
         raise UsageError(f"--config: expected with one source, found {len(arguments.ids)}")
     name = arguments.ids[0] if len(arguments.ids) == 1 else arguments.ids
+    if arguments.nnunet is not None:
+        from covid_datasets.cli.nnunet import write_nnunet
+
+        return write_nnunet(arguments, name, place)
     table = api.load_splits(name, arguments.scheme, **place)
     rows, about = table.to_pylist(), api.about_splits(table)
     audit = audit_scheme(name, arguments.scheme, **place)

@@ -24,7 +24,7 @@ def run_confounding(arguments: Namespace) -> int:
         pixels=not arguments.no_pixels,
         cache_dir=arguments.cache_dir,
         **({"limit": arguments.limit} if arguments.limit else {}),
-        **_filters(arguments.where),
+        **filters_of(arguments.where),
     )
     published = None
     if arguments.publish is not None:
@@ -51,10 +51,10 @@ def _check_whole(arguments: Namespace) -> None:
             raise UsageError(f"--publish: expected all rows and traits of a source, found --{name.replace('_', '-')}")
 
 
-def _filters(given: Sequence[str]) -> dict[str, Any]:
+def filters_of(given: Sequence[str]) -> dict[str, Any]:
     """Turn ``view=PA`` and ``view=AP`` into filters; a column that comes twice may have either value.
 
-    >>> _filters(["modality=CXR", "view=PA", "view=AP"])
+    >>> filters_of(["modality=CXR", "view=PA", "view=AP"])
     {'modality': ['CXR'], 'view': ['PA', 'AP']}
     """
     found: dict[str, list[str]] = {}

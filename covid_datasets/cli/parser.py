@@ -20,6 +20,7 @@ from covid_datasets.cli.options import (
     positive,
 )
 from covid_datasets.cli.own import add_own_data
+from covid_datasets.cli.scoring import add_scoring
 from covid_datasets.cli.splitting import add_splitting
 from covid_datasets.cli.training import add_training
 from covid_datasets.cli.viewed import add_view
@@ -54,6 +55,7 @@ def make_parser() -> ArgumentParser:
     add = _adder(parser)
     _add_looking(add)
     add_splitting(add)
+    add_scoring(add)
     _add_building(add)
     _add_export(add)
     _add_housekeeping(add)
@@ -84,7 +86,7 @@ def _adder(parser: ArgumentParser) -> Adder:
 _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
 _MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
 _MODULES |= {"audit": "audited", "confounding": "confounded", "deidentify": "deidentified", "ledger": "ledgers"}
-_MODULES |= {"segment": "segmented", "apply": "applied"}
+_MODULES |= {"segment": "segmented", "apply": "applied", "evaluate": "evaluated", "explain": "explained"}
 _MODULES |= dict.fromkeys(("train", "predict"), "trained")
 """Where commands are that are not in ``commands``."""
 

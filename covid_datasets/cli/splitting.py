@@ -34,6 +34,7 @@ def _add_splits(add: Adder) -> None:
     )
     form = command.add_mutually_exclusive_group()
     form.add_argument("--csv", action="store_true", help="print one line per sample; the audit goes to standard error")
+    form.add_argument("--nnunet", metavar="FILE", help="write folds of whole groups as splits_final.json of nnU-Net")
     form.add_argument("--propose", action="store_true", help="print the file to publish as catalogs/splits/ID.csv")
     form.add_argument(
         "--publish",

@@ -1,7 +1,8 @@
-"""One page per source, made from its card alone, and the index of them; and the page of the ledger, from its results.
+"""One page per source, made from its card alone, and the index of them; the ledger and the leaderboard, from results.
 
-``python -m covid_datasets.contribute.pages`` rewrites ``docs/sources/`` and ``docs/ledger.md``. The index of sources,
-``README.md``, is made too, but is not under version control: two new sources never meet in one file.
+``python -m covid_datasets.contribute.pages`` rewrites ``docs/sources/``, ``docs/ledger.md``, ``docs/leaderboard.md``.
+The index of sources, ``README.md``, is made too, but is not under version control: two new sources never meet in one
+file.
 
 ``--check`` writes nothing and fails where a page is not what its card says.
 """
@@ -17,6 +18,8 @@ from covid_datasets.audits.ledger.run import outdated, published_result
 from covid_datasets.catalog.card import Card
 from covid_datasets.catalog.cards import names, readable_cards
 from covid_datasets.catalog.ledger import entry_names, load_entry
+from covid_datasets.contribute.results import read_papers, read_results
+from covid_datasets.view.leaderboard import leaderboard_page
 from covid_datasets.view.ledger import ledger_page
 from covid_datasets.view.page import counts, modalities, page, spdx, table
 
@@ -25,6 +28,9 @@ GENERATED = "<!-- Generated from the catalog by `python -m covid_datasets.contri
 INDEX = "README.md"
 LEDGER = Path("..", "ledger.md")
 """The page of the ledger, as seen from that of the sources."""
+LEADERBOARD = Path("..", "leaderboard.md")
+RESULTS = Path("..", "..", "results")
+"""What the leaderboard is made of, from there too."""
 
 
 def index(cards: Iterable[Card]) -> str:
@@ -56,9 +62,15 @@ def ledger() -> str:
     return f"{GENERATED}\n\n{ledger_page(rows)}"
 
 
-def _texts() -> dict[str, str]:
+def leaderboard(results: Path) -> str:
+    """Write the leaderboard of the results in a folder."""
+    made = GENERATED.replace("from the catalog", "from results/").replace("edit the TOML", "measure again")
+    return f"{made}\n\n{leaderboard_page(read_results(results), read_papers(results))}"
+
+
+def _texts(folder: Path) -> dict[str, str]:
     """Return the text of every page that is made, by its path from the folder of the sources."""
-    return {**pages(), LEDGER.as_posix(): ledger()}
+    return {**pages(), LEDGER.as_posix(): ledger(), LEADERBOARD.as_posix(): leaderboard(folder / RESULTS)}
 
 
 def _cards() -> list[Card]:
@@ -68,14 +80,14 @@ def _cards() -> list[Card]:
 
 def stale(folder: Path) -> list[Path]:
     """List pages that are missing, outdated, or of no source."""
-    wanted = _texts()
+    wanted = _texts(folder)
     wrong = [name for name, text in wanted.items() if not (folder / name).exists() or _read(folder / name) != text]
     return [folder / name for name in wrong] + _unwanted(folder)
 
 
 def rewrite(folder: Path) -> list[Path]:
     """Bring the pages of a folder up to date; return those that changed."""
-    changed, wanted = stale(folder), {folder / name: text for name, text in _texts().items()}
+    changed, wanted = stale(folder), {folder / name: text for name, text in _texts(folder).items()}
     folder.mkdir(parents=True, exist_ok=True)
     for path in changed:
         if path in wanted:

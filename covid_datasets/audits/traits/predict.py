@@ -96,20 +96,12 @@ def predict(question: Question, traits: Sequence[Trait]) -> Answer | None:
 
     ``None`` where no trial predicts two classes.
     """
-    from sklearn.ensemble import RandomForestClassifier
-
     rows = len(question.classes)
     scores, fold = np.zeros((rows, len(question.names))), np.full(rows, -1)
     for number, trial in enumerate(question.trials):
         if not trial.test.any():
             continue
-        columns = np.stack(list(_encoded(traits, trial.train)), axis=1)
-        most = min(SAMPLE, int(trial.train.sum()))
-        model = RandomForestClassifier(TREES, min_samples_leaf=LEAF, max_samples=most, n_jobs=1, random_state=SEED)
-        model.fit(columns[trial.train], question.classes[trial.train])
-        found = np.zeros((int(trial.test.sum()), len(question.names)))
-        found[:, model.classes_] = model.predict_proba(columns[trial.test])
-        scores[trial.test] = np.round(found, 9)  # the same votes, summed in another order, are a tie
+        scores[trial.test] = forest_scores(traits, question.classes, len(question.names), trial)
         fold[trial.test] = number
     asked = question.asked
     ours = {each: question.classes[asked] == each for each in question.answerable}
@@ -119,6 +111,19 @@ def predict(question: Question, traits: Sequence[Trait]) -> Answer | None:
         return None
     ones = np.ones(len(asked))
     return Answer(average, {question.names[each]: of.auc(ones) for each, of in pairs.items()})
+
+
+def forest_scores(traits: Sequence[Trait], classes: np.ndarray, count: int, trial: Trial) -> np.ndarray:
+    """Learn the classes of the rows of a trial, and score each of ``count`` classes for those that it predicts."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    columns = np.stack(list(_encoded(traits, trial.train)), axis=1)
+    most = min(SAMPLE, int(trial.train.sum()))
+    model = RandomForestClassifier(TREES, min_samples_leaf=LEAF, max_samples=most, n_jobs=1, random_state=SEED)
+    model.fit(columns[trial.train], classes[trial.train])
+    found = np.zeros((int(trial.test.sum()), count))
+    found[:, model.classes_] = model.predict_proba(columns[trial.test])
+    return np.round(found, 9)  # the same votes, summed in another order, are a tie
 
 
 def _encoded(traits: Sequence[Trait], train: np.ndarray) -> Iterator[np.ndarray]:

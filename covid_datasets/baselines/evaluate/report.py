@@ -1,0 +1,168 @@
+"""`Evaluation`: what predictions are worth, and what stands beside them, as text and as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from covid_datasets.baselines.evaluate.bootstrap import Interval
+from covid_datasets.baselines.evaluate.measures import LABEL, SOURCE
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A simple model on the same rows and split, against which every result is read.
+
+    ``auc`` is ``None`` where it could not be measured, and ``why`` says why.
+    """
+
+    model: str
+    auc: float | None = None
+    low: float | None = None
+    high: float | None = None
+    why: str = ""
+
+    def __str__(self) -> str:
+        """Say it as text."""
+        if self.auc is None:
+            return f"{self.model}: not measured, because {self.why}"
+        return f"{self.model}: AUC {Interval(self.auc, self.low, self.high)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What predictions are worth.
+
+    Attributes:
+        files: The tables of predictions: one, or one for each seed or fold, of which all numbers are means.
+        datasets: What they are of.
+        config: Its config.
+        schemes: The scheme of each table.
+        split: Which split was scored.
+        fingerprint: Of the build.
+        split_hashes: The digest of the split, one for each scheme.
+        seeds: With which each model was trained; ``None`` where nobody says.
+        classes: The classes; of two the last one is positive.
+        rows: Rows that were scored.
+        groups: What no split tears apart, among them.
+        patients: Patients among them.
+        resamples: How often groups were drawn.
+        draw_seed: The seed of these draws.
+        by_image: Each measure, every image alike.
+        by_patient: Each measure, every patient alike.
+        each: The measures of each table by itself.
+        confusion: Rows by true (lines) and predicted class, of all tables together.
+        reliability: Bins of confidence, of all tables together.
+        metadata: What everything but the pixels tells.
+        texture: What local binary patterns and a logistic regression tell.
+        notes: What should be known of these numbers.
+    """
+
+    files: tuple[str, ...]
+    datasets: tuple[str, ...]
+    config: str | None
+    schemes: tuple[str, ...]
+    split: str
+    fingerprint: str
+    split_hashes: tuple[str, ...]
+    seeds: tuple[int | None, ...]
+    classes: tuple[str, ...]
+    rows: int
+    groups: int
+    patients: int
+    resamples: int
+    draw_seed: int
+    by_image: Mapping[str, Interval]
+    by_patient: Mapping[str, Interval]
+    each: Sequence[Mapping[str, float]]
+    confusion: Sequence[Sequence[float]]
+    reliability: Sequence[Mapping[str, float]]
+    metadata: Beside
+    texture: Beside
+    notes: tuple[str, ...]
+
+    @property
+    def auc(self) -> Interval:
+        """The area under the ROC curve, by image."""
+        return self.by_image["auc"]
+
+    def worst(self, kind: str) -> tuple[str, Interval] | None:
+        """Return the worst label ("label ") or source ("source ") of all, with its share of right answers."""
+        of = {name.removeprefix(kind): found for name, found in self.by_image.items() if name.startswith(kind)}
+        known = {name: found for name, found in of.items() if not math.isnan(found.value)}
+        return min(known.items(), key=lambda item: (item[1].value, item[0])) if known else None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain data; what is no number is ``None``."""
+        short: dict[str, Any] = {
+            "auc": as_number(self.auc.value),
+            "auc_low": self.auc.low,
+            "auc_high": self.auc.high,
+            "accuracy": as_number(self.by_image["accuracy"].value),
+            "f1": as_number(self.by_image["f1"].value),
+            "metadata_auc": self.metadata.auc,
+            "texture_auc": self.texture.auc,
+            "fingerprint": self.fingerprint,
+            "split_hash": self.split_hashes[0] if len(self.split_hashes) == 1 else list(self.split_hashes),
+            "seed": self.seeds[0] if len(self.seeds) == 1 else list(self.seeds),
+        }
+        rest = asdict(self)
+        for name in ("by_image", "by_patient"):
+            rest[name] = {key: plain(found) for key, found in getattr(self, name).items()}
+        rest["each"] = [{key: as_number(value) for key, value in one.items()} for one in self.each]
+        for kind in (LABEL, SOURCE):
+            worst = self.worst(kind)
+            rest[f"worst_{kind.strip()}"] = {"name": worst[0], **plain(worst[1])} if worst else None
+        return short | {
+            name: value for name, value in rest.items() if name not in ("fingerprint", "seeds", "split_hashes")
+        }
+
+    def __str__(self) -> str:
+        """Say it for people."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        tables = "" if len(self.files) == 1 else f", mean of {len(self.files)} tables"
+        yield f"{', '.join(self.datasets)}, {self.split} of {', '.join(dict.fromkeys(self.schemes))}{tables}"
+        yield f"fingerprint {self.fingerprint[:16]}…, split {', '.join(each[:16] + '…' for each in self.split_hashes)}"
+        yield f"{self.rows:,} images, {self.patients:,} patients, {self.groups:,} groups; {', '.join(self.classes)}"
+        yield f"95 % intervals over groups, {self.resamples:,} draws, seed {self.draw_seed}"
+        yield ""
+        yield f"{'':<32}{'by image':<26}{'by patient':<26}"
+        for name, found in self.by_image.items():
+            by_patient = self.by_patient.get(name)
+            yield f"{_said(name):<32}{found!s:<26}{by_patient or ''!s:<26}".rstrip()
+        if len(self.each) > 1:
+            values = [one["auc"] for one in self.each]
+            yield f"AUC of each table: {', '.join(f'{value:.3f}' for value in values)}"
+        yield ""
+        for kind in (LABEL, SOURCE):
+            if (worst := self.worst(kind)) and sum(name.startswith(kind) for name in self.by_image) > 1:
+                yield f"worst {kind}{worst[0]}: {worst[1]}"
+        yield f"beside it, {self.metadata}"
+        yield f"beside it, {self.texture}"
+        yield "true class against predicted: " + "; ".join(
+            f"{name}: " + ", ".join(f"{other} {count:,.0f}" for other, count in zip(self.classes, line, strict=True))
+            for name, line in zip(self.classes, self.confusion, strict=True)
+        )
+        yield from (f"note: {each}" for each in self.notes)
+
+
+def _said(name: str) -> str:
+    if name.startswith(LABEL):
+        return f"found of {name.removeprefix(LABEL)}"
+    if name.startswith(SOURCE):
+        return f"right in {name.removeprefix(SOURCE)}"
+    return {"auc": "AUC", "f1": "F1", "ece": "calibration error"}.get(name, name)
+
+
+def as_number(value: float) -> float | None:
+    """Return ``None`` for what is no number, which JSON does not know."""
+    return None if math.isnan(value) else value
+
+
+def plain(found: Interval) -> dict[str, float | None]:
+    """Return an interval as plain data."""
+    return {"value": as_number(found.value), "low": found.low, "high": found.high, "degenerate": found.degenerate}

@@ -1,0 +1,183 @@
+"""`explain`: where a model that was trained here looks, on the images that it was judged on."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from covid_datasets.baselines.evaluate.rows import asked
+from covid_datasets.baselines.explain.shares import LUNG, Share, attention_shares
+from covid_datasets.baselines.networks.named import make_network
+from covid_datasets.baselines.train.asked import Asked, Place, names_of
+from covid_datasets.baselines.train.names import CHECKPOINT, CONFIG
+from covid_datasets.baselines.train.run import Run
+from covid_datasets.errors import PredictionsError, UsageError
+from covid_datasets.extras import need
+
+RANDOM = "random"
+"""The map that knows nothing."""
+LIMIT = 200
+NO_PROOF = "Where a network looks says what it uses, and not that it is right."
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Where a model looks.
+
+    Attributes:
+        run: The folder of the run.
+        split: Whose images were looked at.
+        images: How many.
+        fingerprint: Of the build.
+        shares: For each kind of map, and for one that knows nothing, the share of each region.
+        notes: What should be known of it.
+    """
+
+    run: str
+    split: str
+    images: int
+    fingerprint: str
+    shares: Mapping[str, Mapping[str, Share]]
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        shares = {kind: {name: each.to_json() for name, each in of.items()} for kind, of in self.shares.items()}
+        return {
+            "run": self.run,
+            "split": self.split,
+            "images": self.images,
+            "fingerprint": self.fingerprint,
+            "shares": shares,
+            "notes": list(self.notes),
+        }
+
+    def __str__(self) -> str:
+        """Say it for people."""
+        return "\n".join(self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        yield f"{self.run}: {self.images:,} images of {self.split}, the class that is predicted of each"
+        for name in next(iter(self.shares.values())):
+            area = self.shares[RANDOM][name].area.value
+            yield f"{name}, {'nowhere' if math.isnan(area) else f'{area:.3f} of the image'}; share of attention:"
+            yield from (f"  {kind:<10}{of[name].attention}" for kind, of in self.shares.items())
+        yield from (f"note: {each}" for each in self.notes)
+
+
+def explain(
+    run: Place,
+    *,
+    split: str = "test",
+    limit: int = LIMIT,
+    seed: int = 0,
+    device: str = "auto",
+    cache_dir: str | os.PathLike[str] | None = None,
+) -> Explained:
+    """Measure how much of what a trained model looks at lies in the masks of its data, by three kinds of maps.
+
+    Grad-CAM of its last layer of maps, saliency and occlusion, of the class that it predicts, each beside maps that
+    know nothing. The data need masks, such as ``lung``.
+
+    Args:
+        run: The folder of a finished run.
+        split: "test" or "validation".
+        limit: So many images, the first ones of the split.
+        seed: Of the draws for the intervals, and of the maps that know nothing.
+        device: As for `train`.
+        cache_dir: Where the build is.
+
+    Raises:
+        PredictionsError: The run is of another build or split than what is built here.
+        UsageError: The data have no masks.
+    """
+    need("torch", "safetensors")
+    trained = Run.read(run)
+    config = trained.config
+    wanted = asked(names_of(config["dataset"]), config["config"], config["scheme"], split, cache_dir)
+    for key, ours in (("fingerprint", wanted.fingerprint), ("split_hash", wanted.split_hash)):
+        if config[key] != ours:
+            raise PredictionsError(
+                f"{trained.path}: expected the {key} {ours[:16]}… of what is built here, found {config[key][:16]}… in "
+                f"{CONFIG}. Next: build the version that the run was made of, or train again"
+            )
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        raise UsageError(f"limit: expected a number of images above 0, found {limit!r}")
+    import torch
+
+    from covid_datasets.baselines.explain.attention import grad_cam, occlusion, random_maps, saliency
+    from covid_datasets.baselines.train.machine import machine_of
+    from covid_datasets.baselines.train.state import read_tensors
+
+    recipe = trained.recipe
+    images, masks, samples = _images(trained, split, limit, cache_dir)
+    network = make_network(recipe.network, len(trained.classes), channels=recipe.in_channels, width=recipe.width)
+    network.load_state_dict(read_tensors(trained.path / CHECKPOINT)[0])
+    with machine_of(device, deterministic=False) as machine:
+        network, images = network.to(machine.device).eval(), images.to(machine.device)
+        with torch.no_grad():
+            classes = torch.cat([network(part).argmax(1) for part in images.split(recipe.batch_size)]).tolist()
+        maps = {
+            "grad-cam": grad_cam(network, images, classes),
+            "saliency": saliency(network, images, classes),
+            "occlusion": occlusion(network, images, classes, cells=min(8, *images.shape[2:])),
+            RANDOM: random_maps(len(images), *images.shape[2:], seed=seed),
+        }
+    group_of = {row["sample_id"]: row["group"] for row in wanted.rows}
+    groups = [group_of[sample] for sample in samples]
+    shares = {kind: attention_shares(each, masks, groups, seed=seed) for kind, each in maps.items()}
+    silent = {kind: int((each.sum((1, 2)) == 0).sum()) for kind, each in maps.items()}
+    notes = [f"{count:,} maps of {kind} are empty, and are left out." for kind, count in silent.items() if count]
+    if LUNG not in masks:
+        notes.append(f"The data have no mask of lungs, only {', '.join(masks)}: what lies outside is not known.")
+    return Explained(
+        run=str(trained.path),
+        split=split,
+        images=len(images),
+        fingerprint=wanted.fingerprint,
+        shares=shares,
+        notes=(*notes, NO_PROOF),
+    )
+
+
+def _images(run: Run, split: str, limit: int, cache_dir: Any) -> tuple[Any, dict[str, np.ndarray], list[str]]:
+    """Load what the network takes, each mask as True where it is, and the ids; without masks there is no share."""
+    import torch
+
+    from covid_datasets.baselines.train.data import load_data
+
+    config, recipe = run.config, run.recipe
+    data = load_data(
+        Asked(
+            names=names_of(config["dataset"]),
+            recipe_name=config["recipe_name"],
+            recipe=recipe,
+            scheme=config["scheme"],
+            config=config["config"],
+            filters=config["filters"],
+            cache_dir=cache_dir,
+        )
+    )
+    batches = data.batches(split, recipe, 0, masks=True, device="cpu")
+    names = list(batches.pixels.masks)
+    if not names:
+        raise UsageError(
+            f"{', '.join(names_of(config['dataset']))}: expected masks, such as {LUNG!r}, found none. Make some "
+            "(covid_datasets.lung_mask) and give them to covid_datasets.baselines.explain.shares.attention_shares"
+        )
+    images, masks, samples = [], [], []
+    for batch in batches:
+        known = (batch["masks"] == 1).to(batch["image"].dtype)
+        shown = known[:, [names.index(name) for name in recipe.masks]]
+        images.append(torch.cat([batch["image"], shown], 1))
+        masks.append(known.bool())
+        samples += list(batch["sample_id"])
+        if len(samples) >= limit:
+            break
+    of = torch.cat(masks)[:limit].numpy()
+    return torch.cat(images)[:limit], {name: of[:, number] for number, name in enumerate(names)}, samples[:limit]

@@ -1,0 +1,33 @@
+"""`covid-datasets evaluate`: what predictions are worth."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import Any
+
+from covid_datasets.baselines.evaluate.compare import compare
+from covid_datasets.baselines.evaluate.score import evaluate
+from covid_datasets.cli.confounded import filters_of
+from covid_datasets.cli.show import print_json, print_text
+
+
+def run_evaluate(arguments: Namespace) -> int:
+    """Score predictions, and on request compare them with other ones."""
+    options: dict[str, Any] = {
+        "dataset": (arguments.ids[0] if len(arguments.ids) == 1 else arguments.ids) or None,
+        "config": arguments.config,
+        "scheme": arguments.scheme,
+        "split": arguments.split,
+        "seed": arguments.seed,
+        "cache_dir": arguments.cache_dir,
+        **filters_of(arguments.where),
+    }
+    found = evaluate(arguments.predictions, beside=not arguments.alone, **options)
+    against = compare(arguments.predictions, arguments.against, **options) if arguments.against else None
+    if arguments.json:
+        print_json(found.to_json() | ({"against": against.to_json()} if against else {}))
+        return 0
+    print_text(found)
+    if against:
+        print_text(f"\n{against}")
+    return 0

@@ -1,0 +1,51 @@
+"""What can be typed about predictions: their score, and what a model looked at."""
+
+from __future__ import annotations
+
+from covid_datasets.cli.options import Adder, add_cache_dir, add_config, positive
+from covid_datasets.cli.own import add_own_data
+
+
+def add_scoring(add: Adder) -> None:
+    """Add it."""
+    command = add(
+        "evaluate",
+        "score predictions of a split, with intervals by patient and what simple models reach beside",
+        "covid-datasets evaluate RUN --json",
+    )
+    command.add_argument(
+        "predictions",
+        metavar="RUN",
+        nargs="+",
+        help="the folder of a run, or a CSV with sample_id and p_<class> for each class; of several the mean is taken",
+    )
+    command.add_argument(
+        "--dataset", metavar="ID", nargs="+", dest="ids", default=[], help="what a CSV is of; a run says it itself"
+    )
+    add_config(command)
+    command.add_argument("--scheme", help="split scheme, as in `splits` (default: the run's, else patient)")
+    command.add_argument("--split", default="test", help="which split is scored (default: test)")
+    command.add_argument(
+        "--where", metavar="COLUMN=VALUE", action="append", default=[], help="only these rows, as in modality=CT"
+    )
+    command.add_argument("--against", metavar="RUN", nargs="+", help="also say what these predictions lack or gain")
+    command.add_argument(
+        "--alone", action="store_true", help="leave out the rows of metadata and of texture that stand beside"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of the draws for the intervals (default: 0)")
+    add_cache_dir(command)
+    add_own_data(command)
+
+    command = add(
+        "explain",
+        "measure how much of what a trained model looks at lies in lungs, lesions and zones",
+        "covid-datasets explain RUN",
+    )
+    command.add_argument("run_folder", metavar="RUN", help="folder of a run that is finished")
+    command.add_argument("--split", default="test", choices=("test", "validation"), help="whose images (default: test)")
+    command.add_argument("--limit", type=positive, default=200, metavar="N", help="so many images (default: 200)")
+    command.add_argument("--seed", type=int, default=0, help="of the draws for the intervals (default: 0)")
+    command.add_argument(
+        "--device", default="auto", help="cpu, cuda, mps, or auto (default), the fastest that is there"
+    )
+    add_cache_dir(command)
