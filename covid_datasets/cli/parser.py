@@ -20,6 +20,7 @@ from covid_datasets.cli.options import (
     positive,
 )
 from covid_datasets.cli.own import add_own_data
+from covid_datasets.cli.scanning import add_scanning
 from covid_datasets.cli.scoring import add_scoring
 from covid_datasets.cli.splitting import add_splitting
 from covid_datasets.cli.training import add_training
@@ -59,8 +60,7 @@ def make_parser() -> ArgumentParser:
     _add_building(add)
     _add_export(add)
     _add_housekeeping(add)
-    _add_deidentify(add)
-    _add_segment(add)
+    add_scanning(add)
     add_training(add)
     return parser
 
@@ -305,43 +305,3 @@ def _add_housekeeping(add: Adder) -> None:
     command.add_argument("pdf", metavar="PDF", help="a file")
     command.add_argument("out", metavar="OUT", help="a folder, which is made")
     command.add_argument("--seconds", type=float, default=600.0, help="how long it may take (default: 600)")
-
-
-def _add_deidentify(add: Adder) -> None:
-    command = add(
-        "deidentify",
-        "write your own DICOM images without what says whose they are",
-        "covid-datasets deidentify ./scans ./scans-clean",
-    )
-    command.add_argument("folder", metavar="FOLDER", help="your DICOM files; nothing in it is changed")
-    command.add_argument("out", metavar="OUT", help="a new or empty folder, or one that the same command began")
-    command.add_argument(
-        "--secret", metavar="DIR", help="where the key and all that identifies are kept (default: OUT.secret)"
-    )
-    command.add_argument("--keep-map", action="store_true", help="keep who has which pseudonym, in the secret folder")
-    command.add_argument(
-        "--keep-burned-in", action="store_true", help="keep files whose header says that there is text in their pixels"
-    )
-
-
-def _add_segment(add: Adder) -> None:
-    command = add(
-        "segment",
-        "find lungs and infection in your own CT scans",
-        "covid-datasets segment ./scans ./masks",
-    )
-    command.add_argument("folder", metavar="IN", help="NIfTI, MetaImage, DICOM series or pictures; nothing is changed")
-    command.add_argument("out", metavar="OUT", help="a new or empty folder, or one that the same command began")
-    command.add_argument(
-        "--method",
-        choices=("threshold", "rag", "learned"),
-        default="threshold",
-        help="how infection is found (default: threshold)",
-    )
-    command.add_argument(
-        "--lungs",
-        choices=("classical", "learned"),
-        default="classical",
-        help="learned ones keep dense consolidation, and need the extra [baselines] (default: classical)",
-    )
-    command.add_argument("--weights", metavar="FILE", help="weights of your own (.safetensors) for what is learned")

@@ -23,7 +23,7 @@ from covid_datasets.transforms.filters import (
     without_text,
 )
 from covid_datasets.transforms.greys import normalised
-from tests.transforms.test_lungs import film
+from tests.transforms.segment.test_lungs import film
 
 EVERY = (trimmed, stretched, denoised, deblurred, without_colour, without_text)
 

@@ -13,7 +13,7 @@ from covid_datasets.errors import UsageError
 from covid_datasets.phantoms.volume import chest_volume
 from covid_datasets.transforms.segment.chest import convex_hull, crop_to_chest, padding_box
 from covid_datasets.transforms.windows import windowed
-from tests.transforms.test_lungs import film
+from tests.transforms.segment.test_lungs import film
 
 pytest.importorskip("scipy")
 
