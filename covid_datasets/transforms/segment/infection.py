@@ -228,6 +228,10 @@ class _Search:
         if not len(values):
             return None
         tissue = 40.0 if self.hounsfield else float(np.median(self.coarse[around])) if around.any() else None
+        # Noise that a scanner cuts off at its lowest value piles up there, and is no peak.
+        clear = values[values > self.scan.voxels.min()]
+        if self.hounsfield and 2 * len(clear) > len(values):
+            values = clear
         low, high = np.percentile(values, [0.5, 99.5]).tolist()
         if tissue is None or tissue <= low:
             tissue = high

@@ -53,6 +53,13 @@ def test_consolidation_is_hyperdense_and_ground_glass_is_not(method: Method) -> 
         assert least <= (mask == 2).sum() / (mask > 0).sum() <= most, kind
 
 
+def test_noise_that_is_cut_off_at_the_lowest_value_is_not_taken_for_air() -> None:
+    known = chest(0.1, noise=80.0)
+    assert (known.voxels == known.voxels.min()).mean() > 0.02
+    found = infection_mask(known.voxels, known.lung, spacing=known.spacing)
+    assert found.rate == pytest.approx(0.1, abs=0.03)
+
+
 def test_units_do_not_matter() -> None:
     known = chest()
     hounsfield = infection_mask(known.voxels, known.lung, spacing=known.spacing)
