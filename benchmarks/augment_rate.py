@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
-    arguments = (str(asked.threads), str(asked.count), "covid_ct")
+    arguments = (str(asked.threads), str(asked.count), "covid-ct")
     print(f"load {os.getloadavg()[0]:.1f}, {asked.threads} threads, {asked.count} images of 512 × 512")
     results = in_turns(
         {name: partial(in_process, COMMON + code, *arguments) for name, code in CONTENDERS.items()},

@@ -32,7 +32,7 @@ from covid_datasets.catalog.listing import COLUMNS, Series
 from covid_datasets.measure.image import measure
 from covid_datasets.measure.video import measure_video
 from covid_datasets.measure.volume import measure_volume
-from covid_datasets.phantoms.chest import draw, picture
+from covid_datasets.phantoms.chest import draw, faint_picture, picture
 from covid_datasets.prepare.inputs import FORMAT
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.arrays import read_npy
@@ -519,7 +519,8 @@ def phantoms() -> Any:
     layers = ("image", "lung", "infection")
     made = [(modality, shifted, layer) for modality in ("CT", "CXR") for shifted in (False, True) for layer in layers]
     pictures = [picture(Files(), 0, 1, 1, modality, 0, shifted, layer) for modality, shifted, layer in made]
-    return [pictures, [draw(0, patient, "age", 18, 92) for patient in range(9)]]
+    faint = [faint_picture(Files(), 0, 1, 0, layer) for layer in layers]
+    return [pictures, faint, [draw(0, patient, "age", 18, 92) for patient in range(9)]]
 
 
 def videos() -> Any:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.processes import python
 
 BLOCKED = """
-import importlib, os, pkgutil, sys, threading
+import ast, importlib, importlib.util, os, pkgutil, sys, threading
 import multiprocessing.context, pathlib, asyncio, subprocess, tempfile, concurrent.futures, getpass, socket, http.server
 import numpy, PIL.Image, pyarrow, fsspec, openpyxl, rich.console, datasets, av, pydicom, nibabel
 UNIX = {"resource", "fcntl", "pwd", "grp", "termios"}
@@ -22,11 +22,19 @@ for name in ("fork", "getuid", "sched_getaffinity", "O_DIRECTORY", "register_at_
 def no_kill(*_):
     raise AssertionError("os.kill ends processes on Windows, it does not ask whether they live")
 os.kill = no_kill
-# Runs a program; import torch, TensorFlow or MONAI, which would look for their DLLs.
-left_out = ("__main__", "torch_rows", "torch_batches", "monai_rows", "torchio_rows", "datasets.tfds")
-left_out += ("on_torch", "on_monai")
+# What runs a program is left out, and what imports torch, TensorFlow or MONAI, which would look for their DLLs.
+large = {"torch", "tensorflow", "tensorflow_datasets", "monai", "torchio"}
+def needs(name, known={}):
+    if name not in known:
+        known[name] = False
+        with open(importlib.util.find_spec(name).origin, encoding="utf-8") as text:
+            tree = ast.parse(text.read())
+        imports = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
+        imports |= {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
+        known[name] = any(each.split(".")[0] in large or each in ours and needs(each) for each in imports)
+    return known[name]
 for name in ours:
-    if not name.endswith(left_out):
+    if not name.endswith("__main__") and not needs(name):
         importlib.import_module(name)
 os.environ["USERNAME"] = "somebody"
 built = covid_datasets.build_dataset("phantom", "small", cache_dir=sys.argv[1], num_proc=2)

@@ -76,7 +76,12 @@ def _origins(origins: Sequence[Origin]) -> str:
 
 def count_told(notices: Sequence[Notice], kind: str) -> int:
     """Count what was told of one kind."""
-    return sum(notice.count for notice in notices if notice.kind == kind)
+    return sum(notice.count for notice in told_of(notices, kind))
+
+
+def told_of(notices: Sequence[Notice], kind: str) -> list[Notice]:
+    """Choose what was told of one kind."""
+    return [notice for notice in notices if notice.kind == kind]
 
 
 def notices_text(notices: Sequence[Notice]) -> str:

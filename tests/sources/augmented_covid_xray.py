@@ -35,7 +35,7 @@ def write_archives(folder: Path) -> None:
 
 EXPECTED = {
     PICTURES[0]: Expected(PICTURES[0], None, "covid19", "train"),
-    PICTURES[2]: Expected(PICTURES[2], None, "covid19", "train"),
+    PICTURES[2]: Expected(PICTURES[2], None, "covid19", "test"),
     PICTURES[5]: Expected(PICTURES[5], None, "not_covid19", "train"),
 }
 write = write_unpacked

@@ -38,11 +38,11 @@ def write_archives(folder: Path) -> None:
 
 EXPECTED = {
     FILMS[0]: Expected(FILMS[0], "IM-0115", "no_finding", "train", "train"),
-    FILMS[3]: Expected(FILMS[3], "IM-0439", "no_finding", "train", "train"),
+    FILMS[3]: Expected(FILMS[3], "IM-0439", "no_finding", "validation", "train"),
     FILMS[4]: Expected(FILMS[4], "NORMAL2-IM-0439", "no_finding", "train", "train"),
     FILMS[7]: Expected(FILMS[7], "person1000", "viral_pneumonia", "train", "train"),
     FILMS[10]: Expected(FILMS[10], "person1946", "bacterial_pneumonia", "train", "validation"),
-    FILMS[12]: Expected(FILMS[12], "person1", "viral_pneumonia", "test", "test"),
+    FILMS[12]: Expected(FILMS[12], "person1", "viral_pneumonia", "train", "test"),
 }
 UNTOLD = {"missing file": "nobody published a list of the films"}
 write = write_unpacked

@@ -53,7 +53,7 @@ def write_archives(folder: Path) -> None:
 
 
 EXPECTED = {
-    "COVID/images/COVID-1.png": Expected("COVID-1.png", None, "covid19", "train"),
+    "COVID/images/COVID-1.png": Expected("COVID-1.png", None, "covid19", "validation"),
     "Lung_Opacity/images/Lung_Opacity-2.png": Expected("Lung_Opacity-2.png", None, "lung_opacity", "train"),
     "Normal/images/Normal-3.png": Expected("Normal-3.png", None, "no_finding", "train"),
     "Viral Pneumonia/images/Viral Pneumonia-1.png": Expected("Viral Pneumonia-1.png", None, "viral_pneumonia", "train"),

@@ -78,8 +78,8 @@ def learned_infection(weights: str | os.PathLike[str] | None = None) -> LearnedI
     >>> from covid_datasets.phantoms.volume import chest_volume
     >>> chest = chest_volume(1, shape=(12, 64, 64), load=0.3)
     >>> found = infection_mask(chest.voxels, chest.lung, spacing=chest.spacing, method=learned_infection())
-    >>> found.method.startswith("unet_phantoms@"), abs(found.rate - chest.infection_rate) < 0.1
-    (True, True)
+    >>> found.method.startswith("unet_phantoms@"), (chest.infection[found.mask > 0] > 0).mean() > 0.9
+    (True, np.True_)
     """
     need("torch", "safetensors")
     from covid_datasets.baselines.segment.weights import load_weights

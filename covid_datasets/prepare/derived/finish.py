@@ -25,7 +25,7 @@ from covid_datasets.prepare.finish import fingerprint_of
 from covid_datasets.prepare.huggingface import built_as, write_huggingface
 from covid_datasets.prepare.place import Place
 from covid_datasets.prepare.plan import Plan
-from covid_datasets.prepare.report import count_told, notices_text, table_text
+from covid_datasets.prepare.report import count_told, notices_text, table_text, told_of
 from covid_datasets.prepare.result import REPORT_FILE, Built, people
 from covid_datasets.prepare.seal import seal
 from covid_datasets.prepare.settle import lay_out, write_splits
@@ -135,7 +135,7 @@ def _derived(wanted: Derivation, notices: Sequence[Notice]) -> dict[str, Any]:
 
 def _check_failed(source: Built, wanted: Derivation, notices: Sequence[Notice], rows: int) -> None:
     """Refuse what a function raised too often for, with the rows and the reasons."""
-    failed = [notice for notice in notices if notice.kind == FAILED]
+    failed = told_of(notices, FAILED)
     count, made = sum(notice.count for notice in failed), wanted.made
     if made is None or count <= made.declared.tolerance * rows:
         return

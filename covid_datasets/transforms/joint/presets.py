@@ -10,7 +10,7 @@ from covid_datasets.errors import UsageError, did_you_mean
 from covid_datasets.transforms.joint.augment import Augment
 
 PRESETS: Mapping[str, Augment] = {
-    "covid_ct": Augment(size=480, crop=0.5, aspect=1 / 3, flip=0.5, gain=0.2, contrast=0.2),
+    "covid-ct": Augment(size=480, crop=0.5, aspect=1 / 3, flip=0.5, gain=0.2, contrast=0.2),
     "moco": Augment(
         size=224, crop=0.2, aspect=1 / 3, flip=0.5, gain=0.4, contrast=0.4, tone_share=0.8, blur=2.0, blur_share=0.5
     ),
@@ -24,12 +24,12 @@ PRESETS: Mapping[str, Augment] = {
 def preset(name: str, **changes: Any) -> Augment:
     """Return an augmentation by name; some of its numbers may be others.
 
-    >>> preset("covid_ct", size=224).crop
+    >>> preset("covid-ct", size=224).crop
     0.5
     >>> preset("covidct")
     Traceback (most recent call last):
         ...
-    covid_datasets.errors.UsageError: preset: expected one of covid_ct, ... found 'covidct'. Did you mean 'covid_ct'?
+    covid_datasets.errors.UsageError: preset: expected one of covid-ct, ... found 'covidct'. Did you mean 'covid-ct'?
     """
     if name not in PRESETS:
         raise UsageError(f"preset: expected one of {', '.join(PRESETS)}, found {name!r}{did_you_mean(name, PRESETS)}")

@@ -91,7 +91,7 @@ def test_the_way_of_a_gpu_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
         torch.testing.assert_close(line_by_line[0], at_once[0], atol=0.05, rtol=0)
 
 
-@pytest.mark.parametrize("name", ["covid_ct", "modern"])
+@pytest.mark.parametrize("name", ["covid-ct", "modern"])
 def test_threads_change_nothing(name: str) -> None:
     """Neither pixels, nor how many threads torch has afterwards; gradients and modes of the caller are no matter."""
     from covid_datasets.transforms.joint import preset
@@ -124,7 +124,7 @@ def test_to_torch_takes_presets_and_turns(tmp_path: Any) -> None:
 
     rows = load_dataset("phantom", "small", split="train", framework="numpy", cache_dir=tmp_path)
     options: dict[str, Any] = {"image_size": 64, "batch_size": 4, "masks": True}
-    changing = preset("covid_ct", size=48).then(Augment(rotate=20))
+    changing = preset("covid-ct", size=48).then(Augment(rotate=20))
     first, again = (next(iter(to_torch(rows, augment=changing, **options))) for _ in range(2))
     assert first["image"].shape == (4, 1, 48, 48)
     assert first["masks"].shape[2:] == (48, 48)

@@ -158,7 +158,7 @@ def test_no_global_generator_is_used() -> None:
 
 
 def test_presets_are_what_their_papers_say() -> None:
-    assert PRESETS["covid_ct"].size == (480, 480)
+    assert PRESETS["covid-ct"].size == (480, 480)
     image, _, drawn = preset("moco", size=64)(Image(smooth()), rng=generator())
     assert image.values.shape == (64, 64)
     many = PRESETS["moco"].draw(generator(), 4000)
