@@ -16,8 +16,11 @@ from covid_datasets.own.segment import folder as folders
 from covid_datasets.own.segment.folder import segment_folder
 from covid_datasets.own.segment.scans import OwnScan, read_scan
 from covid_datasets.raw.tree import RawTree
+from covid_datasets.transforms.segment.infection import infection_mask
+from covid_datasets.transforms.segment.lungs import lung_mask
+from covid_datasets.transforms.windows import windowed
 from tests.dicom import ct
-from tests.own.test_segment import affine_of, chest, listed, save, states
+from tests.own.test_segment import affine_of, chest, dice, listed, save, states
 from tests.processes import fork
 
 pytest.importorskip("scipy")
@@ -53,6 +56,24 @@ def test_a_tilted_gantry_makes_no_lung_larger(tmp_path: Path) -> None:
     assert rows["tilted.nii"]["lung_ml"] == pytest.approx(rows["straight.nii"]["lung_ml"], rel=0.01)
     mask = nibabel.load(tmp_path / "out" / "tilted_lung.nii.gz")
     assert np.allclose(mask.affine, tilted @ straight, atol=1e-5)
+
+
+@pytest.mark.parametrize("ones", [np.eye(4), np.diag([-1.0, -1.0, 1.0, 1.0])], ids=["nifti", "itk"])
+def test_an_affine_of_ones_says_nothing_but_masks_keep_it(tmp_path: Path, ones: np.ndarray) -> None:
+    """With voxels of 1 mm taken at their word, vessels were infection, and lungs had a third of a litre."""
+    known = chest()
+    (tmp_path / "in").mkdir()
+    grey = windowed(known.voxels, (-1350, 150))  # units were lost with the geometry
+    nibabel.save(nibabel.Nifti1Image(grey.transpose(2, 1, 0), ones), tmp_path / "in" / "scan.nii.gz")
+    segment_folder(tmp_path / "in", tmp_path / "out")
+    row = listed(tmp_path / "out")["scan.nii.gz"]
+    assert row["lung_ml"] is None
+    assert row["infection_rate"] == infection_mask(grey, lung_mask(grey)).rate
+    assert "voxels of 1 mm from the origin on" in str(row["reasons"])
+    mask = nibabel.load(tmp_path / "out" / "scan_lung.nii.gz")
+    assert np.array_equal(mask.affine, ones)
+    lung = (np.asarray(mask.dataobj) > 0).transpose(2, 1, 0)
+    assert dice(lung, known.lung > 0) > 0.93
 
 
 @pytest.mark.parametrize("angle", [0.3, -0.5])

@@ -38,6 +38,8 @@ class OwnScan:
         sides: Size of a voxel along column, row and slice; zeros where nothing says it.
         flat: Whether it is one picture.
         told: What was odd while it was read.
+        placed: Whether the affine says something. Ones from the origin are what programs write that were told nothing:
+            masks get the same, but no length and no side follows from them.
     """
 
     voxels: np.ndarray
@@ -45,11 +47,16 @@ class OwnScan:
     sides: tuple[float, float, float]
     flat: bool
     told: tuple[Doubt, ...] = ()
+    placed: bool = True
+
+    @property
+    def _known(self) -> np.ndarray | None:
+        return self.affine if self.placed else None
 
     @property
     def shown(self) -> np.ndarray:
         """The voxels turned to display, from the feet up, without a copy; a picture is rows and columns."""
-        view, _ = turned(self.voxels, self.affine)
+        view, _ = turned(self.voxels, self._known)
         return view[0] if self.flat else view
 
     @property
@@ -58,6 +65,8 @@ class OwnScan:
 
         Slices of a tilted gantry lie askew: what counts is how far apart their planes are.
         """
+        if not self.placed:
+            return None
         if self.affine is not None:
             affine = turned(self.voxels, self.affine)[1]
             across, down, _ = spacing_of(affine)  # type: ignore[arg-type]
@@ -68,12 +77,12 @@ class OwnScan:
     @property
     def orientation(self) -> str:
         """Where columns, rows and slices of what is ``shown`` lead; empty where unknown."""
-        return "" if self.affine is None else "LPS"
+        return "" if self._known is None else "LPS"
 
     def nifti(self, mask: np.ndarray) -> bytes:
         """Write a mask of what is ``shown`` as packed NIfTI in the geometry of the scan."""
         out = np.zeros(self.voxels.shape, np.uint8)
-        turned(out, self.affine)[0][...] = mask
+        turned(out, self._known)[0][...] = mask
         sides = self.sides if min(self.sides) > 0 else (1.0, 1.0, 1.0)
         return pack(nifti_bytes(out, self.affine, sides))
 
@@ -110,7 +119,15 @@ def _volume(volume: Volume) -> OwnScan:
     told = tuple(Doubt(f"{kind}: {text}", ODD) for kind, text in header.doubts)
     if header.affine is None:
         told += (Doubt("the header does not say where voxels lie: sides and levels are unknown", ODD),)
-    return OwnScan(_values(volume), header.affine, header.spacing, False, told)
+    placed = header.affine is None or not _is_default(header.affine)
+    if not placed:
+        told += (Doubt("voxels of 1 mm from the origin on: nobody said how large they are, or what is left", ODD),)
+    return OwnScan(_values(volume), header.affine, header.spacing, False, told, placed)
+
+
+def _is_default(affine: np.ndarray) -> bool:
+    """Tell whether an affine is what programs write where they know none: NIfTI's axes, or those of ITK."""
+    return any(np.array_equal(affine, np.diag(signs)) for signs in ((1, 1, 1, 1), (-1, -1, 1, 1)))
 
 
 def _values(volume: Volume) -> np.ndarray:
