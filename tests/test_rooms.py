@@ -116,6 +116,7 @@ def test_every_example_is_run(collected: set[str]) -> None:
         "covid_datasets/load/monai_rows.py": "monai",
         "covid_datasets/load/to_tf.py": "tensorflow",
         "covid_datasets/transforms/joint/on_monai.py": "monai",
+        "covid_datasets/transforms/joint/on_torch.py": "torch",
     }
     needs |= dict.fromkeys(examples("covid_datasets/baselines/segment"), "safetensors")
     without = {path for path, module in needs.items() if not find_spec(module)}
@@ -124,8 +125,19 @@ def test_every_example_is_run(collected: set[str]) -> None:
 
 
 def test_every_test_is_run(collected: set[str]) -> None:
-    files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
-    assert files - collected == set()
+    files = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "tests").rglob("test_*.py")}
+    lacking = {name for name, path in files.items() if not all(map(find_spec, needed(path)))}
+    assert files.keys() - collected == lacking
+
+
+def needed(test: Path) -> list[str]:
+    """List what a whole file of tests is skipped without: ``pytest.importorskip("torch")`` outside of all functions."""
+    calls = [getattr(node, "value", None) for node in ast.parse(test.read_text(encoding="utf-8")).body]
+    return [
+        ast.literal_eval(call.args[0])
+        for call in calls
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.importorskip"
+    ]
 
 
 def test_no_folder_has_a_name_that_tools_hide() -> None:
