@@ -188,13 +188,18 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def write_json(path: Path, table: Mapping[str, Any] | Sequence[Any], *, durable: bool = True) -> None:
-    """Write a table or a list for people and machines: whole, and where ``durable`` on the disk before this returns."""
+def write_file(path: Path, data: bytes, *, durable: bool = True, keeps: str = "") -> None:
+    """Write a file whole, and where ``durable`` on the disk before this returns; ``keeps`` says what is left if not."""
     try:
         with whole(path, durable=durable) as private:
-            private.write_text(json.dumps(table, indent=2, ensure_ascii=False), encoding="utf-8")
+            private.write_bytes(data)
     except OSError as error:
-        raise refused(path, error) from error
+        raise refused(path, error, keeps) from error
+
+
+def write_json(path: Path, table: Mapping[str, Any] | Sequence[Any], *, durable: bool = True) -> None:
+    """Write a table or a list for people and machines, as `write_file` does."""
+    write_file(path, json.dumps(table, indent=2, ensure_ascii=False).encode(), durable=durable)
 
 
 def read_json(path: Path) -> dict[str, Any]:

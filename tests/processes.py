@@ -6,8 +6,10 @@ import hashlib
 import multiprocessing
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from functools import cache
@@ -39,6 +41,20 @@ def fork(function: Callable[..., Any], *arguments: Any) -> BaseProcess:
     process = multiprocessing.get_context("fork").Process(target=function, args=arguments)
     process.start()
     return process
+
+
+def kill_amid_pieces(process: BaseProcess, work: Path, pieces: int) -> int:
+    """Kill a process that makes a view once so many pieces are finished, and return how many were."""
+
+    def finished() -> int:
+        return len(list(work.glob("*/pieces-*/piece-*/index.arrow")))
+
+    while process.is_alive() and finished() < pieces:
+        time.sleep(0.001)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    return finished()
 
 
 @cache

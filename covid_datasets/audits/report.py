@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from covid_datasets.audits.bonds import KINDS, Kind
 from covid_datasets.audits.sample import Sample
-from covid_datasets.disk import refused, whole
+from covid_datasets.disk import write_file
 from covid_datasets.harmless import csv_cell, visible
 from covid_datasets.schema import Notice
 
@@ -278,9 +278,5 @@ def _file_cell(name: str) -> str:
 
 def _save(path: str | os.PathLike[str], text: str) -> Path:
     target = Path(path).expanduser()
-    try:
-        with whole(target) as private:
-            private.write_bytes(text.encode("utf-8", errors="surrogateescape"))
-    except OSError as error:
-        raise refused(target, error) from error
+    write_file(target, text.encode("utf-8", errors="surrogateescape"))
     return target

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import shutil
-import signal
-import time
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +29,7 @@ from covid_datasets.prepare.derived.asked import derivation
 from covid_datasets.prepare.derived.build import build_view
 from covid_datasets.prepare.result import Built
 from tests.prepare.derived.chests import derived
-from tests.processes import Serial, digest_of, leftovers, table_of
+from tests.processes import Serial, digest_of, kill_amid_pieces, leftovers, table_of
 
 pytest.importorskip("scipy")
 pytestmark = pytest.mark.filterwarnings("ignore:.*found nothing in")
@@ -183,12 +180,7 @@ def test_one_that_was_killed_goes_on_and_several_at_once_share_it(cache: Path, t
     process = context.Process(target=make, args=(killed,))
     process.start()
     work = tmp_path / "killed" / "prepared" / ".work"
-    while process.is_alive() and len(list(work.glob("*/pieces-*/piece-*/index.arrow"))) < 4:
-        time.sleep(0.001)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    kept = len(list(work.glob("*/pieces-*/piece-*/index.arrow")))
+    kept = kill_amid_pieces(process, work, 4)
     with pytest.raises(NotBuiltError):
         find_build("phantom", "small", cache_dir=tmp_path / "killed", derive="lungs")
     wanted, counting = derivation(derive="lungs"), Serial()

@@ -252,7 +252,7 @@ KILLED = """
 import os, sys
 from covid_datasets.own.deidentify import folder
 import covid_datasets
-real, left = folder._write, [int(sys.argv[3])]
+real, left = folder.write_file, [int(sys.argv[3])]
 def write(path, data):
     left[0] -= 1
     if left[0] < 0:
@@ -260,7 +260,7 @@ def write(path, data):
         (path.parent / ".x.dcm.0123.part").write_bytes(data[:50])
         os.kill(os.getpid(), 9)
     real(path, data)
-folder._write = write
+folder.write_file = write
 covid_datasets.deidentify(sys.argv[1], sys.argv[2])
 """
 

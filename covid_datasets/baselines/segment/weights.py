@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from covid_datasets.baselines.segment.unet import OUTPUTS, Architecture, ResidualUNet, new_network
-from covid_datasets.disk import make_folder, read_json, refused, whole, write_json
+from covid_datasets.disk import make_folder, read_json, write_file, write_json
 from covid_datasets.errors import DamagedFileError, UsageError
 
 SHIPPED = Path(__file__).with_name("shipped") / "unet_phantoms.safetensors"
@@ -66,11 +66,7 @@ def save_weights(network: ResidualUNet, path: str | os.PathLike[str], card: Mapp
         raise UsageError(f"{path}: expected numbers, found none in {bad[0]}: the training has failed")
     data = save(halves, {"architecture": json.dumps(asdict(network.architecture))})
     make_folder(path.parent)
-    try:
-        with whole(path) as private:
-            private.write_bytes(data)
-    except OSError as error:
-        raise refused(path, error) from error
+    write_file(path, data)
     said = {**card, "architecture": asdict(network.architecture), "bytes": len(data)}
     write_json(path.with_suffix(".json"), {**said, "sha256": hashlib.sha256(data).hexdigest()})
     return path

@@ -12,7 +12,7 @@ from covid_datasets.baselines.networks.named import make_network
 from covid_datasets.baselines.recipe import Recipe, read_recipe, recipe_of
 from covid_datasets.baselines.train.asked import Asked, Place, TrainOptions, names_of
 from covid_datasets.baselines.train.names import CHECKPOINT, CONFIG, CURVE, ENVIRONMENT, METRICS, PREDICTIONS, STATE
-from covid_datasets.disk import make_folder, read_json, refused, whole, write_json
+from covid_datasets.disk import make_folder, read_json, write_file, write_json
 from covid_datasets.errors import NotThereError, UsageError
 from covid_datasets.extras import need
 from covid_datasets.lock import Lock
@@ -202,11 +202,9 @@ def _write_metrics(path: Path, history: Sequence[dict[str, Any]]) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    try:
-        with whole(path, durable=False) as private:
-            private.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise refused(path, error, "The checkpoint is kept, and the same command goes on from it.") from error
+    write_file(
+        path, text.encode(), durable=False, keeps="The checkpoint is kept, and the same command goes on from it."
+    )
 
 
 def _curve(config: dict[str, Any], history: Sequence[dict[str, Any]]) -> str:

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import nn
 
-from covid_datasets.disk import refused, whole
+from covid_datasets.disk import write_file
 from covid_datasets.errors import DamagedFileError
 
 _KEY = "covid_datasets"
@@ -47,13 +47,8 @@ class Progress:
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], about: Mapping[str, Any]) -> None:
     """Write tensors, and what they are, under a private name first: where that fails, the older file stays."""
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    data = save(plain, {_KEY: json.dumps(about)})
-    try:
-        with whole(path) as private:
-            private.write_bytes(data)
-    except OSError as error:
-        kept = "The checkpoint before this one is kept, and the same command goes on from it."
-        raise refused(path, error, kept) from error
+    kept = "The checkpoint before this one is kept, and the same command goes on from it."
+    write_file(path, save(plain, {_KEY: json.dumps(about)}), keeps=kept)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

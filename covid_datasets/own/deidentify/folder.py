@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from covid_datasets.disk import make_folder, refused, whole
+from covid_datasets.disk import make_folder, write_file
 from covid_datasets.errors import DamagedFileError, UsageError, words_of
 from covid_datasets.extras import need
 from covid_datasets.lock import Lock
@@ -170,7 +170,8 @@ class _Work:
         name, other = self._name(cleaned, path)
         if other:
             return Done(path, task.known, left_out=f"the same image as {other}")
-        _write(self.target / name, cleaned.data)
+        make_folder((self.target / name).parent)
+        write_file(self.target / name, cleaned.data)
         done = Done(
             path, task.known, name, cleaned.patient, cleaned.pseudonym,
             kind=self.journal.kind(cleaned.changes), warnings=cleaned.warnings,
@@ -201,12 +202,3 @@ def _bytes(path: Path) -> bytes:
         if head[_PREAMBLE:] != b"DICM":
             raise NoImageError("no DICOM file")
         return head + file.read()
-
-
-def _write(path: Path, data: bytes) -> None:
-    make_folder(path.parent)
-    try:
-        with whole(path) as private:
-            private.write_bytes(data)
-    except OSError as error:
-        raise refused(path, error) from error

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 import covid_datasets.transforms.segment as methods
-from covid_datasets.disk import make_folder, read_json, refused, whole, write_json
+from covid_datasets.disk import make_folder, read_json, write_file, write_json
 from covid_datasets.errors import CacheError, CovidDatasetsError, NoSpaceError, UsageError, words_of
 from covid_datasets.extras import need
 from covid_datasets.lock import Lock
@@ -178,9 +178,11 @@ class _Work:
         found = infection_mask(shown, lungs, spacing=spacing, orientation=orientation, method=self.method)  # type: ignore[arg-type]
         sums = quantify(shown, lungs, found, spacing=spacing, orientation=orientation)
         lung, infection, picture = self._files(name)
-        self._write(lung, scan.nifti(lungs.mask))
-        self._write(infection, scan.nifti(found.mask))
-        self._write(picture, _picture(scan, lungs, found.mask))
+        for path in (lung, picture):
+            make_folder(path.parent)
+        write_file(lung, scan.nifti(lungs.mask))
+        write_file(infection, scan.nifti(found.mask))
+        write_file(picture, _picture(scan, lungs, found.mask))
         return SegmentedScan(
             file=item.path,
             infection_rate=sums.infection_rate,
@@ -210,14 +212,6 @@ class _Work:
 
     def _sizes(self, name: str) -> list[int | None]:
         return [path.stat().st_size if path.is_file() else None for path in self._files(name)]
-
-    def _write(self, path: Path, data: bytes) -> None:
-        make_folder(path.parent)
-        try:
-            with whole(path) as private:
-                private.write_bytes(data)
-        except OSError as error:
-            raise refused(path, error) from error
 
 
 @cache

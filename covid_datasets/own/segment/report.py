@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from covid_datasets.disk import refused, whole
+from covid_datasets.disk import write_file
 from covid_datasets.harmless import csv_cell, markdown
 from covid_datasets.transforms.segment.quantify import Lesion, csv_of
 
@@ -72,12 +72,7 @@ def write_report(done: SegmentedFolder, pictures: Sequence[str]) -> None:
         LIST: json.dumps(done.to_json(), indent=2, ensure_ascii=False) + "\n",
     }  # fmt: skip
     for name, text in texts.items():
-        path = done.out / name
-        try:
-            with whole(path) as private:
-                private.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise refused(path, error) from error
+        write_file(done.out / name, text.encode())
 
 
 def _page(done: SegmentedFolder, pictures: set[str]) -> Iterator[str]:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import re
 import shutil
-import signal
-import time
 from argparse import ArgumentParser
 from functools import partial
 from pathlib import Path
@@ -28,7 +25,7 @@ from covid_datasets.read.volumes import read_volume
 from covid_datasets.transforms.windows import WINDOWS, windowed
 from tests.load.flips import missed
 from tests.prepare.derived.records import film, stack, use, volume
-from tests.processes import Serial, copy_of, digest_of, leftovers, table_of
+from tests.processes import Serial, copy_of, digest_of, kill_amid_pieces, leftovers, table_of
 from tests.small import SmallSources
 
 WANTED: dict[str, Any] = {"window": "lung", "image_size": 48, "to_spacing": (1, 1, 5), "to_orientation": "LPS"}
@@ -166,12 +163,7 @@ def test_a_view_that_was_killed_goes_on(mosmed: Built, tmp_path: Path) -> None:
     work = tmp_path / "cache" / "prepared" / ".work"
     process = multiprocessing.get_context("fork").Process(target=view, args=(mosmed, 1, 1), kwargs=WANTED)
     process.start()
-    while process.is_alive() and len(list(work.glob("*/pieces-*/piece-*/index.arrow"))) < 4:
-        time.sleep(0.001)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGKILL)
-    process.join()
-    kept = len(list(work.glob("*/pieces-*/piece-*/index.arrow")))
+    kept = kill_amid_pieces(process, work, 4)
     assert kept >= 4
     with pytest.raises(NotBuiltError):
         find_build("mosmed", "slices", cache_dir=tmp_path / "cache", **WANTED)
