@@ -11,6 +11,8 @@ from covid_datasets.read.orientation import nearest_axes
 
 _LEADS = {"L": (0, False), "R": (0, True), "P": (1, False), "A": (1, True), "S": (2, False), "I": (2, True)}
 """Letter -> the axis of the patient, to the left, back or head (LPS), and whether it leads the other way."""
+_TOLD_NOTHING = ((1, 1, 1, 1), (-1, -1, 1, 1))
+"""Diagonals of affines to RAS: the axes of NIfTI, and those of ITK."""
 
 
 def axis_codes(given: Any) -> str:
@@ -45,6 +47,20 @@ def turns(affine: np.ndarray, codes: str) -> tuple[tuple[int, bool], ...]:
     own = nearest_axes(affine)
     wanted = (_LEADS[letter] for letter in codes)
     return tuple((own[axis][0], own[axis][1] != backwards) for axis, backwards in wanted)
+
+
+def believed(affine: np.ndarray | None) -> np.ndarray | None:
+    """Return an affine, but none where it is what programs write that were told nothing: ones, from the origin on.
+
+    Whoever takes lengths or sides from that would be wrong; where voxels are stored it changes nothing.
+
+    >>> believed(np.eye(4)) is believed(np.diag([-1.0, -1.0, 1.0, 1.0])) is None
+    True
+    >>> believed(np.diag([0.7, 0.7, 5.0, 1.0])).diagonal().tolist()
+    [0.7, 0.7, 5.0, 1.0]
+    """
+    told = affine is not None and any(np.array_equal(affine, np.diag(ones)) for ones in _TOLD_NOTHING)
+    return None if told else affine
 
 
 def codes_of(affine: np.ndarray) -> str:

@@ -20,6 +20,7 @@ from covid_datasets.read.series import Wanted, series_parts
 from covid_datasets.read.volume import Volume
 from covid_datasets.read.volumes import read_volume, volume_bytes
 from covid_datasets.schema import Notice, Part, RawReader
+from covid_datasets.transforms.orient import believed
 from covid_datasets.transforms.segment.doubts import Doubt
 
 FORMATS = ("PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP")
@@ -119,15 +120,10 @@ def _volume(volume: Volume) -> OwnScan:
     told = tuple(Doubt(f"{kind}: {text}", ODD) for kind, text in header.doubts)
     if header.affine is None:
         told += (Doubt("the header does not say where voxels lie: sides and levels are unknown", ODD),)
-    placed = header.affine is None or not _is_default(header.affine)
+    placed = header.affine is None or believed(header.affine) is not None
     if not placed:
         told += (Doubt("voxels of 1 mm from the origin on: nobody said how large they are, or what is left", ODD),)
     return OwnScan(_values(volume), header.affine, header.spacing, False, told, placed)
-
-
-def _is_default(affine: np.ndarray) -> bool:
-    """Tell whether an affine is what programs write where they know none: NIfTI's axes, or those of ITK."""
-    return any(np.array_equal(affine, np.diag(signs)) for signs in ((1, 1, 1, 1), (-1, -1, 1, 1)))
 
 
 def _values(volume: Volume) -> np.ndarray:

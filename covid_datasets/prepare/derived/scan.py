@@ -22,7 +22,7 @@ from covid_datasets.schema import Notice
 from covid_datasets.transforms.derive.checked import counted
 from covid_datasets.transforms.derive.contract import Sample
 from covid_datasets.transforms.derive.named import Deriver
-from covid_datasets.transforms.orient import codes_of
+from covid_datasets.transforms.orient import believed, codes_of
 
 At = tuple[slice, slice, slice]
 """Slices, rows and columns of a stored volume."""
@@ -65,15 +65,16 @@ def derive_volume(row: Mapping[str, Any], wanted: Derivation, header: VolumeHead
     """Run the function that was asked for on a volume."""
     made = wanted.made
     assert made is not None, "who asked for a function has one"
-    pixels, affine = turned(values.pixels, header.affine)
+    where = believed(header.affine)
+    pixels, affine = turned(values.pixels, where)
     masks = {}
     for name, stored in row["volume_masks"].items():
         if stored is not None:
             try:
-                masks[name] = turned(mask_voxels(stored["bytes"], stored["path"], header), header.affine)[0]
+                masks[name] = turned(mask_voxels(stored["bytes"], stored["path"], header), where)[0]
             except DamagedFileError:  # told where the view leaves it out
                 continue
-    known = all(np.isfinite(side) and side > 0 for side in header.spacing)
+    known = header.affine is None and all(np.isfinite(side) and side > 0 for side in header.spacing)
     sample = Sample(
         pixels=pixels,
         volume=True,
@@ -88,10 +89,10 @@ def derive_volume(row: Mapping[str, Any], wanted: Derivation, header: VolumeHead
 
     def back(mask: np.ndarray) -> np.ndarray:
         out = np.zeros(values.pixels.shape, mask.dtype)
-        turned(out, header.affine)[0][...] = mask
+        turned(out, where)[0][...] = mask
         return out
 
-    at = EVERYWHERE if result.box is None else _stored(result.box, values.pixels.shape, header)
+    at = EVERYWHERE if result.box is None else _stored(result.box, values.pixels.shape, where)
     new = (
         values
         if result.pixels is None
@@ -110,13 +111,13 @@ def derive_volume(row: Mapping[str, Any], wanted: Derivation, header: VolumeHead
     )
 
 
-def _stored(box: tuple[int, int, int, int], shape: tuple[int, ...], header: VolumeHeader) -> At:
+def _stored(box: tuple[int, int, int, int], shape: tuple[int, ...], where: np.ndarray | None) -> At:
     """Say which stored voxels are in a box of the turned slices."""
     left, top, width, height = box
     parts = []
     for axis in range(3):
         along = np.arange(shape[axis]).reshape([-1 if each == axis else 1 for each in range(3)])
-        seen = turned(np.broadcast_to(along, shape), header.affine)[0][:, top : top + height, left : left + width]
+        seen = turned(np.broadcast_to(along, shape), where)[0][:, top : top + height, left : left + width]
         ends = (seen[0, 0, 0], seen[-1, -1, -1])
         parts.append(slice(int(min(ends)), int(max(ends)) + 1))
     return parts[0], parts[1], parts[2]
