@@ -84,6 +84,16 @@ def test_a_volume_has_its_masks_on_its_own_voxels(
     assert np.array_equal(only["volume"][order], np.where(lungs.mask > 0, own.voxels, -1000))
 
 
+def test_an_affine_of_ones_gives_no_spacing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("nibabel")
+    own = chest()
+    source = built(monkeypatch, tmp_path, scan("a", nifti_bytes(own.voxels, np.eye(4), (1.0, 1.0, 1.0))))
+    (row,) = rows_of(derived(source, "infection"))
+    lungs = lung_mask(own.voxels)
+    assert np.array_equal(row["volume_masks"]["lung"], lungs.mask)
+    assert row["infection_rate"] == pytest.approx(infection_mask(own.voxels, lungs).rate)
+
+
 def test_a_volume_with_values_that_are_no_numbers_keeps_its_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
