@@ -172,7 +172,7 @@ def test_a_folder_is_segmented_by_weights_and_done_again_with_others(tmp_path: P
     rows = json.loads((tmp_path / "other" / "segment.json").read_text())
     assert rows[0]["infection_rate"] == learned.scans[0].infection_rate
     with pytest.raises(UsageError, match="lungs: expected one of classical"):
-        segment_folder(tmp_path / "scans", tmp_path / "masks", lungs="clasical")
+        segment_folder(tmp_path / "scans", tmp_path / "masks", lungs="clasical")  # type: ignore[arg-type]
 
 
 def test_weights_without_anything_learned_are_a_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

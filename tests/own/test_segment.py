@@ -216,7 +216,7 @@ def test_folders_that_cannot_work_are_refused(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match=words):
             segment_folder(tmp_path / source, tmp_path / target)
     with pytest.raises(UsageError, match="method"):
-        segment_folder(tmp_path / "in", tmp_path / "out", method="unet")
+        segment_folder(tmp_path / "in", tmp_path / "out", method="unet")  # type: ignore[arg-type]
     assert (tmp_path / "full" / "thesis.doc").read_text() == "mine"
     assert listed_none(segment_folder(tmp_path / "in", tmp_path / "empty").out)
 

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image
 
 import covid_datasets.transforms.segment as methods
+from covid_datasets import __version__
 from covid_datasets.disk import make_folder, read_json, write_file, write_json
 from covid_datasets.errors import CacheError, CovidDatasetsError, NoSpaceError, UsageError, words_of
 from covid_datasets.extras import need
@@ -41,8 +43,8 @@ def segment_folder(
     folder: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
-    method: str | Finder = "threshold",
-    lungs: str | Segmenter | Mender = "classical",
+    method: Literal["threshold", "rag"] | Finder = "threshold",
+    lungs: Literal["classical"] | Segmenter | Mender = "classical",
 ) -> SegmentedFolder:
     """Find lungs and infection in each CT of a folder: NIfTI, MetaImage, DICOM series, or pictures of slices.
 
@@ -137,8 +139,8 @@ class _Work:
     source: Path
     target: Path
     raw: RawTree
-    method: str | Finder
-    lungs: str | Segmenter | Mender
+    method: Literal["threshold", "rag"] | Finder
+    lungs: Literal["classical"] | Segmenter | Mender
 
     def do(self, item: Item, name: str) -> SegmentedScan:
         """Segment one scan; one that was done before, and has not changed since, is taken as it is."""
@@ -170,12 +172,12 @@ class _Work:
     def _segment(self, item: Item, name: str) -> SegmentedScan:
         scan = read_scan(self.raw, item)
         shown, spacing, orientation = scan.shown, scan.spacing, scan.orientation
-        lungs = lung_mask(shown, spacing=spacing, orientation=orientation, method=self.lungs)  # type: ignore[arg-type]
+        lungs = lung_mask(shown, spacing=spacing, orientation=orientation, method=self.lungs)
         if lungs.empty:
             for path in self._files(name):
                 path.unlink(missing_ok=True)
             return SegmentedScan(item.path, None, None, 0.0, (*lungs.reasons, *reasons_of(scan.told)))
-        found = infection_mask(shown, lungs, spacing=spacing, orientation=orientation, method=self.method)  # type: ignore[arg-type]
+        found = infection_mask(shown, lungs, spacing=spacing, orientation=orientation, method=self.method)
         sums = quantify(shown, lungs, found, spacing=spacing, orientation=orientation)
         lung, infection, picture = self._files(name)
         for path in (lung, picture):
@@ -204,7 +206,7 @@ class _Work:
 
     def _known(self, item: Item) -> str:
         """Know a scan again by its files' names, sizes and times, and by the way results are made."""
-        said = [f"{way()} {name_of(self.method)} {name_of(self.lungs)}"]
+        said = [f"{__version__} {way()} {name_of(self.method)} {name_of(self.lungs)}"]
         for path in item.files:
             state = (self.source / path).stat()
             said.append(f"{path}\0{state.st_size}\0{state.st_mtime_ns}")
@@ -216,7 +218,7 @@ class _Work:
 
 @cache
 def way() -> str:
-    """Know the way in which results are made by its code: with any other, all are made again."""
+    """Know the way in which results are made by its code, also between releases: with any other, all are made again."""
     found = hashlib.sha256()
     for room in (Path(__file__).parent, *map(Path, methods.__path__)):
         for module in sorted(room.glob("*.py")):
