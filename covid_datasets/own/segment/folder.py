@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -16,7 +17,6 @@ import numpy as np
 from PIL import Image
 
 import covid_datasets.transforms.segment as methods
-from covid_datasets import __version__
 from covid_datasets.disk import make_folder, read_json, write_file, write_json
 from covid_datasets.errors import CacheError, CovidDatasetsError, NoSpaceError, UsageError, words_of
 from covid_datasets.extras import need
@@ -206,7 +206,7 @@ class _Work:
 
     def _known(self, item: Item) -> str:
         """Know a scan again by its files' names, sizes and times, and by the way results are made."""
-        said = [f"{__version__} {way()} {name_of(self.method)} {name_of(self.lungs)}"]
+        said = [f"{version('covid-datasets')} {way()} {name_of(self.method)} {name_of(self.lungs)}"]
         for path in item.files:
             state = (self.source / path).stat()
             said.append(f"{path}\0{state.st_size}\0{state.st_mtime_ns}")
