@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HOUSE = ROOT / "covid_datasets"
 ROOMS = """
-harmless errors store settings extras disk holder lock progress vocabulary columns schema
+harmless markup errors store settings extras disk holder lock progress vocabulary columns schema
 catalog features fetch raw read phantoms transforms own measure splits prepare cache load exports tfds audits
 baselines view contribute cli
 """.split()

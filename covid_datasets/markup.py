@@ -1,0 +1,146 @@
+"""Pages of HTML: they need no network, run nothing, and trust no name in them.
+
+Whoever writes a page gives text, tables and pictures; nothing that others wrote becomes markup. A page is light or dark
+as its reader's machine is, is read on a phone and by a screen reader, and prints.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from PIL import Image
+
+from covid_datasets.harmless import visible
+
+SIDE = 240
+"""The longer side of a picture in a page."""
+LONGEST = 1000
+"""So many characters of one text are shown: file names can have thousands."""
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+_STYLE = """
+:root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; --line: #8886;
+  --leaks: #b3261e; --clean: #1b6e20; --quiet: #555; --bar: #3f6fb5 }
+@media (prefers-color-scheme: dark) { :root { --leaks: #ff8a80; --clean: #81c784; --quiet: #b0b0b0; --bar: #7ea6e0 } }
+body { max-width: 62rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere }
+h1 { font-size: 1.5rem; margin-bottom: 0 } h2 { font-size: 1.15rem; margin-top: 2.5rem }
+h3 { font-size: 1rem; margin: 1.5rem 0 0 }
+.leaks { color: var(--leaks) } .clean { color: var(--clean) } .quiet { color: var(--quiet) }
+.wide { overflow-x: auto; margin: 1rem 0 } table { border-collapse: collapse }
+caption { text-align: left; font-weight: 600 }
+th, td { text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }
+th { font-weight: 600 } tbody th { font-weight: 400; max-width: 24rem } td.number, th.number { text-align: right }
+tbody tr { border-top: 1px solid var(--line) }
+.bar { display: block; height: .8em; min-width: 1px; background: var(--bar); print-color-adjust: exact }
+td.bars { width: 12rem; min-width: 6rem; vertical-align: middle }
+article { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem; margin: 1rem 0 }
+.sides { display: flex; flex-wrap: wrap; gap: 1rem } figure { margin: 0; flex: 1 1 16rem; min-width: 0 }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(13rem, 100%), 1fr)); gap: 1rem }
+.frame { height: 240px; display: flex; align-items: center; justify-content: center; background: #000; color: #ccc }
+.frame img { max-width: 100%; max-height: 100% }
+.part { font-weight: 600 }
+code { font-size: .85em; white-space: pre-wrap; user-select: all }
+@media print { body { max-width: none; margin: 0 } figure, tr, article { break-inside: avoid }
+  .wide { overflow: visible } }
+"""
+
+
+def document(title: str, body: Iterable[str], language: str = "en") -> str:
+    """Write a page around what is in its body.
+
+    >>> page = document("<b>", ["<p>A paragraph.</p>"])
+    >>> "<title>&lt;b&gt;</title>" in page, page.count("<script"), "default-src 'none'" in page
+    (True, 0, True)
+    """
+    head = (
+        f'<!doctype html>\n<html lang="{language}"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{text(title)}</title><style>{_STYLE}</style></head><body><main>"
+    )
+    return "\n".join([head, *body, "</main></body></html>"]) + "\n"
+
+
+def text(said: str, keep: str = "", longest: int = LONGEST) -> str:
+    r"""Show text as what it is, whatever it is made of; of a very long one only the beginning.
+
+    >>> text('"><img src=x>\u202e'), text("a" * 1001, longest=3)
+    ('&quot;&gt;&lt;img src=x&gt;\\u202e', 'aaa… (1,001 characters)')
+    """
+    more = f"… ({len(said):,} characters)" if len(said) > longest else ""
+    return html.escape(visible(said[:longest], keep=keep)) + more
+
+
+def table(
+    caption: str,
+    names: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    count: int = 0,
+    bars: Sequence[float] = (),
+) -> Iterator[str]:
+    """Write a table; the first cell of a row names it, and whole numbers are aligned.
+
+    Args:
+        caption: What it shows; a screen reader says it first.
+        names: The heads of the columns.
+        rows: A cell for each of them. ``None`` is an empty cell.
+        count: How many rows there are, where only the first are given.
+        bars: For each row the length of a bar behind it, of the longest.
+
+    >>> print("".join(table("Labels", ("label", "rows"), [("<b>", 1200)])).partition("<tbody>")[2][:66])
+    <tr><th scope="row">&lt;b&gt;</th><td class="number">1,200</td></t
+    """
+    rows = list(rows)
+    numeric = [bool(rows) and all(_is_number(row[at]) for row in rows) for at in range(len(names))]
+    yield f'<div class="wide" role="region" tabindex="0" aria-label="{text(caption)}"><table>'
+    yield f"<caption>{text(caption)}</caption><thead><tr>"
+    yield "".join(
+        f'<th scope="col"{_NUMBER if number else ""}>{text(name)}</th>'
+        for name, number in zip(names, numeric, strict=True)
+    )
+    yield f"{'<td></td>' if bars else ''}</tr></thead><tbody>"
+    longest = max(bars, default=0) or 1
+    for at, row in enumerate(rows):
+        first, *others = row
+        cells = "".join(f"<td{_NUMBER if _is_number(cell) else ''}>{_cell(cell)}</td>" for cell in others)
+        if bars:
+            cells += (
+                f'<td class="bars" aria-hidden="true"><span class="bar" style="width:{bars[at] / longest:.1%}"></span>'
+            )
+            cells += "</td>"
+        yield f'<tr><th scope="row"{_NUMBER if _is_number(first) else ""}>{_cell(first)}</th>{cells}</tr>'
+    yield "</tbody></table></div>"
+    if count > len(rows):
+        yield f"<p>… and {count - len(rows):,} more.</p>"
+
+
+def named(pairs: Mapping[str, object], caption: str) -> Iterator[str]:
+    """Write facts under their names, as a table of two columns; what is empty is left out."""
+    yield from table(
+        caption, ("what", "value"), [(name, told) for name, told in pairs.items() if told not in ("", None)]
+    )
+
+
+def picture(image: Image.Image, seen: str = "") -> str:
+    """Put a picture into a page, made small. ``seen`` says what it shows, where no text beside it does."""
+    small = image.copy()
+    small.thumbnail((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    out = io.BytesIO()
+    small.convert("RGB" if small.mode == "RGB" else "L").save(out, "JPEG", quality=80)
+    return f'<img alt="{text(seen)}" src="data:image/jpeg;base64,{base64.b64encode(out.getvalue()).decode("ascii")}">'
+
+
+_NUMBER = ' class="number"'
+
+
+def _is_number(cell: object) -> bool:
+    return isinstance(cell, int | float) and not isinstance(cell, bool)
+
+
+def _cell(cell: object) -> str:
+    if cell is None:
+        return ""
+    return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else text(str(cell))
