@@ -72,6 +72,8 @@ if TYPE_CHECKING:
     from covid_datasets.view.attribution import Attribution as Attribution
     from covid_datasets.view.attribution import attribution as attribution
     from covid_datasets.view.labels import label_table as label_table
+    from covid_datasets.view.report.report import Report as Report
+    from covid_datasets.view.report.report import report as report
 
 __version__ = "0.1.0"
 
@@ -92,6 +94,7 @@ _HOMES = {
     "Explained": "covid_datasets.baselines.explain.run",
     "Exported": "covid_datasets.exports.export",
     "OwnData": "covid_datasets.catalog.own",
+    "Report": "covid_datasets.view.report.report",
     "Sample": "covid_datasets.transforms.derive.contract",
     "SegmentedFolder": "covid_datasets.own.segment.report",
     "about_splits": "covid_datasets.load.splits",
@@ -130,6 +133,7 @@ _HOMES = {
     "predict": "covid_datasets.baselines.train.predict",
     "propose_splits": "covid_datasets.contribute.publish",
     "quantify": "covid_datasets.transforms.segment.quantify",
+    "report": "covid_datasets.view.report.report",
     "search": "covid_datasets.load.search",
     "segment_folder": "covid_datasets.own.segment.folder",
     "to_numpy": "covid_datasets.load.fixed.make",

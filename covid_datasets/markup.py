@@ -31,7 +31,8 @@ h3 { font-size: 1rem; margin: 1.5rem 0 0 }
 .wide { overflow-x: auto; margin: 1rem 0 } table { border-collapse: collapse }
 caption { text-align: left; font-weight: 600 }
 th, td { text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }
-th { font-weight: 600 } tbody th { font-weight: 400; max-width: 24rem } td.number, th.number { text-align: right }
+th { font-weight: 600 } thead th { overflow-wrap: normal } tbody th { font-weight: 400; min-width: 6.5rem }
+.number { white-space: nowrap } td.number, thead th.number { text-align: right }
 tbody tr { border-top: 1px solid var(--line) }
 .bar { display: block; height: .8em; min-width: 1px; background: var(--bar); print-color-adjust: exact }
 td.bars { width: 12rem; min-width: 6rem; vertical-align: middle }
@@ -144,3 +145,15 @@ def _cell(cell: object) -> str:
     if cell is None:
         return ""
     return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else text(str(cell))
+
+
+def framed(page: str, title: str) -> str:
+    """Put a page into another one, such as a notebook: its style stays inside, and it may run nothing.
+
+    >>> framed('<p id="a">', "A page").count("<p")
+    0
+    """
+    return (
+        f'<iframe sandbox title="{text(title)}" srcdoc="{html.escape(page)}" '
+        'style="width:100%;height:36rem;border:1px solid #8886"></iframe>'
+    )

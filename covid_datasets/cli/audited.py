@@ -6,19 +6,16 @@ from argparse import Namespace
 from pathlib import Path
 
 import covid_datasets as api
+from covid_datasets.cli.options import check_places
 from covid_datasets.cli.show import print_json, print_text
-from covid_datasets.errors import IntegrityError, NotThereError, UsageError
+from covid_datasets.errors import IntegrityError, UsageError
 from covid_datasets.progress import tell
 
 
 def run_audit(arguments: Namespace) -> int:
     """Audit, show what was found, and write what was asked for."""
     files = [Path(name).expanduser() for name in (arguments.html, arguments.no_leaks) if name is not None]
-    for file in files:  # before minutes are spent
-        if not file.absolute().parent.is_dir():
-            raise NotThereError(f"{file}: expected a folder to write it into, found none: {file.absolute().parent}")
-        if file.is_dir():
-            raise UsageError(f"{file}: expected the name of a file, found a folder")
+    check_places(files)  # before minutes are spent
     found = api.audit(
         arguments.what[0] if len(arguments.what) == 1 else arguments.what,
         arguments.scheme,

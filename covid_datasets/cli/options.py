@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from covid_datasets.cli.own import add_own_data
+from covid_datasets.errors import NotThereError, UsageError
 
 Adder = Callable[[str, str, str], ArgumentParser]
 """Adds a command by its name, a summary and an example."""
@@ -39,6 +41,20 @@ def add_accept(command: ArgumentParser) -> None:
 def add_data_dir(command: ArgumentParser) -> None:
     """Add the folder of a copy of one's own."""
     command.add_argument("--data-dir", metavar="DIR", help="your own copy of the raw files")
+
+
+def check_places(files: Iterable[Path]) -> None:
+    """Refuse places where no file can be written, before minutes are spent.
+
+    Raises:
+        NotThereError: There is no such folder.
+        UsageError: It is a folder.
+    """
+    for file in files:
+        if not file.absolute().parent.is_dir():
+            raise NotThereError(f"{file}: expected a folder to write it into, found none: {file.absolute().parent}")
+        if file.is_dir():
+            raise UsageError(f"{file}: expected the name of a file, found a folder")
 
 
 def positive(text: str) -> int:

@@ -20,6 +20,7 @@ from covid_datasets.cli.options import (
     positive,
 )
 from covid_datasets.cli.own import add_own_data
+from covid_datasets.cli.reported import add_report
 from covid_datasets.cli.scanning import add_scanning
 from covid_datasets.cli.scoring import add_scoring
 from covid_datasets.cli.splitting import add_splitting
@@ -55,6 +56,7 @@ def make_parser() -> ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     add = _adder(parser)
     _add_looking(add)
+    add_report(add)
     add_splitting(add)
     add_scoring(add)
     _add_building(add)
@@ -87,6 +89,7 @@ _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
 _MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
 _MODULES |= {"audit": "audited", "confounding": "confounded", "deidentify": "deidentified", "ledger": "ledgers"}
 _MODULES |= {"segment": "segmented", "apply": "applied", "evaluate": "evaluated", "explain": "explained"}
+_MODULES |= {"report": "reported"}
 _MODULES |= dict.fromkeys(("train", "predict"), "trained")
 """Where commands are that are not in ``commands``."""
 

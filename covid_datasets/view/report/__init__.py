@@ -1,0 +1,1 @@
+"""What is in a build, on one page."""
