@@ -31,7 +31,8 @@ h3 { font-size: 1rem; margin: 1.5rem 0 0 }
 .wide { overflow-x: auto; margin: 1rem 0 } table { border-collapse: collapse }
 caption { text-align: left; font-weight: 600 }
 th, td { text-align: left; padding: .2rem 1rem .2rem 0; vertical-align: top }
-th { font-weight: 600 } thead th { overflow-wrap: normal } tbody th { font-weight: 400; min-width: 6.5rem }
+th { font-weight: 600 } thead th { overflow-wrap: normal } tbody th { font-weight: 400 }
+tbody th, td:not(.number, .bars) { min-width: 6.5rem }
 .number { white-space: nowrap } td.number, thead th.number { text-align: right }
 tbody tr { border-top: 1px solid var(--line) }
 .bar { display: block; height: .8em; min-width: 1px; background: var(--bar); print-color-adjust: exact }

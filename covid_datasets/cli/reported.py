@@ -21,6 +21,11 @@ def add_report(add: Adder) -> None:
     )
     command.add_argument("-o", "--output", metavar="FILE", help="write the page here; without it the short form shows")
     command.add_argument(
+        "--tables",
+        metavar="DIR",
+        help="write qc.csv (each sample, and what was dropped) and id_map.csv into this folder",
+    )
+    command.add_argument(
         "--against",
         metavar="BUILD",
         help="what differs from this one: a source with @VERSION, or the folder of a finished build",
@@ -50,8 +55,10 @@ def run_report(arguments: Namespace) -> int:
     )
     if output is not None:
         tell(f"{found.save_html(output)}: the page")
+    if arguments.tables is not None:
+        tell(f"{' and '.join(map(str, found.save_tables(arguments.tables)))}: sample by sample")
     if arguments.json:
         print_json(found.to_json())
-    elif output is None:
+    elif output is None and arguments.tables is None:
         print_text(found)
     return 0

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
 import pytest
 
-from covid_datasets import build_dataset, find_build, report
+from covid_datasets import build_dataset, find_build, load_splits, report
 from covid_datasets.cli import main
 from covid_datasets.errors import NotBuiltError, UsageError
 from tests.small import SmallSources
@@ -70,6 +71,26 @@ def test_the_command_writes_the_page_or_nothing(cache: Path, tmp_path: Path, cap
     capsys.readouterr()
     assert main(ask) == 0
     assert "fingerprint" in capsys.readouterr().out
+
+
+def test_the_tables_have_every_sample_and_all_that_was_dropped(small: SmallSources, tmp_path: Path) -> None:
+    built = small.build("cohen")
+    ask = ["report", "cohen", "--cache-dir", str(small.cache), "--tables", str(tmp_path / "new" / "folder")]
+    assert main(ask) == 0
+    tables = {
+        path.name: list(csv.DictReader(path.open(encoding="utf-8", newline="")))
+        for path in (tmp_path / "new" / "folder").iterdir()
+    }
+    splits = {row["sample_id"]: row["split"] for row in load_splits("cohen", cache_dir=small.cache).to_pylist()}
+    groups = {row["sample_id"]: row["group_id"] for row in tables["id_map.csv"]}
+    assert {row["sample_id"]: row["split"] for row in tables["id_map.csv"]} == splits
+    assert len(set(groups.values())) == built.groups
+    kept = [row for row in tables["qc.csv"] if row["state"] == "kept"]
+    assert [row["sample_id"] for row in kept] == [row["sample_id"] for row in tables["id_map.csv"]]
+    assert all(row["file"] and row["quality"] for row in kept)
+    dropped = [row for row in tables["qc.csv"] if row["state"] == "dropped"]
+    assert sum(int(row["count"]) for row in dropped) == built.dropped > 0
+    assert all(row["reasons"] for row in dropped)
 
 
 def test_the_same_build_gives_the_same_page(cache: Path) -> None:

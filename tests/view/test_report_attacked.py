@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -133,6 +134,12 @@ def test_nothing_that_others_wrote_is_markup(tmp_path: Path, capsys: pytest.Capt
         assert character not in page.text
     assert "x" * 2000 not in page.text
     assert "(10,000 characters)" in page.text
+    for table in report("evil", "small", cache_dir=tmp_path).save_tables(tmp_path / "tables"):
+        rows = list(csv.DictReader(table.open(encoding="utf-8", newline="")))
+        assert len(rows) == {"qc.csv": 30, "id_map.csv": 20}[table.name]
+        cells = [cell for row in rows for cell in row.values()]
+        assert not any(cell.lstrip().startswith(("=", "+", "-", "@")) for cell in cells)
+        assert all(cell.isprintable() for cell in cells)
     html = tmp_path / "report.html"
     assert main(["report", "evil", "--config", "small", "--cache-dir", str(tmp_path), "-o", str(html)]) == 0
     assert html.stat().st_size < 2_000_000

@@ -21,6 +21,7 @@ from covid_datasets.prepare.result import MANIFEST_FILE, Built
 from covid_datasets.splits.audit import AuditReport
 from covid_datasets.view.report.change import Change, change_of
 from covid_datasets.view.report.described import Described, describe
+from covid_datasets.view.report.tables import save_tables
 
 SHOWN = 100
 """Pairs of several sources that are listed."""
@@ -88,6 +89,10 @@ class Report:
         except OSError as error:
             raise refused(target, error) from error
         return target
+
+    def save_tables(self, folder: str | os.PathLike[str]) -> tuple[Path, Path]:
+        """Write ``qc.csv``, a row for each sample and all that was dropped, and ``id_map.csv``, who is which file."""
+        return save_tables([each.built for each in self.builds], folder)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data: all that the page says but the pixels."""
