@@ -148,7 +148,7 @@ def _cell(cell: object) -> str:
     return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else text(str(cell))
 
 
-def framed(page: str, title: str) -> str:
+def framed(page: str, title: str, height: str = "36rem") -> str:
     """Put a page into another one, such as a notebook: its style stays inside, and it may run nothing.
 
     >>> framed('<p id="a">', "A page").count("<p")
@@ -156,5 +156,5 @@ def framed(page: str, title: str) -> str:
     """
     return (
         f'<iframe sandbox title="{text(title)}" srcdoc="{html.escape(page)}" '
-        'style="width:100%;height:36rem;border:1px solid #8886"></iframe>'
+        f'style="width:100%;height:{height};border:1px solid #8886"></iframe>'
     )

@@ -30,11 +30,11 @@ _MEANING = {
 }
 
 
-def page(audit: Audit) -> str:
-    """Write the page."""
-    thumbnail = lru_cache(maxsize=4 * MOST)(lambda row: _thumbnail(audit.samples[row]))
+def page(audit: Audit, *, pictures: bool = True) -> str:
+    """Write the page; a notebook that is passed on shows it without pictures, whose licences nobody asked."""
+    small: Callable[[int], str] = lru_cache(maxsize=4 * MOST)(lambda row: _thumbnail(audit.samples[row]))
     title = f"Audit of {audit.what}" + (f", scheme {audit.scheme}" if audit.scheme else "")
-    return document(title, _lines(audit, title, thumbnail))
+    return document(title, _lines(audit, title, small if pictures else _no_thumbnail))
 
 
 def _lines(audit: Audit, title: str, thumbnail: Callable[[int], str]) -> Iterator[str]:
@@ -116,6 +116,10 @@ def identity_line(pair: Pair) -> str:
     """
     first, second, evidence = (visible(each, keep="") for each in (pair.first, pair.second, pair.evidence))
     return f"{first.partition('/')[2] or first}\tpicture:{second}\t\tshows what {second} shows: {evidence}"
+
+
+def _no_thumbnail(_: int) -> str:
+    return "save_html() shows it"
 
 
 def _thumbnail(sample: Sample) -> str:

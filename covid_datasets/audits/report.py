@@ -181,6 +181,13 @@ class Audit:
 
         return _save(path, page(self))
 
+    def _repr_html_(self) -> str:
+        """Show the page in a notebook, without pictures."""
+        from covid_datasets.audits.page import page
+        from covid_datasets.markup import framed
+
+        return framed(page(self, pictures=False), f"Audit of {self.what}")
+
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
         return {

@@ -337,6 +337,12 @@ class Card:
         """Choose a version and a config by name; the default version and the first config without one."""
         return Choice(self, self.version(version)[0], self.config(config)[0])
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.view.shown_card import card_html
+
+        return card_html(self)
+
     def _named(self, names: Collection[str]) -> tuple[Resource, ...]:
         return tuple(plain for each in self.resources if each.name in names for plain in expand(each))
 

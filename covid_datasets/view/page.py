@@ -74,19 +74,7 @@ def page(card: Card) -> str:
 
 def _head(card: Card) -> Iterator[str]:
     yield from (f"# {card.title}", "", card.summary, "")
-    yield from table(
-        ("", ""),
-        [
-            ("Id", f"`{card.id}`"),
-            ("Modalities", modalities(card)),
-            ("Task", card.task),
-            ("Homepage", card.homepage or "none"),
-            ("Also known as", ", ".join(card.seed_names) or "nothing else"),
-            ("Access", _access_text(card)),
-            ("Licence", spdx(card)),
-            ("Patients", "none: rows are no people" if card.columns else KNOWN[card.patients.known]),
-        ],
-    )
+    yield from table(("", ""), [("Id", f"`{card.id}`"), *about(card).items()])
     if card.same_as:
         same = split_name(card.same_as)[0]
         yield from ("", f"The same samples as [`{card.same_as}`]({same}.md), which is loaded in its place.")
@@ -104,6 +92,19 @@ def _head(card: Card) -> Iterator[str]:
         f'ds = load_dataset("{card.own_copy or card.id}"{_data_dir(card)})',
         "```",
     )
+
+
+def about(card: Card) -> dict[str, str]:
+    """Say in a few words what a source is, and what it asks for."""
+    return {
+        "Modalities": modalities(card),
+        "Task": card.task,
+        "Homepage": card.homepage or "none",
+        "Also known as": ", ".join(card.seed_names) or "nothing else",
+        "Access": _access_text(card),
+        "Licence": spdx(card),
+        "Patients": "none: rows are no people" if card.columns else KNOWN[card.patients.known],
+    }
 
 
 def _data_dir(card: Card) -> str:

@@ -202,6 +202,10 @@ def test_the_page_shows_pairs_and_trusts_no_name(tmp_path: Path) -> None:
     assert "P&lt;0&gt;" in text
     assert "picture:again.png" in text
     assert not re.search(r"https?://", text), "it needs no network"
+    shown = report._repr_html_()
+    assert shown.startswith("<iframe sandbox ")
+    assert shown.count("<") == 2, "what is inside is text until the frame reads it, and that runs nothing"
+    assert "data:image" not in shown.partition("srcdoc")[2].replace("img-src data:", "")
 
 
 def test_nothing_half_written_is_left(leaking: tuple[Path, Path], tmp_path: Path, capsys: Capture) -> None:
