@@ -163,6 +163,15 @@ def test_several_sources_show_labels_against_sources(small: SmallSources) -> Non
     json.dumps(found.to_json())
 
 
+def test_what_was_measured_of_another_build_is_said_to_be(small: SmallSources) -> None:
+    small.build("cohen")
+    found = report("cohen", cache_dir=small.cache)
+    page = Page(found.html)
+    assert "measured of another build: 2020-06-22, config default, fingerprint " in page.text
+    assert "Confounded: " in page.text, "of this version and config"
+    assert found.to_json()["builds"][0]["confounding"]["of_this_build"] is False
+
+
 def test_a_licence_that_says_nothing_shows_no_picture(small: SmallSources) -> None:
     small.build("covid_ct")
     found = report("covid_ct", cache_dir=small.cache)

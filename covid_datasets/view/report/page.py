@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from covid_datasets.catalog.confounded import confounding_warning
 from covid_datasets.markup import document, named, picture, table, text
 from covid_datasets.splits.audit import AuditReport
 from covid_datasets.view.attribution import cited
@@ -75,8 +76,8 @@ def _build(of: Described) -> Iterator[str]:
     yield f"<p>{text(of.card.summary)}</p>"
     if of.audits:
         yield from (_verdict(audit) for audit in of.audits)
-    if of.confounded and of.confounded.warning:
-        yield f'<p class="leaks"><strong>Confounded:</strong> {text(of.confounded.warning)}</p>'
+    if warning := confounding_warning(built.id, built.version, built.config):
+        yield f'<p class="leaks"><strong>Confounded:</strong> {text(warning)}</p>'
     yield from _splits(of)
     yield from named(of.facts, "What it is")
     for title, columns in _SECTIONS:
@@ -194,7 +195,9 @@ def _confounding(of: Described) -> Iterator[str]:
     if found is None:
         yield f"<p>Not measured. <code>covid-datasets confounding {text(of.card.id)}</code> does it.</p>"
         return
-    of_what = "this build" if measured_here(found, of.built) else f"another build, fingerprint {found.fingerprint[:8]}"
+    of_what = "this build"
+    if not measured_here(found, of.built):
+        of_what = f"another build: {found.version}, config {found.config}, fingerprint {found.fingerprint[:8]}"
     yield f"<p>How well the label is told without a pixel, as AUC with its 95 % interval, measured of {text(of_what)}. "
     yield f"0.5 is guessing. <code>{text(found.command)}</code> makes it again.</p>"
     rows = [(each.trait, each.scheme, str(each)) for each in (*found.together, *found.alone, *found.person)]
