@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from covid_datasets.view.browse.serve import prepared_page
+from covid_datasets.view.browse.serve import Page, prepared_page
 from covid_datasets.view.browse.shelf import Shelf
 
 
@@ -66,18 +66,23 @@ class Visitor:
 
 
 @contextmanager
+def served(page: Page) -> Iterator[None]:
+    """Serve a page in a thread."""
+    thread = threading.Thread(target=page.run, daemon=True)
+    thread.start()
+    try:
+        while not page.server.started:
+            assert thread.is_alive()
+            time.sleep(0.005)
+        yield
+    finally:
+        page.server.should_exit = True
+        thread.join(30)
+
+
+@contextmanager
 def visited(shelf: Shelf) -> Iterator[Visitor]:
     """Serve a shelf in a thread, and let somebody in."""
-    with prepared_page(shelf) as page:
-        thread = threading.Thread(target=page.run, daemon=True)
-        thread.start()
-        try:
-            while not page.server.started:
-                assert thread.is_alive()
-                time.sleep(0.005)
-            parts = urlsplit(page.address)
-            first = Visitor(page.address).get(f"/?{parts.query}")
-            yield Visitor(page.address, first.headers["set-cookie"].partition(";")[0])
-        finally:
-            page.server.should_exit = True
-            thread.join(30)
+    with prepared_page(shelf) as page, served(page):
+        first = Visitor(page.address).get(f"/?{urlsplit(page.address).query}")
+        yield Visitor(page.address, first.headers["set-cookie"].partition(";")[0])
