@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -137,7 +138,7 @@ def test_what_is_kept_stays_within_its_room() -> None:
         return bytes(size)
 
     for number in range(5000):
-        assert len(kept.get(number % 50, lambda number=number: make(30 + number % 7))) >= 30
+        assert len(kept.get(number % 50, partial(make, 30 + number % 7))) >= 30
         assert kept.held <= 1000
     assert kept.held == sum(len(kept.get(name, lambda: b"")) for name in kept.names())
     assert len(kept.get("large", lambda: make(2000))) == 2000

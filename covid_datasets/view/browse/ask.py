@@ -20,6 +20,8 @@ RANGES = ("age", "offset_days", "width", "height", "depth")
 """Columns of numbers, of which a range is asked for."""
 TEXTS = ("sample_id", "patient_id", "label_raw", "finding")
 """Columns that a search for words looks into."""
+WORDS = "words"
+"""The column that holds these, in small letters, a line each."""
 _EXACT = ("patient_id", GROUP, "pixel_hash", "build", "date")
 SORTED = ("number", "sample_id", *BY_WORD, *RANGES)
 """Columns by which rows can be put in order; the number is the order in which they are stored."""
@@ -31,7 +33,7 @@ class Ask:
     """A checked question: words that must all be found, values by column, ends of ranges, and an order.
 
     >>> Ask.read('{"text": "covid", "finding": ["COVID-19", null], "age": [60, null]}').where()[1]
-    ['covid', 'covid', 'covid', 'covid', 'COVID-19', 60.0]
+    ['covid', 'COVID-19', 60.0]
     >>> Ask.read('{"age; DROP TABLE samples": [1, 2]}')
     Traceback (most recent call last):
         ...
@@ -62,15 +64,15 @@ class Ask:
         if order not in SORTED or not isinstance(descending, bool):
             raise UsageError(f"order: expected one of {', '.join(SORTED)}, found {str(order)[:40]!r}")
         values, ranges = _conditions(given)
-        return cls(tuple(words.casefold().split()), values, ranges, order, descending)
+        return cls(tuple(words.lower().split()), values, ranges, order, descending)
 
     def where(self) -> tuple[str, list[Any]]:
         """Return the condition of a WHERE, and what is bound to its question marks."""
         conditions: list[str] = ["true"]
         bound: list[Any] = []
         for word in self.words:
-            conditions.append(f"({' OR '.join(f'contains(lower({name}), ?)' for name in TEXTS)})")
-            bound += [word] * len(TEXTS)
+            conditions.append(f"contains({WORDS}, ?)")
+            bound.append(word)
         for name, wanted in self.values:
             known = [value for value in wanted if value is not None]
             either = [f'"{name}" IN ({", ".join("?" * len(known))})'] if known else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -22,7 +23,7 @@ from covid_datasets.load.search import SAFE
 from covid_datasets.load.stored import StoredGroups
 from covid_datasets.prepare.result import Built
 from covid_datasets.settings import Settings
-from covid_datasets.view.browse.ask import BY_WORD, CHOICES, RANGES, TEXTS, Ask
+from covid_datasets.view.browse.ask import BY_WORD, CHOICES, RANGES, TEXTS, WORDS, Ask
 from covid_datasets.view.browse.kept import Kept
 
 SHOWN = ("sample_id", "dataset", "modality", "finding", "split", "kind")
@@ -30,6 +31,8 @@ SHOWN = ("sample_id", "dataset", "modality", "finding", "split", "kind")
 _STORED = ("dataset", "sample_id", "patient_id", "patient_known", *CONTENT, "masks", "volume_masks", "pixel_hash")
 _SELECTIONS = 64 << 20
 """Bytes of row numbers that are kept of the latest questions: 16 million rows."""
+_MOST_WORDS = 200
+"""Words of a column that the page offers."""
 _FEW = 100
 """Rows beside an image that are named; the others are counted."""
 
@@ -66,6 +69,7 @@ class Shelf:
         self.places = {place.key: place for place in places}
         self.rows = starts[-1]
         self._table = _brief(self.stored, places, groups)
+        self._codes = {name: _coded(self._table.column(name)) for name in BY_WORD}
         self._database = duckdb.connect(":memory:", config={**SAFE, "threads": min(4, os.cpu_count() or 1)})
         self._database.register("samples", self._table)
         self._lock = Lock()
@@ -123,23 +127,19 @@ class Shelf:
 
     def counts(self, ask: Ask) -> dict[str, dict[str, int]]:
         """Count the rows that are asked for by the words of each column that has few."""
-        where, bound = ask.where()
+        chosen = self.select(ask)
         found: dict[str, dict[str, int]] = {}
-        for name in BY_WORD:
-            rows = self._rows(f'SELECT "{name}", count(*) FROM samples WHERE {where} GROUP BY 1', bound)  # noqa: S608 - both are ours
-            found[name] = {"" if word is None else str(word): count for word, count in rows}
+        for name, (words, codes) in self._codes.items():
+            counts = np.bincount(codes[chosen], minlength=len(words)).tolist()
+            found[name] = {word or "": count for word, count in zip(words, counts, strict=True) if count}
         return found
 
     def choices(self) -> dict[str, list[str | None]]:
-        """List the words of each column that may be chosen, as many as fit on a page; those that nobody has are not."""
-        found = {}
-        for name in BY_WORD:
-            rows = self._rows(
-                f'SELECT "{name}" FROM samples GROUP BY 1 ORDER BY count(*) DESC, 1 LIMIT 200',  # noqa: S608 - a name of ours
-                [],
-            )
-            found[name] = [word if word is None else str(word) for (word,) in rows]
-        return found
+        """List the words of each column that may be chosen, the commonest first, as many as fit on a page."""
+        return {
+            name: [word or None for word, _ in Counter(counts).most_common(_MOST_WORDS)]
+            for name, counts in self.counts(Ask()).items()
+        }
 
     def beside(self, place: Place, row: int) -> dict[str, dict[str, Any]]:
         """Find who belongs to a row: the same patient, the same group, and the same picture in any build."""
@@ -162,10 +162,6 @@ class Shelf:
         with self._lock:
             numbers = self._database.execute(query, list(bound)).fetchnumpy()["number"]
         return np.asarray(numbers, np.int32)
-
-    def _rows(self, query: str, bound: Sequence[Any]) -> list[tuple[Any, ...]]:
-        with self._lock:
-            return self._database.execute(query, list(bound)).fetchall()
 
 
 def _key(built: Built) -> str:
@@ -206,6 +202,13 @@ def _names(built: Built) -> set[str]:
     return {built.id, f"{built.id}@{built.version}"}
 
 
+def _coded(column: pa.ChunkedArray) -> tuple[list[str | None], np.ndarray]:
+    """Return the words of a column, of which the last is what is unknown, and for each row the number of its word."""
+    coded = column.combine_chunks()
+    words = coded.dictionary.to_pylist()
+    return [*words, None], coded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+
+
 def _brief(table: pa.Table, places: Sequence[Place], groups: Sequence[pa.Array]) -> pa.Table:
     """Make the table that is asked: whole columns in memory, words of few kinds once."""
     found = {name: table[name] for name in table.column_names if name in {*_STORED, *CHOICES, *RANGES, *TEXTS}}
@@ -226,6 +229,9 @@ def _brief(table: pa.Table, places: Sequence[Place], groups: Sequence[pa.Array])
         "number": pa.chunked_array([pa.array(np.arange(table.num_rows), pa.int32())]),
     }
     plainly = plain(pa.table(found)).combine_chunks()
+    texts = [plainly[name].combine_chunks() for name in TEXTS]
+    joined = pc.binary_join_element_wise(*texts, "\n", null_handling="replace")
+    plainly = plainly.append_column(WORDS, pc.utf8_lower(joined))
     for name in (*BY_WORD, "build"):
         if pa.types.is_string(plainly[name].type):
             column = plainly[name].combine_chunks().dictionary_encode()
