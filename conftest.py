@@ -29,6 +29,7 @@ if not (find_spec("torch") and find_spec("safetensors")):
 collect_ignore += [f"covid_datasets/load/{name}_rows.py" for name in ("monai", "torchio") if not find_spec(name)]
 collect_ignore += [] if find_spec("monai") else ["covid_datasets/transforms/joint/on_monai.py"]
 collect_ignore += [] if find_spec("tensorflow") else ["covid_datasets/load/to_tf.py"]
+collect_ignore += [] if find_spec("starlette") else ["covid_datasets/view/browse/app.py"]
 collect_ignore.append("covid_datasets/tfds.py")  # has no example, and importing it takes TensorFlow Datasets
 
 

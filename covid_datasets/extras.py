@@ -25,12 +25,14 @@ EXTRAS = {
     "s3fs": "s3",
     "safetensors": "baselines",
     "sklearn": "audit",
+    "starlette": "browse",
     "scipy": "segment",
     "tensorflow": "tf",
     "tensorflow_datasets": "tf",
     "threadpoolctl": "audit",
     "torch": "torch",
     "torchio": "torchio",
+    "uvicorn": "browse",
 }
 """Import name -> extra of this package."""
 

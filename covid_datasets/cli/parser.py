@@ -9,6 +9,7 @@ from typing import get_args
 
 from covid_datasets import __version__
 from covid_datasets.catalog.card import AccessKind
+from covid_datasets.cli.browsing import add_browsing
 from covid_datasets.cli.options import (
     Adder,
     add_accept,
@@ -57,6 +58,7 @@ def make_parser() -> ArgumentParser:
     add = _adder(parser)
     _add_looking(add)
     add_report(add)
+    add_browsing(add)
     add_splitting(add)
     add_scoring(add)
     _add_building(add)
@@ -89,7 +91,7 @@ _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
 _MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
 _MODULES |= {"audit": "audited", "confounding": "confounded", "deidentify": "deidentified", "ledger": "ledgers"}
 _MODULES |= {"segment": "segmented", "apply": "applied", "evaluate": "evaluated", "explain": "explained"}
-_MODULES |= {"report": "reported"}
+_MODULES |= {"report": "reported", "browse": "browsing"}
 _MODULES |= dict.fromkeys(("train", "predict"), "trained")
 """Where commands are that are not in ``commands``."""
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 SAMPLES, CARDS, BUILDS, VIEWS = "samples", "cards", "builds", "views"
-_SAFE: Mapping[str, Any] = {
+SAFE: Mapping[str, Any] = {
     "enable_external_access": False,  # no file is read or written, no extension loaded
     "python_enable_replacements": False,  # nor a variable of the caller's program
     "temp_directory": "",  # nor written where memory is short
@@ -99,7 +99,7 @@ def search(
     need("duckdb")
     import duckdb
 
-    with duckdb.connect(":memory:", config=dict(_SAFE)) as database:
+    with duckdb.connect(":memory:", config=dict(SAFE)) as database:
         try:
             statement = _statement(database, query, about)
         except duckdb.Error as error:
