@@ -33,6 +33,9 @@ class Recipe:
         image_size: Rows and columns that images are stretched to.
         channels: 1 for grey, 3 for colours.
         masks: Which masks are shown to the network beside the image, each as one more channel.
+        draws: Which masks the network draws, beside the class: a second task that it learns with the first.
+        mask_weight: What the loss of these masks counts, beside that of the classes.
+        derive: What masks are made of that nobody published, as `load_dataset` takes it, such as "lungs".
         mean: What is taken away from values from 0 to 1, for each channel.
         std: What they are then divided by.
         task: "covid19_vs_rest", "covid19_vs_no_finding", or "all" classes that occur.
@@ -61,6 +64,9 @@ class Recipe:
     width: float = 1.0
     channels: int = 1
     masks: tuple[str, ...] = ()
+    draws: tuple[str, ...] = ()
+    mask_weight: float = 1.0
+    derive: str = ""
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
     task: Literal["covid19_vs_rest", "covid19_vs_no_finding", "all"] = "covid19_vs_rest"
@@ -174,7 +180,11 @@ def _check(recipe: Recipe, where: str) -> None:
     of("width", WIDTHS[0] <= recipe.width <= WIDTHS[1], f"a number from {WIDTHS[0]:g} to {WIDTHS[1]:g}")
     of("image_size", kind.smallest <= recipe.image_size <= 4096, f"{kind.smallest} (of {recipe.network}) to 4096")
     of("channels", recipe.channels in (1, 3), "1 or 3")
-    of("masks", set(recipe.masks) <= set(MASKS), f"some of {', '.join(MASKS)}")
+    for key in ("masks", "draws"):
+        names = getattr(recipe, key)
+        of(key, set(names) <= set(MASKS) and len(set(names)) == len(names), f"some of {', '.join(MASKS)}, each once")
+    of("draws", not set(recipe.draws) & set(recipe.masks), "other masks than those that are shown")
+    of("mask_weight", recipe.mask_weight > 0, "a number above 0")
     for key in ("mean", "std"):
         of(key, len(getattr(recipe, key)) in (1, recipe.channels), f"one number, or {recipe.channels}")
     of("std", min(recipe.std) > 0, "numbers above 0")

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.asked import Asked
 from covid_datasets.baselines.train.data import Data
+from covid_datasets.baselines.train.loss import joint_loss
 from covid_datasets.baselines.train.machine import Machine
 from covid_datasets.baselines.train.names import CHECKPOINT, STATE
 from covid_datasets.baselines.train.score import inputs, scores_of
@@ -110,8 +110,8 @@ class Loop:
         self.machine.seed(self.asked.seed, at.epoch, at.steps)
         self.optimizer.zero_grad(set_to_none=True)
         with self.machine.numbers():
-            logits = self._applied(inputs(batch, self.machine))
-            loss = functional.cross_entropy(logits.float(), batch["label"], label_smoothing=self.recipe.smoothing)
+            outputs = self._applied(inputs(batch, len(self.recipe.masks), self.machine))
+            loss = joint_loss(outputs, batch, self.recipe)
         loss.backward()
         self.optimizer.step()
         return loss.detach()
@@ -143,7 +143,7 @@ class Loop:
         if self.validation is not None:
             found: list[Any] = [None]
             if self.machine.is_first:
-                scores = scores_of(self.network, self.validation, self.machine)
+                scores = scores_of(self.network, self.validation, len(recipe.masks), self.machine)
                 found = [(scores.auc, scores.loss, scores.accuracy)]
             auc, loss, accuracy = self.machine.told_by_first(found)[0]
             row |= {"validation_auc": auc, "validation_loss": loss, "validation_accuracy": accuracy}

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
-from covid_datasets.baselines.networks.named import make_network
 from covid_datasets.baselines.recipe import Recipe, read_recipe, recipe_of
 from covid_datasets.baselines.train.asked import Asked, Place, TrainOptions, names_of
 from covid_datasets.baselines.train.names import CHECKPOINT, CONFIG, CURVE, ENVIRONMENT, METRICS, PREDICTIONS, STATE
@@ -136,6 +135,7 @@ def _check_folder(path: Path) -> None:
 
 def _trained(asked: Asked, path: Path, machine: Any) -> Run:
     """Train from where it was, judge with the best weights, and write down all of it."""
+    from covid_datasets.baselines.networks.of_recipe import classifier_of, network_of_recipe
     from covid_datasets.baselines.train.data import load_data
     from covid_datasets.baselines.train.loop import Loop
     from covid_datasets.baselines.train.machine import environment
@@ -145,9 +145,9 @@ def _trained(asked: Asked, path: Path, machine: Any) -> Run:
     data = load_data(asked)
     recipe = asked.recipe
     machine.seed(asked.seed)
-    network = make_network(recipe.network, len(data.classes), channels=recipe.in_channels, width=recipe.width)
+    network = network_of_recipe(recipe, len(data.classes))
     config = asked.to_json() | {"classes": list(data.classes)} | dict(data.identity)
-    config["weights"] = _begun_with(asked, network)
+    config["weights"] = _begun_with(asked, classifier_of(network))
     _check_same(path, config)
     if (path / PREDICTIONS).exists():
         return Run.read(path)
