@@ -141,6 +141,7 @@ def _trained(asked: Asked, path: Path, machine: Any) -> Run:
     from covid_datasets.baselines.train.machine import environment
     from covid_datasets.baselines.train.predictions import write_predictions
     from covid_datasets.baselines.train.state import read_tensors
+    from covid_datasets.baselines.train.task import Classifying
 
     data = load_data(asked)
     recipe = asked.recipe
@@ -156,7 +157,9 @@ def _trained(asked: Asked, path: Path, machine: Any) -> Run:
         _note_environment(path, environment(machine), resumed=(path / STATE).exists())
     what = f"Training {recipe.network} on {', '.join(asked.names)}"
     with progress(what, unit="steps", enabled=None if machine.is_first else False) as display:
-        loop = Loop(asked, data, network, machine, path)
+        if recipe.pretraining and not (path / STATE).exists():
+            _pretrain(asked, data, classifier_of(network), machine, path, display)
+        loop = Loop(asked, Classifying.of(data, recipe, network, machine, asked.seed), machine, path)
         found = loop.run(display, lambda at: _write_metrics(path, at.history) if machine.is_first else None)
     if machine.is_first:
         tensors, _ = read_tensors(path / CHECKPOINT)
@@ -166,6 +169,18 @@ def _trained(asked: Asked, path: Path, machine: Any) -> Run:
         write_predictions(path / PREDICTIONS, loop.network, data, recipe, machine)
     machine.told_by_first([None])  # nobody opens what is not yet written
     return Run.read(path)
+
+
+def _pretrain(asked: Asked, data: Any, classifier: Any, machine: Any, out: Path, display: Any) -> None:
+    """Let a classifier begin with what it learned without labels; its own state, in a folder, goes on after a kill."""
+    from covid_datasets.baselines.train.contrasting import FOLDER, Contrasting
+    from covid_datasets.baselines.train.loop import Loop
+
+    path = out / FOLDER
+    make_folder(path)
+    task = Contrasting.of(data, asked.recipe, classifier, machine, asked.seed)
+    Loop(asked, task, machine, path).run(display, lambda at: _write_metrics(path, at.history))
+    classifier.load_state_dict(task.weights(), strict=False)  # all but the last layer
 
 
 def _begun_with(asked: Asked, network: Any) -> dict[str, Any] | None:
