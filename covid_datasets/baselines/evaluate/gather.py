@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from covid_datasets.baselines.evaluate.predictions import CONFIG, Predictions, read_predictions
+from covid_datasets.baselines.evaluate.predictions import CONFIG, Predictions, read_predictions, runs_in
 from covid_datasets.baselines.evaluate.rows import Asked, Matched, asked, match
 from covid_datasets.catalog.cards import Name, names_in
 from covid_datasets.errors import PredictionsError, UsageError
@@ -41,7 +41,7 @@ def gather(
     places = [predictions] if isinstance(predictions, str | os.PathLike) else list(predictions)
     if not places:
         raise UsageError("predictions: expected a run or a CSV, found an empty list")
-    tables = [read_predictions(place) for place in places]
+    tables = [read_predictions(run) for place in places for run in runs_in(place)]
     wanted = []
     for table in tables:
         _check_said(table, {"dataset": dataset, "config": config, "scheme": scheme})

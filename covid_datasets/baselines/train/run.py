@@ -60,6 +60,12 @@ class Run:
         """Return plain data."""
         return {"path": str(self.path), "config": self.config, "history": list(self.history)}
 
+    def __str__(self) -> str:
+        """Say it for people."""
+        aucs = [row["validation_auc"] for row in self.history if "validation_auc" in row]
+        judged = f", validation AUC {max(aucs):.3f} in the best" if aucs else ""
+        return f"{self.path}: {len(self.history)} epochs{judged}; {PREDICTIONS} has the scores of validation and test"
+
 
 def train(
     name: str | Sequence[str],
