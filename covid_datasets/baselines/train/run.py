@@ -119,14 +119,15 @@ def train(
     )
     path = Path(out)
     _check_folder(path)
-    make_folder(path)
     from covid_datasets.baselines.train.machine import machine_of
 
     with machine_of(device, deterministic=asked.deterministic) as machine:
+        begun = _begun(asked, machine)
+        make_folder(path)  # what is refused leaves none
         if not machine.is_first:
-            return _trained(asked, path, machine)
+            return _trained(asked, begun, path, machine)
         with Lock(path / ".lock", on_wait=tell):
-            return _trained(asked, path, machine)
+            return _trained(asked, begun, path, machine)
 
 
 def _check_folder(path: Path) -> None:
@@ -139,22 +140,30 @@ def _check_folder(path: Path) -> None:
         )
 
 
-def _trained(asked: Asked, path: Path, machine: Any) -> Run:
-    """Train from where it was, judge with the best weights, and write down all of it."""
+def _begun(asked: Asked, machine: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """Load the data, make the network with its first weights, and say what both are; refuse what cannot be trained."""
     from covid_datasets.baselines.networks.of_recipe import classifier_of, network_of_recipe
     from covid_datasets.baselines.train.data import load_data
+
+    data = load_data(asked)
+    machine.seed(asked.seed)
+    network = network_of_recipe(asked.recipe, len(data.classes))
+    config = asked.to_json() | {"classes": list(data.classes)} | dict(data.identity)
+    config["weights"] = _begun_with(asked, classifier_of(network))
+    return data, network, config
+
+
+def _trained(asked: Asked, begun: tuple[Any, Any, dict[str, Any]], path: Path, machine: Any) -> Run:
+    """Train from where it was, judge with the best weights, and write down all of it."""
+    from covid_datasets.baselines.networks.of_recipe import classifier_of
     from covid_datasets.baselines.train.loop import Loop
     from covid_datasets.baselines.train.machine import environment
     from covid_datasets.baselines.train.predictions import write_predictions
     from covid_datasets.baselines.train.state import read_tensors
     from covid_datasets.baselines.train.task import Classifying
 
-    data = load_data(asked)
     recipe = asked.recipe
-    machine.seed(asked.seed)
-    network = network_of_recipe(recipe, len(data.classes))
-    config = asked.to_json() | {"classes": list(data.classes)} | dict(data.identity)
-    config["weights"] = _begun_with(asked, classifier_of(network))
+    data, network, config = begun
     _check_same(path, config)
     if (path / PREDICTIONS).exists():
         return Run.read(path)
