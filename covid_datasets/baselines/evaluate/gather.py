@@ -49,7 +49,9 @@ def gather(
         if name is None:
             raise UsageError(f"dataset: expected what {table.file} is of, found nothing; the table does not say it")
         told = (config or table.run.get("config"), scheme or table.run.get("scheme") or "patient")
-        wanted.append(asked(names_in(name), *told, split, cache_dir, **table.run.get("filters", {}) | filters))
+        pictures = bool(table.run.get("pictures"))  # which our training alone can learn from
+        kept = table.run.get("filters", {}) | filters
+        wanted.append(asked(names_in(name), *told, split, cache_dir, pictures=pictures, **kept))
     sets = [match(table, of) for table, of in zip(tables, wanted, strict=True)]
     for table, of, one in zip(tables, wanted, sets, strict=True):
         if of.fingerprint != wanted[0].fingerprint or one.classes != sets[0].classes:

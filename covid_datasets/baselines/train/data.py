@@ -34,7 +34,8 @@ class Data:
     Attributes:
         rows: The labelled rows of each part that the split has: ``train``, ``validation``, ``test``.
         classes: The names of the labels, by number.
-        identity: Fingerprints of the builds, scheme and digest of the split, and how many rows of which class where.
+        identity: Fingerprints of the builds, scheme and digest of the split, how many rows of which class where, and
+            that only rows with a picture are in it, so that the others are not asked for when it is evaluated.
     """
 
     rows: Mapping[str, Any]
@@ -106,6 +107,7 @@ def load_data(asked: Asked) -> Data:
         "split_hash": about["digest"],
         "counts": {part: {label: count[label] for label in names} for part, count in counts.items()},
         "groups_in_two_parts": len(leaks),
+        "pictures": True,
     }
     return Data(rows, names, identity)
 
