@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +22,35 @@ ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pretraining:
+    """What comes before a training: momentum contrast, on the pictures of train and without their labels.
+
+    Attributes:
+        epochs: How many there are. The rate falls to zero within them.
+        dictionary: How many keys of pictures are remembered, among which a picture has to be found again.
+        batch_size: Images of a step.
+        rate: Of "sgd", at the highest.
+        weight_decay: How weights are pulled to zero.
+        momentum: Of "sgd".
+        augment: How the two changes of a picture are drawn, as in `Recipe`.
+        features: How many numbers a key has.
+        follows: How much of their weights keys keep in a step, instead of those of the network that is trained.
+        temperature: What similarities are divided by.
+    """
+
+    epochs: int
+    dictionary: int = 512
+    batch_size: int = 128
+    rate: float = 0.015
+    weight_decay: float = 1e-4
+    momentum: float = 0.9
+    augment: Mapping[str, str | int | float] = field(default_factory=lambda: {"preset": "moco"})
+    features: int = 128
+    follows: float = 0.999
+    temperature: float = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """How a classifier is trained.
 
@@ -33,6 +62,9 @@ class Recipe:
         image_size: Rows and columns that images are stretched to.
         channels: 1 for grey, 3 for colours.
         masks: Which masks are shown to the network beside the image, each as one more channel.
+        draws: Which masks the network draws, beside the class: a second task that it learns with the first.
+        mask_weight: What the loss of these masks counts, beside that of the classes.
+        derive: What masks are made of that nobody published, as `load_dataset` takes it, such as "lungs".
         mean: What is taken away from values from 0 to 1, for each channel.
         std: What they are then divided by.
         task: "covid19_vs_rest", "covid19_vs_no_finding", or "all" classes that occur.
@@ -50,6 +82,7 @@ class Recipe:
         patience: After how many epochs without a better AUC on validation it ends; 0 never does.
         balance: Whether every class is drawn equally often.
         weights: Which weights the paper began with. They are never fetched: bring the file, or begin at random.
+        pretraining: What is learned before, without labels.
         scheme: The split that the paper used; the default of ``train``.
         rounds: With how many seeds or folds the paper repeated it.
     """
@@ -61,6 +94,9 @@ class Recipe:
     width: float = 1.0
     channels: int = 1
     masks: tuple[str, ...] = ()
+    draws: tuple[str, ...] = ()
+    mask_weight: float = 1.0
+    derive: str = ""
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
     task: Literal["covid19_vs_rest", "covid19_vs_no_finding", "all"] = "covid19_vs_rest"
@@ -78,6 +114,7 @@ class Recipe:
     patience: int = 0
     balance: bool = False
     weights: str = ""
+    pretraining: Pretraining | None = None
     scheme: str = "patient"
     rounds: int = 1
 
@@ -95,6 +132,15 @@ class Recipe:
         """How many channels the network sees."""
         return self.channels + len(self.masks)
 
+    @property
+    def stage_before(self) -> Recipe:
+        """The recipe of the pretraining: the same network and images, and the numbers of that stage."""
+        assert self.pretraining is not None
+        shared = ("epochs", "batch_size", "rate", "weight_decay", "momentum", "augment")
+        numbers: dict[str, Any] = {name: getattr(self.pretraining, name) for name in shared}
+        none: dict[str, Any] = {"period": 0, "warmup": 0, "patience": 0, "balance": False, "draws": ()}
+        return replace(self, optimizer="sgd", schedule="cosine", pretraining=None, **numbers, **none)
+
     def rate_at(self, epoch: int) -> float:
         """Return the rate of an epoch, counted from 0.
 
@@ -110,7 +156,8 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, from which `recipe_of` makes the same recipe again."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+        told = {name: value for name, value in asdict(self).items() if value is not None}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -174,7 +221,11 @@ def _check(recipe: Recipe, where: str) -> None:
     of("width", WIDTHS[0] <= recipe.width <= WIDTHS[1], f"a number from {WIDTHS[0]:g} to {WIDTHS[1]:g}")
     of("image_size", kind.smallest <= recipe.image_size <= 4096, f"{kind.smallest} (of {recipe.network}) to 4096")
     of("channels", recipe.channels in (1, 3), "1 or 3")
-    of("masks", set(recipe.masks) <= set(MASKS), f"some of {', '.join(MASKS)}")
+    for key in ("masks", "draws"):
+        names = getattr(recipe, key)
+        of(key, set(names) <= set(MASKS) and len(set(names)) == len(names), f"some of {', '.join(MASKS)}, each once")
+    of("draws", not set(recipe.draws) & set(recipe.masks), "other masks than those that are shown")
+    of("mask_weight", recipe.mask_weight > 0, "a number above 0")
     for key in ("mean", "std"):
         of(key, len(getattr(recipe, key)) in (1, recipe.channels), f"one number, or {recipe.channels}")
     of("std", min(recipe.std) > 0, "numbers above 0")
@@ -189,5 +240,23 @@ def _check(recipe: Recipe, where: str) -> None:
         changes = recipe.changes
     except (UsageError, TypeError) as error:
         raise CatalogError(f"{where}: key 'augment': {error}") from error
+    if recipe.pretraining:
+        _check_pretraining(recipe, where)
     size = getattr(changes, "size", None)
     of("augment", size in (None, (recipe.image_size,) * 2), f"the size {recipe.image_size}, that of images")
+
+
+def _check_pretraining(recipe: Recipe, where: str) -> None:
+    """Refuse what cannot work before a training: what both stages have, as in a recipe, and what this one adds."""
+    stage = recipe.pretraining
+    assert stage is not None
+    _check(recipe.stage_before, f"{where}: table 'pretraining'")
+    for key, fits, expected in (
+        ("dictionary", stage.dictionary >= stage.batch_size, f"{stage.batch_size} or more, the images of a step"),
+        ("features", stage.features >= 1, "1 or more"),
+        ("follows", 0 <= stage.follows < 1, "0 to below 1"),
+        ("temperature", stage.temperature > 0, "a number above 0"),
+    ):
+        if not fits:
+            found = getattr(stage, key)
+            raise CatalogError(f"{where}: table 'pretraining': key {key!r}: expected {expected}, found {found!r}")

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import Any
 
+from covid_datasets.baselines.recipe import read_recipe
 from covid_datasets.baselines.train.predict import NO_DIAGNOSIS, predict
+from covid_datasets.baselines.train.rounds import train_rounds
 from covid_datasets.baselines.train.run import train
 from covid_datasets.cli.show import print_json, print_text
 
 
 def run_train(arguments: Namespace) -> int:
-    """Train a model, or go on with a training."""
+    """Train a model, or several rounds, or go on with that."""
     changes = {key: getattr(arguments, key) for key in ("epochs", "task") if getattr(arguments, key) is not None}
-    run = train(
-        arguments.ids if len(arguments.ids) > 1 else arguments.ids[0],
-        arguments.out,
-        arguments.recipe,
-        scheme=arguments.scheme,
-        seed=arguments.seed,
-        device=arguments.device,
-        config=arguments.config,
-        cache_dir=arguments.cache_dir,
-        data_dir=arguments.data_dir,
-        weights=arguments.weights,
-        sha256=arguments.sha256 or "",
-        deterministic=arguments.deterministic,
-        compile=arguments.compile,
-        changes=changes,
-        filters={"modality": arguments.modality} if arguments.modality else {},
-    )
+    name = arguments.ids if len(arguments.ids) > 1 else arguments.ids[0]
+    options: dict[str, Any] = {
+        "scheme": arguments.scheme,
+        "seed": arguments.seed,
+        "device": arguments.device,
+        "config": arguments.config,
+        "cache_dir": arguments.cache_dir,
+        "data_dir": arguments.data_dir,
+        "weights": arguments.weights,
+        "sha256": arguments.sha256 or "",
+        "deterministic": arguments.deterministic,
+        "compile": arguments.compile,
+        "changes": changes,
+        "filters": {"modality": arguments.modality} if arguments.modality else {},
+    }
+    rounds = arguments.rounds or read_recipe(arguments.recipe).rounds
+    found: Any
+    if rounds == 1:
+        found = train(name, arguments.out, arguments.recipe, **options)
+    else:
+        found = train_rounds(name, arguments.out, arguments.recipe, rounds=rounds, **options)
     if arguments.json:
-        print_json(run.to_json())
-        return 0
-    last = run.history[-1]
-    best = max((row.get("validation_auc", float("nan")) for row in run.history), default=float("nan"))
-    judged = f", validation AUC {best:.3f} in the best" if "validation_auc" in last else ""
-    print_text(f"{run.path}: {len(run.history)} epochs{judged}; predictions.csv has the scores of validation and test")
+        print_json(found.to_json())
+    else:
+        print_text(found)
     return 0
 
 

@@ -21,8 +21,18 @@ def add_training(add: Adder) -> None:
     command.add_argument(
         "--recipe", metavar="NAME", default="small", help="how, by name, or a .toml file (default: small)"
     )
-    command.add_argument("--scheme", metavar="SCHEME", help="split scheme, as in `splits` (default: the recipe's)")
+    command.add_argument(
+        "--scheme",
+        metavar="SCHEME",
+        help="split scheme, as in `splits`, {round} for the number of a round (default: the recipe's)",
+    )
     command.add_argument("--seed", type=int, default=0, help="draws weights, order and changes (default: 0)")
+    command.add_argument(
+        "--rounds",
+        type=positive,
+        metavar="N",
+        help="train so often, each time with the next seed (default: the recipe's)",
+    )
     command.add_argument("--modality", metavar="NAME", help="only rows of this modality, as in CT")
     command.add_argument("--task", metavar="NAME", help="covid19_vs_rest, covid19_vs_no_finding, or all classes")
     command.add_argument("--epochs", type=positive, metavar="N", help="at most so many (default: the recipe's)")

@@ -20,11 +20,12 @@ from typing import Any
 from covid_datasets.baselines.evaluate.beside import beside
 from covid_datasets.baselines.evaluate.leaks import leaks
 from covid_datasets.baselines.evaluate.measures import RESAMPLES
-from covid_datasets.baselines.evaluate.predictions import read_predictions
+from covid_datasets.baselines.evaluate.predictions import read_predictions, runs_in
 from covid_datasets.baselines.evaluate.rows import answers, asked, ordered
 from covid_datasets.baselines.evaluate.score import evaluate
+from covid_datasets.baselines.train.names import ENVIRONMENT
 from covid_datasets.catalog.cards import names
-from covid_datasets.disk import write_json
+from covid_datasets.disk import read_json, write_json
 from covid_datasets.errors import CatalogError, CovidDatasetsError
 
 MODULE = "python -m covid_datasets.contribute.results"
@@ -145,13 +146,21 @@ def _beside(arguments: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
 
 def _run(arguments: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
     found = evaluate(arguments.runs, cache_dir=arguments.cache_dir).to_json()
-    said = [read_predictions(run).run for run in arguments.runs]
-    of_runs = [{key: one[key] for key in _OF_RUN if key in one} for one in said]
+    of_runs = [_told_by(run) for place in arguments.runs for run in runs_in(place)]
     devices = dict.fromkeys(str(one.get("device", "not said")) for one in of_runs)
     result = {key: value for key, value in found.items() if key != "files"}
     result |= {"device": ", ".join(devices), "runs": of_runs}
     command = f"{MODULE} run {arguments.name} {' '.join(Path(run).name for run in arguments.runs)}"
     return arguments.name, command, result
+
+
+def _told_by(run: Path) -> dict[str, Any]:
+    """Return the settings of a run, and where it ran last; a run of somebody else's may say that with its settings."""
+    ran_on = read_json(run / ENVIRONMENT).get("ran_on", [])
+    said = dict(read_predictions(run).run)
+    if ran_on:
+        said |= {"device": ran_on[-1].get("device"), "version": ran_on[-1].get("versions", {}).get("covid_datasets")}
+    return {key: said[key] for key in _OF_RUN if key in said}
 
 
 def _name(dataset: str, config: str | None, what: str) -> str:

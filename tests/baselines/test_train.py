@@ -118,7 +118,7 @@ def test_what_cannot_be_learned_is_said_before(cohort: Path, tmp_path: Path) -> 
     def refused(kind: type[Exception], says: str, **options: Any) -> None:
         with pytest.raises(kind, match=says):
             trained(cohort, tmp_path / "run", **options)
-        assert not (tmp_path / "run" / "config.json").exists()
+        assert not (tmp_path / "run").exists(), "no empty folder stays"
 
     refused(UsageError, "train: expected two classes or more, found one: covid19 ", filters={"label": "covid19"})
     refused(UsageError, "expected a mask 'consolidation' of every row", changes={"masks": ["consolidation"]})

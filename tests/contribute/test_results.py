@@ -44,11 +44,18 @@ def test_each_command_writes_a_result_that_is_on_the_page(phantom: Path, tmp_pat
         rows = [row for row in wanted.rows if row["split"] == "test"]
         write(runs[-1] / "predictions.csv", rows, noisy(seed, 1), negative="rest")
         said = {"dataset": "phantom", "config": "small", "scheme": SCHEME, "recipe_name": "small", "seed": seed}
-        said |= {"device": "a GPU", "fingerprint": wanted.fingerprint, "split_hash": wanted.split_hash}
+        said |= {"fingerprint": wanted.fingerprint, "split_hash": wanted.split_hash}
+        where = {"device": "a GPU", "versions": {"covid_datasets": "9.9"}}
+        (runs[-1] / "environment.json").write_text(json.dumps({"ran_on": [{"device": "a CPU"}, where]}))
         (runs[-1] / "config.json").write_text(json.dumps(said | {"place": str(tmp_path)}), encoding="utf-8")
     assert results.main([*options, "run", "mine", *map(str, runs)]) == 0
     assert sorted(path.name for path in out.iterdir()) == ["mine.json", "phantom-small-beside-patient-2-1-2.json"]
     assert not any(str(tmp_path) in path.read_text("utf-8") for path in out.iterdir()), "no file names a machine"
+    of_runs = json.loads((out / "mine.json").read_text("utf-8"))["result"]["runs"]
+    assert [(one["device"], one["version"], one["seed"]) for one in of_runs] == [
+        ("a GPU", "9.9", 0),
+        ("a GPU", "9.9", 1),
+    ]
     page = leaderboard(out)
     assert "| small, seeds 0, 1 |" in page
     assert "a GPU" in page

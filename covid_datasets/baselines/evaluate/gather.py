@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from covid_datasets.baselines.evaluate.predictions import CONFIG, Predictions, read_predictions
+from covid_datasets.baselines.evaluate.predictions import CONFIG, Predictions, read_predictions, runs_in
 from covid_datasets.baselines.evaluate.rows import Asked, Matched, asked, match
 from covid_datasets.catalog.cards import Name, names_in
 from covid_datasets.errors import PredictionsError, UsageError
@@ -41,7 +41,7 @@ def gather(
     places = [predictions] if isinstance(predictions, str | os.PathLike) else list(predictions)
     if not places:
         raise UsageError("predictions: expected a run or a CSV, found an empty list")
-    tables = [read_predictions(place) for place in places]
+    tables = [read_predictions(run) for place in places for run in runs_in(place)]
     wanted = []
     for table in tables:
         _check_said(table, {"dataset": dataset, "config": config, "scheme": scheme})
@@ -49,7 +49,9 @@ def gather(
         if name is None:
             raise UsageError(f"dataset: expected what {table.file} is of, found nothing; the table does not say it")
         told = (config or table.run.get("config"), scheme or table.run.get("scheme") or "patient")
-        wanted.append(asked(names_in(name), *told, split, cache_dir, **table.run.get("filters", {}) | filters))
+        pictures = bool(table.run.get("pictures"))  # which our training alone can learn from
+        kept = table.run.get("filters", {}) | filters
+        wanted.append(asked(names_in(name), *told, split, cache_dir, pictures=pictures, **kept))
     sets = [match(table, of) for table, of in zip(tables, wanted, strict=True)]
     for table, of, one in zip(tables, wanted, sets, strict=True):
         if of.fingerprint != wanted[0].fingerprint or one.classes != sets[0].classes:

@@ -18,6 +18,10 @@ from covid_datasets.errors import NotThereError, PredictionsError, UnreadableErr
 
 FILE = "predictions.csv"
 CONFIG = "config.json"
+ROUNDS = "rounds.json"
+"""Beside the runs of several rounds: which these are."""
+ROUND = "round-"
+"""Before the number of a round, in the name of its folder."""
 SAMPLE = "sample_id"
 PREFIX = "p_"
 """Before the name of a class, in the name of its column."""
@@ -50,6 +54,16 @@ class Predictions:
     splits: tuple[str, ...]
     labels: tuple[str, ...]
     run: Mapping[str, Any]
+
+
+def runs_in(place: str | os.PathLike[str]) -> list[Path]:
+    """Name the runs of a folder of rounds; anything else is one table or run by itself.
+
+    >>> [str(each) for each in runs_in("mine.csv")]
+    ['mine.csv']
+    """
+    folder = Path(place)
+    return [folder / name for name in read_json(folder / ROUNDS).get("runs", [])] or [folder]
 
 
 def read_predictions(place: str | os.PathLike[str]) -> Predictions:

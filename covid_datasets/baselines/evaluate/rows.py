@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from covid_datasets.baselines.evaluate.predictions import Predictions, some
 from covid_datasets.catalog.cards import Name
@@ -103,19 +104,27 @@ def asked(
     scheme: str,
     split: str,
     cache_dir: str | os.PathLike[str] | None,
+    *,
+    pictures: bool = False,
     **filters: Any,
 ) -> Asked:
-    """Find the rows of a split of finished builds, of which filters keep some, as in `load_dataset`."""
+    """Find the rows of a split of finished builds, of which filters keep some, as in `load_dataset`.
+
+    ``pictures`` keeps only rows that have an image; volumes and videos are then not asked.
+    """
     if split == "train":
         raise UsageError("split: expected validation or test, found 'train': what was learned from measures nothing")
     table = load_splits(names[0] if len(names) == 1 else names, scheme, config=config, cache_dir=cache_dir)
     about, rows = about_splits(table), table.to_pylist()
-    kept = _kept(names, config, cache_dir, filters) if filters else None
+    kept = _kept(names, config, cache_dir, pictures, filters) if filters or pictures else None
     for row in rows:
         row["kept"] = kept is None or row["sample_id"] in kept
     if not any(row["split"] == split for row in rows):
         there = sorted({row["split"] for row in rows} - {None, "train"})
         raise UsageError(f"split: expected one of {', '.join(there)} under {scheme}, found {split!r}")
+    told = [f"Only rows with {name} {value!r} are asked." for name, value in filters.items()]
+    if kept is not None and pictures and (others := sum(row["split"] == split and not row["kept"] for row in rows)):
+        told.append(f"{others:,} rows of {split} have no image, or are left out by filters, and are not asked.")
     return Asked(
         names=tuple(names),
         config=config,
@@ -123,18 +132,27 @@ def asked(
         split=split,
         fingerprint=", ".join(each["fingerprint"] for each in about["builds"]),
         split_hash=about["digest"],
-        notes=(*about["notes"], *(f"Only rows with {name} {value!r} are asked." for name, value in filters.items())),
+        notes=(*about["notes"], *told),
         rows=rows,
     )
 
 
 def _kept(
-    names: Sequence[Name], config: str | None, cache_dir: str | os.PathLike[str] | None, filters: Mapping[str, Any]
+    names: Sequence[Name],
+    config: str | None,
+    cache_dir: str | os.PathLike[str] | None,
+    pictures: bool,
+    filters: Mapping[str, Any],
 ) -> set[str]:
-    """Name the samples that meet filters."""
+    """Name the samples that meet filters, and have an image where only such are asked."""
     of = names[0] if len(names) == 1 else list(names)
-    found = load_dataset(of, config, framework="numpy", columns=["sample_id"], cache_dir=cache_dir, **filters)
-    return {sample for rows in found.values() for sample in rows.column("sample_id").to_pylist()}
+    columns = ["sample_id", "image"] if pictures else ["sample_id"]
+    found = load_dataset(of, config, framework="numpy", columns=columns, cache_dir=cache_dir, **filters)
+    kept: set[str] = set()
+    for rows in found.values():
+        samples = rows.column("sample_id")
+        kept.update((samples.filter(pc.is_valid(rows.column("image"))) if pictures else samples).to_pylist())
+    return kept
 
 
 def match(predictions: Predictions, wanted: Asked) -> Matched:

@@ -12,7 +12,6 @@ import numpy as np
 
 from covid_datasets.baselines.evaluate.rows import asked
 from covid_datasets.baselines.explain.shares import LUNG, Share, attention_shares
-from covid_datasets.baselines.networks.named import make_network
 from covid_datasets.baselines.train.asked import Asked, Place, names_of
 from covid_datasets.baselines.train.names import CHECKPOINT, CONFIG
 from covid_datasets.baselines.train.run import Run
@@ -111,15 +110,16 @@ def explain(
     import torch
 
     from covid_datasets.baselines.explain.attention import grad_cam, occlusion, random_maps, saliency
+    from covid_datasets.baselines.networks.of_recipe import classifier_of, network_of_recipe
     from covid_datasets.baselines.train.machine import machine_of
     from covid_datasets.baselines.train.state import read_tensors
 
     recipe = trained.recipe
     images, masks, samples = _images(trained, split, limit, cache_dir)
-    network = make_network(recipe.network, len(trained.classes), channels=recipe.in_channels, width=recipe.width)
+    network = network_of_recipe(recipe, len(trained.classes))
     network.load_state_dict(read_tensors(trained.path / CHECKPOINT)[0])
     with machine_of(device, deterministic=False) as machine:
-        network, images = network.to(machine.device).eval(), images.to(machine.device)
+        network, images = classifier_of(network).to(machine.device).eval(), images.to(machine.device)
         with torch.no_grad():
             classes = torch.cat([network(part).argmax(1) for part in images.split(recipe.batch_size)]).tolist()
         maps = {

@@ -21,6 +21,7 @@ class Network:
         smallest: The smallest side of an image that leaves something to the last layer.
         first: The first convolution, which sees the channels of an image.
         last: The last layer, which has a row for each class.
+        maps: The layer that gives the last maps, before they are averaged.
         needs: The modules that it takes.
     """
 
@@ -28,22 +29,23 @@ class Network:
     smallest: int
     first: str
     last: str
+    maps: str
     needs: tuple[str, ...] = ("torch",)
 
 
 _MONAI = ("torch", "monai")
-_DENSE = Network("densenet", 32, "features.conv0", "class_layers.out", _MONAI)
-_RESIDUAL = Network("resnet", 32, "conv1", "fc", _MONAI)
+_DENSE = Network("densenet", 32, "features.conv0", "class_layers.out", "features", _MONAI)
+_RESIDUAL = Network("resnet", 32, "conv1", "fc", "layer4", _MONAI)
 NETWORKS: dict[str, Network] = {
     "densenet121": _DENSE,
     "densenet169": _DENSE,
     "resnet18": _RESIDUAL,
     "resnet50": _RESIDUAL,
-    "vgg16": Network("vgg", 32, "features.0", "classifier.6"),
-    "mobilenet_v2": Network("mobilenet", 32, "features.0.0", "classifier.1"),
-    "xception": Network("xception", 32, "conv1", "fc"),
-    "inception_v3": Network("inception", 75, "Conv2d_1a_3x3.conv", "fc"),
-    "efficientnet_b0": Network("efficientnet", 32, "_conv_stem", "_fc", _MONAI),
+    "vgg16": Network("vgg", 32, "features.0", "classifier.6", "features"),
+    "mobilenet_v2": Network("mobilenet", 32, "features.0.0", "classifier.1", "features"),
+    "xception": Network("xception", 32, "conv1", "fc", "bn4"),
+    "inception_v3": Network("inception", 75, "Conv2d_1a_3x3.conv", "fc", "Mixed_7c"),
+    "efficientnet_b0": Network("efficientnet", 32, "_conv_stem", "_fc", "_bn1", _MONAI),
 }
 WIDTHS = (0.05, 2.0)
 

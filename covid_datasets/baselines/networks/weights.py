@@ -35,8 +35,9 @@ class Loaded:
 def load_weights(network: Any, name: str, path: Path, *, sha256: str = "", image_channels: int = 3) -> Loaded:
     """Give a network the weights of a file: safetensors, or a state dict of torch, which is read without its code.
 
-    The last layer stays random where the file has another number of classes. Of a file for colours a grey network gets
-    the sum, which sees a grey picture as three equal channels did; channels of masks begin with zeros.
+    The last layer stays random where the file has another number of classes, or no last layer. Of a file for colours
+    a grey network gets the sum, which sees a grey picture as three equal channels did; channels of masks begin with
+    zeros.
 
     Args:
         network: What `make_network` returned.
@@ -57,7 +58,8 @@ def load_weights(network: Any, name: str, path: Path, *, sha256: str = "", image
     layout, theirs = _layout_of(kind, name, network, given, path)
     found, left_out = {}, []
     for ours, value in network.state_dict().items():
-        if theirs[ours] not in given and ours.endswith(_COUNTER):
+        if theirs[ours] not in given:  # a counter, or the last layer
+            left_out += [] if ours.endswith(_COUNTER) else [ours]
             continue
         tensor = given[theirs[ours]]
         if ours == f"{kind.first}.weight":
@@ -134,7 +136,8 @@ def _layout_of(
     lacks: dict[str, list[str]] = {}
     for layout, rename in LAYOUTS[kind.family].items():
         theirs = {ours: rename(ours) for ours in wanted}
-        missing = [each for each in theirs.values() if each not in given and not each.endswith(_COUNTER)]
+        due = [name for ours, name in theirs.items() if not ours.startswith(f"{kind.last}.")]
+        missing = [each for each in due if each not in given and not each.endswith(_COUNTER)]
         if not missing:
             return layout, theirs
         lacks[layout] = missing

@@ -34,7 +34,8 @@ class Data:
     Attributes:
         rows: The labelled rows of each part that the split has: ``train``, ``validation``, ``test``.
         classes: The names of the labels, by number.
-        identity: Fingerprints of the builds, scheme and digest of the split, and how many rows of which class where.
+        identity: Fingerprints of the builds, scheme and digest of the split, how many rows of which class where, and
+            that only rows with a picture are in it, so that the others are not asked for when it is evaluated.
     """
 
     rows: Mapping[str, Any]
@@ -50,7 +51,7 @@ class Data:
             "channels": recipe.channels,
             "mean": recipe.mean if len(recipe.mean) > 1 else recipe.mean[0],
             "std": recipe.std if len(recipe.std) > 1 else recipe.std[0],
-            "masks": list(recipe.masks) or False,
+            "masks": [*recipe.masks, *recipe.draws] or False,
             "seed": seed,
             "shuffle": training,
         }
@@ -77,6 +78,7 @@ def load_data(asked: Asked) -> Data:
         scheme=asked.scheme,
         cache_dir=asked.cache_dir,
         data_dir=asked.data_dir,
+        derive=recipe.derive or None,
         **classes,
         **asked.filters,
     )
@@ -93,6 +95,7 @@ def load_data(asked: Asked) -> Data:
     _check_classes(counts, names)
     for part, each in rows.items():
         _check_masks(part, each, recipe.masks)
+    _check_drawn(rows["train"], recipe.draws)
     leaks = _shared(rows)
     if leaks:
         _tell_leaks(leaks, asked.scheme)
@@ -104,6 +107,7 @@ def load_data(asked: Asked) -> Data:
         "split_hash": about["digest"],
         "counts": {part: {label: count[label] for label in names} for part, count in counts.items()},
         "groups_in_two_parts": len(leaks),
+        "pictures": True,
     }
     return Data(rows, names, identity)
 
@@ -145,9 +149,21 @@ def _check_masks(part: str, rows: Any, masks: tuple[str, ...]) -> None:
             shown = ", ".join(ids[int(row)].as_py() for row in np.flatnonzero(without)[:_SHOWN])
             raise UsageError(
                 f"{part}: expected a mask {mask!r} of every row, because the recipe shows it to the network; "
-                f"{without.sum():,} of {len(rows):,} rows have none: {shown}. Make them first "
-                "(covid_datasets.lung_mask), keep the rows that have one, or take a recipe without masks"
+                f'{without.sum():,} of {len(rows):,} rows have none: {shown}. Have them made (derive = "lungs" in the '
+                "recipe, for CT), keep the rows that have one, or take a recipe without masks"
             )
+
+
+def _check_drawn(rows: Any, masks: tuple[str, ...]) -> None:
+    """Refuse masks that nobody drew: the network would have nothing to learn them from. Some rows may lack them."""
+    for mask in masks:
+        drawn = pc.sum(pc.is_valid(pc.struct_field(rows.column("masks"), [mask]))).as_py() or 0
+        if not drawn:
+            raise UsageError(
+                f"train: expected a mask {mask!r} of some rows, because the recipe learns to draw it; none of "
+                f"{len(rows):,} rows has one. Join a source that has it, or take a recipe that draws no masks"
+            )
+        tell(f"train: {drawn:,} of {len(rows):,} rows have a mask {mask!r}; drawing it is learned from these")
 
 
 def _shared(rows: Mapping[str, Any]) -> dict[str, list[str]]:

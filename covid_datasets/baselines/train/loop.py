@@ -10,20 +10,16 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.asked import Asked
-from covid_datasets.baselines.train.data import Data
 from covid_datasets.baselines.train.machine import Machine
 from covid_datasets.baselines.train.names import CHECKPOINT, STATE
-from covid_datasets.baselines.train.score import inputs, scores_of
 from covid_datasets.baselines.train.state import Progress, read_state, write_state, write_tensors
+from covid_datasets.baselines.train.task import Task
 from covid_datasets.errors import TrainingError
 from covid_datasets.progress import Display
-
-TASK = "training"
 
 
 def optimizer_of(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
@@ -39,21 +35,18 @@ def optimizer_of(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
 
 
 class Loop:
-    """A training: the network, its optimizer, the data, and how far it is.
+    """A training: the task, its optimizer, and how far it is.
 
     After each epoch, and after every ``checkpoint_steps`` steps within one, all of it is kept in one file, from which
     a loop of the same data goes on. What happens in a step follows from the seed, the epoch and its place in it.
     """
 
-    def __init__(self, asked: Asked, data: Data, network: nn.Module, machine: Machine, out: Path) -> None:
+    def __init__(self, asked: Asked, task: Task, machine: Machine, out: Path) -> None:
         """Go on from the state in ``out``, where there is one."""
-        self.asked, self.machine, self.out = asked, machine, out
-        self.recipe = asked.recipe
-        self.network = machine.placed(network)
+        self.asked, self.task, self.machine, self.out = asked, task, machine, out
+        self.recipe, self.training = task.recipe, task.training
+        self.network = machine.placed(task.module)
         self.optimizer = optimizer_of(self.recipe, self.network)
-        place = {"device": machine.device}
-        self.training = data.batches("train", self.recipe, asked.seed, rank=machine.rank, world=machine.world, **place)
-        self.validation = data.batches("validation", self.recipe, 0, **place) if "validation" in data.rows else None
         self.progress = Progress()
         if (out / STATE).exists():
             self.progress = read_state(out / STATE, self.network, self.optimizer)
@@ -68,16 +61,16 @@ class Loop:
         """Train until the last epoch, or until validation has not become better for as long as the recipe waits."""
         at = self.progress
         total = self.recipe.epochs * len(self.training)
-        display.add(TASK, total)
-        display.advance(TASK, at.epoch * len(self.training) + at.steps)
+        display.add(self.task.name, total)
+        display.advance(self.task.name, at.epoch * len(self.training) + at.steps)
         while not at.finished:
             seconds, waited = self._epoch(display)
             self._after_epoch(seconds, waited)
             after_epoch(at)
             row = at.history[-1]
-            judged = f", validation AUC {row['validation_auc']:.3f}" if self.validation else ""
+            judged = f", validation AUC {row['validation_auc']:.3f}" if "validation_auc" in row else ""
             if self.machine.is_first:
-                display.note(f"epoch {row['epoch']}: loss {row['loss']:.4f}{judged}")
+                display.note(f"{self.task.name}, epoch {row['epoch']}: loss {row['loss']:.4f}{judged}")
         return at
 
     def _epoch(self, display: Display) -> tuple[float, float]:
@@ -98,7 +91,7 @@ class Loop:
                 break
             losses += self._step(batch)
             at.steps += 1
-            display.advance(TASK)
+            display.advance(self.task.name)
             if at.steps % self.asked.checkpoint_steps == 0 and at.steps < whole:
                 at.seen = batches.state_dict()["seen"]
                 self._keep(losses)
@@ -110,8 +103,7 @@ class Loop:
         self.machine.seed(self.asked.seed, at.epoch, at.steps)
         self.optimizer.zero_grad(set_to_none=True)
         with self.machine.numbers():
-            logits = self._applied(inputs(batch, self.machine))
-            loss = functional.cross_entropy(logits.float(), batch["label"], label_smoothing=self.recipe.smoothing)
+            loss = self.task.loss(self._applied, batch)
         loss.backward()
         self.optimizer.step()
         return loss.detach()
@@ -139,13 +131,12 @@ class Loop:
         at, recipe = self.progress, self.recipe
         row: dict[str, Any] = {"epoch": at.epoch + 1, "loss": at.loss / max(at.steps, 1)}
         row["rate"] = recipe.rate_at(at.epoch)
-        best = self.validation is None
-        if self.validation is not None:
-            found: list[Any] = [None]
-            if self.machine.is_first:
-                scores = scores_of(self.network, self.validation, self.machine)
-                found = [(scores.auc, scores.loss, scores.accuracy)]
-            auc, loss, accuracy = self.machine.told_by_first(found)[0]
+        scores = self.task.judged() if self.machine.is_first else None
+        found = [(scores.auc, scores.loss, scores.accuracy) if scores else None]
+        told = self.machine.told_by_first(found)[0]
+        best = told is None
+        if told is not None:
+            auc, loss, accuracy = told
             row |= {"validation_auc": auc, "validation_loss": loss, "validation_accuracy": accuracy}
             best = (auc, -loss) > (at.best[0], -at.best[1])
             at.best = (auc, loss) if best else at.best
@@ -155,10 +146,10 @@ class Loop:
         row["waiting"] = round(waited / max(seconds, 1e-9), 4)
         at.history.append(row)
         at.epoch, at.seen, at.steps, at.loss = at.epoch + 1, 0, 0, 0.0
-        waits = self.validation is not None and 0 < recipe.patience < at.epoch - at.best_epoch
+        waits = told is not None and 0 < recipe.patience < at.epoch - at.best_epoch
         at.finished = at.epoch >= recipe.epochs or waits
         if self.machine.is_first:
             if best:
                 about = {"epoch": at.best_epoch + 1, "network": recipe.network}
-                write_tensors(self.out / CHECKPOINT, self.network.state_dict(), about)
+                write_tensors(self.out / CHECKPOINT, self.task.weights(), about)
             write_state(self.out / STATE, self.network, self.optimizer, at)

@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from covid_datasets.baselines.networks.named import make_network
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.asked import Place
 from covid_datasets.baselines.train.names import CHECKPOINT, PROBABILITY
@@ -94,6 +93,7 @@ def _scored(
     """Score batch after batch; threads decode the next one meanwhile."""
     import torch
 
+    from covid_datasets.baselines.networks.of_recipe import network_of_recipe
     from covid_datasets.baselines.train.machine import machine_of
     from covid_datasets.baselines.train.state import read_tensors
 
@@ -106,7 +106,7 @@ def _scored(
         progress("Scoring", unit="pictures") as display,
         torch.no_grad(),
     ):
-        network = make_network(recipe.network, len(run.classes), channels=recipe.in_channels, width=recipe.width)
+        network = network_of_recipe(recipe, len(run.classes))
         network.load_state_dict(read_tensors(run.path / CHECKPOINT)[0])
         network = machine.placed(network).eval()
         display.add("pictures", len(files))

@@ -37,7 +37,7 @@ def write_predictions(path: Path, network: nn.Module, data: Data, recipe: Any, m
 
 def _of_part(part: str, network: nn.Module, data: Data, recipe: Any, machine: Machine) -> Iterator[list[str]]:
     batches = data.batches(part, recipe, 0, device=machine.device)
-    scores = scores_of(network, batches, machine)
+    scores = scores_of(network, batches, len(recipe.masks), machine)
     rows, chosen = data.rows[part], batches.chosen
     patients, groups = (rows.column(name).to_pylist() for name in ("patient_id", "group_id"))
     if rows.column("sample_id").to_pylist() != chosen.ids.tolist():  # a reader matches by id, and so do we

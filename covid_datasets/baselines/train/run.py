@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
-from covid_datasets.baselines.networks.named import make_network
 from covid_datasets.baselines.recipe import Recipe, read_recipe, recipe_of
 from covid_datasets.baselines.train.asked import Asked, Place, TrainOptions, names_of
 from covid_datasets.baselines.train.names import CHECKPOINT, CONFIG, CURVE, ENVIRONMENT, METRICS, PREDICTIONS, STATE
@@ -60,6 +59,12 @@ class Run:
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
         return {"path": str(self.path), "config": self.config, "history": list(self.history)}
+
+    def __str__(self) -> str:
+        """Say it for people."""
+        aucs = [row["validation_auc"] for row in self.history if "validation_auc" in row]
+        judged = f", validation AUC {max(aucs):.3f} in the best" if aucs else ""
+        return f"{self.path}: {len(self.history)} epochs{judged}; {PREDICTIONS} has the scores of validation and test"
 
 
 def train(
@@ -114,14 +119,15 @@ def train(
     )
     path = Path(out)
     _check_folder(path)
-    make_folder(path)
     from covid_datasets.baselines.train.machine import machine_of
 
     with machine_of(device, deterministic=asked.deterministic) as machine:
+        begun = _begun(asked, machine)
+        make_folder(path)  # what is refused leaves none
         if not machine.is_first:
-            return _trained(asked, path, machine)
+            return _trained(asked, begun, path, machine)
         with Lock(path / ".lock", on_wait=tell):
-            return _trained(asked, path, machine)
+            return _trained(asked, begun, path, machine)
 
 
 def _check_folder(path: Path) -> None:
@@ -134,20 +140,30 @@ def _check_folder(path: Path) -> None:
         )
 
 
-def _trained(asked: Asked, path: Path, machine: Any) -> Run:
-    """Train from where it was, judge with the best weights, and write down all of it."""
+def _begun(asked: Asked, machine: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """Load the data, make the network with its first weights, and say what both are; refuse what cannot be trained."""
+    from covid_datasets.baselines.networks.of_recipe import classifier_of, network_of_recipe
     from covid_datasets.baselines.train.data import load_data
+
+    data = load_data(asked)
+    machine.seed(asked.seed)
+    network = network_of_recipe(asked.recipe, len(data.classes))
+    config = asked.to_json() | {"classes": list(data.classes)} | dict(data.identity)
+    config["weights"] = _begun_with(asked, classifier_of(network))
+    return data, network, config
+
+
+def _trained(asked: Asked, begun: tuple[Any, Any, dict[str, Any]], path: Path, machine: Any) -> Run:
+    """Train from where it was, judge with the best weights, and write down all of it."""
+    from covid_datasets.baselines.networks.of_recipe import classifier_of
     from covid_datasets.baselines.train.loop import Loop
     from covid_datasets.baselines.train.machine import environment
     from covid_datasets.baselines.train.predictions import write_predictions
     from covid_datasets.baselines.train.state import read_tensors
+    from covid_datasets.baselines.train.task import Classifying
 
-    data = load_data(asked)
     recipe = asked.recipe
-    machine.seed(asked.seed)
-    network = make_network(recipe.network, len(data.classes), channels=recipe.in_channels, width=recipe.width)
-    config = asked.to_json() | {"classes": list(data.classes)} | dict(data.identity)
-    config["weights"] = _begun_with(asked, network)
+    data, network, config = begun
     _check_same(path, config)
     if (path / PREDICTIONS).exists():
         return Run.read(path)
@@ -156,7 +172,9 @@ def _trained(asked: Asked, path: Path, machine: Any) -> Run:
         _note_environment(path, environment(machine), resumed=(path / STATE).exists())
     what = f"Training {recipe.network} on {', '.join(asked.names)}"
     with progress(what, unit="steps", enabled=None if machine.is_first else False) as display:
-        loop = Loop(asked, data, network, machine, path)
+        if recipe.pretraining and not (path / STATE).exists():
+            _pretrain(asked, data, classifier_of(network), machine, path, display)
+        loop = Loop(asked, Classifying.of(data, recipe, network, machine, asked.seed), machine, path)
         found = loop.run(display, lambda at: _write_metrics(path, at.history) if machine.is_first else None)
     if machine.is_first:
         tensors, _ = read_tensors(path / CHECKPOINT)
@@ -166,6 +184,18 @@ def _trained(asked: Asked, path: Path, machine: Any) -> Run:
         write_predictions(path / PREDICTIONS, loop.network, data, recipe, machine)
     machine.told_by_first([None])  # nobody opens what is not yet written
     return Run.read(path)
+
+
+def _pretrain(asked: Asked, data: Any, classifier: Any, machine: Any, out: Path, display: Any) -> None:
+    """Let a classifier begin with what it learned without labels; its own state, in a folder, goes on after a kill."""
+    from covid_datasets.baselines.train.contrasting import FOLDER, Contrasting
+    from covid_datasets.baselines.train.loop import Loop
+
+    path = out / FOLDER
+    make_folder(path)
+    task = Contrasting.of(data, asked.recipe, classifier, machine, asked.seed)
+    Loop(asked, task, machine, path).run(display, lambda at: _write_metrics(path, at.history))
+    classifier.load_state_dict(task.weights(), strict=False)  # all but the last layer
 
 
 def _begun_with(asked: Asked, network: Any) -> dict[str, Any] | None:

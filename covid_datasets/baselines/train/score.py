@@ -40,22 +40,22 @@ class Scores:
         return float((self.probabilities.argmax(1) == self.labels).mean())
 
 
-def inputs(batch: dict[str, Any], machine: Machine) -> torch.Tensor:
-    """Put the masks of a batch beside its images, as channels of 0 and 1."""
+def inputs(batch: dict[str, Any], shown: int, machine: Machine) -> torch.Tensor:
+    """Put the first masks of a batch, those that are shown, beside its images, as channels of 0 and 1."""
     images = batch["image"]
-    if "masks" in batch:
-        images = torch.cat([images, (batch["masks"] == 1).to(images.dtype)], 1)
+    if shown:
+        images = torch.cat([images, (batch["masks"][:, :shown] == 1).to(images.dtype)], 1)
     return machine.images(images)
 
 
-def scores_of(network: nn.Module, batches: Any, machine: Machine) -> Scores:
+def scores_of(network: nn.Module, batches: Any, shown: int, machine: Machine) -> Scores:
     """Apply a network to all rows, whose batches are not shuffled."""
     was_training = network.training
     network.eval()
     logits, labels = [], []
     for batch in batches:
         with torch.no_grad(), machine.numbers():
-            logits.append(network(inputs(batch, machine)).float().cpu())
+            logits.append(network(inputs(batch, shown, machine)).float().cpu())
         labels.append(batch["label"].cpu().clone())
     network.train(was_training)
     outputs, truth = torch.cat(logits), torch.cat(labels)

@@ -1,0 +1,38 @@
+"""What a step makes smaller: how wrong the classes are, and the masks where a network draws some."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from covid_datasets.baselines.recipe import Recipe
+from covid_datasets.load.fixed.view import UNKNOWN
+
+
+def joint_loss(outputs: Any, batch: dict[str, Any], recipe: Recipe) -> torch.Tensor:
+    """Add the cross-entropy of the classes and, weighted, that of the masks that the recipe draws."""
+    if not recipe.draws:
+        return of_classes(outputs, batch, recipe)
+    scores, drawn = outputs
+    first = len(recipe.masks)
+    return of_classes(scores, batch, recipe) + recipe.mask_weight * of_masks(drawn, batch["masks"][:, first:])
+
+
+def of_classes(scores: torch.Tensor, batch: dict[str, Any], recipe: Recipe) -> torch.Tensor:
+    """Return the cross-entropy of the classes."""
+    return functional.cross_entropy(scores.float(), batch["label"], label_smoothing=recipe.smoothing)
+
+
+def of_masks(drawn: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """Return the cross-entropy of each pixel that somebody drew; where nobody drew a mask nothing is learned of it.
+
+    >>> drawn = torch.zeros(2, 1, 4, 4)
+    >>> masks = torch.stack([torch.ones(1, 4, 4), torch.full((1, 4, 4), float(UNKNOWN))])
+    >>> round(float(of_masks(drawn, masks)), 4), float(of_masks(drawn, masks[1:].expand(2, -1, -1, -1)))
+    (0.6931, 0.0)
+    """
+    known = masks != UNKNOWN
+    each = functional.binary_cross_entropy_with_logits(drawn.float(), (masks == 1).float(), reduction="none")
+    return (each * known).sum() / known.sum().clamp(min=1)

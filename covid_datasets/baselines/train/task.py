@@ -1,0 +1,75 @@
+"""What a loop trains: a module and its batches, what a step makes smaller, and how an epoch is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import nn
+
+from covid_datasets.baselines.recipe import Recipe
+from covid_datasets.baselines.train.data import Data
+from covid_datasets.baselines.train.loss import joint_loss
+from covid_datasets.baselines.train.machine import Machine
+from covid_datasets.baselines.train.score import Scores, inputs, scores_of
+
+
+class Task(Protocol):
+    """Anything that a loop can train.
+
+    Attributes:
+        name: What it is called where progress is shown.
+        recipe: How many epochs, which rate, which optimizer.
+        module: What is trained, and kept in a state.
+        training: The batches of an epoch.
+    """
+
+    name: str
+    recipe: Recipe
+    module: nn.Module
+    training: Any
+
+    def loss(self, applied: nn.Module, batch: dict[str, Any]) -> torch.Tensor:
+        """Return what a step makes smaller; ``applied`` is the module, compiled or shared among processes."""
+
+    def judged(self) -> Scores | None:
+        """Score validation; ``None`` where there is none, and every epoch is better than the one before."""
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return what is kept of the best epoch."""
+
+
+@dataclass(eq=False)
+class Classifying:
+    """A classifier that is trained on labels, and judged on validation."""
+
+    recipe: Recipe
+    module: nn.Module
+    training: Any
+    validation: Any
+    machine: Machine
+    name: str = "training"
+
+    @classmethod
+    def of(cls, data: Data, recipe: Recipe, network: nn.Module, machine: Machine, seed: int) -> Classifying:
+        """Put a network together with the data of its recipe."""
+        place = {"device": machine.device}
+        training = data.batches("train", recipe, seed, rank=machine.rank, world=machine.world, **place)
+        validation = data.batches("validation", recipe, 0, **place) if "validation" in data.rows else None
+        return cls(recipe, network, training, validation, machine)
+
+    def loss(self, applied: nn.Module, batch: dict[str, Any]) -> torch.Tensor:
+        """Return how wrong the classes are, and the masks where the network draws some."""
+        return joint_loss(applied(inputs(batch, len(self.recipe.masks), self.machine)), batch, self.recipe)
+
+    def judged(self) -> Scores | None:
+        """Score validation."""
+        if self.validation is None:
+            return None
+        return scores_of(self.module, self.validation, len(self.recipe.masks), self.machine)
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return all of the network."""
+        found: dict[str, torch.Tensor] = self.module.state_dict()
+        return found
