@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from covid_datasets.audits.traits.report import Confounding as Confounding
     from covid_datasets.baselines.evaluate.compare import Comparison as Comparison
     from covid_datasets.baselines.evaluate.compare import compare as compare
+    from covid_datasets.baselines.evaluate.masks import MaskEvaluation as MaskEvaluation
+    from covid_datasets.baselines.evaluate.masks import evaluate_masks as evaluate_masks
     from covid_datasets.baselines.evaluate.report import Evaluation as Evaluation
     from covid_datasets.baselines.evaluate.score import evaluate as evaluate
     from covid_datasets.baselines.explain.run import Explained as Explained
@@ -93,6 +95,7 @@ _HOMES = {
     "Evaluation": "covid_datasets.baselines.evaluate.report",
     "Explained": "covid_datasets.baselines.explain.run",
     "Exported": "covid_datasets.exports.export",
+    "MaskEvaluation": "covid_datasets.baselines.evaluate.masks",
     "OwnData": "covid_datasets.catalog.own",
     "Report": "covid_datasets.view.report.report",
     "Sample": "covid_datasets.transforms.derive.contract",
@@ -113,6 +116,7 @@ _HOMES = {
     "deidentify": "covid_datasets.own.deidentify.folder",
     "derives": "covid_datasets.transforms.derive.contract",
     "evaluate": "covid_datasets.baselines.evaluate.score",
+    "evaluate_masks": "covid_datasets.baselines.evaluate.masks",
     "explain": "covid_datasets.baselines.explain.run",
     "export": "covid_datasets.exports.export",
     "find_build": "covid_datasets.prepare.find",

@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from covid_datasets.baselines.networks.named import WIDTHS, network_of
+from covid_datasets.baselines.networks.named import SEGMENTERS, WIDTHS, network_of
 from covid_datasets.catalog.typed import read_typed
 from covid_datasets.errors import CatalogError, NotThereError, UsageError, did_you_mean
+from covid_datasets.load.fixed.options import MOST_SLICES
 from covid_datasets.transforms.joint.augment import Augment, Turns
 from covid_datasets.transforms.joint.presets import preset
 from covid_datasets.vocabulary import MASKS
@@ -19,6 +20,8 @@ from covid_datasets.vocabulary import MASKS
 RECIPES = Path(__file__).with_name("recipes")
 ALL = "all"
 """The task that keeps every class that occurs."""
+DRAW = "masks"
+"""The task that has no classes: masks are drawn, and nothing else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,22 +55,23 @@ class Pretraining:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """How a classifier is trained.
+    """How a classifier, or a network that draws masks, is trained.
 
     Attributes:
         summary: What it is for, in one sentence.
         source: Which numbers are whose: those of a paper, and those that it does not say.
-        network: One of `NETWORKS`.
+        network: One of `NETWORKS`; one of `SEGMENTERS` draws masks alone.
         width: Which share of its channels each layer has.
         image_size: Rows and columns that images are stretched to.
         channels: 1 for grey, 3 for colours.
+        slices: How many slices of a series are seen at once, the one in question in the middle: 1 is 2-D, 3 is 2.5-D.
         masks: Which masks are shown to the network beside the image, each as one more channel.
-        draws: Which masks the network draws, beside the class: a second task that it learns with the first.
+        draws: Which masks the network draws, beside the class: a second task that it learns with the first; or alone.
         mask_weight: What the loss of these masks counts, beside that of the classes.
         derive: What masks are made of that nobody published, as `load_dataset` takes it, such as "lungs".
         mean: What is taken away from values from 0 to 1, for each channel.
         std: What they are then divided by.
-        task: "covid19_vs_rest", "covid19_vs_no_finding", or "all" classes that occur.
+        task: "covid19_vs_rest", "covid19_vs_no_finding", "all" classes that occur, or "masks": no class, but ``draws``.
         augment: The name of a preset, or numbers of `Augment`, or a ``preset`` and other numbers; empty for none.
         optimizer: How a step is made.
         rate: Its rate, at the highest.
@@ -79,7 +83,7 @@ class Recipe:
         smoothing: How much of each label is given to the other classes.
         batch_size: Images of a step, of each process.
         epochs: How many there are at most.
-        patience: After how many epochs without a better AUC on validation it ends; 0 never does.
+        patience: After how many epochs without a better AUC, or Dice, on validation it ends; 0 never does.
         balance: Whether every class is drawn equally often.
         weights: Which weights the paper began with. They are never fetched: bring the file, or begin at random.
         pretraining: What is learned before, without labels.
@@ -93,13 +97,14 @@ class Recipe:
     image_size: int
     width: float = 1.0
     channels: int = 1
+    slices: int = 1
     masks: tuple[str, ...] = ()
     draws: tuple[str, ...] = ()
     mask_weight: float = 1.0
     derive: str = ""
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
-    task: Literal["covid19_vs_rest", "covid19_vs_no_finding", "all"] = "covid19_vs_rest"
+    task: Literal["covid19_vs_rest", "covid19_vs_no_finding", "all", "masks"] = "covid19_vs_rest"
     augment: Mapping[str, str | int | float] = field(default_factory=dict)
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     rate: float
@@ -130,7 +135,12 @@ class Recipe:
     @property
     def in_channels(self) -> int:
         """How many channels the network sees."""
-        return self.channels + len(self.masks)
+        return self.channels * self.slices + len(self.masks)
+
+    @property
+    def draws_alone(self) -> bool:
+        """Whether masks are all that the network gives."""
+        return self.task == DRAW
 
     @property
     def stage_before(self) -> Recipe:
@@ -236,6 +246,17 @@ def _check(recipe: Recipe, where: str) -> None:
     of("rate", recipe.rate > 0, "a number above 0")
     for key in ("momentum", "smoothing"):
         of(key, 0 <= getattr(recipe, key) < 1, "0 to below 1")
+    of("task", recipe.draws_alone == (recipe.network in SEGMENTERS), _fits(recipe))
+    of("slices", recipe.slices % 2 == 1 and 0 < recipe.slices <= MOST_SLICES, f"an odd number, 1 to {MOST_SLICES}")
+    of("slices", recipe.slices == 1 or recipe.draws_alone, "1 where classes are told, for only masks are drawn of more")
+    if recipe.draws_alone:
+        of("draws", bool(recipe.draws), f"at least one of {', '.join(MASKS)}")
+        of("image_size", recipe.image_size % kind.smallest == 0, f"a multiple of {kind.smallest}, which is halved")
+        of("channels", recipe.channels == 1, "1, for scans are grey")
+        of("mean", recipe.mean == (0.5,), "0.5 where masks alone are drawn, so that scans can be shown alike later")
+        of("std", recipe.std == (0.5,), "0.5 where masks alone are drawn")
+        for key, none in (("masks", ()), ("pretraining", None), ("balance", False), ("smoothing", 0.0)):
+            of(key, getattr(recipe, key) == none, f"{none!r} where masks alone are drawn")
     try:
         changes = recipe.changes
     except (UsageError, TypeError) as error:
@@ -244,6 +265,11 @@ def _check(recipe: Recipe, where: str) -> None:
         _check_pretraining(recipe, where)
     size = getattr(changes, "size", None)
     of("augment", size in (None, (recipe.image_size,) * 2), f"the size {recipe.image_size}, that of images")
+
+
+def _fits(recipe: Recipe) -> str:
+    """Say which task a network has."""
+    return f"{DRAW!r} of {recipe.network}" if recipe.network in SEGMENTERS else f"classes of {recipe.network}"
 
 
 def _check_pretraining(recipe: Recipe, where: str) -> None:

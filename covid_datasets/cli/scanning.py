@@ -48,4 +48,6 @@ def _add_segment(add: Adder) -> None:
         default="classical",
         help="learned ones keep dense consolidation, and need the extra [baselines] (default: classical)",
     )
-    command.add_argument("--weights", metavar="FILE", help="weights of your own (.safetensors) for what is learned")
+    command.add_argument(
+        "--weights", metavar="RUN", help="a run that draws masks, or its .safetensors, for what is learned"
+    )

@@ -14,7 +14,9 @@ from covid_datasets.cli.show import print_json, print_text
 
 def run_train(arguments: Namespace) -> int:
     """Train a model, or several rounds, or go on with that."""
-    changes = {key: getattr(arguments, key) for key in ("epochs", "task") if getattr(arguments, key) is not None}
+    changes = {
+        key: getattr(arguments, key) for key in ("epochs", "task", "draws") if getattr(arguments, key) is not None
+    }
     name = arguments.ids if len(arguments.ids) > 1 else arguments.ids[0]
     options: dict[str, Any] = {
         "scheme": arguments.scheme,

@@ -34,7 +34,13 @@ def add_training(add: Adder) -> None:
         help="train so often, each time with the next seed (default: the recipe's)",
     )
     command.add_argument("--modality", metavar="NAME", help="only rows of this modality, as in CT")
-    command.add_argument("--task", metavar="NAME", help="covid19_vs_rest, covid19_vs_no_finding, or all classes")
+    command.add_argument("--task", metavar="NAME", help="covid19_vs_rest, covid19_vs_no_finding, all, masks")
+    command.add_argument(
+        "--draws",
+        metavar="MASK",
+        nargs="+",
+        help="which masks a network draws, as in lung infection (default: the recipe's)",
+    )
     command.add_argument("--epochs", type=positive, metavar="N", help="at most so many (default: the recipe's)")
     command.add_argument("--weights", metavar="FILE", help="begin with the weights of a local file; none are fetched")
     command.add_argument("--sha256", metavar="HEX", help="what the digest of that file is, or begins with")

@@ -115,7 +115,8 @@ def test_each_recipe_makes_an_epoch(name: str, cohort: Path, tmp_path: Path) -> 
     options: dict[str, Any] = {"changes": narrow, "filters": {"modality": kind}, "cache_dir": cohort}
     run = train("phantom", tmp_path / "run", name, device="cpu", **options)
     assert run.history[0]["loss"] > 0
-    assert ("validation_auc" in run.history[0]) == ("80/20" not in run.recipe.scheme)
+    judged = "validation_dice" if run.recipe.draws_alone else "validation_auc"
+    assert (judged in run.history[0]) == ("80/20" not in run.recipe.scheme)
     with (run.path / "predictions.csv").open(encoding="utf-8", newline="") as file:
         parts = {row["split"] for row in csv.DictReader(file)}
     assert parts == ({"test"} if "80/20" in run.recipe.scheme else {"validation", "test"})

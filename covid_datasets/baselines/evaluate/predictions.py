@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from covid_datasets.baselines.recipe import DRAW
 from covid_datasets.disk import read_json
-from covid_datasets.errors import NotThereError, PredictionsError, UnreadableError
+from covid_datasets.errors import NotThereError, PredictionsError, UnreadableError, UsageError
 
 FILE = "predictions.csv"
 CONFIG = "config.json"
@@ -66,6 +67,12 @@ def runs_in(place: str | os.PathLike[str]) -> list[Path]:
     return [folder / name for name in read_json(folder / ROUNDS).get("runs", [])] or [folder]
 
 
+def draws_masks(place: str | os.PathLike[str]) -> bool:
+    """Tell whether a run, or rounds of runs, draw masks, and tell no classes."""
+    recipe = read_json(runs_in(place)[0] / CONFIG).get("recipe")
+    return isinstance(recipe, dict) and recipe.get("task") == DRAW
+
+
 def read_predictions(place: str | os.PathLike[str]) -> Predictions:
     """Read the folder of a run, which has ``predictions.csv``, or a table by itself.
 
@@ -74,6 +81,10 @@ def read_predictions(place: str | os.PathLike[str]) -> Predictions:
         PredictionsError: It is no table of predictions; the message says what is wrong, and in which line.
     """
     file = Path(place) / FILE if Path(place).is_dir() else Path(place)
+    if draws_masks(file.parent):
+        raise UsageError(
+            f"{file.parent}: expected a run that tells classes, found one that draws masks: use evaluate_masks"
+        )
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             found = _read(file, csv.DictReader(lines, strict=True))

@@ -88,6 +88,11 @@ class Evaluation:
         """The area under the ROC curve, by image."""
         return self.by_image["auc"]
 
+    @property
+    def short(self) -> str:
+        """Say it in a few words."""
+        return f"AUC {self.auc}"
+
     def worst(self, kind: str) -> tuple[str, Interval] | None:
         """Return the worst label ("label ") or source ("source ") of all, with its share of right answers."""
         of = {name.removeprefix(kind): found for name, found in self.by_image.items() if name.startswith(kind)}

@@ -98,6 +98,8 @@ def explain(
     need("torch", "safetensors")
     trained = Run.read(run)
     config = trained.config
+    if trained.recipe.draws_alone:
+        raise UsageError(f"{trained.path}: expected a model that tells classes, found one that draws masks")
     wanted = asked(names_of(config["dataset"]), config["config"], config["scheme"], split, cache_dir)
     for key, ours in (("fingerprint", wanted.fingerprint), ("split_hash", wanted.split_hash)):
         if config[key] != ours:

@@ -145,6 +145,7 @@ LAYOUTS: Mapping[str, Mapping[str, Renaming]] = {
     "vgg": {"ours and torchvision": same, "timm": vgg_timm},
     "mobilenet": {"ours and torchvision": same, "timm": mobilenet_timm},
     "xception": {"ours and timm": same},
+    "unet": {"ours": same},
     "inception": {"ours, torchvision and timm": same},
     "efficientnet": {
         "ours": same,

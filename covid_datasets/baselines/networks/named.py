@@ -18,7 +18,8 @@ class Network:
 
     Attributes:
         family: Networks of one family name their parameters alike.
-        smallest: The smallest side of an image that leaves something to the last layer.
+        smallest: The smallest side of an image that leaves something to the last layer; of what draws masks, what a
+            side is a multiple of.
         first: The first convolution, which sees the channels of an image.
         last: The last layer, which has a row for each class.
         maps: The layer that gives the last maps, before they are averaged.
@@ -47,6 +48,10 @@ NETWORKS: dict[str, Network] = {
     "inception_v3": Network("inception", 75, "Conv2d_1a_3x3.conv", "fc", "Mixed_7c"),
     "efficientnet_b0": Network("efficientnet", 32, "_conv_stem", "_fc", "_bn1", _MONAI),
 }
+SEGMENTERS: dict[str, Network] = {
+    "unet": Network("unet", 16, "down.0.first", "score", "down.4"),
+}
+"""Networks that draw masks, and tell no class: those of `covid_datasets.baselines.segment`."""
 WIDTHS = (0.05, 2.0)
 
 
@@ -58,11 +63,10 @@ def network_of(name: str) -> Network:
         ...
     covid_datasets.errors.UsageError: network: expected one of densenet121, ..., found 'densenet161'. Did you mean ...
     """
-    if name not in NETWORKS:
-        raise UsageError(
-            f"network: expected one of {', '.join(NETWORKS)}, found {name!r}{did_you_mean(name, NETWORKS)}"
-        )
-    return NETWORKS[name]
+    known = NETWORKS | SEGMENTERS
+    if name not in known:
+        raise UsageError(f"network: expected one of {', '.join(known)}, found {name!r}{did_you_mean(name, known)}")
+    return known[name]
 
 
 def make_network(name: str, classes: int, *, channels: int = 1, width: float = 1.0) -> Any:
@@ -78,6 +82,8 @@ def make_network(name: str, classes: int, *, channels: int = 1, width: float = 1
         A ``torch.nn.Module`` that takes N×C×H×W and returns N×classes.
     """
     kind = network_of(name)
+    if name in SEGMENTERS:
+        raise UsageError(f"network: expected one that tells classes, {', '.join(NETWORKS)}; {name} draws masks")
     for key, value in (("classes", classes), ("channels", channels)):
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
             raise UsageError(f"{key}: expected a whole number, 1 or more, found {value!r}")

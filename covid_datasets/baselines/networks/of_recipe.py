@@ -14,6 +14,10 @@ INNER = 256
 
 def network_of_recipe(recipe: Recipe, classes: int) -> Any:
     """Make the network of a recipe, with random weights drawn from torch's generator; it draws the recipe's masks."""
+    if recipe.draws_alone:
+        from covid_datasets.baselines.segment.unet import ResidualUNet, architecture_of
+
+        return ResidualUNet(architecture_of(recipe))
     network = make_network(recipe.network, classes, channels=recipe.in_channels, width=recipe.width)
     if not recipe.draws:
         return network

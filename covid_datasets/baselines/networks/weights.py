@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from covid_datasets.baselines.networks.layouts import LAYOUTS
-from covid_datasets.baselines.networks.named import NETWORKS, Network
+from covid_datasets.baselines.networks.named import Network, network_of
 from covid_datasets.errors import ChangedUpstreamError, DamagedFileError, UnreadableError, UsageError, words_of
 from covid_datasets.extras import need
 
@@ -51,7 +51,7 @@ def load_weights(network: Any, name: str, path: Path, *, sha256: str = "", image
         DamagedFileError: It is no file of weights.
         UsageError: They are of another network.
     """
-    kind = NETWORKS[name]
+    kind = network_of(name)
     data = _bytes_of(path)
     digest = _checked(path, data, sha256)
     given = _tensors(path, data)

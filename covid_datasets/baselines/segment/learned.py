@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from covid_datasets.baselines.segment.taught import ILL, LUNGS, DrawnInfection, DrawnLungs, check_draws
 from covid_datasets.extras import need
 from covid_datasets.transforms.segment.coarse import grown, islands, opened, sizes
 from covid_datasets.transforms.segment.given import BODY_MM, Scan
@@ -39,11 +40,12 @@ TRIED = 3
 """Slices with most lung, by which it is seen whether a scan lies on its back."""
 
 
-def learned_lungs(weights: str | os.PathLike[str] | None = None) -> LearnedLungs:
+def learned_lungs(weights: str | os.PathLike[str] | None = None) -> LearnedLungs | DrawnLungs:
     """Make a method for `lung_mask` that keeps dense consolidation; by default with the weights that ship.
 
     Args:
-        weights: A file of weights, as ``python -m covid_datasets.baselines.segment`` writes it.
+        weights: The folder of a run that draws lungs, as `train` makes it with the recipe "segment-small", or its file
+            of weights; or one that ``python -m covid_datasets.baselines.segment`` wrote.
 
     >>> from covid_datasets import lung_mask
     >>> from covid_datasets.phantoms.volume import chest_volume
@@ -61,18 +63,24 @@ def learned_lungs(weights: str | os.PathLike[str] | None = None) -> LearnedLungs
     return lungs_by(found.network, found.name)
 
 
-def lungs_by(network: ResidualUNet, name: str) -> LearnedLungs:
+def lungs_by(network: ResidualUNet, name: str) -> LearnedLungs | DrawnLungs:
     """Make a method for `lung_mask` of a network that is at hand."""
+    check_draws(network, LUNGS, name)
+    if network.architecture.as_view:
+        return DrawnLungs(name, network)
     return LearnedLungs(name, _Asked(network))
 
 
-def infection_by(network: ResidualUNet, name: str) -> LearnedInfection:
+def infection_by(network: ResidualUNet, name: str) -> LearnedInfection | DrawnInfection:
     """Make a method for `infection_mask` of a network that is at hand."""
+    check_draws(network, ILL, name)
+    if network.architecture.as_view:
+        return DrawnInfection(name, network)
     return LearnedInfection(name, _Asked(network))
 
 
-def learned_infection(weights: str | os.PathLike[str] | None = None) -> LearnedInfection:
-    """Make a method for `infection_mask`; by default with the weights that ship.
+def learned_infection(weights: str | os.PathLike[str] | None = None) -> LearnedInfection | DrawnInfection:
+    """Make a method for `infection_mask`; by default with the weights that ship, or as for `learned_lungs`.
 
     >>> from covid_datasets import infection_mask
     >>> from covid_datasets.phantoms.volume import chest_volume
@@ -118,8 +126,11 @@ class _Asked:
         return likely[:, :, ::-1] if over else likely
 
 
-def brought_back(likely: np.ndarray, shape: tuple[int, ...], least: float = LIKELY) -> np.ndarray:
-    """Bring small probabilities to the rows and columns of the scan, and say where they are above the least."""
+def brought_back(likely: np.ndarray, shape: tuple[int, ...], *, stretched: bool = False) -> np.ndarray:
+    """Bring small probabilities to the rows and columns of the scan, and say where something is likely.
+
+    They were fitted into the square that the network sees, or ``stretched`` to it.
+    """
     import torch
 
     from covid_datasets.baselines.segment.slices import larger
@@ -127,7 +138,9 @@ def brought_back(likely: np.ndarray, shape: tuple[int, ...], least: float = LIKE
     out = np.empty((len(likely), *shape[-2:]), bool)
     for at in range(0, len(likely), SLAB):
         part = torch.from_numpy(np.ascontiguousarray(likely[at : at + SLAB]))[:, None]
-        out[at : at + SLAB] = (larger(part, (shape[-2], shape[-1]), likely.shape[-1])[:, 0] > least).numpy()
+        size = (shape[-2], shape[-1])
+        part = larger(part, (1, 1) if stretched else size, size)[:, 0]
+        out[at : at + SLAB] = (part > LIKELY).numpy()
     return out
 
 

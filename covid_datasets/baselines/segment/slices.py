@@ -64,9 +64,9 @@ def smaller(planes: Any, side: int) -> Any:
     return functional.pad(planes, (across // 2, across - across // 2, down // 2, down - down // 2), value=-1.0)
 
 
-def larger(planes: Any, shape: tuple[int, int], side: int) -> Any:
-    """Bring what a network says of `smaller` planes back to rows and columns of the slice."""
-    rows, columns = shape
+def larger(planes: Any, like: tuple[int, int], shape: tuple[int, int]) -> Any:
+    """Bring what a network says of planes back to rows and columns of the slice; proportions were ``like``."""
+    (rows, columns), side = like, planes.shape[-1]
     longest = max(rows, columns)
     size = max(round(side * rows / longest), 1), max(round(side * columns / longest), 1)
     down, across = (side - size[0]) // 2, (side - size[1]) // 2

@@ -9,7 +9,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from covid_datasets.baselines.networks.width import narrowed
+from covid_datasets.baselines.recipe import Recipe
+
 OUTPUTS = ("lung", "infection", "dense")
+WIDTHS = (32, 64, 128, 192, 288)
+"""Channels of each level at full width."""
 GROUP = 4
 """Channels that are normalised together."""
 
@@ -23,12 +28,16 @@ class Architecture:
         widths: Channels at the finest resolution, at half of it, and so on.
         side: Rows and columns of what the network was trained to see.
         outputs: What each channel of the result scores.
+        as_view: Whether scans are seen as the views of datasets show them, which are trained on: stretched to a square,
+            -1000 to 400 HU from black to white, and grey levels of 8 bits as they are. Else proportions are kept, it is
+            -1200 to 250 HU, and all but the darkest and the brightest grey levels.
     """
 
     slices: int = 3
     widths: tuple[int, ...] = (8, 16, 32, 48, 72)
     side: int = 96
     outputs: tuple[str, ...] = OUTPUTS
+    as_view: bool = False
 
     @property
     def multiple(self) -> int:
@@ -81,6 +90,12 @@ class ResidualUNet(nn.Module):
             x = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
             x = block(torch.cat([x, level], dim=1))
         return self.score(x)
+
+
+def architecture_of(recipe: Recipe) -> Architecture:
+    """Give what a recipe describes."""
+    widths = tuple(narrowed(width, recipe.width) for width in WIDTHS)
+    return Architecture(recipe.slices, widths, recipe.image_size, recipe.draws, as_view=True)
 
 
 def new_network(architecture: Architecture, seed: int) -> ResidualUNet:

@@ -16,6 +16,7 @@ import torch
 from covid_datasets.baselines.segment.unet import OUTPUTS, Architecture, ResidualUNet, new_network
 from covid_datasets.disk import make_folder, read_json, write_file, write_json
 from covid_datasets.errors import DamagedFileError, UsageError
+from covid_datasets.vocabulary import MASKS
 
 SHIPPED = Path(__file__).with_name("shipped") / "unet_phantoms.safetensors"
 """Trained on calculated chests alone, so that they may be given away."""
@@ -24,6 +25,8 @@ CARD = ("name", "task", "trained_on", "intended_use", "license", "figures")
 MOST = 64 << 20
 """Bytes that a file of weights has at most."""
 _WIDEST = 1024
+WEIGHTS = "weights.safetensors"
+"""What the folder of a run has, with its card beside it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +78,8 @@ def save_weights(network: ResidualUNet, path: str | os.PathLike[str], card: Mapp
 def load_weights(path: str | os.PathLike[str] | None = None) -> Weights:
     """Read weights and check them against their card; by default those that ship with this library.
 
+    The folder of a run that draws masks is as good as the file in it.
+
     Raises:
         UsageError: There is no such file, or it holds weights of something else.
         DamagedFileError: It is not the file that its card tells of.
@@ -84,6 +89,7 @@ def load_weights(path: str | os.PathLike[str] | None = None) -> Weights:
     ('Apache-2.0', ('lung', 'infection', 'dense'))
     """
     path = Path(path) if path is not None else SHIPPED
+    path = path / WEIGHTS if path.is_dir() else path
     beside = path.with_suffix(".json")
     for each in (path, beside):
         if not each.is_file():
@@ -137,13 +143,19 @@ def _architecture(path: Path, said: Mapping[str, str]) -> Architecture:
     try:
         given = json.loads(said["architecture"])
         found = Architecture(
-            int(given["slices"]), tuple(map(int, given["widths"])), int(given["side"]), tuple(given["outputs"])
+            int(given["slices"]),
+            tuple(map(int, given["widths"])),
+            int(given["side"]),
+            tuple(given["outputs"]),
+            bool(given.get("as_view", False)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(
             f"{path}: expected weights of a residual U-Net of ours, found no architecture in the file ({error})"
         ) from error
-    fits = found.slices % 2 and 0 < found.slices < 16 and 1 < len(found.widths) < 8 and found.outputs == OUTPUTS
+    fits = found.slices % 2 and 0 < found.slices < 16 and 1 < len(found.widths) < 8
+    known = set(found.outputs) <= set(MASKS) if found.as_view else found.outputs == OUTPUTS
+    fits = fits and bool(found.outputs) and known
     if not fits or not all(0 < width <= _WIDEST for width in found.widths) or found.side % found.multiple:
         raise UsageError(f"{path}: expected weights of a residual U-Net of ours, found {found}")
     return found

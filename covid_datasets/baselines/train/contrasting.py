@@ -16,7 +16,7 @@ from covid_datasets.baselines.networks.named import network_of
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.data import Data
 from covid_datasets.baselines.train.machine import Machine
-from covid_datasets.baselines.train.score import Scores, inputs
+from covid_datasets.baselines.train.score import Judged, inputs
 from covid_datasets.errors import UsageError
 
 FOLDER = Path("pretraining")
@@ -67,7 +67,7 @@ class Contrasting:
     def _scale(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return self.recipe.mean, self.recipe.std
 
-    def judged(self) -> Scores | None:
+    def judged(self) -> Judged | None:
         """Judge nothing: without labels the last epoch is the best one."""
         return None
 

@@ -6,19 +6,20 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from covid_datasets.baselines.train.names import JUDGED
+
 WIDTH, HEIGHT, MARGIN = 640, 240, 48
 _COLOURS = ("#1f5fa8", "#b3471d")
 
 
 def curve(history: Sequence[Mapping[str, Any]], title: str) -> str:
-    """Draw the losses, and below them the AUC on validation, by epoch.
+    """Draw the losses, and below them AUC or Dice on validation, by epoch.
 
     >>> curve([{"epoch": 1, "loss": 0.7}, {"epoch": 2, "loss": 0.5}], "a run").startswith("<svg")
     True
     """
     panels: list[tuple[str, tuple[str, ...]]] = [("loss", ("loss", "validation_loss"))]
-    if any("validation_auc" in row for row in history):
-        panels.append(("validation AUC", ("validation_auc",)))
+    panels += [(f"validation {name}", (key,)) for key, name in JUDGED.items() if any(key in row for row in history)]
     height = 24 + HEIGHT * len(panels)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif"',

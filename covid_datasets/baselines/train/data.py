@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from covid_datasets.baselines.recipe import ALL, Recipe
+from covid_datasets.baselines.recipe import ALL, DRAW, Recipe
 from covid_datasets.baselines.train.asked import Asked
 from covid_datasets.errors import LeakingSplitError, UsageError
 from covid_datasets.load.dataset import load_dataset
@@ -22,6 +22,7 @@ from covid_datasets.progress import tell
 from covid_datasets.splits.listed import read_listed
 from covid_datasets.splits.scheme import Listed, parse_scheme
 from covid_datasets.splits.schemes import is_given
+from covid_datasets.vocabulary import MASKS
 
 PARTS = ("train", "validation", "test")
 _SHOWN = 3
@@ -32,10 +33,12 @@ class Data:
     """What a model is trained and judged on.
 
     Attributes:
-        rows: The labelled rows of each part that the split has: ``train``, ``validation``, ``test``.
-        classes: The names of the labels, by number.
-        identity: Fingerprints of the builds, scheme and digest of the split, how many rows of which class where, and
-            that only rows with a picture are in it, so that the others are not asked for when it is evaluated.
+        rows: The labelled rows of each part that the split has: ``train``, ``validation``, ``test``; where masks alone
+            are drawn, those that have one of them.
+        classes: The names of the labels, by number; of masks, where they alone are drawn.
+        identity: Fingerprints of the builds, scheme and digest of the split, how many rows of which class, or with
+            which mask, are where, and that only rows with a picture are in it, so that the others are not asked for
+            when it is evaluated.
     """
 
     rows: Mapping[str, Any]
@@ -49,6 +52,7 @@ class Data:
             "image_size": recipe.image_size,
             "batch_size": recipe.batch_size,
             "channels": recipe.channels,
+            "slices": recipe.slices,
             "mean": recipe.mean if len(recipe.mean) > 1 else recipe.mean[0],
             "std": recipe.std if len(recipe.std) > 1 else recipe.std[0],
             "masks": [*recipe.masks, *recipe.draws] or False,
@@ -70,7 +74,8 @@ def load_data(asked: Asked) -> Data:
         LeakingSplitError: People are in two parts of a split that nobody published.
     """
     recipe = asked.recipe
-    classes: dict[str, Any] = {"labels": "present"} if recipe.task == ALL else {"task": recipe.task}
+    unnamed = recipe.task in (ALL, DRAW)
+    classes: dict[str, Any] = {"labels": "present"} if unnamed else {"task": recipe.task}
     loaded = load_dataset(
         asked.dataset,
         asked.config,
@@ -84,15 +89,17 @@ def load_data(asked: Asked) -> Data:
     )
     table = load_splits(asked.dataset, asked.scheme, config=asked.config, cache_dir=asked.cache_dir)
     _check_listed(table, asked.scheme)
-    rows = {part: _labelled(loaded[part]) for part in PARTS if part in loaded}
+    taught = recipe.draws if recipe.draws_alone else ()
+    rows = {
+        part: drawn_of(loaded[part], taught) if taught else _labelled(loaded[part]) for part in PARTS if part in loaded
+    }
     rows = {part: each for part, each in rows.items() if len(each)}
     for part in ("train", "test"):
         if part not in rows:
             where = f"{', '.join(asked.names)}, scheme {asked.scheme!r}"
-            raise UsageError(f"{where}: expected labelled images in {part}, found none")
-    names = tuple(rows["train"].label_names)
-    counts = {part: Counter(names[label] for label in each.column("label").to_pylist()) for part, each in rows.items()}
-    _check_classes(counts, names)
+            what = f"images with a mask of {' or '.join(taught)}" if taught else "labelled images"
+            raise UsageError(f"{where}: expected {what} in {part}, found none{_masks_there(loaded) if taught else ''}")
+    names, counts = _masked(rows, taught) if taught else _classified(rows)
     for part, each in rows.items():
         _check_masks(part, each, recipe.masks)
     _check_drawn(rows["train"], recipe.draws)
@@ -126,6 +133,40 @@ def _labelled(rows: Any) -> Any:
     """Keep the rows whose label somebody told, and that have an image."""
     known = np.asarray(pc.and_(pc.is_valid(rows.column("label")), pc.is_valid(rows.column("image"))))
     return rows if known.all() else rows.select(np.flatnonzero(known).tolist())
+
+
+def drawn_of(rows: Any, masks: tuple[str, ...]) -> Any:
+    """Keep the rows that have an image, and one of some masks at least."""
+    drawn = [pc.is_valid(pc.struct_field(rows.column("masks"), [mask])) for mask in masks]
+    known = np.asarray(pc.is_valid(rows.column("image"))) & np.logical_or.reduce([np.asarray(each) for each in drawn])
+    return rows if known.all() else rows.select(np.flatnonzero(known).tolist())
+
+
+def _masks_there(loaded: Mapping[str, Any]) -> str:
+    """Say which masks the data have instead."""
+    there = [
+        mask for mask in MASKS
+        if any(pc.sum(pc.is_valid(pc.struct_field(rows.column("masks"), [mask]))).as_py() for rows in loaded.values())
+    ]  # fmt: skip
+    said = f"; there are {', '.join(there)}: name them as draws" if there else "; there is no mask at all"
+    return f"{said}, or take a config with slices, where masks are of volumes"
+
+
+def _masked(rows: Mapping[str, Any], masks: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Counter[str]]]:
+    """Count the masks of each part."""
+    counts = {part: Counter[str]() for part in rows}
+    for part, each in rows.items():
+        column = each.column("masks")
+        counts[part].update({mask: pc.sum(pc.is_valid(pc.struct_field(column, [mask]))).as_py() or 0 for mask in masks})
+    return masks, counts
+
+
+def _classified(rows: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Counter[str]]]:
+    """Count the labels of each part, and refuse what no class can be learned of."""
+    names = tuple(rows["train"].label_names)
+    counts = {part: Counter(names[label] for label in each.column("label").to_pylist()) for part, each in rows.items()}
+    _check_classes(counts, names)
+    return names, counts
 
 
 def _check_classes(counts: Mapping[str, Counter[str]], names: tuple[str, ...]) -> None:

@@ -25,6 +25,20 @@ def of_classes(scores: torch.Tensor, batch: dict[str, Any], recipe: Recipe) -> t
     return functional.cross_entropy(scores.float(), batch["label"], label_smoothing=recipe.smoothing)
 
 
+def of_drawing(drawn: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    """Add the cross-entropy of pixels and what Dice misses, of masks that are all that a network draws.
+
+    >>> perfect = of_drawing(torch.tensor([[[[20.0, -20.0]]]]), torch.tensor([[[[1, 0]]]]))
+    >>> round(float(perfect), 3)
+    0.0
+    """
+    known = (masks != UNKNOWN).float()
+    likely, truth = drawn.float().sigmoid() * known, (masks == 1).float()
+    both = (likely * truth).sum((0, 2, 3))
+    dice = (2 * both + 1) / (likely.sum((0, 2, 3)) + truth.sum((0, 2, 3)) + 1)
+    return of_masks(drawn, masks) + (1 - dice).mean()
+
+
 def of_masks(drawn: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     """Return the cross-entropy of each pixel that somebody drew; where nobody drew a mask nothing is learned of it.
 

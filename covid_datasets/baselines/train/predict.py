@@ -68,6 +68,11 @@ def predict(run: Place, folder: Place, out: Place | None = None, *, device: str 
     need("torch", "safetensors")
     trained = Run.read(run)
     recipe = trained.recipe
+    if recipe.draws_alone:
+        raise UsageError(
+            f"{trained.path}: expected a model that tells classes, found one that draws masks. Next: covid-datasets "
+            f"segment {folder} OUT --lungs learned --method learned --weights {trained.path}"
+        )
     if recipe.masks:
         raise UsageError(
             f"{trained.path}: expected a model that sees images alone, found one that sees the masks "

@@ -16,6 +16,7 @@ from covid_datasets.disk import make_folder, write_json
 from covid_datasets.errors import UsageError
 
 if TYPE_CHECKING:
+    from covid_datasets.baselines.evaluate.masks import MaskEvaluation
     from covid_datasets.baselines.evaluate.report import Evaluation
 
 PLACE = "{round}"
@@ -34,7 +35,7 @@ class Rounds:
 
     path: Path
     runs: tuple[Run, ...]
-    evaluation: Evaluation | None
+    evaluation: Evaluation | MaskEvaluation | None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
@@ -43,7 +44,7 @@ class Rounds:
 
     def __str__(self) -> str:
         """Say it for people."""
-        reached = f"AUC {self.evaluation.auc} on test in the mean; " if self.evaluation else ""
+        reached = f"{self.evaluation.short} on test in the mean; " if self.evaluation else ""
         return f"{self.path}: {len(self.runs)} rounds, {reached}`covid-datasets evaluate {self.path}` says more"
 
 
@@ -97,10 +98,12 @@ def train_rounds(
     return Rounds(path, tuple(runs), found)
 
 
-def _scored(path: Path, runs: Sequence[Run], cache_dir: Place | None) -> Evaluation:
+def _scored(path: Path, runs: Sequence[Run], cache_dir: Place | None) -> Evaluation | MaskEvaluation:
+    from covid_datasets.baselines.evaluate.masks import evaluate_masks
     from covid_datasets.baselines.evaluate.score import evaluate
 
-    found = evaluate([run.path for run in runs], beside=False, cache_dir=cache_dir)
+    score: Any = evaluate_masks if runs[0].recipe.draws_alone else evaluate
+    found: Evaluation | MaskEvaluation = score([run.path for run in runs], beside=False, cache_dir=cache_dir)
     make_folder(path)
     write_json(path / ROUNDS, {"runs": [run.path.name for run in runs], "evaluation": found.to_json()})
     return found

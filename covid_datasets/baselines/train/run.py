@@ -10,7 +10,16 @@ from typing import Any, Unpack
 
 from covid_datasets.baselines.recipe import Recipe, read_recipe, recipe_of
 from covid_datasets.baselines.train.asked import Asked, Place, TrainOptions, names_of
-from covid_datasets.baselines.train.names import CHECKPOINT, CONFIG, CURVE, ENVIRONMENT, METRICS, PREDICTIONS, STATE
+from covid_datasets.baselines.train.names import (
+    CHECKPOINT,
+    CONFIG,
+    CURVE,
+    ENVIRONMENT,
+    METRICS,
+    PREDICTIONS,
+    STATE,
+    judged_by,
+)
 from covid_datasets.disk import make_folder, read_json, write_file, write_json
 from covid_datasets.errors import NotThereError, UsageError
 from covid_datasets.extras import need
@@ -62,8 +71,8 @@ class Run:
 
     def __str__(self) -> str:
         """Say it for people."""
-        aucs = [row["validation_auc"] for row in self.history if "validation_auc" in row]
-        judged = f", validation AUC {max(aucs):.3f} in the best" if aucs else ""
+        told = [found for row in self.history if (found := judged_by(row))]
+        judged = f", validation {told[0][0]} {max(value for _, value in told):.3f} in the best" if told else ""
         return f"{self.path}: {len(self.history)} epochs{judged}; {PREDICTIONS} has the scores of validation and test"
 
 
@@ -77,17 +86,18 @@ def train(
     device: str = "auto",
     **options: Unpack[TrainOptions],
 ) -> Run:
-    """Train a classifier on a dataset, and score validation and test.
+    """Train a classifier on a dataset, or a network that draws masks, and score validation and test.
 
     ``out`` gets ``config.json`` (what was asked, fingerprint, digest of the split), ``environment.json``,
     ``metrics.jsonl``, ``checkpoint.safetensors`` (the weights of the best epoch on validation), ``state.safetensors``
-    (from which the same call goes on after a kill), ``predictions.csv`` and ``curve.svg``.
+    (from which the same call goes on after a kill), ``predictions.csv`` and ``curve.svg``; of what draws masks also
+    ``weights.safetensors`` with a card, which `learned_lungs` and `learned_infection` take, as they take the folder.
 
     Args:
         name: A dataset, or a list of them.
         out: A new or empty folder, or that of the same training.
-        recipe: How: "small" trains on a processor; `covid_datasets.baselines.recipe.recipe_names` lists all. Or a
-            ``.toml`` file of your own.
+        recipe: How: "small" trains on a processor, "segment-small" draws lungs and infection;
+            `covid_datasets.baselines.recipe.recipe_names` lists all. Or a ``.toml`` file of your own.
         scheme: The split; that of the recipe by default. Validation alone decides when to stop.
         seed: Another one draws other weights, another order and other changes.
         device: "cpu", "cuda", "mps", or "auto", the fastest that is there.
@@ -158,9 +168,7 @@ def _trained(asked: Asked, begun: tuple[Any, Any, dict[str, Any]], path: Path, m
     from covid_datasets.baselines.networks.of_recipe import classifier_of
     from covid_datasets.baselines.train.loop import Loop
     from covid_datasets.baselines.train.machine import environment
-    from covid_datasets.baselines.train.predictions import write_predictions
     from covid_datasets.baselines.train.state import read_tensors
-    from covid_datasets.baselines.train.task import Classifying
 
     recipe = asked.recipe
     data, network, config = begun
@@ -174,16 +182,41 @@ def _trained(asked: Asked, begun: tuple[Any, Any, dict[str, Any]], path: Path, m
     with progress(what, unit="steps", enabled=None if machine.is_first else False) as display:
         if recipe.pretraining and not (path / STATE).exists():
             _pretrain(asked, data, classifier_of(network), machine, path, display)
-        loop = Loop(asked, Classifying.of(data, recipe, network, machine, asked.seed), machine, path)
+        loop = Loop(asked, _task(data, recipe, network, machine, asked.seed), machine, path)
         found = loop.run(display, lambda at: _write_metrics(path, at.history) if machine.is_first else None)
     if machine.is_first:
         tensors, _ = read_tensors(path / CHECKPOINT)
         loop.network.load_state_dict(tensors)
         _write_metrics(path, found.history)
         _write_text(path / CURVE, _curve(config, found.history))
-        write_predictions(path / PREDICTIONS, loop.network, data, recipe, machine)
+        _write_predictions(path, loop.network, data, recipe, machine, config | {"figures": _best(found.history)})
     machine.told_by_first([None])  # nobody opens what is not yet written
     return Run.read(path)
+
+
+def _task(data: Any, recipe: Recipe, network: Any, machine: Any, seed: int) -> Any:
+    from covid_datasets.baselines.train.segmenting import Segmenting
+    from covid_datasets.baselines.train.task import Classifying
+
+    return (Segmenting if recipe.draws_alone else Classifying).of(data, recipe, network, machine, seed)
+
+
+def _write_predictions(
+    path: Path, network: Any, data: Any, recipe: Recipe, machine: Any, config: dict[str, Any]
+) -> None:
+    from covid_datasets.baselines.train.predictions import write_predictions
+    from covid_datasets.baselines.train.segmenting import write_drawn
+
+    if recipe.draws_alone:
+        write_drawn(path, network, data, recipe, config, machine)
+    else:
+        write_predictions(path / PREDICTIONS, network, data, recipe, machine)
+
+
+def _best(history: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """Give the figures of the best epoch, for a card."""
+    best = max(history, key=lambda row: (judged_by(row) or ("", 0.0))[1])
+    return {name: value for name, value in best.items() if name.startswith("validation_")}
 
 
 def _pretrain(asked: Asked, data: Any, classifier: Any, machine: Any, out: Path, display: Any) -> None:

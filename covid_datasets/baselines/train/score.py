@@ -14,6 +14,15 @@ from covid_datasets.audits.traits.auc import Pairs
 from covid_datasets.baselines.train.machine import Machine
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How good an epoch is: the higher, the better, and of equal ones the lower loss; and all that is told of it."""
+
+    good: float
+    loss: float
+    told: dict[str, float]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
     """Probabilities of some rows, a line for each and a column for each class, with the labels and the mean loss."""
@@ -38,6 +47,12 @@ class Scores:
     def accuracy(self) -> float:
         """The share of rows whose most probable class is theirs."""
         return float((self.probabilities.argmax(1) == self.labels).mean())
+
+    @property
+    def judged(self) -> Judged:
+        """Judge them by their AUC."""
+        told = {"validation_auc": self.auc, "validation_loss": self.loss, "validation_accuracy": self.accuracy}
+        return Judged(self.auc, self.loss, told)
 
 
 def inputs(batch: dict[str, Any], shown: int, machine: Machine) -> torch.Tensor:

@@ -12,7 +12,7 @@ from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.data import Data
 from covid_datasets.baselines.train.loss import joint_loss
 from covid_datasets.baselines.train.machine import Machine
-from covid_datasets.baselines.train.score import Scores, inputs, scores_of
+from covid_datasets.baselines.train.score import Judged, inputs, scores_of
 
 
 class Task(Protocol):
@@ -33,8 +33,8 @@ class Task(Protocol):
     def loss(self, applied: nn.Module, batch: dict[str, Any]) -> torch.Tensor:
         """Return what a step makes smaller; ``applied`` is the module, compiled or shared among processes."""
 
-    def judged(self) -> Scores | None:
-        """Score validation; ``None`` where there is none, and every epoch is better than the one before."""
+    def judged(self) -> Judged | None:
+        """Judge validation; ``None`` where there is none, and every epoch is better than the one before."""
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Return what is kept of the best epoch."""
@@ -63,11 +63,11 @@ class Classifying:
         """Return how wrong the classes are, and the masks where the network draws some."""
         return joint_loss(applied(inputs(batch, len(self.recipe.masks), self.machine)), batch, self.recipe)
 
-    def judged(self) -> Scores | None:
+    def judged(self) -> Judged | None:
         """Score validation."""
         if self.validation is None:
             return None
-        return scores_of(self.module, self.validation, len(self.recipe.masks), self.machine)
+        return scores_of(self.module, self.validation, len(self.recipe.masks), self.machine).judged
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Return all of the network."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -25,13 +25,28 @@ Position = dict[str, int]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pixels:
-    """What is in a batch: images of a view, as a type, by a scale; and masks, by name."""
+    """What is in a batch: images of a view, as a type, by a scale; and masks, by name.
+
+    Where slices are seen with those beside them, ``around`` has the rows of each.
+    """
 
     view: View
     source: Source
     dtype: str
     scale: Scale
     masks: Mapping[str, Source]
+    around: np.ndarray | None = None
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Channels, rows and columns of a sample."""
+        slices = 1 if self.around is None else self.around.shape[1]
+        return (self.view.channels * slices, *self.view.image_size)
+
+    def lots(self, batches: Iterable[np.ndarray]) -> Iterator[Lot]:
+        """Yield the images of each batch; of slices with those beside them all, one after the other."""
+        around = self.around
+        return self.source.lots(batches if around is None else (around[rows].reshape(-1) for rows in batches))
 
 
 class Batches:
@@ -63,7 +78,7 @@ class Batches:
         """Say what this is in one line."""
         return (
             f"{type(self).__name__}({len(self.chosen):,} samples, {len(self):,} batches of {self.steps.batch_size}, "
-            f"{self.pixels.dtype} {'×'.join(map(str, self.pixels.view.shape))})"
+            f"{self.pixels.dtype} {'×'.join(map(str, self.pixels.shape))})"
         )
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -79,8 +94,7 @@ class Batches:
         def mine() -> Iterator[np.ndarray]:
             return islice(self.steps.cut(rows, start), worker, None, workers)
 
-        sources = [self.pixels.source, *self.pixels.masks.values()]
-        streams = [source.lots(mine()) for source in sources]
+        streams = [self.pixels.lots(mine()), *(source.lots(mine()) for source in self.pixels.masks.values())]
         ring = None if self.in_worker() else self._take_ring()
         try:
             for number, batch in zip(range(worker, total, workers), mine(), strict=True):
@@ -170,7 +184,7 @@ class Batches:
 
     def alone(self, rows: np.ndarray) -> dict[str, Any]:
         """Make a batch of some rows, in memory of its own."""
-        streams = [source.lots([rows]) for source in (self.pixels.source, *self.pixels.masks.values())]
+        streams = [self.pixels.lots([rows]), *(source.lots([rows]) for source in self.pixels.masks.values())]
         return self._filled(Ring(self, most=len(rows)), rows, [next(stream) for stream in streams])
 
     def _take_ring(self) -> Ring:
@@ -178,7 +192,7 @@ class Batches:
 
     def _filled(self, ring: Ring, batch: np.ndarray, lots: list[Lot]) -> dict[str, Any]:
         images, masks = ring.next(len(batch))
-        self.fill(images, lots[0])
+        self.fill(images.reshape(-1, *self.pixels.view.shape), lots[0])
         found = {
             "image": images,
             "label": self.chosen.labels[batch],
@@ -207,7 +221,7 @@ class Ring:
         """Return the buffers that were used longest ago, as large as a batch is."""
         if len(self._buffers) < RING:
             pixels, most = self._batches.pixels, self._most
-            images = self._batches.allocate((most, *pixels.view.shape), self._batches.held)
+            images = self._batches.allocate((most, *pixels.shape), self._batches.held)
             shape = (most, len(pixels.masks), *pixels.view.image_size)
             self._buffers.append((images, self._batches.allocate(shape, "uint8") if pixels.masks else None))
         images, masks = self._buffers[self._turn % RING]

@@ -10,6 +10,7 @@ import numpy as np
 
 from covid_datasets.errors import UsageError
 from covid_datasets.load.fixed.ahead import Blocks
+from covid_datasets.load.fixed.around import around
 from covid_datasets.load.fixed.batches import Batches, Pixels
 from covid_datasets.load.fixed.chosen import Chosen, chosen_of
 from covid_datasets.load.fixed.layer import Layer, masks_in
@@ -75,7 +76,8 @@ def make_batches(ds: Any, want: Wanted, kind: type[Kind], types: tuple[str, ...]
         )
         for name in names
     }
-    return kind(chosen, Pixels(view, source, want.type_name, scale, masks), order, want.steps, *more)
+    beside = around(chosen, want.slices) if want.slices > 1 else None
+    return kind(chosen, Pixels(view, source, want.type_name, scale, masks, beside), order, want.steps, *more)
 
 
 def _check_type(name: str, view: View, types: tuple[str, ...]) -> None:

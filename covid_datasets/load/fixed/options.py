@@ -15,6 +15,7 @@ from covid_datasets.settings import given_count
 
 Size = int | Sequence[int]
 Numbers = float | Sequence[float]
+MOST_SLICES = 15
 
 
 class Options(TypedDict, total=False):
@@ -28,6 +29,7 @@ class Options(TypedDict, total=False):
     mean: Numbers
     std: Numbers
     channels: Literal[1, 3]
+    slices: int
     masks: bool | Sequence[str]
     stored: Literal["uint8", "int16"]
     window: Sequence[float]
@@ -59,6 +61,8 @@ class Wanted:
         mean: Taken away from values from 0 to 1 (from Hounsfield units where stored is "int16"); or one a channel.
         std: What they are then divided by.
         channels: 1 for grey, 3 for colours.
+        slices: How many slices of a series are seen at once, each a channel, the row's own in the middle; of masks
+            there is that one. At the ends of a series, and where a row is of none, it is seen again.
         masks: Whether masks come along; or which.
         stored: "uint8", or "int16" for Hounsfield units as they are.
         window: The Hounsfield units that become black and white; -1000 to 400 by default.
@@ -85,6 +89,7 @@ class Wanted:
     mean: Numbers = 0.0
     std: Numbers = 1.0
     channels: int = 1
+    slices: int = 1
     masks: bool | Sequence[str] = False
     stored: str = "uint8"
     window: Sequence[float] | None = None
@@ -141,9 +146,18 @@ def wanted(options: Mapping[str, Any]) -> Wanted:
     found = Wanted(**options)
     _ = found.view, found.steps  # each says what is wrong with it
     given_count(found.threads, "threads")
+    _check_slices(found)
     if found.materialise not in (True, False, "auto"):
         raise UsageError(f"materialise: expected True, False or 'auto', found {found.materialise!r}")
     for name in ("draft", "drop_last", "balance"):
         if not isinstance(getattr(found, name), bool):
             raise UsageError(f"{name}: expected True or False, found {getattr(found, name)!r}")
     return found
+
+
+def _check_slices(found: Wanted) -> None:
+    slices, whole = found.slices, isinstance(found.slices, int) and not isinstance(found.slices, bool)
+    if not whole or slices % 2 == 0 or not 0 < slices <= MOST_SLICES:
+        raise UsageError(f"slices: expected an odd number, 1 to {MOST_SLICES}, found {slices!r}")
+    if slices > 1 and found.channels != 1:
+        raise UsageError(f"slices: expected with channels=1, for each slice is a channel, found {found.channels}")
