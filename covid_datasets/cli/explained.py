@@ -16,6 +16,7 @@ def run_explain(arguments: Namespace) -> int:
         limit=arguments.limit,
         seed=arguments.seed,
         device=arguments.device,
+        derive=arguments.derive,
         cache_dir=arguments.cache_dir,
     )
     if arguments.json:

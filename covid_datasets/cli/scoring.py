@@ -48,4 +48,9 @@ def add_scoring(add: Adder) -> None:
     command.add_argument(
         "--device", default="auto", help="cpu, cuda, mps, or auto (default), the fastest that is there"
     )
+    command.add_argument(
+        "--derive",
+        metavar="NAME",
+        help="how masks are made that nobody published (default: infection, where there is none)",
+    )
     add_cache_dir(command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from covid_datasets.extras import need
 RANDOM = "random"
 """The map that knows nothing."""
 LIMIT = 200
+MADE = "infection"
+"""What makes masks of CT of which nobody published any."""
 NO_PROOF = "Where a network looks says what it uses, and not that it is right."
 
 
@@ -76,12 +78,13 @@ def explain(
     limit: int = LIMIT,
     seed: int = 0,
     device: str = "auto",
+    derive: str | None = None,
     cache_dir: str | os.PathLike[str] | None = None,
 ) -> Explained:
     """Measure how much of what a trained model looks at lies in the masks of its data, by three kinds of maps.
 
     Grad-CAM of its last layer of maps, saliency and occlusion, of the class that it predicts, each beside maps that
-    know nothing. The data need masks, such as ``lung``.
+    know nothing. Where nobody published masks of CT, such as ``lung``, they are made, and the notes say so.
 
     Args:
         run: The folder of a finished run.
@@ -89,11 +92,13 @@ def explain(
         limit: So many images, the first ones of the split.
         seed: Of the draws for the intervals, and of the maps that know nothing.
         device: As for `train`.
+        derive: How masks are made that nobody published, as `load_dataset` takes it, such as "learned_infection"; by
+            default "infection" where the data have none at all.
         cache_dir: Where the build is.
 
     Raises:
         PredictionsError: The run is of another build or split than what is built here.
-        UsageError: The data have no masks.
+        UsageError: The data have no masks, and are no CT, of which some could be made.
     """
     need("torch", "safetensors")
     trained = Run.read(run)
@@ -117,7 +122,7 @@ def explain(
     from covid_datasets.baselines.train.state import read_tensors
 
     recipe = trained.recipe
-    images, masks, samples = _images(trained, split, limit, cache_dir)
+    images, masks, samples, made = _images(trained, split, limit, derive, cache_dir)
     network = network_of_recipe(recipe, len(trained.classes))
     network.load_state_dict(read_tensors(trained.path / CHECKPOINT)[0])
     with machine_of(device, deterministic=False) as machine:
@@ -135,6 +140,12 @@ def explain(
     shares = {kind: attention_shares(each, masks, groups, seed=seed) for kind, each in maps.items()}
     silent = {kind: int((each.sum((1, 2)) == 0).sum()) for kind, each in maps.items()}
     notes = [f"{count:,} maps of {kind} are empty, and are left out." for kind, count in silent.items() if count]
+    if made:
+        empty = sum(int((~mask.any((1, 2))).sum()) for name, mask in masks.items() if name == LUNG)
+        notes.append(
+            f"Masks that nobody published were made by derive={made!r}: shares are of what a program takes for "
+            f"lungs and lesions. In {empty:,} of {len(samples):,} images it found no lung; these are left out."
+        )
     if LUNG not in masks:
         notes.append(f"The data have no mask of lungs, only {', '.join(masks)}: what lies outside is not known.")
     return Explained(
@@ -147,13 +158,11 @@ def explain(
     )
 
 
-def _images(run: Run, split: str, limit: int, cache_dir: Any) -> tuple[Any, dict[str, np.ndarray], list[str]]:
-    """Load what the network takes, each mask as True where it is, and the ids; without masks there is no share."""
-    import torch
-
+def _batches(run: Run, split: str, derive: str, cache_dir: Any) -> Any:
+    """Load a split with all of its masks."""
     from covid_datasets.baselines.train.data import load_data
 
-    config, recipe = run.config, run.recipe
+    config, recipe = run.config, replace(run.recipe, derive=derive)
     data = load_data(
         Asked(
             names=names_of(config["dataset"]),
@@ -165,13 +174,33 @@ def _images(run: Run, split: str, limit: int, cache_dir: Any) -> tuple[Any, dict
             cache_dir=cache_dir,
         )
     )
-    batches = data.batches(split, recipe, 0, masks=True, device="cpu")
+    return data.batches(split, recipe, 0, masks=True, device="cpu")
+
+
+def _images(
+    run: Run, split: str, limit: int, derive: str | None, cache_dir: Any
+) -> tuple[Any, dict[str, np.ndarray], list[str], str]:
+    """Load what the network takes, each mask as True where it is, the ids, and by what masks were made."""
+    import torch
+
+    recipe = run.recipe
+    made = derive or recipe.derive
+    if derive and recipe.derive and derive != recipe.derive:
+        raise UsageError(f"derive: expected {recipe.derive!r}, by which masks of the run were made, found {derive!r}")
+    batches = _batches(run, split, made, cache_dir)
+    if not batches.pixels.masks and not made:
+        made = MADE
+        try:
+            batches = _batches(run, split, made, cache_dir)
+        except UsageError as error:
+            raise UsageError(
+                f"{', '.join(names_of(run.config['dataset']))}: expected masks, such as {LUNG!r}, found none, and they "
+                f"cannot be made: {error}. Next: give masks of your own to "
+                "covid_datasets.baselines.explain.shares.attention_shares"
+            ) from error
     names = list(batches.pixels.masks)
     if not names:
-        raise UsageError(
-            f"{', '.join(names_of(config['dataset']))}: expected masks, such as {LUNG!r}, found none. Make some "
-            "(covid_datasets.lung_mask) and give them to covid_datasets.baselines.explain.shares.attention_shares"
-        )
+        raise UsageError(f"derive: expected what makes masks, such as {MADE!r}, found {made!r}, which made none")
     images, masks, samples = [], [], []
     for batch in batches:
         known = (batch["masks"] == 1).to(batch["image"].dtype)
@@ -182,4 +211,5 @@ def _images(run: Run, split: str, limit: int, cache_dir: Any) -> tuple[Any, dict
         if len(samples) >= limit:
             break
     of = torch.cat(masks)[:limit].numpy()
-    return torch.cat(images)[:limit], {name: of[:, number] for number, name in enumerate(names)}, samples[:limit]
+    found = {name: of[:, number] for number, name in enumerate(names)}
+    return torch.cat(images)[:limit], found, samples[:limit], made

@@ -14,8 +14,8 @@ from covid_datasets.extras import need
 from covid_datasets.read.masks import IGNORED
 from covid_datasets.transforms.derive.contract import Derived, Sample, derives
 from covid_datasets.transforms.segment.chest import crop_to_chest
-from covid_datasets.transforms.segment.infection import infection_mask
-from covid_datasets.transforms.segment.lungs import LEFT, RIGHT, Lungs, lung_mask
+from covid_datasets.transforms.segment.infection import Finder, infection_mask
+from covid_datasets.transforms.segment.lungs import LEFT, RIGHT, Lungs, Mender, lung_mask
 
 WAY = 1
 """Counts up when the same picture would get another mask; datasets that were made before are then made anew."""
@@ -25,8 +25,8 @@ NO_BODY = 0.2
 """With this confidence or less, no chest was found to cut out."""
 NO_SLICE = "no lung in this slice"
 _SAID = {"confidence": float, "reasons": list[str]}
-_LUNGS = {"lung_mask_from": str, **_SAID}
-_INFECTION = {"lung_mask_from": str, "infection_mask_from": str, "infection_rate": float, **_SAID}
+LUNGS = {"lung_mask_from": str, **_SAID}
+INFECTION = {"lung_mask_from": str, "infection_mask_from": str, "infection_rate": float, **_SAID}
 
 
 def infection_rate(masks: Mapping[str, np.ndarray]) -> dict[str, Any]:
@@ -43,23 +43,27 @@ def infection_rate(masks: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return {"infection_rate": sick / voxels if voxels else None}
 
 
-@derives(_LUNGS, modalities=("CT",), series=True, version=WAY)
+@derives(LUNGS, modalities=("CT",), series=True, version=WAY)
 def lungs(sample: Sample) -> Derived:
     """Give the lungs: 1 the patient's right one, 2 the left; of the picture, where nobody knows the patient's."""
-    return _lungs_of(sample).derived()
+    return lungs_of(sample).derived()
 
 
-@derives(_LUNGS, modalities=("CT",), series=True, version=WAY)
+@derives(LUNGS, modalities=("CT",), series=True, version=WAY)
 def segmented(sample: Sample) -> Derived:
     """Give the lungs, and nothing else of the picture."""
-    found = _lungs_of(sample)
+    found = lungs_of(sample)
     return found.derived(keep=found.mask > 0)
 
 
-@derives(_INFECTION, modalities=("CT",), series=True, version=WAY, counted=infection_rate)
+@derives(INFECTION, modalities=("CT",), series=True, version=WAY, counted=infection_rate)
 def infection(sample: Sample, method: Literal["threshold", "rag"] = "threshold") -> Derived:
     """Give the lungs and what is infected in them: 1, or 2 where it is hyper-dense."""
-    found = _lungs_of(sample)
+    return infection_of(sample, lungs_of(sample), method)
+
+
+def infection_of(sample: Sample, found: Found, method: Literal["threshold", "rag"] | Finder) -> Derived:
+    """Find what is infected in lungs of a sample, where its publisher did not draw it."""
     every = len(sample.rows)
     drawn = sample.drawn.get("infection", (False,) * every)
     ill, told = _published_infection(sample), list(found.reasons)
@@ -73,7 +77,7 @@ def infection(sample: Sample, method: Literal["threshold", "rag"] = "threshold")
             confidence, told = 0.0, [*told, str(error)]
         else:
             confidence, told = calculated.confidence, list(calculated.reasons)
-            made = f"{calculated.method}@{WAY}"
+            made = _way(calculated.method)
             ill = _by_row(sample, drawn, ill, calculated.mask)
     kept = [{"infection_mask_from": SOURCE if there else made or None} for there in drawn]
     return found.derived({"infection": ill}, kept, confidence, tuple(dict.fromkeys(told)))
@@ -98,7 +102,7 @@ def cropped(sample: Sample, margin: float = 0.02) -> Derived:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Found:
+class Found:
     """Lungs of a sample, each slice from its publisher where there is a mask of it, else calculated."""
 
     sample: Sample
@@ -131,7 +135,13 @@ class _Found:
         )  # fmt: skip
 
 
-def _lungs_of(sample: Sample) -> _Found:
+def _way(method: str) -> str:
+    """Name a method with the number of its way; weights are named with their digest."""
+    return method if "@" in method else f"{method}@{WAY}"
+
+
+def lungs_of(sample: Sample, method: Literal["classical"] | Mender = "classical") -> Found:
+    """Take the lungs of the publisher where there are some, and find the others."""
     need("scipy")
     drawn = _drawn_lungs(sample)
     where: dict[str, Any] = {"spacing": sample.spacing, "orientation": sample.orientation}
@@ -141,9 +151,9 @@ def _lungs_of(sample: Sample) -> _Found:
     try:
         grey = _grey(sample)
         if not all(drawn):
-            found = lung_mask(grey, **where)
+            found = lung_mask(grey, **where, method=method)
             mask, confidence, reasons = found.mask, found.confidence, list(found.reasons)
-            origins = [origin or f"{found.method}@{WAY}" for origin in origins]
+            origins = [origin or _way(found.method) for origin in origins]
         if any(drawn):
             published = lung_mask(grey, **where, method=_published_lungs(sample))
             mask = _by_row(sample, drawn, published.mask, mask)
@@ -152,7 +162,7 @@ def _lungs_of(sample: Sample) -> _Found:
                 confidence = published.confidence
     except UsageError as error:  # it is no CT that can be segmented: the reason is the result
         confidence, reasons = 0.0, [str(error)]
-    return _Found(sample, mask, tuple(origins), confidence, tuple(reasons))
+    return Found(sample, mask, tuple(origins), confidence, tuple(reasons))
 
 
 def _drawn_lungs(sample: Sample) -> tuple[bool, ...]:

@@ -87,6 +87,7 @@ class Declared:
     counted: Callable[[Mapping[str, np.ndarray]], Mapping[str, Any]] | None = None
     tolerance: float = 0.01
     version: int = 0
+    made_with: Callable[..., str] | None = None
 
 
 NOTHING = Declared()
@@ -100,6 +101,7 @@ def derives(
     counted: Callable[[Mapping[str, np.ndarray]], Mapping[str, Any]] | None = None,
     tolerance: float = 0.01,
     version: int = 0,
+    made_with: Callable[..., str] | None = None,
 ) -> Callable[[Typed], Typed]:
     """Say of a function what it makes of a `Sample`. It stays the function that it is.
 
@@ -112,6 +114,8 @@ def derives(
             they stay true where a view resamples masks.
         tolerance: The share of rows of which it may raise; with more, there is no dataset.
         version: Stands for its source file, where a change of the file is not to make another dataset.
+        made_with: Gets the parameters, and says what else decides about the result, such as the digest of a file of
+            weights that one of them names: with another one it is another dataset.
 
     >>> @derives({"mean": float})
     ... def brightness(sample):
@@ -132,7 +136,7 @@ def derives(
     stored = {name: TYPES[kind] for name, kind in (columns or {}).items()}
     declared = Declared(
         columns=stored, modalities=tuple(modalities), series=series, counted=counted, tolerance=tolerance,
-        version=version,
+        version=version, made_with=made_with,
     )  # fmt: skip
 
     def decorate(function: Typed) -> Typed:

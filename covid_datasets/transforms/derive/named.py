@@ -23,7 +23,11 @@ from covid_datasets.errors import UsageError, did_you_mean, words_of
 from covid_datasets.transforms.derive.contract import Declared, Function, declared_by
 
 OURS = {
-    name: f"covid_datasets.transforms.derive.chest:{name}" for name in ("lungs", "infection", "segmented", "cropped")
+    **{
+        name: f"covid_datasets.transforms.derive.chest:{name}"
+        for name in ("lungs", "infection", "segmented", "cropped")
+    },
+    **{name: f"covid_datasets.baselines.segment.derived:{name}" for name in ("learned_lungs", "learned_infection")},
 }
 """Names that come with this library -> where the function is."""
 GROUP = "covid_datasets.derive"
@@ -63,9 +67,15 @@ class Deriver:
     @property
     def by(self) -> str:
         """What makes the dataset another one: a new source file or package, or where it counts them, a new version."""
+        with_ = self.made_with
         if self.declared.version:
-            return f"version {self.declared.version}"
-        return " ".join(filter(None, (self.sha256, self.package, self.version)))
+            return " ".join(filter(None, (f"version {self.declared.version}", with_)))
+        return " ".join(filter(None, (self.sha256, self.package, self.version, with_)))
+
+    @property
+    def made_with(self) -> str:
+        """What else decides about the result, such as a file that a parameter names; empty where nothing does."""
+        return self.declared.made_with(**self.parameters) if self.declared.made_with else ""
 
     @property
     def label(self) -> str:
@@ -76,7 +86,8 @@ class Deriver:
     def provenance(self) -> dict[str, Any]:
         """Say what ran, for the manifest."""
         names = ("module", "name", "package", "version", "sha256")
-        return {**{name: getattr(self, name) for name in names}, "parameters": dict(self.parameters)}
+        found = {**{name: getattr(self, name) for name in names}, "parameters": dict(self.parameters)}
+        return found | ({"made_with": self.made_with} if self.declared.made_with else {})
 
 
 def deriver(text: str) -> Deriver:
