@@ -30,7 +30,8 @@ _LEAST = 3
 _FORMS = (
     "patient, official or fold-k-of-n (fold-1-of-5), a published official-<fold>, an older patient@1, shares of one's "
     "own with or without a seed (patient(70/15/15, seed=3), fold-1-of-5(seed=3)), leave-<source>-out, temporal, "
-    "temporal(2020-04-01), temporal(80/10/10), or a file of one's own (mine.csv)"
+    "temporal(2020-04-01), temporal(80/10/10), a file of one's own (mine.csv), or, to measure what a leak is worth, "
+    "leaky(80/10/10)"
 )
 
 
@@ -53,6 +54,14 @@ class Shares:
     """``patient(70/15/15, seed=3)``: whole groups in shares of one's own."""
 
     shares: tuple[int, ...]
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Leaky:
+    """``leaky(80/10/10, seed=3)``: rows are dealt one by one, whoever they show, as many published splits are."""
+
+    shares: tuple[int, ...] = DEFAULT
     seed: int = 0
 
 
@@ -87,7 +96,7 @@ class Listed:
     path: str
 
 
-Scheme: TypeAlias = Published | Official | Shares | Fold | LeaveOut | Temporal | Listed
+Scheme: TypeAlias = Published | Official | Shares | Leaky | Fold | LeaveOut | Temporal | Listed
 
 
 def parse_scheme(scheme: str) -> Scheme:
@@ -122,6 +131,8 @@ def parse_scheme(scheme: str) -> Scheme:
         return LeaveOut(tuple(sorted({name for name in match[1].split("+") if name})))
     if scheme == "temporal":
         return Temporal()
+    if scheme == "leaky":
+        return Leaky()
     raise UnknownVersionError(f"scheme {scheme!r}: expected {_FORMS}")
 
 
@@ -130,7 +141,7 @@ def part_names(scheme: Scheme) -> tuple[str, ...]:
     match scheme:
         case Official():
             return ()
-        case Shares(shares):
+        case Shares(shares) | Leaky(shares):
             return SPLITS if len(shares) == len(SPLITS) else TWO
         case Temporal(cuts, shares):
             return SPLITS if len(cuts or shares[1:]) == len(SPLITS) - 1 else TWO
@@ -149,6 +160,8 @@ def canonical(scheme: str) -> str:
     match parse_scheme(scheme):
         case Shares(shares, seed):
             return f"patient({_written(shares)}{f', seed={seed}' if seed else ''})"
+        case Leaky(shares, seed):
+            return f"leaky({_written(shares)}{f', seed={seed}' if seed else ''})"
         case Fold(fold, folds, seed) if seed:
             return f"fold-{fold}-of-{folds}(seed={seed})"
         case Fold(fold, folds):
@@ -167,8 +180,9 @@ def _with_arguments(scheme: str, name: str, arguments: list[str]) -> Scheme:
     seed = int(seeds[0][1]) if seeds else 0
     fold = _FOLD.fullmatch(name)
     if len(seeds) < 2:
-        if name == "patient" and len(others) < 2 and (seeds or others):
-            return Shares(_shares(scheme, others[0]) if others else DEFAULT, seed)
+        if name in ("patient", "leaky") and len(others) < 2 and (seeds or others):
+            shares = _shares(scheme, others[0]) if others else DEFAULT
+            return Shares(shares, seed) if name == "patient" else Leaky(shares, seed)
         if fold and seeds and not others:
             return _fold(scheme, int(fold[1]), int(fold[2]), seed)
         if name == "temporal" and not seeds and len(others) == 1 and "/" in others[0]:

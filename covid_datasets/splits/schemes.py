@@ -1,4 +1,4 @@
-"""Split schemes: by patient, in shares, as the publisher split, folds, by source and by time."""
+"""Split schemes: by patient, in shares, as the publisher split, folds, by source and by time; and leaky on purpose."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from covid_datasets.catalog.card import Card
 from covid_datasets.catalog.published import SPLITS, SPLITS_VERSION, published_splits
 from covid_datasets.errors import UnknownVersionError, UsageError
 from covid_datasets.splits.assign import assign, is_everybody
-from covid_datasets.splits.divide import NOBODY, Division, by_time, in_shares, leave_out
+from covid_datasets.splits.divide import NOBODY, Division, by_time, in_shares, leave_out, row_by_row
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.listed import as_listed, read_listed
 from covid_datasets.splits.scheme import (
     Fold,
+    Leaky,
     LeaveOut,
     Listed,
     Official,
@@ -55,13 +56,13 @@ def check_scheme(scheme: str, cards: Sequence[Card]) -> None:
 
 
 def is_given(scheme: str) -> bool:
-    """Tell whether a scheme hands on what somebody published, leaks included: what later evidence joins may straddle.
+    """Tell whether a scheme is handed on with its leaks: as somebody published it, or dealt so to measure them.
 
-    >>> is_given("official"), is_given("patient@1"), is_given("patient")
-    (True, True, False)
+    >>> is_given("official"), is_given("patient@1"), is_given("leaky"), is_given("patient")
+    (True, True, True, False)
     """
     match parse_scheme(scheme):
-        case Official():
+        case Official() | Leaky():
             return True
         case Published(version):
             return version != SPLITS_VERSION
@@ -114,6 +115,9 @@ def divide(index: Index, datasets: Sequence[str], scheme: str, dates: Sequence[s
             parts, said = in_shares(index, shares, f"covid_datasets/{canonical(scheme)}", shuffled=bool(seed))
             names = split_names(scheme)
             return Division([names[max(part, 0)] for part in parts.tolist()], (said,) if said else ())
+        case Leaky(shares):
+            parts = row_by_row(index, shares, f"covid_datasets/{canonical(scheme)}")
+            return Division([split_names(scheme)[part] for part in parts.tolist()])
         case Fold() as fold:
             return _fold(index, fold)
         case LeaveOut(sources):
