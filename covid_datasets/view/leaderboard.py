@@ -207,4 +207,5 @@ def _of(found: Mapping[str, Any]) -> str:
 def _interval(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return "nothing can be said"
-    return f"{value:.3f} ({low:.3f} to {high:.3f})" if low is not None and high is not None else f"{value:.3f}"
+    told = [f"{round(each, 3) + 0.0:.3f}" for each in (value, low, high) if each is not None]  # 0.0: never "-0.000"
+    return f"{told[0]} ({told[1]} to {told[2]})" if len(told) == 3 else told[0]

@@ -70,6 +70,11 @@ def test_each_command_writes_a_result_that_is_on_the_page(phantom: Path, tmp_pat
     page = leaderboard(out)
     assert "small, seed 0, `patient" in page.partition("## Side by side")[2]
     assert "scored on" not in page
+    told = json.loads((runs[1] / "config.json").read_text("utf-8"))
+    told |= {"recipe": {"derive": "segmented"}, "scored_on": "reencoded"}
+    (runs[1] / "config.json").write_text(json.dumps(told), encoding="utf-8")
+    assert results.main([*options, *compared]) == 0
+    assert "| small on segmented, scored on reencoded, seed 1, `patient" in leaderboard(out)
     (out / "sides.json").unlink()
     assert "## Side by side" not in leaderboard(out)
     (out / "mine.json").unlink()
