@@ -45,7 +45,7 @@ $(VENV)/.demo: pyproject.toml | $(BIN)/python
 	touch $@
 
 $(VENV)/.site: pyproject.toml | $(BIN)/python
-	$(INSTALL) -e '.[hf,audit,site]'
+	$(INSTALL) -e '.[hf,site]'
 	touch $@ $(VENV)/.demo
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python

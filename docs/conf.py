@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,10 +22,10 @@ myst_gfm_only = True
 myst_heading_anchors = 4
 nb_execution_mode = "off"  # notebooks come with their outputs
 nb_merge_streams = True
+nb_ipywidgets_js = {}  # no page loads anything from elsewhere
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-autodoc_mock_imports = [name for name in ("torch", "monai", "tensorflow") if not find_spec(name)]
 napoleon_google_docstring = True
 default_role = "code"
 python_use_unqualified_type_names = True

@@ -17,4 +17,4 @@ def asked(card: Card) -> Iterator[str]:
     yield "## Questions people asked"
     for question in questions:
         where = ", ".join(markdown(place) for place in question.where)
-        yield from ("", f"**{markdown(question.asked)}** {question.answer.strip()} Asked in {where}.")
+        yield from ("", f"**{markdown(question.asked)}** {' '.join(question.answer.split())} Asked in {where}.")

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from covid_datasets.errors import CovidDatasetsError
 from docs.site.build import SiteError, build
 
 
@@ -20,7 +21,7 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         print(build(arguments.out, notebooks=arguments.notebooks, cache_dir=arguments.cache_dir))
-    except SiteError as error:
+    except (SiteError, CovidDatasetsError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -39,11 +40,9 @@ Sources
 
 .. toctree::
    :hidden:
-   :glob:
 
-   *
 """
-"""Shows the table of sources, and puts their pages under it."""
+"""Shows the table of sources; their pages are named below it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +80,14 @@ def build(
         checkout: Where the texts are.
 
     Raises:
-        SiteError: A warning of Sphinx, a link that leads nowhere, or a picture that is not there.
+        SiteError: No notebooks where they were said to be, a warning of Sphinx, a link that leads nowhere, a picture
+            that is not there.
     """
     start = time.monotonic()
     empty(out)
     stage, html = out / "text", out / "html"
+    if notebooks and not any(notebooks.glob("*.ipynb")):
+        raise SiteError(f"{notebooks}: expected executed notebooks, *.ipynb, found none")
     others = lay_out(checkout, stage)
     told = extend(stage, dict(_built(cache_dir)), checkout / "catalogs" / "identities")
     _write(stage / "docs" / "seeds.md", tables())
@@ -129,7 +131,7 @@ def extend(stage: Path, builds: Mapping[str, tuple[Built, Card]], identities: Pa
     folder, shelf = stage / "docs" / "sources", Shelf.of(builds)
     cards = [card for card in readable_cards()[0] if (folder / f"{card.id}.md").is_file()]
     _write(folder / "table.inc", index(cards).partition("# Sources\n")[2])
-    _write(folder / "index.rst", INDEX)
+    _write(folder / "index.rst", INDEX + "".join(f"   {card.id}\n" for card in cards))
     for card in cards:
         page = folder / f"{card.id}.md"
         text = page.read_text(encoding="utf-8")
@@ -168,10 +170,12 @@ def _before(heading: str, text: str, section: str) -> str:
 
 
 def take_notebooks(folder: Path, place: Path) -> int:
-    """Take the notebooks of a folder along, as they are, and count them."""
+    """Take the notebooks of a folder along and count them; each says that its cells are IPython, commands and all."""
     found = sorted(folder.glob("*.ipynb"))
     for path in found:
-        copy(path, place / path.name)
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        notebook["metadata"].setdefault("language_info", {"name": "python", "pygments_lexer": "ipython3"})
+        _write(place / path.name, json.dumps(notebook))
     return len(found)
 
 

@@ -78,13 +78,15 @@ def _counts(of: Described) -> Iterator[str]:
 
 
 def _table(found: Counted, splits: Sequence[str]) -> Iterator[str]:
+    most = sorted(found.values, key=lambda value: -found.total(value))[:MOST]
     rows = [
         (markdown(value), *(f"{of.get(split, 0):,}" for split in splits), f"{found.total(value):,}")
-        for value, of in list(found.values.items())[:MOST]
+        for value, of in found.values.items()
+        if value in most
     ]
     yield from table((found.name, *splits, "all"), rows)
     if len(found.values) > MOST:
-        yield from ("", f"… and {len(found.values) - MOST:,} more.")
+        yield from ("", f"… and {len(found.values) - MOST:,} more, with fewer rows.")
 
 
 def _notices(of: Described) -> Iterator[str]:

@@ -17,13 +17,15 @@ _LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)\s#]+)")
 _FENCE = re.compile(r"^(```|~~~)")
 
 
+LISTED = Path("docs", "sources", "README.md")
+"""The table of all sources, where somebody made it: the site makes its own."""
 PICTURES = (".png", ".jpg", ".svg")
 
 
 def lay_out(checkout: Path, stage: Path) -> list[Path]:
     """Copy all texts, and what they link to; return what is no text and no picture, as seen from the checkout."""
     others = set()
-    texts = sorted(path for pattern in TEXTS for path in checkout.glob(pattern))
+    texts = sorted(path for pattern in TEXTS for path in checkout.glob(pattern) if path != checkout / LISTED)
     for path in texts:
         place = stage / path.relative_to(checkout)
         place.parent.mkdir(parents=True, exist_ok=True)

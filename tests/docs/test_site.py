@@ -16,7 +16,7 @@ from covid_datasets.prepare.result import Built
 from covid_datasets.view.report.counts import Counted
 from covid_datasets.view.report.described import describe
 from docs.site.api import GROUPS, reference
-from docs.site.build import MARK, SiteError, empty, extend, take_notebooks
+from docs.site.build import MARK, SiteError, build, empty, extend, take_notebooks
 from docs.site.links import broken
 from docs.site.measured import measured
 from docs.site.pairs import Shelf, copies, proven
@@ -51,6 +51,7 @@ def test_texts_keep_their_places_and_what_they_link_to_comes_along(tmp_path: Pat
     (checkout / "results" / "secret.json").write_text("{}")
     (tmp_path / "outside.txt").write_text("no part of the checkout")
     (checkout / "docs" / "sources" / "x.md").write_text("# X")
+    (checkout / "docs" / "sources" / "README.md").write_text("# An old list")
     (checkout / "README.md").write_text(
         "# R\n[all](docs/sources/) [x](docs/sources/x.md#x) [r](results/a.json) [o](../outside.txt)\n"
         "```\n[in code](results/secret.json)\n```\n"
@@ -175,9 +176,16 @@ def test_only_a_folder_of_its_own_is_emptied(tmp_path: Path) -> None:
     assert [path.name for path in site.iterdir()] == [MARK]
 
 
+def test_notebooks_that_were_promised_have_to_be_there(tmp_path: Path) -> None:
+    with pytest.raises(SiteError, match="expected executed notebooks"):
+        build(tmp_path / "site", notebooks=tmp_path / "mispelled")
+
+
 def test_notebooks_come_with_their_outputs(tmp_path: Path) -> None:
     assert take_notebooks(tmp_path / "none", tmp_path / "stage") == 0
-    (tmp_path / "1_first.ipynb").write_text(json.dumps({"cells": []}))
+    (tmp_path / "1_first.ipynb").write_text(json.dumps({"cells": [], "metadata": {}}))
     (tmp_path / "note.txt").touch()
     assert take_notebooks(tmp_path, tmp_path / "stage") == 1
     assert [path.name for path in (tmp_path / "stage").iterdir()] == ["1_first.ipynb"]
+    taken = json.loads((tmp_path / "stage" / "1_first.ipynb").read_text())
+    assert taken["metadata"]["language_info"]["pygments_lexer"] == "ipython3", "so that !commands are no errors"
