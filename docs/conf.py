@@ -22,7 +22,7 @@ myst_gfm_only = True
 myst_heading_anchors = 4
 nb_execution_mode = "off"  # notebooks come with their outputs
 nb_merge_streams = True
-nb_ipywidgets_js = {}  # no page loads anything from elsewhere
+nb_ipywidgets_js: dict[str, str] = {}  # no page loads anything from elsewhere
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -96,7 +97,7 @@ def build(
     start_page = (checkout / "docs" / "site" / "index.rst").read_text(encoding="utf-8")
     if not take_notebooks(notebooks or checkout / "notebooks", stage / "notebooks"):
         start_page = start_page.replace("   notebooks/*\n", "")
-    _write(stage / "index.rst", start_page)
+    _write(stage / "index.rst", complete(start_page, stage))
     render(stage, html, others)
     files = [path for path in html.rglob("*") if path.is_file()]
     return Site(
@@ -169,12 +170,21 @@ def _before(heading: str, text: str, section: str) -> str:
     return f"{first}\n{section}\n{found}{rest}" if section else text
 
 
+def complete(start_page: str, stage: Path) -> str:
+    """Add the pages that no list of the start page names, so that a new text is there also where nobody placed it."""
+    pages = [path.relative_to(stage).with_suffix("") for path in sorted(stage.rglob("*.md"))]
+    named = re.findall(r"^   (?:.*<)?([\w/]+)>?$", start_page, re.MULTILINE)
+    lacking = [page.as_posix() for page in pages if page.as_posix() not in named and page.parent.name != "sources"]
+    more = "".join(f"   {page}\n" for page in lacking)
+    return f"{start_page}\n.. toctree::\n   :hidden:\n   :caption: More\n\n{more}" if more else start_page
+
+
 def take_notebooks(folder: Path, place: Path) -> int:
     """Take the notebooks of a folder along and count them; each says that its cells are IPython, commands and all."""
     found = sorted(folder.glob("*.ipynb"))
     for path in found:
         notebook = json.loads(path.read_text(encoding="utf-8"))
-        notebook["metadata"].setdefault("language_info", {"name": "python", "pygments_lexer": "ipython3"})
+        notebook["metadata"].setdefault("language_info", {"name": "python"}).setdefault("pygments_lexer", "ipython3")
         _write(place / path.name, json.dumps(notebook))
     return len(found)
 

@@ -11,8 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-TEXTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md", "docs/sources/*.md", "benchmarks/README.md",
-         "catalogs/README.md")  # fmt: skip
+TEXTS = ("*.md", "docs/*.md", "docs/sources/*.md", "benchmarks/README.md", "catalogs/README.md")
 _LINK = re.compile(r"(?<=\]\()(?!https?:|#|mailto:)([^)\s#]+)")
 _FENCE = re.compile(r"^(```|~~~)")
 

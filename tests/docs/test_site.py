@@ -16,7 +16,7 @@ from covid_datasets.prepare.result import Built
 from covid_datasets.view.report.counts import Counted
 from covid_datasets.view.report.described import describe
 from docs.site.api import GROUPS, reference
-from docs.site.build import MARK, SiteError, build, empty, extend, take_notebooks
+from docs.site.build import MARK, SiteError, build, complete, empty, extend, take_notebooks
 from docs.site.links import broken
 from docs.site.measured import measured
 from docs.site.pairs import Shelf, copies, proven
@@ -176,6 +176,17 @@ def test_only_a_folder_of_its_own_is_emptied(tmp_path: Path) -> None:
     assert [path.name for path in site.iterdir()] == [MARK]
 
 
+def test_a_page_that_nobody_placed_is_there(tmp_path: Path) -> None:
+    (tmp_path / "docs" / "sources").mkdir(parents=True)
+    for name in ("README", "NEW", "docs/guide", "docs/new_guide", "docs/sources/phantom"):
+        (tmp_path / f"{name}.md").touch()
+    start = ".. toctree::\n   :caption: Start\n\n   What it is <README>\n   docs/guide\n"
+    assert complete(start, tmp_path).partition(":caption: More\n\n")[2] == "   NEW\n   docs/new_guide\n"
+    (tmp_path / "NEW.md").unlink()
+    (tmp_path / "docs" / "new_guide.md").unlink()
+    assert complete(start, tmp_path) == start
+
+
 def test_notebooks_that_were_promised_have_to_be_there(tmp_path: Path) -> None:
     with pytest.raises(SiteError, match="expected executed notebooks"):
         build(tmp_path / "site", notebooks=tmp_path / "mispelled")
@@ -183,7 +194,9 @@ def test_notebooks_that_were_promised_have_to_be_there(tmp_path: Path) -> None:
 
 def test_notebooks_come_with_their_outputs(tmp_path: Path) -> None:
     assert take_notebooks(tmp_path / "none", tmp_path / "stage") == 0
-    (tmp_path / "1_first.ipynb").write_text(json.dumps({"cells": [], "metadata": {}}))
+    (tmp_path / "1_first.ipynb").write_text(
+        json.dumps({"cells": [], "metadata": {"language_info": {"name": "python"}}})
+    )
     (tmp_path / "note.txt").touch()
     assert take_notebooks(tmp_path, tmp_path / "stage") == 1
     assert [path.name for path in (tmp_path / "stage").iterdir()] == ["1_first.ipynb"]
