@@ -84,7 +84,7 @@ def build(
         SiteError: No notebooks where they were said to be, a warning of Sphinx, a link that leads nowhere, a picture
             that is not there.
     """
-    start = time.monotonic()
+    start, out = time.monotonic(), out.resolve()
     empty(out)
     stage, html = out / "text", out / "html"
     if notebooks and not any(notebooks.glob("*.ipynb")):

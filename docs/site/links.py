@@ -35,12 +35,9 @@ class _Page(HTMLParser):
 
 def broken(site: Path) -> list[str]:
     """List what is wrong: page, link, and why; empty where all is well."""
+    site = site.resolve()
     pages = {path: _Page(path.read_text(encoding="utf-8")) for path in sorted(site.rglob("*.html"))}
-    return [
-        f"{path.relative_to(site)}: {link}: {why}"
-        for path in pages
-        for link, why in _wrong(path, pages, site.resolve())
-    ]
+    return [f"{path.relative_to(site)}: {link}: {why}" for path in pages for link, why in _wrong(path, pages, site)]
 
 
 def _wrong(path: Path, pages: Mapping[Path, _Page], site: Path) -> Iterator[tuple[str, str]]:

@@ -62,11 +62,13 @@ def test_texts_keep_their_places_and_what_they_link_to_comes_along(tmp_path: Pat
     assert "[all](docs/sources/index.rst) [x](docs/sources/x.md#x)" in (stage / "README.md").read_text()
 
 
-def test_every_kind_of_broken_link_is_found(tmp_path: Path) -> None:
+def test_every_kind_of_broken_link_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "b.html").write_text('<h1 id="here">B</h1><a href="a.html#there">back</a>')
     good = '<p id="there"><a href="b.html#here">b</a><a href="https://example.org/x">out</a><a href="#there">up</a>'
     (tmp_path / "a.html").write_text(good)
     assert broken(tmp_path) == []
+    monkeypatch.chdir(tmp_path.parent)
+    assert broken(Path(tmp_path.name)) == [], "a folder may be named as one sees it from here"
     bad = {
         '<a href="gone.html">': "there is no such file",
         '<a href="b.html#gone">': "there is no such place",
