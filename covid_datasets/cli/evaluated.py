@@ -7,7 +7,7 @@ from typing import Any
 
 from covid_datasets.baselines.evaluate.compare import compare
 from covid_datasets.baselines.evaluate.masks import evaluate_masks
-from covid_datasets.baselines.evaluate.predictions import draws_masks
+from covid_datasets.baselines.evaluate.predictions import draws_masks, runs_in
 from covid_datasets.baselines.evaluate.score import evaluate
 from covid_datasets.cli.confounded import filters_of
 from covid_datasets.cli.show import print_json, print_text
@@ -27,8 +27,15 @@ def run_evaluate(arguments: Namespace) -> int:
         "cache_dir": arguments.cache_dir,
         **filters_of(arguments.where),
     }
-    found = evaluate(arguments.predictions, beside=not arguments.alone, **options)
-    against = compare(arguments.predictions, arguments.against, **options) if arguments.against else None
+    predictions, other = arguments.predictions, arguments.against
+    if arguments.on:
+        from covid_datasets.baselines.train.rescore import rescore
+
+        runs = [run for place in predictions for run in runs_in(place)]
+        predictions = [rescore(run, arguments.on, cache_dir=arguments.cache_dir) for run in runs]
+        other = other or runs
+    found = evaluate(predictions, beside=not arguments.alone, **options)
+    against = compare(predictions, other, **options) if other else None
     if arguments.json:
         print_json(found.to_json() | ({"against": against.to_json()} if against else {}))
         return 0
@@ -40,7 +47,7 @@ def run_evaluate(arguments: Namespace) -> int:
 
 def _run_masks(arguments: Namespace) -> int:
     """Score the masks of runs that draw some."""
-    for name in ("ids", "config", "scheme", "where", "against"):
+    for name in ("ids", "config", "scheme", "where", "against", "on"):
         if getattr(arguments, name):
             raise UsageError(
                 f"--{name.replace('ids', 'dataset')}: expected nothing, for a run that draws masks says it"

@@ -71,7 +71,7 @@ def load_data(asked: Asked) -> Data:
 
     Raises:
         UsageError: A part has one class alone, or some rows lack a mask that the recipe shows to the network.
-        LeakingSplitError: People are in two parts of a split that nobody published.
+        LeakingSplitError: People are in two parts of a split that is not said to leak.
     """
     recipe = asked.recipe
     unnamed = recipe.task in (ALL, DRAW)
@@ -99,6 +99,7 @@ def load_data(asked: Asked) -> Data:
             where = f"{', '.join(asked.names)}, scheme {asked.scheme!r}"
             what = f"images with a mask of {' or '.join(taught)}" if taught else "labelled images"
             raise UsageError(f"{where}: expected {what} in {part}, found none{_masks_there(loaded) if taught else ''}")
+    rows["train"] = _few(rows["train"], tuple(rows["train"].label_names), recipe.few, asked.seed)
     names, counts = _masked(rows, taught) if taught else _classified(rows)
     for part, each in rows.items():
         _check_masks(part, each, recipe.masks)
@@ -169,6 +170,21 @@ def _classified(rows: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Cou
     return names, counts
 
 
+def _few(rows: Any, names: tuple[str, ...], few: Mapping[str, int], seed: int) -> Any:
+    """Keep so many rows of some labels, drawn by the seed, and all rows of the others."""
+    labels = np.asarray(rows.column("label"))
+    left_out = list[int]()
+    for number, (name, count) in enumerate(few.items()):
+        of = np.flatnonzero(labels == names.index(name)) if name in names else np.empty(0, np.int64)
+        if len(of) < count:
+            raise UsageError(
+                f"train: expected {count:,} rows of {name!r}, of which the recipe draws so many, found {len(of):,} "
+                f"(labels: {', '.join(names)})"
+            )
+        left_out += np.random.default_rng((seed, number)).permutation(of)[count:].tolist()
+    return rows.select(np.setdiff1d(np.arange(len(rows)), left_out).tolist()) if left_out else rows
+
+
 def _check_classes(counts: Mapping[str, Counter[str]], names: tuple[str, ...]) -> None:
     for part, count in counts.items():
         if len(count) < 2:
@@ -223,4 +239,4 @@ def _tell_leaks(leaks: Mapping[str, list[str]], scheme: str) -> None:
     text = f"scheme {scheme!r}: {len(leaks):,} patients or groups are in two parts: {shown}"
     if not is_given(scheme):
         raise LeakingSplitError(f"{text}. A model would be judged on people that it knows; nothing is trained")
-    tell(f"{text}. That is how it was published, and what is measured on it is too good")
+    tell(f"{text}. That is how this scheme is, and what is measured on it is too good")

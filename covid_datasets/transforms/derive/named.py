@@ -27,6 +27,7 @@ OURS = {
         name: f"covid_datasets.transforms.derive.chest:{name}"
         for name in ("lungs", "infection", "segmented", "cropped")
     },
+    "reencoded": "covid_datasets.transforms.derive.encoded:reencoded",
     **{name: f"covid_datasets.baselines.segment.derived:{name}" for name in ("learned_lungs", "learned_infection")},
 }
 """Names that come with this library -> where the function is."""
