@@ -17,13 +17,17 @@ def add_scoring(add: Adder) -> None:
         "predictions",
         metavar="RUN",
         nargs="+",
-        help="the folder of a run, or a CSV with sample_id and p_<class> for each class; of several the mean is taken",
+        help="the folder of a run, or a CSV with sample_id and p_<class> for each class (or value, or risk, see "
+        "--recipe); of several the mean is taken",
     )
     command.add_argument(
         "--dataset", metavar="ID", nargs="+", dest="ids", default=[], help="what a CSV is of; a run says it itself"
     )
     add_config(command)
     command.add_argument("--scheme", help="split scheme, as in `splits` (default: the run's, else patient)")
+    command.add_argument(
+        "--recipe", metavar="NAME", help="whose target a CSV predicts, as severity-mosmed; a run says it itself"
+    )
     command.add_argument("--split", default="test", help="which split is scored (default: test)")
     command.add_argument(
         "--where", metavar="COLUMN=VALUE", action="append", default=[], help="only these rows, as in modality=CT"

@@ -11,8 +11,8 @@ import numpy as np
 
 from covid_datasets.baselines.evaluate.bootstrap import Interval, Numbers, intervals, percentiles, students_t
 from covid_datasets.baselines.evaluate.gather import Gathered, Place, gather
-from covid_datasets.baselines.evaluate.measures import LABEL, RESAMPLES, SOURCE, Measures, means_of
-from covid_datasets.baselines.evaluate.report import plain
+from covid_datasets.baselines.evaluate.measures import LABEL, RESAMPLES, SOURCE, means_of, measures_of
+from covid_datasets.baselines.evaluate.report import plain, said
 from covid_datasets.baselines.evaluate.rows import rarest
 from covid_datasets.catalog.cards import Name
 from covid_datasets.errors import UsageError
@@ -28,8 +28,8 @@ class Comparison:
         rows: Rows that both predict.
         differences: First less second, of each measure, with a 95 % interval over groups of people, who are drawn for
             both at once.
-        over_runs: The same of the AUC, with an interval over pairs of tables, as of seeds or folds; ``None`` where
-            there is one pair, or not as many tables on either side.
+        over_runs: The same of the first measure, such as the AUC, with an interval over pairs of tables, as of seeds or
+            folds; ``None`` where there is one pair, or not as many tables on either side.
         notes: What should be known of it.
     """
 
@@ -54,12 +54,13 @@ class Comparison:
         yield f"first: {', '.join(self.first)}"
         yield f"second: {', '.join(self.second)}"
         yield f"first less second, {self.rows:,} rows that both predict, 95 % intervals over groups:"
-        yield from (f"  {name:<32}{found}" for name, found in self.differences.items())
+        yield from (f"  {name:<32}{each}" for name, each in self.differences.items())
+        first, found = next(iter(self.differences.items()))
         if self.over_runs:
-            yield f"  {'auc, over pairs of tables':<32}{self.over_runs}"
-        auc = self.differences["auc"]
-        if auc.low is not None and auc.high is not None:
-            yield "The interval of the AUC holds 0." if auc.low <= 0 <= auc.high else "The two differ in AUC."
+            yield f"  {f'{first}, over pairs of tables':<32}{self.over_runs}"
+        if found.low is not None and found.high is not None:
+            holds = found.low <= 0 <= found.high
+            yield f"The interval of the {said(first)} holds 0." if holds else f"The two differ in {said(first)}."
         yield from (f"note: {each}" for each in self.notes)
 
 
@@ -122,7 +123,10 @@ def compare(
 def _over_runs(first: Gathered, second: Gathered) -> Interval | None:
     if len(first.sets) != len(second.sets) or len(first.sets) < 2:
         return None
-    values = [[Measures(one)(np.ones(len(one.truth)))["auc"] for one in side.sets] for side in (first, second)]
+    values = [
+        [next(iter(measures_of(one)(np.ones(len(one.truth))).values())) for one in side.sets]
+        for side in (first, second)
+    ]
     train = [sum(row["split"] == "train" for row in of.rows) for of in first.wanted]
     test = [len(one.truth) for one in first.sets]
     return paired(values[0], values[1], sum(test) / max(sum(train), 1))

@@ -15,7 +15,7 @@ from PIL import Image
 
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.asked import Place
-from covid_datasets.baselines.train.names import CHECKPOINT, PROBABILITY
+from covid_datasets.baselines.train.names import CHECKPOINT, columns_of
 from covid_datasets.baselines.train.run import Run
 from covid_datasets.disk import refused, whole
 from covid_datasets.errors import CovidDatasetsError, DamagedFileError, UsageError
@@ -35,7 +35,7 @@ BATCH = 64
 
 
 class Scored(NamedTuple):
-    """A picture, and the probability that the model gives to each class."""
+    """A picture, and the probability that the model gives to each class or level; or its ``value`` or ``risk``."""
 
     file: str
     probabilities: dict[str, float]
@@ -95,6 +95,7 @@ def _scored(
 
     from covid_datasets.baselines.networks.of_recipe import network_of_recipe
     from covid_datasets.baselines.train.machine import machine_of
+    from covid_datasets.baselines.train.score import told
     from covid_datasets.baselines.train.state import read_tensors
 
     view = make_view(recipe.image_size, channels=recipe.channels)
@@ -127,7 +128,7 @@ def _scored(
                 scaled(each, scale)
             with machine.numbers():
                 logits = network(machine.images(torch.from_numpy(pixels).to(machine.device)))
-            chances = logits.double().softmax(1).cpu().tolist()
+            chances = told(logits.float()).cpu().tolist()
             yield from (
                 Scored(file, dict(zip(run.classes, line, strict=True)))
                 for file, line in zip(good, chances, strict=True)
@@ -152,7 +153,7 @@ def _write(path: Path, rows: Sequence[Scored], classes: Sequence[str]) -> None:
     try:
         with whole(path, durable=False) as private, private.open("w", encoding="utf-8", newline="") as file:
             written = csv.writer(file, lineterminator="\n")
-            written.writerow(["file", *(PROBABILITY + name for name in classes)])
+            written.writerow(["file", *columns_of(classes)])
             written.writerows([row.file, *(f"{value:.6f}" for value in row.probabilities.values())] for row in rows)
     except OSError as error:
         raise refused(path, error) from error
