@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from covid_datasets.cli.options import Adder, add_cache_dir, add_config, positive
 from covid_datasets.cli.own import add_own_data
 
@@ -52,4 +54,28 @@ def add_scoring(add: Adder) -> None:
     command.add_argument(
         "--device", default="auto", help="cpu, cuda, mps, or auto (default), the fastest that is there"
     )
+    add_cache_dir(command)
+
+    command = add(
+        "features",
+        "measure what a model on features with a name rests on: infection rate, zones, histogram, texture",
+        "covid-datasets features covid_ct --scheme patient",
+    )
+    command.add_argument("ids", metavar="ID", nargs="+", help="one or more built sources, as in `build`")
+    add_config(command)
+    command.add_argument("--scheme", default="patient", help="split scheme, as in `splits` (default: patient)")
+    command.add_argument(
+        "--split", default="test", choices=("test", "validation"), help="what is tested (default: test)"
+    )
+    command.add_argument(
+        "--task",
+        default="covid19_vs_rest",
+        metavar="NAME",
+        help="covid19_vs_rest, covid19_vs_no_finding, or all classes",
+    )
+    command.add_argument(
+        "--where", metavar="COLUMN=VALUE", action="append", default=[], help="only these rows, as in modality=CT"
+    )
+    command.add_argument("--table", metavar="FILE", type=Path, help="also write the features of every picture as CSV")
+    command.add_argument("--seed", type=int, default=0, help="of the shuffles and draws (default: 0)")
     add_cache_dir(command)
