@@ -12,7 +12,6 @@ import json
 import sys
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from covid_datasets.baselines.evaluate.score import evaluate
 from covid_datasets.baselines.train.names import ENVIRONMENT
 from covid_datasets.catalog.cards import names
 from covid_datasets.disk import read_json, write_json
-from covid_datasets.errors import CatalogError, CovidDatasetsError
+from covid_datasets.errors import CatalogError, CovidDatasetsError, UsageError
 
 MODULE = "python -m covid_datasets.contribute.results"
 PAPERS = "papers.toml"
@@ -137,7 +136,7 @@ def _beside(arguments: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
         "groups": len(set(due.groups)),
         "rarest": due.rarest,
         "draw_seed": 0,
-        "models": [asdict(metadata), asdict(texture)],
+        "models": [metadata.to_json(), texture.to_json()],
         "notes": list(due.notes),
     }
     name = _name(arguments.dataset, arguments.config, f"beside-{wanted.scheme}")
@@ -148,7 +147,12 @@ def _run(arguments: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
     found = evaluate(arguments.runs, cache_dir=arguments.cache_dir).to_json()
     of_runs = [_told_by(run) for place in arguments.runs for run in runs_in(place)]
     devices = dict.fromkeys(str(one.get("device", "not said")) for one in of_runs)
-    result = {key: value for key, value in found.items() if key != "files"}
+    if found["target"]:
+        raise UsageError(
+            f"{arguments.runs[0]}: expected a run that predicts labels, which the leaderboard lists, found one of "
+            f"{found['target']['column']}; covid-datasets evaluate scores it"
+        )
+    result = {key: value for key, value in found.items() if key not in ("files", "target")}
     result |= {"device": ", ".join(devices), "runs": of_runs}
     command = f"{MODULE} run {arguments.name} {' '.join(Path(run).name for run in arguments.runs)}"
     return arguments.name, command, result

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from covid_datasets import evaluate, predict, train
+from covid_datasets import evaluate, explain, predict, train
 from covid_datasets.baselines.recipe import read_recipe, recipe_names, recipe_of
 from covid_datasets.cli import main
+from covid_datasets.contribute.results import main as results
 from covid_datasets.errors import CatalogError, PredictionsError, UsageError
 from tests.baselines.planted import LEVELS, film, ward
 
@@ -185,3 +186,18 @@ def test_recipes_say_what_cannot_be_predicted() -> None:
         read_recipe("small", task="target")
     with pytest.raises(CatalogError, match="no balance"):
         read_recipe("severity-small", balance=True)
+
+
+def test_a_head_over_drawn_masks_is_explained(cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = {"network": "mobilenet_v2", "width": 0.1, "image_size": 32, "epochs": 1, "augment": {}}
+    given: dict[str, Any] = {"filters": {"modality": "CT"}, "cache_dir": cohort, "device": "cpu"}
+    given |= {"scheme": "patient(50/50)", "changes": small | {"draws": ["infection"]}}
+    run = train("phantom", tmp_path / "run", "severity-small", **given)
+    assert run.classes == LEVELS
+    found = explain(run.path, device="cpu", limit=4, cache_dir=cohort)
+    assert 0 <= found.shares["saliency"]["lung"].attention.value <= 1
+    assert evaluate(run.path, cache_dir=cohort, beside=False).first[0] == "quadratic kappa"
+    with pytest.raises(UsageError, match="another recipe"):
+        train("phantom", tmp_path / "run", "severity-small", **given | {"changes": small})
+    assert results(["--cache-dir", str(cohort), "--out", str(tmp_path / "results"), "run", "mine", str(run.path)]) == 2
+    assert "expected a run that predicts labels" in capsys.readouterr().err

@@ -136,7 +136,7 @@ def _told(sets: Sequence[Matched], found: Mapping[str, Interval]) -> Iterator[st
         what = f"{missed:,} of {RESAMPLES:,} draws left out a class"
         yield f"{what}; the interval of the {said(name)} is that of the others."
     if target and target.kind == "survival":
-        yield from _censored(sets[0])
+        yield from _censored(sets)
     if first.value == 1.0:
         yield "All draws are perfect too, so the interval is one point; it says nothing of whom the data lack."
     if not sets[0].of_classes:
@@ -148,13 +148,14 @@ def _told(sets: Sequence[Matched], found: Mapping[str, Interval]) -> Iterator[st
         yield f"No row is {', '.join(absent)}: the AUC is the mean over the other classes."
 
 
-def _censored(one: Matched) -> Iterator[str]:
+def _censored(sets: Sequence[Matched]) -> Iterator[str]:
     """Say how many died, and how long the others were seen: what came after is not known."""
-    died = one.truth > 0
-    people = len({who for who, so in zip(one.patients, died.tolist(), strict=True) if so})
-    median = float(np.median(-one.truth[~died])) - 1 if (~died).any() else 0.0
+    of = {row[0]: row[1:] for one in sets for row in zip(one.samples, one.truth.tolist(), one.patients, strict=True)}
+    people = {patient for days, patient in of.values() if days > 0}
+    died = sum(days > 0 for days, _ in of.values())
+    median = float(np.median([-days for days, _ in of.values() if days < 0] or [1.0])) - 1
     yield (
-        f"{died.sum():,} of {len(died):,} images are of {people:,} people who died. The others are censored: they were "
+        f"{died:,} of {len(of):,} images are of {len(people):,} people who died. The others are censored: they were "
         f"known to live for {median:g} days more (the median), and nobody says what came after. Who is seen for longer "
         "may be who is more ill."
     )
