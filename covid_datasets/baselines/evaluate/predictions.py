@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from covid_datasets.baselines.recipe import read_recipe, recipe_of
+from covid_datasets.baselines.recipe import read_recipe
 from covid_datasets.baselines.target import RISK, VALUE, Target
+from covid_datasets.catalog.typed import read_typed
 from covid_datasets.disk import read_json
 from covid_datasets.errors import NotThereError, PredictionsError, UnreadableError, UsageError
 
@@ -62,7 +63,9 @@ class Predictions:
 
     def target(self, recipe: str | None) -> Target | None:
         """Return what is predicted where it is no label: what the run says, or a recipe by its name."""
-        told = recipe_of(self.run["recipe"], self.file.parent / CONFIG).target if "recipe" in self.run else None
+        recipe_of_run = self.run.get("recipe")
+        table = recipe_of_run.get("target") if isinstance(recipe_of_run, Mapping) else None
+        told = read_typed(Target, table, self.file.parent / CONFIG) if table else None
         asked = read_recipe(recipe).target if recipe else None
         if recipe and not asked:
             raise UsageError(f"recipe: expected one with a target, such as 'severity-small', found {recipe!r}")
