@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from covid_datasets.baselines.networks.named import WIDTHS, network_of
+from covid_datasets.baselines.target import Target, check_target
 from covid_datasets.catalog.typed import read_typed
 from covid_datasets.errors import CatalogError, NotThereError, UsageError, did_you_mean
 from covid_datasets.transforms.joint.augment import Augment, Turns
@@ -19,6 +20,8 @@ from covid_datasets.vocabulary import MASKS
 RECIPES = Path(__file__).with_name("recipes")
 ALL = "all"
 """The task that keeps every class that occurs."""
+TARGET = "target"
+"""The task that predicts something else than a label: what the table ``[target]`` says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +71,8 @@ class Recipe:
             some, "segmented" and "reencoded" make other pixels.
         mean: What is taken away from values from 0 to 1, for each channel.
         std: What they are then divided by.
-        task: "covid19_vs_rest", "covid19_vs_no_finding", or "all" classes that occur.
+        task: "covid19_vs_rest", "covid19_vs_no_finding", or "all" classes that occur; "target" for what is no label.
+        target: What that is: how ill somebody is, a number, or days until death.
         few: How many rows of a label train keeps, drawn anew by each seed; all other rows stay the same.
         augment: The name of a preset, or numbers of `Augment`, or a ``preset`` and other numbers; empty for none.
         optimizer: How a step is made.
@@ -101,7 +105,8 @@ class Recipe:
     derive: str = ""
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
-    task: Literal["covid19_vs_rest", "covid19_vs_no_finding", "all"] = "covid19_vs_rest"
+    task: Literal["covid19_vs_rest", "covid19_vs_no_finding", "all", "target"] = "covid19_vs_rest"
+    target: Target | None = None
     few: Mapping[str, int] = field(default_factory=dict)
     augment: Mapping[str, str | int | float] = field(default_factory=dict)
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -159,8 +164,13 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, from which `recipe_of` makes the same recipe again."""
-        told = {name: value for name, value in asdict(self).items() if value is not None}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
+        return {name: _plain(value) for name, value in asdict(self).items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return list(value) if isinstance(value, tuple) else value
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -240,6 +250,12 @@ def _check(recipe: Recipe, where: str) -> None:
     of("few", all(count >= 1 for count in recipe.few.values()), "1 row or more of a label")
     for key in ("momentum", "smoothing"):
         of(key, 0 <= getattr(recipe, key) < 1, "0 to below 1")
+    of("task", (recipe.task == TARGET) == (recipe.target is not None), "'target' with a table [target], and else none")
+    if recipe.target:
+        check_target(recipe.target, where)
+        of("few", not recipe.few, "no few rows of a label with a target")
+        of("balance", not recipe.balance, "no balance, which is one of labels, with a target")
+        of("smoothing", not recipe.smoothing or recipe.target.kind == "ordinal", "0 with numbers and days")
     try:
         changes = recipe.changes
     except (UsageError, TypeError) as error:

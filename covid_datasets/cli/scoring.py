@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from covid_datasets.cli.options import Adder, add_cache_dir, add_config, positive
 from covid_datasets.cli.own import add_own_data
 
@@ -17,13 +19,17 @@ def add_scoring(add: Adder) -> None:
         "predictions",
         metavar="RUN",
         nargs="+",
-        help="the folder of a run, or a CSV with sample_id and p_<class> for each class; of several the mean is taken",
+        help="the folder of a run, or a CSV with sample_id and p_<class> for each class (or value, or risk, see "
+        "--recipe); of several the mean is taken",
     )
     command.add_argument(
         "--dataset", metavar="ID", nargs="+", dest="ids", default=[], help="what a CSV is of; a run says it itself"
     )
     add_config(command)
     command.add_argument("--scheme", help="split scheme, as in `splits` (default: the run's, else patient)")
+    command.add_argument(
+        "--recipe", metavar="NAME", help="whose target a CSV predicts, as severity-mosmed; a run says it itself"
+    )
     command.add_argument("--split", default="test", help="which split is scored (default: test)")
     command.add_argument(
         "--where", metavar="COLUMN=VALUE", action="append", default=[], help="only these rows, as in modality=CT"
@@ -53,4 +59,28 @@ def add_scoring(add: Adder) -> None:
     command.add_argument(
         "--device", default="auto", help="cpu, cuda, mps, or auto (default), the fastest that is there"
     )
+    add_cache_dir(command)
+
+    command = add(
+        "features",
+        "measure what a model on features with a name rests on: infection rate, zones, histogram, texture",
+        "covid-datasets features covid_ct --scheme patient",
+    )
+    command.add_argument("ids", metavar="ID", nargs="+", help="one or more built sources, as in `build`")
+    add_config(command)
+    command.add_argument("--scheme", default="patient", help="split scheme, as in `splits` (default: patient)")
+    command.add_argument(
+        "--split", default="test", choices=("test", "validation"), help="what is tested (default: test)"
+    )
+    command.add_argument(
+        "--task",
+        default="covid19_vs_rest",
+        metavar="NAME",
+        help="covid19_vs_rest, covid19_vs_no_finding, or all classes",
+    )
+    command.add_argument(
+        "--where", metavar="COLUMN=VALUE", action="append", default=[], help="only these rows, as in modality=CT"
+    )
+    command.add_argument("--table", metavar="FILE", type=Path, help="also write the features of every picture as CSV")
+    command.add_argument("--seed", type=int, default=0, help="of the shuffles and draws (default: 0)")
     add_cache_dir(command)

@@ -61,7 +61,8 @@ class Explained:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"{self.run}: {self.images:,} images of {self.split}, the class that is predicted of each"
+        what = "the class that is predicted of each, or the score of a target"
+        yield f"{self.run}: {self.images:,} images of {self.split}, {what}"
         for name in next(iter(self.shares.values())):
             area = self.shares[RANDOM][name].area.value
             yield f"{name}, {'nowhere' if math.isnan(area) else f'{area:.3f} of the image'}; share of attention:"

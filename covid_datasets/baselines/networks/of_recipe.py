@@ -13,18 +13,28 @@ INNER = 256
 
 
 def network_of_recipe(recipe: Recipe, classes: int) -> Any:
-    """Make the network of a recipe, with random weights drawn from torch's generator; it draws the recipe's masks."""
-    network = make_network(recipe.network, classes, channels=recipe.in_channels, width=recipe.width)
-    if not recipe.draws:
-        return network
-    from covid_datasets.baselines.networks.drawing import Drawing
+    """Make the network of a recipe, with random weights drawn from torch's generator; it draws the recipe's masks.
 
-    maps, inner = network_of(recipe.network).maps, narrowed(INNER, recipe.width)
-    return Drawing(network, maps, recipe.in_channels, len(recipe.draws), inner)
+    What a target is made of is one score.
+    """
+    outputs = classes if recipe.target is None else 1
+    network = make_network(recipe.network, outputs, channels=recipe.in_channels, width=recipe.width)
+    if recipe.draws:
+        from covid_datasets.baselines.networks.drawing import Drawing
+
+        maps, inner = network_of(recipe.network).maps, narrowed(INNER, recipe.width)
+        network = Drawing(network, maps, recipe.in_channels, len(recipe.draws), inner)
+    if recipe.target is None or recipe.target.kind == "survival":
+        return network
+    from covid_datasets.baselines.networks.heads import Bounded, Ordered
+
+    return Ordered(network, classes) if recipe.target.kind == "ordinal" else Bounded(network, *recipe.target.bounds)
 
 
 def classifier_of(network: Any) -> Any:
     """Return the classifier inside of what `network_of_recipe` made, whose parameters have the names of its paper."""
     from covid_datasets.baselines.networks.drawing import Drawing
+    from covid_datasets.baselines.networks.heads import Head
 
-    return network.network if isinstance(network, Drawing) else network
+    inner = network.network if isinstance(network, Head) else network
+    return inner.network if isinstance(inner, Drawing) else inner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from covid_datasets.baselines.recipe import ALL, Recipe
+from covid_datasets.baselines.target import SURVIVAL, Target, check_truth, counted, truth_of
 from covid_datasets.baselines.train.asked import Asked
 from covid_datasets.errors import LeakingSplitError, UsageError
 from covid_datasets.load.dataset import load_dataset
@@ -32,8 +33,11 @@ class Data:
     """What a model is trained and judged on.
 
     Attributes:
-        rows: The labelled rows of each part that the split has: ``train``, ``validation``, ``test``.
-        classes: The names of the labels, by number.
+        rows: The labelled rows of each part that the split has: ``train``, ``validation``, ``test``; of a target those
+            of which it is known.
+        classes: The names of the labels, or of the levels, by number; or the one column of other predictions.
+        truth: What is true of each sample, of a target.
+        target: What is predicted where it is no label.
         identity: Fingerprints of the builds, scheme and digest of the split, how many rows of which class where, and
             that only rows with a picture are in it, so that the others are not asked for when it is evaluated.
     """
@@ -41,6 +45,22 @@ class Data:
     rows: Mapping[str, Any]
     classes: tuple[str, ...]
     identity: Mapping[str, Any]
+    truth: Mapping[str, float] = field(default_factory=dict)
+    target: Target | None = None
+
+    def known(self, part: str) -> np.ndarray:
+        """Return what is true of each row of a part, of a target."""
+        return np.asarray([self.truth[sample] for sample in self.rows[part].column("sample_id").to_pylist()])
+
+    def labelled(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Return a batch whose ``label`` is the target, where there is one."""
+        if self.target is None:
+            return batch
+        import torch
+
+        whole = self.target.kind == "ordinal"
+        truth = torch.tensor([self.truth[sample] for sample in map(str, batch["sample_id"])])
+        return batch | {"label": (truth.long() if whole else truth.float()).to(batch["image"].device)}
 
     def batches(self, part: str, recipe: Recipe, seed: int, **options: Any) -> Any:
         """Return the batches of a part; those of training are shuffled and changed."""
@@ -70,7 +90,8 @@ def load_data(asked: Asked) -> Data:
         LeakingSplitError: People are in two parts of a split that is not said to leak.
     """
     recipe = asked.recipe
-    classes: dict[str, Any] = {"labels": "present"} if recipe.task == ALL else {"task": recipe.task}
+    two = {} if recipe.target else {"task": recipe.task}
+    classes: dict[str, Any] = {"labels": "present"} if recipe.task == ALL else two
     loaded = load_dataset(
         asked.dataset,
         asked.config,
@@ -84,16 +105,23 @@ def load_data(asked: Asked) -> Data:
     )
     table = load_splits(asked.dataset, asked.scheme, config=asked.config, cache_dir=asked.cache_dir)
     _check_listed(table, asked.scheme)
-    rows = {part: _labelled(loaded[part]) for part in PARTS if part in loaded}
+    truth = truth_of(recipe.target, loaded.values()) if recipe.target else {}
+    rows = {part: _labelled(loaded[part], truth) for part in PARTS if part in loaded}
     rows = {part: each for part, each in rows.items() if len(each)}
     for part in ("train", "test"):
         if part not in rows:
             where = f"{', '.join(asked.names)}, scheme {asked.scheme!r}"
-            raise UsageError(f"{where}: expected labelled images in {part}, found none")
-    names = tuple(rows["train"].label_names)
+            what = f"images of which {recipe.target.column} is known" if recipe.target else "labelled images"
+            raise UsageError(f"{where}: expected {what} in {part}, found none")
+    names = recipe.target.classes if recipe.target else tuple(rows["train"].label_names)
     rows["train"] = _few(rows["train"], names, recipe.few, asked.seed)
-    counts = {part: Counter(names[label] for label in each.column("label").to_pylist()) for part, each in rows.items()}
-    _check_classes(counts, names)
+    counts = _counted(rows, names) if recipe.target is None else {}
+    data = Data(rows, names, {}, truth, recipe.target)
+    if recipe.target:
+        known = {part: data.known(part) for part in rows}
+        outcomes = sum(len(each) - each.column(SURVIVAL).null_count for each in loaded.values())
+        check_truth(recipe.target, known, ", ".join(asked.names), outcomes)
+        counts = {part: counted(recipe.target, each) for part, each in known.items()}
     for part, each in rows.items():
         _check_masks(part, each, recipe.masks)
     _check_drawn(rows["train"], recipe.draws)
@@ -106,11 +134,11 @@ def load_data(asked: Asked) -> Data:
         "fingerprint": ", ".join(each["fingerprint"] for each in about["builds"]),
         "scheme": about["scheme"],
         "split_hash": about["digest"],
-        "counts": {part: {label: count[label] for label in names} for part, count in counts.items()},
+        "counts": counts,
         "groups_in_two_parts": len(leaks),
         "pictures": True,
     }
-    return Data(rows, names, identity)
+    return replace(data, identity=identity)
 
 
 def _check_listed(table: pa.Table, scheme: str) -> None:
@@ -123,9 +151,14 @@ def _check_listed(table: pa.Table, scheme: str) -> None:
             check_disjoint(f"scheme {scheme!r}", said, groups, lambda: ids, "nothing is trained")
 
 
-def _labelled(rows: Any) -> Any:
-    """Keep the rows whose label somebody told, and that have an image."""
-    known = np.asarray(pc.and_(pc.is_valid(rows.column("label")), pc.is_valid(rows.column("image"))))
+def _labelled(rows: Any, truth: Mapping[str, float]) -> Any:
+    """Keep the rows whose label, or target, somebody told, and that have an image."""
+    told = (
+        pc.is_in(rows.column("sample_id"), pa.array(list(truth), pa.string()))
+        if truth
+        else pc.is_valid(rows.column("label"))
+    )
+    known = np.asarray(pc.and_(told, pc.is_valid(rows.column("image"))))
     return rows if known.all() else rows.select(np.flatnonzero(known).tolist())
 
 
@@ -144,16 +177,21 @@ def _few(rows: Any, names: tuple[str, ...], few: Mapping[str, int], seed: int) -
     return rows.select(np.setdiff1d(np.arange(len(rows)), left_out).tolist()) if left_out else rows
 
 
-def _check_classes(counts: Mapping[str, Counter[str]], names: tuple[str, ...]) -> None:
-    for part, count in counts.items():
+def _counted(rows: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, dict[str, int]]:
+    """Count the rows of each class in each part, and refuse parts with one class, or classes that train lacks."""
+    counts = {}
+    for part, each in rows.items():
+        count = Counter(names[label] for label in each.column("label").to_pylist())
+        counts[part] = {label: count[label] for label in names}
         if len(count) < 2:
             there = ", ".join(f"{label} {number:,}" for label, number in count.items())
             raise UsageError(
                 f"{part}: expected two classes or more, found one: {there}. Nothing can be learned or judged there; "
                 "choose another scheme or task, or join sources"
             )
-    if lost := [name for name in names if name not in counts["train"]]:
+    if lost := [name for name in names if not counts["train"][name]]:
         raise UsageError(f"train: expected every class, found no {', '.join(lost)}; choose another scheme or task")
+    return counts
 
 
 def _check_masks(part: str, rows: Any, masks: tuple[str, ...]) -> None:

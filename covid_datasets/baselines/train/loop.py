@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.asked import Asked
 from covid_datasets.baselines.train.machine import Machine
-from covid_datasets.baselines.train.names import CHECKPOINT, STATE
+from covid_datasets.baselines.train.names import CHECKPOINT, STATE, VALIDATION, decided
 from covid_datasets.baselines.train.state import Progress, read_state, write_state, write_tensors
 from covid_datasets.baselines.train.task import Task
 from covid_datasets.errors import TrainingError
@@ -68,7 +68,7 @@ class Loop:
             self._after_epoch(seconds, waited)
             after_epoch(at)
             row = at.history[-1]
-            judged = f", validation AUC {row['validation_auc']:.3f}" if "validation_auc" in row else ""
+            judged = "".join(f", validation {name} {value:.3f}" for name, value in decided(row)[:1])
             if self.machine.is_first:
                 display.note(f"{self.task.name}, epoch {row['epoch']}: loss {row['loss']:.4f}{judged}")
         return at
@@ -132,14 +132,16 @@ class Loop:
         row: dict[str, Any] = {"epoch": at.epoch + 1, "loss": at.loss / max(at.steps, 1)}
         row["rate"] = recipe.rate_at(at.epoch)
         scores = self.task.judged() if self.machine.is_first else None
-        found = [(scores.auc, scores.loss, scores.accuracy) if scores else None]
+        found = [(dict(scores.measures), scores.loss) if scores else None]
         told = self.machine.told_by_first(found)[0]
         best = told is None
         if told is not None:
-            auc, loss, accuracy = told
-            row |= {"validation_auc": auc, "validation_loss": loss, "validation_accuracy": accuracy}
-            best = (auc, -loss) > (at.best[0], -at.best[1])
-            at.best = (auc, loss) if best else at.best
+            measures, loss = told
+            row |= {VALIDATION + name: value for name, value in measures.items()} | {f"{VALIDATION}loss": loss}
+            first = next(iter(measures.values()))
+            judged = -1.0 if math.isnan(first) else first  # where it says nothing the loss decides
+            best = at.best_epoch < 0 or (judged, -loss) > (at.best[0], -at.best[1])
+            at.best = (judged, loss) if best else at.best
         at.best_epoch = at.epoch if best else at.best_epoch
         images = at.steps * recipe.batch_size * self.machine.world
         row |= {"seconds": round(seconds, 3), "images_per_second": round(images / max(seconds, 1e-9), 1)}

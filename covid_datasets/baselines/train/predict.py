@@ -16,7 +16,7 @@ from PIL import Image
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.asked import Place
 from covid_datasets.baselines.train.calibration import Sure, about_as, calibration
-from covid_datasets.baselines.train.names import CHECKPOINT, PROBABILITY
+from covid_datasets.baselines.train.names import CHECKPOINT, columns_of
 from covid_datasets.baselines.train.run import Run
 from covid_datasets.disk import refused, whole
 from covid_datasets.errors import CovidDatasetsError, DamagedFileError, UsageError
@@ -38,15 +38,20 @@ _RIGHT = {"right": "value", "right_low": "low", "right_high": "high"}
 
 
 class Scored(NamedTuple):
-    """A picture, the probability that the model gives to each class, and how often it was right when it was as sure."""
+    """A picture, the probability that the model gives to each class, and how often it was right when it was as sure.
+
+    Of a target that is no class, ``probabilities`` is the one ``value`` or ``risk``, and nothing is likeliest.
+    """
 
     file: str
     probabilities: dict[str, float]
     sure: Sure | None = None
 
     @property
-    def likeliest(self) -> str:
+    def likeliest(self) -> str | None:
         """The class with the highest probability."""
+        if len(self.probabilities) < 2:
+            return None
         return max(self.probabilities, key=lambda name: self.probabilities[name])
 
     def to_json(self) -> dict[str, Any]:
@@ -99,7 +104,7 @@ def predict(run: Place, folder: Place, out: Place | None = None, *, device: str 
     files = [item.path for item in items if item.kind == "picture"]
     left_out = [f"{item.path}: expected a picture, found a {item.kind}" for item in items if item.kind != "picture"]
     left_out += [f"{notice.where}: {notice.what}" for notice in notices]
-    sure = calibration(trained.path)
+    sure = calibration(trained.path) if len(trained.classes) > 1 else ()
     scored = _scored(trained, recipe, raw, files, left_out, device)
     rows = [row._replace(sure=about_as(sure, max(row.probabilities.values()))) for row in scored]
     if out is not None:
@@ -115,6 +120,7 @@ def _scored(
 
     from covid_datasets.baselines.networks.of_recipe import network_of_recipe
     from covid_datasets.baselines.train.machine import machine_of
+    from covid_datasets.baselines.train.score import told
     from covid_datasets.baselines.train.state import read_tensors
 
     view = make_view(recipe.image_size, channels=recipe.channels)
@@ -147,7 +153,7 @@ def _scored(
                 scaled(each, scale)
             with machine.numbers():
                 logits = network(machine.images(torch.from_numpy(pixels).to(machine.device)))
-            chances = logits.double().softmax(1).cpu().tolist()
+            chances = told(logits.float()).cpu().tolist()
             yield from (
                 Scored(file, dict(zip(run.classes, line, strict=True)))
                 for file, line in zip(good, chances, strict=True)
@@ -172,11 +178,12 @@ def _write(path: Path, rows: Sequence[Scored], classes: Sequence[str]) -> None:
     try:
         with whole(path, durable=False) as private, private.open("w", encoding="utf-8", newline="") as file:
             written = csv.writer(file, lineterminator="\n")
-            written.writerow(["file", *(PROBABILITY + name for name in classes), "likeliest", *_RIGHT])
+            of_classes = len(classes) > 1
+            written.writerow(["file", *columns_of(classes), *(["likeliest", *_RIGHT] if of_classes else [])])
             for row in rows:
-                chances = (f"{value:.6f}" for value in row.probabilities.values())
+                said = [row.file, *(f"{value:.6f}" for value in row.probabilities.values())]
                 right = row.to_json()["right"] or dict.fromkeys(_RIGHT.values())
                 shares = ("" if right[name] is None else f"{right[name]:.3f}" for name in _RIGHT.values())
-                written.writerow([row.file, *chances, row.likeliest, *shares])
+                written.writerow([*said, *([row.likeliest, *shares] if of_classes else [])])
     except OSError as error:
         raise refused(path, error) from error

@@ -11,7 +11,7 @@ from torch import nn
 
 from covid_datasets.baselines.train.data import Data
 from covid_datasets.baselines.train.machine import Machine
-from covid_datasets.baselines.train.names import PROBABILITY
+from covid_datasets.baselines.train.names import columns_of
 from covid_datasets.baselines.train.score import scores_of
 from covid_datasets.disk import refused, whole
 
@@ -29,7 +29,7 @@ def write_predictions(path: Path, network: nn.Module, data: Data, recipe: Any, m
     try:
         with whole(path) as private, private.open("w", encoding="utf-8", newline="") as file:
             written = csv.writer(file, lineterminator="\n")
-            written.writerow([*FIRST, *(PROBABILITY + name for name in data.classes), "fingerprint"])
+            written.writerow([*FIRST, *columns_of(data.classes), "fingerprint"])
             written.writerows(rows)
     except OSError as error:
         raise refused(path, error, "The weights are kept; the same command scores them again.") from error
@@ -37,7 +37,7 @@ def write_predictions(path: Path, network: nn.Module, data: Data, recipe: Any, m
 
 def _of_part(part: str, network: nn.Module, data: Data, recipe: Any, machine: Machine) -> Iterator[list[str]]:
     batches = data.batches(part, recipe, 0, device=machine.device)
-    scores = scores_of(network, batches, len(recipe.masks), machine)
+    scores = scores_of(network, batches, recipe, machine, data.labelled)
     rows, chosen = data.rows[part], batches.chosen
     patients, groups = (rows.column(name).to_pylist() for name in ("patient_id", "group_id"))
     if rows.column("sample_id").to_pylist() != chosen.ids.tolist():  # a reader matches by id, and so do we
@@ -48,7 +48,7 @@ def _of_part(part: str, network: nn.Module, data: Data, recipe: Any, machine: Ma
             patients[number] or "",
             groups[number] or "",
             part,
-            data.classes[int(scores.labels[number])],
-            *(f"{value:.6f}" for value in scores.probabilities[number]),
+            recipe.target.said(scores.truth[number]) if recipe.target else data.classes[int(scores.truth[number])],
+            *(f"{value:.6f}" for value in scores.told[number]),
             chosen.builds[int(chosen.build_of[number])].fingerprint,
         ]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from covid_datasets.baselines.evaluate.predictions import ROUND, ROUNDS
+from covid_datasets.baselines.evaluate.report import said
 from covid_datasets.baselines.recipe import read_recipe
 from covid_datasets.baselines.train.asked import Place, TrainOptions
 from covid_datasets.baselines.train.run import Run, train
@@ -43,7 +44,10 @@ class Rounds:
 
     def __str__(self) -> str:
         """Say it for people."""
-        reached = f"AUC {self.evaluation.auc} on test in the mean; " if self.evaluation else ""
+        reached = ""
+        if self.evaluation:
+            name, found = self.evaluation.first
+            reached = f"{said(name)} {found} on test in the mean; "
         return f"{self.path}: {len(self.runs)} rounds, {reached}`covid-datasets evaluate {self.path}` says more"
 
 

@@ -10,7 +10,16 @@ from typing import Any, Unpack
 
 from covid_datasets.baselines.recipe import Recipe, read_recipe, recipe_of
 from covid_datasets.baselines.train.asked import Asked, Place, TrainOptions, names_of
-from covid_datasets.baselines.train.names import CHECKPOINT, CONFIG, CURVE, ENVIRONMENT, METRICS, PREDICTIONS, STATE
+from covid_datasets.baselines.train.names import (
+    CHECKPOINT,
+    CONFIG,
+    CURVE,
+    ENVIRONMENT,
+    METRICS,
+    PREDICTIONS,
+    STATE,
+    decided,
+)
 from covid_datasets.disk import make_folder, read_json, write_file, write_json
 from covid_datasets.errors import NotThereError, UsageError
 from covid_datasets.extras import need
@@ -64,8 +73,8 @@ class Run:
 
     def __str__(self) -> str:
         """Say it for people."""
-        aucs = [row["validation_auc"] for row in self.history if "validation_auc" in row]
-        judged = f", validation AUC {max(aucs):.3f} in the best" if aucs else ""
+        found = [decided(row)[0] for row in self.history if decided(row)]
+        judged = f", validation {found[0][0]} {max(value for _, value in found):.3f} in the best" if found else ""
         return f"{self.path}: {len(self.history)} epochs{judged}; {PREDICTIONS} has the scores of validation and test"
 
 
@@ -79,7 +88,7 @@ def train(
     device: str = "auto",
     **options: Unpack[TrainOptions],
 ) -> Run:
-    """Train a classifier on a dataset, and score validation and test.
+    """Train a classifier on a dataset, or a model of a target (`Target`), and score validation and test.
 
     ``out`` gets ``config.json`` (what was asked, fingerprint, digest of the split), ``environment.json``,
     ``metrics.jsonl``, ``checkpoint.safetensors`` (the weights of the best epoch on validation), ``state.safetensors``
@@ -144,12 +153,15 @@ def _check_folder(path: Path) -> None:
 
 def _begun(asked: Asked, machine: Any) -> tuple[Any, Any, dict[str, Any]]:
     """Load the data, make the network with its first weights, and say what both are; refuse what cannot be trained."""
+    from covid_datasets.baselines.networks.heads import Head
     from covid_datasets.baselines.networks.of_recipe import classifier_of, network_of_recipe
     from covid_datasets.baselines.train.data import load_data
 
     data = load_data(asked)
     machine.seed(asked.seed)
     network = network_of_recipe(asked.recipe, len(data.classes))
+    if isinstance(network, Head):
+        network.begin(data.known("train"))
     config = asked.to_json() | {"classes": list(data.classes)} | dict(data.identity)
     config["weights"] = _begun_with(asked, classifier_of(network))
     return data, network, config

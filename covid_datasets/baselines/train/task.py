@@ -42,13 +42,14 @@ class Task(Protocol):
 
 @dataclass(eq=False)
 class Classifying:
-    """A classifier that is trained on labels, and judged on validation."""
+    """A network that is trained on labels or a target, and judged on validation."""
 
     recipe: Recipe
     module: nn.Module
     training: Any
     validation: Any
     machine: Machine
+    data: Data
     name: str = "training"
 
     @classmethod
@@ -57,17 +58,18 @@ class Classifying:
         place = {"device": machine.device}
         training = data.batches("train", recipe, seed, rank=machine.rank, world=machine.world, **place)
         validation = data.batches("validation", recipe, 0, **place) if "validation" in data.rows else None
-        return cls(recipe, network, training, validation, machine)
+        return cls(recipe, network, training, validation, machine, data)
 
     def loss(self, applied: nn.Module, batch: dict[str, Any]) -> torch.Tensor:
-        """Return how wrong the classes are, and the masks where the network draws some."""
-        return joint_loss(applied(inputs(batch, len(self.recipe.masks), self.machine)), batch, self.recipe)
+        """Return how wrong the scores are, and the masks where the network draws some."""
+        outputs = applied(inputs(batch, len(self.recipe.masks), self.machine))
+        return joint_loss(outputs, self.data.labelled(batch), self.recipe)
 
     def judged(self) -> Scores | None:
         """Score validation."""
         if self.validation is None:
             return None
-        return scores_of(self.module, self.validation, len(self.recipe.masks), self.machine)
+        return scores_of(self.module, self.validation, self.recipe, self.machine, self.data.labelled)
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Return all of the network."""
