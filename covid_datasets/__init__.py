@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from covid_datasets.baselines.evaluate.score import evaluate as evaluate
     from covid_datasets.baselines.explain.run import Explained as Explained
     from covid_datasets.baselines.explain.run import explain as explain
+    from covid_datasets.baselines.few.report import FewShot as FewShot
+    from covid_datasets.baselines.few.run import few_shot as few_shot
     from covid_datasets.baselines.segment.learned import learned_infection as learned_infection
     from covid_datasets.baselines.segment.learned import learned_lungs as learned_lungs
     from covid_datasets.baselines.train.predict import predict as predict
@@ -93,6 +95,7 @@ _HOMES = {
     "Evaluation": "covid_datasets.baselines.evaluate.report",
     "Explained": "covid_datasets.baselines.explain.run",
     "Exported": "covid_datasets.exports.export",
+    "FewShot": "covid_datasets.baselines.few.report",
     "OwnData": "covid_datasets.catalog.own",
     "Report": "covid_datasets.view.report.report",
     "Sample": "covid_datasets.transforms.derive.contract",
@@ -115,6 +118,7 @@ _HOMES = {
     "evaluate": "covid_datasets.baselines.evaluate.score",
     "explain": "covid_datasets.baselines.explain.run",
     "export": "covid_datasets.exports.export",
+    "few_shot": "covid_datasets.baselines.few.run",
     "find_build": "covid_datasets.prepare.find",
     "group_folds": "covid_datasets.splits.subset",
     "infection_mask": "covid_datasets.transforms.segment.infection",

@@ -67,6 +67,13 @@ class Recipe:
         derive: What masks are made of that nobody published, as `load_dataset` takes it, such as "lungs".
         mean: What is taken away from values from 0 to 1, for each channel.
         std: What they are then divided by.
+        unit: What is learned and judged: each "image", or each "patient" or "series" by all of its slices together.
+        slices: How many slices of a unit a step shows at most; a network in three dimensions sees exactly so many.
+        pooling: How slices become one: learned weights ("attention"), or all alike ("mean"), or the strongest ("max").
+        siamese: Learn to compare, and by what: "contrastive", "triplet", "pairs" or "prototypes"; empty for classes.
+        margin: How far apart "contrastive" and "triplet" want pictures of two classes, which have 2 at most.
+        features: How many numbers pictures are compared by.
+        references: Images of each class, out of train, with which others are compared.
         task: "covid19_vs_rest", "covid19_vs_no_finding", or "all" classes that occur.
         augment: The name of a preset, or numbers of `Augment`, or a ``preset`` and other numbers; empty for none.
         optimizer: How a step is made.
@@ -99,6 +106,13 @@ class Recipe:
     derive: str = ""
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
+    unit: Literal["image", "patient", "series"] = "image"
+    slices: int = 32
+    pooling: Literal["attention", "mean", "max"] = "attention"
+    siamese: Literal["", "contrastive", "triplet", "pairs", "prototypes"] = ""
+    margin: float = 1.0
+    features: int = 64
+    references: int = 32
     task: Literal["covid19_vs_rest", "covid19_vs_no_finding", "all"] = "covid19_vs_rest"
     augment: Mapping[str, str | int | float] = field(default_factory=dict)
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -133,12 +147,18 @@ class Recipe:
         return self.channels + len(self.masks)
 
     @property
+    def in_depth(self) -> bool:
+        """Whether the network sees volumes, and not slices one by one."""
+        return network_of(self.network).dimensions == 3
+
+    @property
     def stage_before(self) -> Recipe:
         """The recipe of the pretraining: the same network and images, and the numbers of that stage."""
         assert self.pretraining is not None
         shared = ("epochs", "batch_size", "rate", "weight_decay", "momentum", "augment")
         numbers: dict[str, Any] = {name: getattr(self.pretraining, name) for name in shared}
         none: dict[str, Any] = {"period": 0, "warmup": 0, "patience": 0, "balance": False, "draws": ()}
+        none |= {"unit": "image", "siamese": ""}
         return replace(self, optimizer="sgd", schedule="cosine", pretraining=None, **numbers, **none)
 
     def rate_at(self, epoch: int) -> float:
@@ -229,7 +249,17 @@ def _check(recipe: Recipe, where: str) -> None:
     for key in ("mean", "std"):
         of(key, len(getattr(recipe, key)) in (1, recipe.channels), f"one number, or {recipe.channels}")
     of("std", min(recipe.std) > 0, "numbers above 0")
-    for key in ("batch_size", "epochs", "rounds"):
+    if kind.dimensions == 3:
+        of("unit", recipe.unit == "series", f"'series', because {recipe.network} sees volumes")
+        of("pretraining", recipe.pretraining is None, f"none, because {recipe.network} sees no single pictures")
+    of("draws", recipe.unit == "image" or not recipe.draws, "none where unit is not 'image'")
+    if recipe.siamese:
+        of("unit", recipe.unit == "image", "'image' beside siamese")
+        of("draws", not recipe.draws, "none beside siamese")
+        of("balance", recipe.balance, "true beside siamese, because a batch needs pairs of every class")
+        of("smoothing", recipe.smoothing == 0, "0 beside siamese")
+        of("margin", 0 < recipe.margin <= 2, "a number above 0, to 2")
+    for key in ("batch_size", "epochs", "rounds", "slices", "features", "references"):
         of(key, getattr(recipe, key) >= 1, "1 or more")
     for key in ("patience", "period", "warmup", "weight_decay"):
         of(key, getattr(recipe, key) >= 0, "0 or more")

@@ -10,11 +10,28 @@ from covid_datasets.baselines.recipe import Recipe
 
 INNER = 256
 """Channels of the pyramid's branches, at full width."""
+ATTENTION = 128
+"""Numbers of which the weight of a slice is made, at full width."""
 
 
 def network_of_recipe(recipe: Recipe, classes: int) -> Any:
-    """Make the network of a recipe, with random weights drawn from torch's generator; it draws the recipe's masks."""
-    network = make_network(recipe.network, classes, channels=recipe.in_channels, width=recipe.width)
+    """Make the network of a recipe, with random weights drawn from torch's generator; it draws the recipe's masks.
+
+    Of a recipe whose unit is not the image, it takes the slices of several units, and how many each has.
+    """
+    last = recipe.features if recipe.siamese else classes
+    network = make_network(recipe.network, last, channels=recipe.in_channels, width=recipe.width)
+    if recipe.siamese:
+        from covid_datasets.baselines.networks.siamese import Siamese
+
+        kept = {"references": recipe.references, "features": recipe.features}
+        return Siamese(network, recipe.siamese, classes=classes, **kept)
+    if recipe.unit != "image":
+        from covid_datasets.baselines.networks.pooling import Pooled, Stacked
+
+        if recipe.in_depth:
+            return Stacked(network)
+        return Pooled(network, network_of(recipe.network).last, recipe.pooling, narrowed(ATTENTION, recipe.width))
     if not recipe.draws:
         return network
     from covid_datasets.baselines.networks.drawing import Drawing
@@ -26,5 +43,7 @@ def network_of_recipe(recipe: Recipe, classes: int) -> Any:
 def classifier_of(network: Any) -> Any:
     """Return the classifier inside of what `network_of_recipe` made, whose parameters have the names of its paper."""
     from covid_datasets.baselines.networks.drawing import Drawing
+    from covid_datasets.baselines.networks.pooling import Pooled, Stacked
+    from covid_datasets.baselines.networks.siamese import Siamese
 
-    return network.network if isinstance(network, Drawing) else network
+    return network.network if isinstance(network, Drawing | Pooled | Siamese | Stacked) else network

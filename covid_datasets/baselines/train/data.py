@@ -13,8 +13,11 @@ import pyarrow.compute as pc
 
 from covid_datasets.baselines.recipe import ALL, Recipe
 from covid_datasets.baselines.train.asked import Asked
+from covid_datasets.baselines.train.units import UnitBatches, Units, units_of
 from covid_datasets.errors import LeakingSplitError, UsageError
 from covid_datasets.load.dataset import load_dataset
+from covid_datasets.load.fixed.order import Order
+from covid_datasets.load.fixed.steps import Steps
 from covid_datasets.load.fixed.to_torch import to_torch
 from covid_datasets.load.splits import about_splits, load_splits
 from covid_datasets.prepare.disjoint import check_disjoint
@@ -61,6 +64,21 @@ class Data:
             given |= {"augment": recipe.changes, "balance": recipe.balance, "drop_last": last}
         return to_torch(self.rows[part], **given | options)
 
+    def units(self, part: str, recipe: Recipe) -> Units:
+        """Bring the rows of each patient or series of a part together."""
+        return units_of(part, self.rows[part], recipe)
+
+    def unit_batches(
+        self, part: str, recipe: Recipe, seed: int, *, rank: int = 0, world: int = 1, **options: Any
+    ) -> UnitBatches:
+        """Return batches of patients or series; those of training are shuffled and changed."""
+        training, units = part == "train", self.units(part, recipe)
+        slices = self.batches(part, recipe, seed, balance=False, **options)
+        labels = units.labels if training and recipe.balance else None
+        order = Order(len(units), shuffle=training, seed=seed, labels=labels)
+        steps = Steps(recipe.batch_size, rank, world, drop_last=training and len(units) > recipe.batch_size)
+        return UnitBatches(slices, units, recipe, order, steps)
+
 
 def load_data(asked: Asked) -> Data:
     """Load a split, and refuse what no honest number can come of.
@@ -96,6 +114,7 @@ def load_data(asked: Asked) -> Data:
     for part, each in rows.items():
         _check_masks(part, each, recipe.masks)
     _check_drawn(rows["train"], recipe.draws)
+    units = {part: units_of(part, each, recipe) for part, each in rows.items()} if recipe.unit != "image" else {}
     leaks = _shared(rows)
     if leaks:
         _tell_leaks(leaks, asked.scheme)
@@ -109,6 +128,10 @@ def load_data(asked: Asked) -> Data:
         "groups_in_two_parts": len(leaks),
         "pictures": True,
     }
+    if units:
+        of_units = {part: Counter(names[label] for label in each.labels.tolist()) for part, each in units.items()}
+        _check_classes(of_units, names)
+        identity["units"] = {part: {label: count[label] for label in names} for part, count in of_units.items()}
     return Data(rows, names, identity)
 
 
