@@ -17,6 +17,8 @@ from covid_datasets.transforms.joint.presets import preset
 from covid_datasets.vocabulary import MASKS
 
 RECIPES = Path(__file__).with_name("recipes")
+MOST_SLICES = 1024
+"""Of a unit in a step: all of them are in memory at once."""
 ALL = "all"
 """The task that keeps every class that occurs."""
 
@@ -252,6 +254,7 @@ def _check(recipe: Recipe, where: str) -> None:
     if kind.dimensions == 3:
         of("unit", recipe.unit == "series", f"'series', because {recipe.network} sees volumes")
         of("pretraining", recipe.pretraining is None, f"none, because {recipe.network} sees no single pictures")
+    of("slices", 1 <= recipe.slices <= MOST_SLICES, f"1 to {MOST_SLICES}")
     of("draws", recipe.unit == "image" or not recipe.draws, "none where unit is not 'image'")
     if recipe.siamese:
         of("unit", recipe.unit == "image", "'image' beside siamese")
@@ -259,7 +262,7 @@ def _check(recipe: Recipe, where: str) -> None:
         of("balance", recipe.balance, "true beside siamese, because a batch needs pairs of every class")
         of("smoothing", recipe.smoothing == 0, "0 beside siamese")
         of("margin", 0 < recipe.margin <= 2, "a number above 0, to 2")
-    for key in ("batch_size", "epochs", "rounds", "slices", "features", "references"):
+    for key in ("batch_size", "epochs", "rounds", "features", "references"):
         of(key, getattr(recipe, key) >= 1, "1 or more")
     for key in ("patience", "period", "warmup", "weight_decay"):
         of(key, getattr(recipe, key) >= 0, "0 or more")

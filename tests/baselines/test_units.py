@@ -164,7 +164,8 @@ def test_what_is_no_unit_is_told_before(cohort: Path, scans: Path, tmp_path: Pat
         ({"unit": "patient", "network": "resnet10_3d"}, "key 'unit': expected 'series', because resnet10_3d sees"),
         ({"unit": "patient", "draws": ["infection"]}, "key 'draws': expected none where unit is not 'image'"),
         ({"unit": "lung"}, "key 'unit': expected one of image, patient, series"),
-        ({"slices": 0}, "key 'slices': expected 1 or more"),
+        ({"slices": 0}, "key 'slices': expected 1 to 1024"),
+        ({"slices": 1 << 20}, "key 'slices': expected 1 to 1024"),
         ({"unit": "series", "network": "resnet10_3d", "pretraining": {"epochs": 1}}, "sees no single pictures"),
     ):
         with pytest.raises(CatalogError, match=says):

@@ -32,7 +32,6 @@ def shots_of(
     covid_datasets.errors.UsageError: shots: expected 2 images of rest, each of another group of people, found 1
     """
     order, taken = permutation(len(labels), seed), set[int]()
-    found: list[np.ndarray] = []
     there = groups_with(labels, groups, classes)
     rarest_first = sorted(range(len(classes)), key=lambda number: there[classes[number]])
     drawn: dict[int, list[int]] = {}
@@ -47,5 +46,4 @@ def shots_of(
                 f"shots: expected {count} images of {classes[number]}, each of another group of people, "
                 f"found {len(drawn[number])}"
             )
-    found = [np.array(drawn[number], np.int64) for number in range(len(classes))]
-    return tuple(found)
+    return tuple(np.array(drawn[number], np.int64) for number in range(len(classes)))
