@@ -77,6 +77,7 @@ def few_shot(
             recipe_name=config["recipe_name"],
             recipe=recipe,
             scheme=config["scheme"],
+            seed=config["seed"],
             config=config["config"],
             filters=config["filters"],
             cache_dir=cache_dir,
