@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from covid_datasets.baselines.features.importance import Importance as Importance
     from covid_datasets.baselines.features.importance import feature_importance as feature_importance
     from covid_datasets.baselines.features.table import image_features as image_features
+    from covid_datasets.baselines.few.report import FewShot as FewShot
+    from covid_datasets.baselines.few.run import few_shot as few_shot
     from covid_datasets.baselines.segment.learned import learned_infection as learned_infection
     from covid_datasets.baselines.segment.learned import learned_lungs as learned_lungs
     from covid_datasets.baselines.train.predict import predict as predict
@@ -97,6 +99,7 @@ _HOMES = {
     "Explained": "covid_datasets.baselines.explain.run",
     "Exported": "covid_datasets.exports.export",
     "Importance": "covid_datasets.baselines.features.importance",
+    "FewShot": "covid_datasets.baselines.few.report",
     "OwnData": "covid_datasets.catalog.own",
     "Report": "covid_datasets.view.report.report",
     "Sample": "covid_datasets.transforms.derive.contract",
@@ -120,6 +123,7 @@ _HOMES = {
     "explain": "covid_datasets.baselines.explain.run",
     "export": "covid_datasets.exports.export",
     "feature_importance": "covid_datasets.baselines.features.importance",
+    "few_shot": "covid_datasets.baselines.few.run",
     "find_build": "covid_datasets.prepare.find",
     "group_folds": "covid_datasets.splits.subset",
     "image_features": "covid_datasets.baselines.features.table",

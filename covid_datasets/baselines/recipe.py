@@ -18,6 +18,8 @@ from covid_datasets.transforms.joint.presets import preset
 from covid_datasets.vocabulary import MASKS
 
 RECIPES = Path(__file__).with_name("recipes")
+MOST_SLICES = 1024
+"""Of a unit in a step: all of them are in memory at once."""
 ALL = "all"
 """The task that keeps every class that occurs."""
 TARGET = "target"
@@ -71,6 +73,13 @@ class Recipe:
             some, "segmented" and "reencoded" make other pixels.
         mean: What is taken away from values from 0 to 1, for each channel.
         std: What they are then divided by.
+        unit: What is learned and judged: each "image", or each "patient" or "series" by all of its slices together.
+        slices: How many slices of a unit a step shows at most; a network in three dimensions sees exactly so many.
+        pooling: How slices become one: learned weights ("attention"), or all alike ("mean"), or the strongest ("max").
+        siamese: Learn to compare, and by what: "contrastive", "triplet", "pairs" or "prototypes"; empty for classes.
+        margin: How far apart "contrastive" and "triplet" want pictures of two classes, which have 2 at most.
+        features: How many numbers pictures are compared by.
+        references: Images of each class, out of train, with which others are compared.
         task: "covid19_vs_rest", "covid19_vs_no_finding", or "all" classes that occur; "target" for what is no label.
         target: What that is: how ill somebody is, a number, or days until death.
         few: How many rows of a label train keeps, drawn anew by each seed; all other rows stay the same.
@@ -105,6 +114,13 @@ class Recipe:
     derive: str = ""
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
+    unit: Literal["image", "patient", "series"] = "image"
+    slices: int = 32
+    pooling: Literal["attention", "mean", "max"] = "attention"
+    siamese: Literal["", "contrastive", "triplet", "pairs", "prototypes"] = ""
+    margin: float = 1.0
+    features: int = 64
+    references: int = 32
     task: Literal["covid19_vs_rest", "covid19_vs_no_finding", "all", "target"] = "covid19_vs_rest"
     target: Target | None = None
     few: Mapping[str, int] = field(default_factory=dict)
@@ -141,12 +157,18 @@ class Recipe:
         return self.channels + len(self.masks)
 
     @property
+    def in_depth(self) -> bool:
+        """Whether the network sees volumes, and not slices one by one."""
+        return network_of(self.network).dimensions == 3
+
+    @property
     def stage_before(self) -> Recipe:
         """The recipe of the pretraining: the same network and images, and the numbers of that stage."""
         assert self.pretraining is not None
         shared = ("epochs", "batch_size", "rate", "weight_decay", "momentum", "augment")
         numbers: dict[str, Any] = {name: getattr(self.pretraining, name) for name in shared}
         none: dict[str, Any] = {"period": 0, "warmup": 0, "patience": 0, "balance": False, "draws": ()}
+        none |= {"unit": "image", "siamese": ""}
         return replace(self, optimizer="sgd", schedule="cosine", pretraining=None, **numbers, **none)
 
     def rate_at(self, epoch: int) -> float:
@@ -242,7 +264,19 @@ def _check(recipe: Recipe, where: str) -> None:
     for key in ("mean", "std"):
         of(key, len(getattr(recipe, key)) in (1, recipe.channels), f"one number, or {recipe.channels}")
     of("std", min(recipe.std) > 0, "numbers above 0")
-    for key in ("batch_size", "epochs", "rounds"):
+    if kind.dimensions == 3:
+        of("unit", recipe.unit == "series", f"'series', because {recipe.network} sees volumes")
+        of("pretraining", recipe.pretraining is None, f"none, because {recipe.network} sees no single pictures")
+    of("slices", 1 <= recipe.slices <= MOST_SLICES, f"1 to {MOST_SLICES}")
+    for key in ("draws", "few"):
+        of(key, recipe.unit == "image" or not getattr(recipe, key), "none where unit is not 'image'")
+    if recipe.siamese:
+        of("unit", recipe.unit == "image", "'image' beside siamese")
+        of("draws", not recipe.draws, "none beside siamese")
+        of("balance", recipe.balance, "true beside siamese, because a batch needs pairs of every class")
+        of("smoothing", recipe.smoothing == 0, "0 beside siamese")
+        of("margin", 0 < recipe.margin <= 2, "a number above 0, to 2")
+    for key in ("batch_size", "epochs", "rounds", "features", "references"):
         of(key, getattr(recipe, key) >= 1, "1 or more")
     for key in ("patience", "period", "warmup", "weight_decay"):
         of(key, getattr(recipe, key) >= 0, "0 or more")
@@ -253,6 +287,8 @@ def _check(recipe: Recipe, where: str) -> None:
     of("task", (recipe.task == TARGET) == (recipe.target is not None), "'target' with a table [target], and else none")
     if recipe.target:
         check_target(recipe.target, where)
+        of("unit", recipe.unit == "image", "'image' with a target")
+        of("siamese", not recipe.siamese, "no comparison of classes with a target")
         of("few", not recipe.few, "no few rows of a label with a target")
         of("balance", not recipe.balance, "no balance, which is one of labels, with a target")
         of("smoothing", not recipe.smoothing or recipe.target.kind == "ordinal", "0 with numbers and days")

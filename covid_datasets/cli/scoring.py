@@ -84,3 +84,29 @@ def add_scoring(add: Adder) -> None:
     command.add_argument("--table", metavar="FILE", type=Path, help="also write the features of every picture as CSV")
     command.add_argument("--seed", type=int, default=0, help="of the shuffles and draws (default: 0)")
     add_cache_dir(command)
+
+    command = add(
+        "few",
+        "measure what a few labels of an unseen hospital are worth to a trained model",
+        "covid-datasets few RUN --shots 1 5 10",
+    )
+    command.add_argument("run_folder", metavar="RUN", help="folder of a run, best trained with --scheme leave-ID-out")
+    command.add_argument(
+        "--shots",
+        type=positive,
+        nargs="+",
+        default=[1, 5, 10],
+        metavar="N",
+        help="labels of each class (default: 1 5 10)",
+    )
+    command.add_argument(
+        "--draws", type=positive, default=10, metavar="N", help="how often they are drawn (default: 10)"
+    )
+    command.add_argument(
+        "--steps", type=int, default=30, metavar="N", help="steps of fine-tuning, 0 for none (default: 30)"
+    )
+    command.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
+    command.add_argument(
+        "--device", default="auto", help="cpu, cuda, mps, or auto (default), the fastest that is there"
+    )
+    add_cache_dir(command)

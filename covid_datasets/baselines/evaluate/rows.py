@@ -291,6 +291,9 @@ def class_of(label: str | None, classes: Sequence[str]) -> str | None:
 def _of_table(predictions: Predictions, wanted: Asked, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     if not predictions.run:
         yield "Nobody says of which build and split these predictions are, nor what they were learned from."
+    unit = predictions.run.get("recipe", {}).get("unit", "image")
+    if unit != "image":
+        yield f"All slices of a {unit} have its score: measures by patient count, and those by image say nothing more."
     if further := sum(rows[each]["split"] != wanted.split for each in predictions.samples):
         yield f"{further:,} predictions are of other splits than {wanted.split}, and are not scored."
     if filtered := sum(rows[each]["split"] == wanted.split and not rows[each]["kept"] for each in predictions.samples):

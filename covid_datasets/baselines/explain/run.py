@@ -99,6 +99,11 @@ def explain(
     need("torch", "safetensors")
     trained = Run.read(run)
     config = trained.config
+    if trained.recipe.unit != "image":
+        raise UsageError(
+            f"{trained.path}: expected a model of images, found one of a {trained.recipe.unit}. Where the latter looks "
+            "is the column 'share' of its predictions, of slices"
+        )
     wanted = asked(names_of(config["dataset"]), config["config"], config["scheme"], split, cache_dir)
     for key, ours in (("fingerprint", wanted.fingerprint), ("split_hash", wanted.split_hash)):
         if config[key] != ours:
@@ -120,7 +125,10 @@ def explain(
     network = network_of_recipe(recipe, len(trained.classes))
     network.load_state_dict(read_tensors(trained.path / CHECKPOINT)[0])
     with machine_of(device, deterministic=False) as machine:
-        network, images = classifier_of(network).to(machine.device).eval(), images.to(machine.device)
+        network, images = (
+            (network if recipe.siamese else classifier_of(network)).to(machine.device).eval(),
+            images.to(machine.device),
+        )
         with torch.no_grad():
             classes = torch.cat([network(part).argmax(1) for part in images.split(recipe.batch_size)]).tolist()
         maps = {

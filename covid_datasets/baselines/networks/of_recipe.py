@@ -10,15 +10,29 @@ from covid_datasets.baselines.recipe import Recipe
 
 INNER = 256
 """Channels of the pyramid's branches, at full width."""
+ATTENTION = 128
+"""Numbers of which the weight of a slice is made, at full width."""
 
 
 def network_of_recipe(recipe: Recipe, classes: int) -> Any:
     """Make the network of a recipe, with random weights drawn from torch's generator; it draws the recipe's masks.
 
-    What a target is made of is one score.
+    Of a recipe whose unit is not the image, it takes the slices of several units, and how many each has. What a target
+    is made of is one score.
     """
-    outputs = classes if recipe.target is None else 1
-    network = make_network(recipe.network, outputs, channels=recipe.in_channels, width=recipe.width)
+    last = recipe.features if recipe.siamese else classes if recipe.target is None else 1
+    network = make_network(recipe.network, last, channels=recipe.in_channels, width=recipe.width)
+    if recipe.siamese:
+        from covid_datasets.baselines.networks.siamese import Siamese
+
+        kept = {"references": recipe.references, "features": recipe.features}
+        return Siamese(network, recipe.siamese, classes=classes, **kept)
+    if recipe.unit != "image":
+        from covid_datasets.baselines.networks.pooling import Pooled, Stacked
+
+        if recipe.in_depth:
+            return Stacked(network)
+        return Pooled(network, network_of(recipe.network).last, recipe.pooling, narrowed(ATTENTION, recipe.width))
     if recipe.draws:
         from covid_datasets.baselines.networks.drawing import Drawing
 
@@ -35,6 +49,8 @@ def classifier_of(network: Any) -> Any:
     """Return the classifier inside of what `network_of_recipe` made, whose parameters have the names of its paper."""
     from covid_datasets.baselines.networks.drawing import Drawing
     from covid_datasets.baselines.networks.heads import Head
+    from covid_datasets.baselines.networks.pooling import Pooled, Stacked
+    from covid_datasets.baselines.networks.siamese import Siamese
 
     inner = network.network if isinstance(network, Head) else network
-    return inner.network if isinstance(inner, Drawing) else inner
+    return inner.network if isinstance(inner, Drawing | Pooled | Siamese | Stacked) else inner

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,8 +14,11 @@ import pyarrow.compute as pc
 from covid_datasets.baselines.recipe import ALL, Recipe
 from covid_datasets.baselines.target import SURVIVAL, Target, check_truth, counted, truth_of
 from covid_datasets.baselines.train.asked import Asked
+from covid_datasets.baselines.train.units import UnitBatches, Units, units_of
 from covid_datasets.errors import LeakingSplitError, UsageError
 from covid_datasets.load.dataset import load_dataset
+from covid_datasets.load.fixed.order import Order
+from covid_datasets.load.fixed.steps import Steps
 from covid_datasets.load.fixed.to_torch import to_torch
 from covid_datasets.load.splits import about_splits, load_splits
 from covid_datasets.prepare.disjoint import check_disjoint
@@ -81,6 +84,21 @@ class Data:
             given |= {"augment": recipe.changes, "balance": recipe.balance, "drop_last": last}
         return to_torch(self.rows[part], **given | options)
 
+    def units(self, part: str, recipe: Recipe) -> Units:
+        """Bring the rows of each patient or series of a part together."""
+        return units_of(part, self.rows[part], recipe)
+
+    def unit_batches(
+        self, part: str, recipe: Recipe, seed: int, *, rank: int = 0, world: int = 1, **options: Any
+    ) -> UnitBatches:
+        """Return batches of patients or series; those of training are shuffled and changed."""
+        training, units = part == "train", self.units(part, recipe)
+        slices = self.batches(part, recipe, seed, balance=False, **options)
+        labels = units.labels if training and recipe.balance else None
+        order = Order(len(units), shuffle=training, seed=seed, labels=labels)
+        steps = Steps(recipe.batch_size, rank, world, drop_last=training and len(units) > recipe.batch_size)
+        return UnitBatches(slices, units, recipe, order, steps)
+
 
 def load_data(asked: Asked) -> Data:
     """Load a split, and refuse what no honest number can come of.
@@ -115,7 +133,7 @@ def load_data(asked: Asked) -> Data:
             raise UsageError(f"{where}: expected {what} in {part}, found none")
     names = recipe.target.classes if recipe.target else tuple(rows["train"].label_names)
     rows["train"] = _few(rows["train"], names, recipe.few, asked.seed)
-    counts = _counted(rows, names) if recipe.target is None else {}
+    counts = _counted({part: _labels(each) for part, each in rows.items()}, names) if recipe.target is None else {}
     data = Data(rows, names, {}, truth, recipe.target)
     if recipe.target:
         known = {part: data.known(part) for part in rows}
@@ -125,6 +143,7 @@ def load_data(asked: Asked) -> Data:
     for part, each in rows.items():
         _check_masks(part, each, recipe.masks)
     _check_drawn(rows["train"], recipe.draws)
+    units = {part: units_of(part, each, recipe) for part, each in rows.items()} if recipe.unit != "image" else {}
     leaks = _shared(rows)
     if leaks:
         _tell_leaks(leaks, asked.scheme)
@@ -138,6 +157,8 @@ def load_data(asked: Asked) -> Data:
         "groups_in_two_parts": len(leaks),
         "pictures": True,
     }
+    if units:
+        identity["units"] = _counted({part: each.labels.tolist() for part, each in units.items()}, names)
     return replace(data, identity=identity)
 
 
@@ -177,11 +198,16 @@ def _few(rows: Any, names: tuple[str, ...], few: Mapping[str, int], seed: int) -
     return rows.select(np.setdiff1d(np.arange(len(rows)), left_out).tolist()) if left_out else rows
 
 
-def _counted(rows: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, dict[str, int]]:
-    """Count the rows of each class in each part, and refuse parts with one class, or classes that train lacks."""
+def _labels(rows: Any) -> list[int]:
+    found: list[int] = rows.column("label").to_pylist()
+    return found
+
+
+def _counted(labels: Mapping[str, Sequence[int]], names: tuple[str, ...]) -> dict[str, dict[str, int]]:
+    """Count each class in each part, and refuse parts with one class, or classes that train lacks."""
     counts = {}
-    for part, each in rows.items():
-        count = Counter(names[label] for label in each.column("label").to_pylist())
+    for part, each in labels.items():
+        count = Counter(names[label] for label in each)
         counts[part] = {label: count[label] for label in names}
         if len(count) < 2:
             there = ", ".join(f"{label} {number:,}" for label, number in count.items())

@@ -174,7 +174,7 @@ def _trained(asked: Asked, begun: tuple[Any, Any, dict[str, Any]], path: Path, m
     from covid_datasets.baselines.train.machine import environment
     from covid_datasets.baselines.train.predictions import write_predictions
     from covid_datasets.baselines.train.state import read_tensors
-    from covid_datasets.baselines.train.task import Classifying
+    from covid_datasets.baselines.train.task import task_of
 
     recipe = asked.recipe
     data, network, config = begun
@@ -188,7 +188,7 @@ def _trained(asked: Asked, begun: tuple[Any, Any, dict[str, Any]], path: Path, m
     with progress(what, unit="steps", enabled=None if machine.is_first else False) as display:
         if recipe.pretraining and not (path / STATE).exists():
             _pretrain(asked, data, classifier_of(network), machine, path, display)
-        loop = Loop(asked, Classifying.of(data, recipe, network, machine, asked.seed), machine, path)
+        loop = Loop(asked, task_of(data, recipe, network, machine, asked.seed), machine, path)
         found = loop.run(display, lambda at: _write_metrics(path, at.history) if machine.is_first else None)
     if machine.is_first:
         tensors, _ = read_tensors(path / CHECKPOINT)

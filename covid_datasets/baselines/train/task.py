@@ -10,9 +10,11 @@ from torch import nn
 
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.data import Data
+from covid_datasets.baselines.train.likening import Likening
 from covid_datasets.baselines.train.loss import joint_loss
 from covid_datasets.baselines.train.machine import Machine
 from covid_datasets.baselines.train.score import Scores, inputs, scores_of
+from covid_datasets.baselines.train.weighing import Weighing
 
 
 class Task(Protocol):
@@ -75,3 +77,9 @@ class Classifying:
         """Return all of the network."""
         found: dict[str, torch.Tensor] = self.module.state_dict()
         return found
+
+
+def task_of(data: Data, recipe: Recipe, network: nn.Module, machine: Machine, seed: int) -> Task:
+    """Put a network together with the data of its recipe, as what is learned and judged says."""
+    kind = Likening if recipe.siamese else Classifying if recipe.unit == "image" else Weighing
+    return kind.of(data, recipe, network, machine, seed)
