@@ -17,7 +17,8 @@ class Few:
     Attributes:
         way: Such as "linear probe".
         shots: Images of each class whose label was told.
-        auc: Mean over all draws of these images, with a 95 % interval over groups of people who are tested.
+        auc: Mean over all draws of these images, with a 95 % interval over draws and over groups of people who are
+            tested; ``low`` is ``None`` of one draw.
         spread: Standard deviation over the draws: how much it matters who was labelled.
     """
 
@@ -74,7 +75,7 @@ class FewShot:
 
     def _lines(self) -> Iterator[str]:
         yield f"{self.run}: {self.recipe}, {self.rows:,} images of test under {self.scheme}"
-        yield f"AUC in the mean of {self.draws} draws of labelled images, 95 % intervals over groups of people:"
+        yield f"AUC in the mean of {self.draws} draws of labels, 95 % intervals over draws and groups of people:"
         for shots in dict.fromkeys(each.shots for each in self.found):
             yield f"{shots} of each class"
             for each in self.found:

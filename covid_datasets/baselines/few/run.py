@@ -181,19 +181,21 @@ def _measured(
 def _few(
     name: str, count: int, scores: Sequence[np.ndarray], truth: Sequence[np.ndarray], groups: Sequence[np.ndarray]
 ) -> Few:
+    """Average over draws; the interval draws people who are tested and, as often, who was labelled."""
     ranked = [rankings(true, score) for true, score in zip(truth, scores, strict=True)]
+    random = np.random.default_rng(0)
     stops = np.cumsum([len(each) for each in truth])[:-1]
 
     def mean(weights: Numbers) -> dict[str, float]:
-        parts = np.split(weights, stops)
-        return {"auc": float(np.mean([mean_auc(each, part) for each, part in zip(ranked, parts, strict=True)]))}
+        parts, chosen = np.split(weights, stops), np.arange(len(ranked))
+        if (weights != 1).any():  # a draw of people, and not all of them
+            chosen = random.integers(0, len(ranked), len(ranked))
+        return {"auc": float(np.mean([mean_auc(ranked[number], parts[number]) for number in chosen]))}
 
     together, of = np.concatenate(truth), np.concatenate(groups)
     rarest = min(len(np.unique(of[together == number])) for number in np.unique(together))
-    one_class = len(np.unique(together)) < 2
-    auc: Interval = intervals(
-        mean, of.tolist(), None if one_class else percentiles(rarest), resamples=RESAMPLES, seed=0
-    )["auc"]
+    ends = percentiles(min(rarest, len(ranked)))  # whichever are fewer, people with a class or draws
+    auc: Interval = intervals(mean, of.tolist(), ends, resamples=RESAMPLES, seed=0)["auc"]
     each = [mean_auc(one, np.ones(len(true))) for one, true in zip(ranked, truth, strict=True)]
     return Few(name, count, auc, float(np.std(each, ddof=1)) if len(each) > 1 else 0.0)
 
