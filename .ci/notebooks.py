@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"failed: no notebook in {NOTEBOOKS} begins with {' or '.join(wanted)}")
         return 1
     with tempfile.TemporaryDirectory(prefix="notebooks-") as scratch, ThreadPoolExecutor(AT_ONCE) as pool:
-        whole = list(pool.map(lambda path: _one(path, out, Path(scratch)), paths))
+        whole = list(pool.map(lambda path: execute(path, out, Path(scratch)), paths))
     return 0 if all(whole) else 1
 
 
@@ -53,10 +53,10 @@ def surroundings(cache: Path) -> dict[str, str]:
     }
 
 
-def _one(path: Path, out: Path, scratch: Path) -> bool:
+def execute(path: Path, out: Path, scratch: Path) -> bool:
     """Execute a notebook in a folder of its own, write what came of it, and say whether a reader may see that."""
     started, work = time.monotonic(), scratch / path.stem
-    work.mkdir()
+    work.mkdir(exist_ok=True)
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
     client = NotebookClient(
         notebook,

@@ -159,17 +159,35 @@ def test_the_first_cell_installs_before_and_after_a_release(
         assert asked == [f"{(folder / expected).resolve()}[notebooks]"]
 
 
-def test_executed_twice_offline_in_an_empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def shown(path: Path) -> str:
+    executed = json.loads(path.read_text(encoding="utf-8"))
+    return json.dumps([cell["outputs"] for cell in executed["cells"] if cell["cell_type"] == "code"])
+
+
+@pytest.fixture
+def without_a_mirror(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     pytest.importorskip("nbclient")
     pytest.importorskip("matplotlib")
     monkeypatch.delenv("COVID_DATASETS_TEST_MIRROR", raising=False)
+    return runner()
+
+
+def test_executed_offline_in_an_empty_cache(tmp_path: Path, without_a_mirror: ModuleType) -> None:
+    assert without_a_mirror.main([str(tmp_path), "7"]) == 0
+    outputs = shown(tmp_path / NOTEBOOKS[6].name)
+    assert "hannover cannot be had here" in outputs
+    assert '"image/png"' in outputs
+    assert OF_A_MACHINE.findall(outputs) == []
+
+
+def test_executed_twice_in_one_folder(tmp_path: Path, without_a_mirror: ModuleType) -> None:
+    (tmp_path / "out").mkdir()
+    written = []
     for _ in range(2):
-        assert runner().main([str(tmp_path), "7"]) == 0
-    executed = json.loads((tmp_path / NOTEBOOKS[6].name).read_text(encoding="utf-8"))
-    shown = json.dumps([cell["outputs"] for cell in executed["cells"] if cell["cell_type"] == "code"])
-    assert "hannover cannot be had here" in shown
-    assert '"image/png"' in shown
-    assert OF_A_MACHINE.findall(shown) == []
+        assert without_a_mirror.execute(NOTEBOOKS[5], tmp_path / "out", tmp_path)
+        written.append(shown(tmp_path / "out" / NOTEBOOKS[5].name))
+    assert "fingerprint before" in written[0]
+    assert re.findall(r"fingerprint before [^\\]+", written[0]) == re.findall(r"fingerprint before [^\\]+", written[1])
 
 
 @pytest.mark.parametrize(
