@@ -25,8 +25,9 @@ format: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-docs: $(VENV)/.demo  ## rewrite docs/sources/ from the catalogs
+docs: $(VENV)/.demo  ## rewrite docs/sources/ from the catalogs, and the pictures of a terminal
 	$(BIN)/python -m covid_datasets.contribute.pages
+	$(BIN)/python docs/pictures/terminal.py
 
 clean:  ## remove the virtual environment and what tools left; the dataset cache stays (see `covid-datasets cache`)
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
