@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: demo test lint format types docs clean
+.PHONY: demo test lint format types docs site clean
 
 demo: $(VENV)/.demo  ## build the synthetic cohort and load it
 	$(BIN)/covid-datasets build phantom
@@ -29,6 +29,10 @@ docs: $(VENV)/.demo  ## rewrite docs/sources/ from the catalogs, and the picture
 	$(BIN)/python -m covid_datasets.contribute.pages
 	$(BIN)/python docs/pictures/terminal.py
 
+site: $(VENV)/.site  ## docs/ as pages in build/site/html, with what is built on this machine
+	$(BIN)/covid-datasets build phantom
+	$(BIN)/python -m docs.site build/site $(if $(NOTEBOOKS),--notebooks $(NOTEBOOKS))
+
 clean:  ## remove the virtual environment and what tools left; the dataset cache stays (see `covid-datasets cache`)
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -40,6 +44,10 @@ $(BIN)/python:
 $(VENV)/.demo: pyproject.toml | $(BIN)/python
 	$(INSTALL) -e '.[hf]'
 	touch $@
+
+$(VENV)/.site: pyproject.toml | $(BIN)/python
+	$(INSTALL) -e '.[hf,site]'
+	touch $@ $(VENV)/.demo
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(INSTALL) -e '.[dev]'

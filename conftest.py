@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent
+HOUSE = ROOT / "covid_datasets"
 
-# Their docstring examples need the extras that `make test` does without; most cannot even be imported.
-NEED_TORCH = [
-    "covid_datasets/baselines/explain/attention.py",
-    *(f"covid_datasets/baselines/networks/{name}.py" for name in ("inception", "mobilenet", "vgg", "xception")),
-    "covid_datasets/load/collate.py",
-    "covid_datasets/load/fixed/to_torch.py",
-    "covid_datasets/load/fixed/torch_batches.py",
-    "covid_datasets/load/torch_rows.py",
-    "covid_datasets/transforms/joint/on_torch.py",
+EXTRAS = ("torch", "safetensors", "monai", "torchio", "starlette")
+"""Libraries that some modules import when they are imported themselves, and which not every environment has."""
+_IMPORTS = re.compile(rf"^(?:import|from) ({'|'.join(EXTRAS)})\b", re.MULTILINE)
+ABSENT = {name for name in (*EXTRAS, "tensorflow") if not find_spec(name)}
+_EXAMPLES_NEED = {
+    "torch": ("load/collate.py", "load/fixed/to_torch.py"),
+    "safetensors": ("baselines/segment/figures.py", "baselines/segment/learned.py"),
+    "tensorflow": ("load/to_tf.py",),
+}
+"""Modules that can be imported without a library, and have examples that cannot be run without it."""
+
+collect_ignore = [
+    str(path) for path in HOUSE.rglob("*.py") if ABSENT.intersection(_IMPORTS.findall(path.read_text("utf-8")))
 ]
-collect_ignore = [] if find_spec("torch") else NEED_TORCH
-if not (find_spec("torch") and find_spec("safetensors")):
-    collect_ignore_glob = ["covid_datasets/baselines/segment/*"]
-    collect_ignore += [
-        f"covid_datasets/baselines/train/{name}.py" for name in ("loop", "machine", "predictions", "score", "state")
-    ]
-collect_ignore += [f"covid_datasets/load/{name}_rows.py" for name in ("monai", "torchio") if not find_spec(name)]
-collect_ignore += [] if find_spec("monai") else ["covid_datasets/transforms/joint/on_monai.py"]
-collect_ignore += [] if find_spec("tensorflow") else ["covid_datasets/load/to_tf.py"]
-collect_ignore += [] if find_spec("starlette") else ["covid_datasets/view/browse/app.py"]
-collect_ignore.append("covid_datasets/tfds.py")  # has no example, and importing it takes TensorFlow Datasets
+collect_ignore += [str(HOUSE / path) for name in ABSENT for path in _EXAMPLES_NEED.get(name, ())]
+collect_ignore.append(str(HOUSE / "tfds.py"))  # has no example, and importing it takes TensorFlow Datasets
 
 
 @pytest.fixture(autouse=True)

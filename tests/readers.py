@@ -505,7 +505,7 @@ def sidecars() -> Any:
                 day_of("20200322"),
                 read_sidecar(raw, side.path).day,
             ],
-            [tree, participants(raw, "participants.tsv", ("age",)), told, odd, masks["ground_glass"].read(raw)],
+            [tree, participants(raw, "participants.tsv", ("age",)), told, odd, digest(masks["ground_glass"].read(raw))],
             [
                 list(film_beside(raw, side, film_path)),
                 list(ct_beside(raw, Side(*tree.sidecar(volume_path)), volume_path)),
@@ -579,9 +579,14 @@ CASES: dict[str, Callable[[], Any]] = {
 }
 
 
-def digest_of(name: str) -> str:
-    """Read the files of one case and digest the values."""
-    return hashlib.sha256(json.dumps(plain(CASES[name]()), sort_keys=True).encode()).hexdigest()[:32]
+def text_of(name: str) -> str:
+    """Read the files of one case and write the values down."""
+    return json.dumps(plain(CASES[name]()), sort_keys=True)
+
+
+def digest_of(text: str) -> str:
+    """Digest what `text_of` wrote."""
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def stored() -> tuple[int, dict[str, str]]:
@@ -593,7 +598,7 @@ def stored() -> tuple[int, dict[str, str]]:
 def store(*, unreleased: bool) -> None:
     """Store the digests; not where a value changed and FORMAT did not."""
     form, before = stored() if STORED.exists() else (0, {})
-    found = {name: digest_of(name) for name in CASES}
+    found = {name: digest_of(text_of(name)) for name in CASES}
     changed = [name for name, digest in before.items() if found.get(name) != digest]
     if changed and form >= FORMAT and not unreleased:
         sys.exit(f"{', '.join(changed)}: the values changed; raise FORMAT in covid_datasets/prepare/inputs.py first")

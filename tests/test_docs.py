@@ -28,6 +28,7 @@ from covid_datasets.catalog.card import (
 )
 from covid_datasets.catalog.cards import house_names, load_card
 from covid_datasets.catalog.papers import Count, Figure, Paper
+from covid_datasets.catalog.questions import Question
 from covid_datasets.schema import COLUMNS
 from covid_datasets.vocabulary import MASKS, Modality
 
@@ -65,6 +66,18 @@ def test_the_readme_names_every_source_that_loads() -> None:
 def test_links_lead_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["choosing", "colab", "comparison"])
+def test_every_example_of_a_guide_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("datasets")
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == len(re.findall(r"^```py", text, re.MULTILINE)) > 0
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, f"docs/{name}.md", "exec"), names)
 
 
 def test_citation_has_the_version() -> None:
@@ -111,6 +124,7 @@ def test_the_catalogs_readme_explains_every_key() -> None:
         Paper,
         Figure,
         Count,
+        Question,
     )
     for kind in kinds:
         for field in dataclasses.fields(kind):

@@ -64,10 +64,12 @@ class Recipe:
         masks: Which masks are shown to the network beside the image, each as one more channel.
         draws: Which masks the network draws, beside the class: a second task that it learns with the first.
         mask_weight: What the loss of these masks counts, beside that of the classes.
-        derive: What masks are made of that nobody published, as `load_dataset` takes it, such as "lungs".
+        derive: What is done to the rows before, as `load_dataset` takes it: "lungs" makes masks where nobody published
+            some, "segmented" and "reencoded" make other pixels.
         mean: What is taken away from values from 0 to 1, for each channel.
         std: What they are then divided by.
         task: "covid19_vs_rest", "covid19_vs_no_finding", or "all" classes that occur.
+        few: How many rows of a label train keeps, drawn anew by each seed; all other rows stay the same.
         augment: The name of a preset, or numbers of `Augment`, or a ``preset`` and other numbers; empty for none.
         optimizer: How a step is made.
         rate: Its rate, at the highest.
@@ -100,6 +102,7 @@ class Recipe:
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
     task: Literal["covid19_vs_rest", "covid19_vs_no_finding", "all"] = "covid19_vs_rest"
+    few: Mapping[str, int] = field(default_factory=dict)
     augment: Mapping[str, str | int | float] = field(default_factory=dict)
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     rate: float
@@ -234,6 +237,7 @@ def _check(recipe: Recipe, where: str) -> None:
     for key in ("patience", "period", "warmup", "weight_decay"):
         of(key, getattr(recipe, key) >= 0, "0 or more")
     of("rate", recipe.rate > 0, "a number above 0")
+    of("few", all(count >= 1 for count in recipe.few.values()), "1 row or more of a label")
     for key in ("momentum", "smoothing"):
         of(key, 0 <= getattr(recipe, key) < 1, "0 to below 1")
     try:

@@ -6,6 +6,7 @@ from argparse import Namespace
 from typing import Any
 
 from covid_datasets.baselines.evaluate.compare import compare
+from covid_datasets.baselines.evaluate.predictions import runs_in
 from covid_datasets.baselines.evaluate.score import evaluate
 from covid_datasets.cli.confounded import filters_of
 from covid_datasets.cli.show import print_json, print_text
@@ -22,8 +23,15 @@ def run_evaluate(arguments: Namespace) -> int:
         "cache_dir": arguments.cache_dir,
         **filters_of(arguments.where),
     }
-    found = evaluate(arguments.predictions, beside=not arguments.alone, **options)
-    against = compare(arguments.predictions, arguments.against, **options) if arguments.against else None
+    predictions, other = arguments.predictions, arguments.against
+    if arguments.on:
+        from covid_datasets.baselines.train.rescore import rescore
+
+        runs = [run for place in predictions for run in runs_in(place)]
+        predictions = [rescore(run, arguments.on, cache_dir=arguments.cache_dir) for run in runs]
+        other = other or runs
+    found = evaluate(predictions, beside=not arguments.alone, **options)
+    against = compare(predictions, other, **options) if other else None
     if arguments.json:
         print_json(found.to_json() | ({"against": against.to_json()} if against else {}))
         return 0

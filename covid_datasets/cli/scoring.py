@@ -30,6 +30,11 @@ def add_scoring(add: Adder) -> None:
     )
     command.add_argument("--against", metavar="RUN", nargs="+", help="also say what these predictions lack or gain")
     command.add_argument(
+        "--on",
+        metavar="NAME",
+        help="score runs anew on other pixels, as in `build --derive`, and hold that against them: reencoded",
+    )
+    command.add_argument(
         "--alone", action="store_true", help="leave out the rows of metadata and of texture that stand beside"
     )
     command.add_argument("--seed", type=int, default=0, help="of the draws for the intervals (default: 0)")

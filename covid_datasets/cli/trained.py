@@ -14,7 +14,8 @@ from covid_datasets.cli.show import print_json, print_text
 
 def run_train(arguments: Namespace) -> int:
     """Train a model, or several rounds, or go on with that."""
-    changes = {key: getattr(arguments, key) for key in ("epochs", "task") if getattr(arguments, key) is not None}
+    given = {key: getattr(arguments, key) for key in ("epochs", "task", "derive")}
+    changes = {key: value for key, value in given.items() if value is not None}
     name = arguments.ids if len(arguments.ids) > 1 else arguments.ids[0]
     options: dict[str, Any] = {
         "scheme": arguments.scheme,
@@ -50,7 +51,11 @@ def run_predict(arguments: Namespace) -> int:
         print_json(found.to_json())
         return 0
     for row in found.rows if arguments.out is None else ():
-        print_text(f"{row.file}: " + ", ".join(f"{name} {value:.3f}" for name, value in row.probabilities.items()))
+        chances = ", ".join(f"{name} {value:.3f}" for name, value in row.probabilities.items())
+        told = f"; right when as sure on validation: {row.sure.right}, {row.sure.rows} images" if row.sure else ""
+        print_text(f"{row.file}: {chances}{told}")
+    if found.rows and found.rows[0].sure is None:
+        print_text("The run has no validation, so nobody knows how often it is right when it is so sure.")
     for what in found.left_out:
         print_text(f"left out: {what}")
     place = f" in {arguments.out}" if arguments.out else ""

@@ -36,6 +36,9 @@ def add_training(add: Adder) -> None:
     command.add_argument("--modality", metavar="NAME", help="only rows of this modality, as in CT")
     command.add_argument("--task", metavar="NAME", help="covid19_vs_rest, covid19_vs_no_finding, or all classes")
     command.add_argument("--epochs", type=positive, metavar="N", help="at most so many (default: the recipe's)")
+    command.add_argument(
+        "--derive", metavar="NAME", help="with other pixels or masks, as in `build`: segmented, reencoded, lungs, …"
+    )
     command.add_argument("--weights", metavar="FILE", help="begin with the weights of a local file; none are fetched")
     command.add_argument("--sha256", metavar="HEX", help="what the digest of that file is, or begins with")
     _add_device(command)

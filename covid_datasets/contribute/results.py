@@ -1,7 +1,8 @@
 """Measure what the leaderboard shows: one JSON for each result, with the command that makes it again.
 
 ``python -m covid_datasets.contribute.results leaks covid_ct`` writes ``results/covid_ct-leaks.json``; ``beside`` does
-the same of metadata and texture alone, and ``run NAME RUN…`` of trained models. The leaderboard is made of these by
+the same of metadata and texture alone, ``run NAME RUN…`` of trained models, and ``compare NAME --first RUN… --second
+RUN…`` of two of them, such as segmented against whole. The leaderboard is made of these by
 ``python -m covid_datasets.contribute.pages``.
 """
 
@@ -18,21 +19,24 @@ from pathlib import Path
 from typing import Any
 
 from covid_datasets.baselines.evaluate.beside import beside
+from covid_datasets.baselines.evaluate.compare import compare
 from covid_datasets.baselines.evaluate.leaks import leaks
 from covid_datasets.baselines.evaluate.measures import RESAMPLES
 from covid_datasets.baselines.evaluate.predictions import read_predictions, runs_in
 from covid_datasets.baselines.evaluate.rows import answers, asked, ordered
 from covid_datasets.baselines.evaluate.score import evaluate
+from covid_datasets.baselines.train.asked import names_of
 from covid_datasets.baselines.train.names import ENVIRONMENT
+from covid_datasets.baselines.train.rescore import SCORED_ON
 from covid_datasets.catalog.cards import names
 from covid_datasets.disk import read_json, write_json
 from covid_datasets.errors import CatalogError, CovidDatasetsError
 
 MODULE = "python -m covid_datasets.contribute.results"
 PAPERS = "papers.toml"
-KINDS = ("beside", "leaks", "run")
+KINDS = ("beside", "compare", "leaks", "run")
 _PAPER = {"dataset", "model", "citation", "where", "stated", "differs"}
-_OF_RUN = ("recipe_name", "scheme", "seed", "filters", "version", "device")
+_OF_RUN = ("recipe_name", "derive", SCORED_ON, "scheme", "seed", "filters", "version", "device")
 """What is kept of the settings of a run: nothing that names a machine."""
 
 
@@ -86,6 +90,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = kinds.add_parser("run")
     command.add_argument("name", help="of the file that is written")
     command.add_argument("runs", nargs="+", help="folders of runs: one, or one for each seed or fold")
+    command = kinds.add_parser("compare")
+    command.add_argument("name", help="of the file that is written")
+    for side in ("first", "second"):
+        command.add_argument(f"--{side}", nargs="+", required=True, help="folders of runs, as many on either side")
     arguments = parser.parse_args(argv)
     try:
         name, command_text, result = _MEASURES[arguments.kind](arguments)
@@ -146,12 +154,45 @@ def _beside(arguments: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
 
 def _run(arguments: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
     found = evaluate(arguments.runs, cache_dir=arguments.cache_dir).to_json()
-    of_runs = [_told_by(run) for place in arguments.runs for run in runs_in(place)]
-    devices = dict.fromkeys(str(one.get("device", "not said")) for one in of_runs)
+    of_runs = _told_by_all(arguments.runs)
     result = {key: value for key, value in found.items() if key != "files"}
-    result |= {"device": ", ".join(devices), "runs": of_runs}
-    command = f"{MODULE} run {arguments.name} {' '.join(Path(run).name for run in arguments.runs)}"
+    result |= {"device": _devices(of_runs), "runs": of_runs}
+    return arguments.name, f"{MODULE} run {arguments.name} {_named(arguments.runs)}", result
+
+
+def _compare(arguments: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
+    sides = (arguments.first, arguments.second)
+    found = compare(*sides, cache_dir=arguments.cache_dir).to_json()
+    first, second = map(_told_by_all, sides)
+    result = {
+        "datasets": names_of(read_predictions(runs_in(arguments.first[0])[0]).run["dataset"]),
+        "fingerprint": ", ".join(dict.fromkeys(found.pop("fingerprints"))),
+        "split_hash": list(dict.fromkeys(each for side in found.pop("split_hashes") for each in side)),
+        **found,
+        "first": first,
+        "second": second,
+        "device": _devices([*first, *second]),
+    }
+    command = f"{MODULE} compare {arguments.name} --first {_named(sides[0])} --second {_named(sides[1])}"
     return arguments.name, command, result
+
+
+def _told_by_all(places: Sequence[str]) -> list[dict[str, Any]]:
+    return [_told_by(run) for place in places for run in runs_in(place)]
+
+
+def _devices(of_runs: Sequence[dict[str, Any]]) -> str:
+    return ", ".join(dict.fromkeys(str(one.get("device", "not said")) for one in of_runs))
+
+
+def _named(places: Sequence[str]) -> str:
+    """Name runs as a command would, without the folders that they are in; what lies within a run, with that run."""
+    paths = map(Path, places)
+    return " ".join(f"{path.parent.name}/{path.name}" if _is_within(path) else path.name for path in paths)
+
+
+def _is_within(path: Path) -> bool:
+    return (path.parent / ENVIRONMENT).exists()
 
 
 def _told_by(run: Path) -> dict[str, Any]:
@@ -160,7 +201,8 @@ def _told_by(run: Path) -> dict[str, Any]:
     said = dict(read_predictions(run).run)
     if ran_on:
         said |= {"device": ran_on[-1].get("device"), "version": ran_on[-1].get("versions", {}).get("covid_datasets")}
-    return {key: said[key] for key in _OF_RUN if key in said}
+    said |= {"derive": said.get("recipe", {}).get("derive", "")}
+    return {key: said[key] for key in _OF_RUN if said.get(key) not in (None, "")}
 
 
 def _name(dataset: str, config: str | None, what: str) -> str:
@@ -168,7 +210,7 @@ def _name(dataset: str, config: str | None, what: str) -> str:
     return "".join(letter if letter.isalnum() or letter in "_-." else "-" for letter in name).strip("-")
 
 
-_MEASURES = {"beside": _beside, "leaks": _leaks, "run": _run}
+_MEASURES = {"beside": _beside, "compare": _compare, "leaks": _leaks, "run": _run}
 
 
 if __name__ == "__main__":

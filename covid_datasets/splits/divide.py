@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,22 @@ def in_shares(index: Index, shares: Sequence[int], salt: str, *, shuffled: bool 
     moved = Counter(source for source, differs in zip(index.sources, joint != parts, strict=True) if differs)
     text = "rows that are elsewhere than where their source is loaded alone, because another one shows the same person "
     return joint, f"{text}or picture: {_counts(moved)}" if moved else ""
+
+
+def row_by_row(index: Index, shares: Sequence[int], salt: str) -> Whole:
+    """Deal rows one by one, whoever they show: of each source and label every part has its share, by a salted hash."""
+    order: dict[tuple[str, str | None], list[tuple[bytes, int]]] = {}
+    columns = (index.sources, index.strings("label"), index.texts("sample_id"))
+    for row, (source, label, sample) in enumerate(zip(*columns, strict=True)):
+        drawn = hashlib.sha256(f"{salt}/{sample}".encode()).digest()
+        order.setdefault((source, label), []).append((drawn, row))
+    ends = np.cumsum(shares) / sum(shares)
+    parts = np.zeros(index.table.num_rows, dtype=np.int64)
+    for drawn_rows in order.values():
+        rows = [row for _, row in sorted(drawn_rows)]
+        middles = (np.arange(len(rows)) + 0.5) / len(rows)
+        parts[rows] = np.searchsorted(ends, middles, side="right")
+    return parts
 
 
 def leave_out(index: Index, sources: Sequence[str], published: Mapping[str, str]) -> Division:

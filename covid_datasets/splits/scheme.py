@@ -16,7 +16,7 @@ from covid_datasets.splits.assign import SHARES
 TWO = ("train", "test")
 """The parts of a scheme that leaves none for validation."""
 DEFAULT = tuple(round(10 * SHARES[split]) for split in SPLITS)
-_FOLD = re.compile(r"fold-(\d{1,9})-of-(\d{1,9})", re.ASCII)
+_FOLD = re.compile(r"(leaky-)?fold-(\d{1,9})-of-(\d{1,9})", re.ASCII)
 _PATIENT = re.compile(r"patient(?:@(\d{1,9}))?", re.ASCII)
 _OFFICIAL = re.compile(r"official(?:-(\w{1,99}))?", re.ASCII)
 _LEAVE = re.compile(r"leave-([\w.+]{1,999})-out", re.ASCII)
@@ -30,7 +30,8 @@ _LEAST = 3
 _FORMS = (
     "patient, official or fold-k-of-n (fold-1-of-5), a published official-<fold>, an older patient@1, shares of one's "
     "own with or without a seed (patient(70/15/15, seed=3), fold-1-of-5(seed=3)), leave-<source>-out, temporal, "
-    "temporal(2020-04-01), temporal(80/10/10), or a file of one's own (mine.csv)"
+    "temporal(2020-04-01), temporal(80/10/10), a file of one's own (mine.csv), or, to measure what a leak is worth, "
+    "leaky(80/10/10) or leaky-fold-1-of-5"
 )
 
 
@@ -50,19 +51,21 @@ class Official:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """``patient(70/15/15, seed=3)``: whole groups in shares of one's own."""
+    """``patient(70/15/15, seed=3)``: whole groups in shares of one's own; of ``leaky(…)`` rows are dealt one by one."""
 
     shares: tuple[int, ...]
     seed: int = 0
+    leaky: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """``fold-k-of-n``: one fold of a cross-validation."""
+    """``fold-k-of-n``: one fold of a cross-validation; of ``leaky-fold-k-of-n`` rows are dealt one by one."""
 
     fold: int
     folds: int
     seed: int = 0
+    leaky: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +120,13 @@ def parse_scheme(scheme: str) -> Scheme:
     if match := _OFFICIAL.fullmatch(scheme):
         return Official(match[1] or "")
     if match := _FOLD.fullmatch(scheme):
-        return _fold(scheme, int(match[1]), int(match[2]))
+        return _fold(scheme, match)
     if match := _LEAVE.fullmatch(scheme):
         return LeaveOut(tuple(sorted({name for name in match[1].split("+") if name})))
     if scheme == "temporal":
         return Temporal()
+    if scheme == "leaky":
+        return Shares(DEFAULT, leaky=True)
     raise UnknownVersionError(f"scheme {scheme!r}: expected {_FORMS}")
 
 
@@ -147,12 +152,11 @@ def canonical(scheme: str) -> str:
     ('patient(14/3/3)', 'fold-1-of-5')
     """
     match parse_scheme(scheme):
-        case Shares(shares, seed):
-            return f"patient({_written(shares)}{f', seed={seed}' if seed else ''})"
-        case Fold(fold, folds, seed) if seed:
-            return f"fold-{fold}-of-{folds}(seed={seed})"
-        case Fold(fold, folds):
-            return f"fold-{fold}-of-{folds}"
+        case Shares(shares, seed, leaky):
+            name = "leaky" if leaky else "patient"
+            return f"{name}({_written(shares)}{f', seed={seed}' if seed else ''})"
+        case Fold(fold, folds, seed, leaky):
+            return f"{'leaky-' * leaky}fold-{fold}-of-{folds}{f'(seed={seed})' if seed else ''}"
         case LeaveOut(sources):
             return f"leave-{'+'.join(sources)}-out"
         case Temporal(cuts, shares):
@@ -167,10 +171,10 @@ def _with_arguments(scheme: str, name: str, arguments: list[str]) -> Scheme:
     seed = int(seeds[0][1]) if seeds else 0
     fold = _FOLD.fullmatch(name)
     if len(seeds) < 2:
-        if name == "patient" and len(others) < 2 and (seeds or others):
-            return Shares(_shares(scheme, others[0]) if others else DEFAULT, seed)
+        if name in ("patient", "leaky") and len(others) < 2 and (seeds or others):
+            return Shares(_shares(scheme, others[0]) if others else DEFAULT, seed, leaky=name == "leaky")
         if fold and seeds and not others:
-            return _fold(scheme, int(fold[1]), int(fold[2]), seed)
+            return _fold(scheme, fold, seed)
         if name == "temporal" and not seeds and len(others) == 1 and "/" in others[0]:
             return Temporal(shares=_shares(scheme, others[0]))
         if name == "temporal" and not seeds and len(others) <= 2:
@@ -208,10 +212,11 @@ def _cuts(scheme: str, texts: list[str]) -> tuple[str, ...]:
     return days
 
 
-def _fold(scheme: str, fold: int, folds: int, seed: int = 0) -> Fold:
+def _fold(scheme: str, match: re.Match[str], seed: int = 0) -> Fold:
+    fold, folds = int(match[2]), int(match[3])
     if not 1 <= fold <= folds or folds < 2:
         raise UsageError(f"scheme {scheme!r}: expected fold-k-of-n with n of 2 or more and k from 1 to n")
-    return Fold(fold, folds, seed)
+    return Fold(fold, folds, seed, bool(match[1]))
 
 
 def _written(shares: tuple[int, ...]) -> str:

@@ -1,4 +1,4 @@
-"""Split schemes: by patient, in shares, as the publisher split, folds, by source and by time."""
+"""Split schemes: by patient, in shares, as the publisher split, folds, by source and by time; and leaky on purpose."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from covid_datasets.catalog.card import Card
 from covid_datasets.catalog.published import SPLITS, SPLITS_VERSION, published_splits
 from covid_datasets.errors import UnknownVersionError, UsageError
 from covid_datasets.splits.assign import assign, is_everybody
-from covid_datasets.splits.divide import NOBODY, Division, by_time, in_shares, leave_out
+from covid_datasets.splits.census import Whole
+from covid_datasets.splits.divide import NOBODY, Division, by_time, in_shares, leave_out, row_by_row
 from covid_datasets.splits.index import Index
 from covid_datasets.splits.listed import as_listed, read_listed
 from covid_datasets.splits.scheme import (
@@ -55,13 +56,13 @@ def check_scheme(scheme: str, cards: Sequence[Card]) -> None:
 
 
 def is_given(scheme: str) -> bool:
-    """Tell whether a scheme hands on what somebody published, leaks included: what later evidence joins may straddle.
+    """Tell whether a scheme is handed on with its leaks: as somebody published it, or dealt so to measure them.
 
-    >>> is_given("official"), is_given("patient@1"), is_given("patient")
-    (True, True, False)
+    >>> is_given("official"), is_given("patient@1"), is_given("leaky"), is_given("patient")
+    (True, True, True, False)
     """
     match parse_scheme(scheme):
-        case Official():
+        case Official() | Shares(leaky=True) | Fold(leaky=True):
             return True
         case Published(version):
             return version != SPLITS_VERSION
@@ -110,9 +111,9 @@ def divide(index: Index, datasets: Sequence[str], scheme: str, dates: Sequence[s
             return Division(found)
         case Published(version):
             return Division(_published(index, datasets, version))
-        case Shares(shares, seed):
-            parts, said = in_shares(index, shares, f"covid_datasets/{canonical(scheme)}", shuffled=bool(seed))
-            names = split_names(scheme)
+        case Shares(shares, seed, leaky):
+            salt, names = f"covid_datasets/{canonical(scheme)}", split_names(scheme)
+            parts, said = _in_parts(index, shares, salt, shuffled=bool(seed), leaky=leaky)
             return Division([names[max(part, 0)] for part in parts.tolist()], (said,) if said else ())
         case Fold() as fold:
             return _fold(index, fold)
@@ -201,7 +202,11 @@ def _fold(index: Index, scheme: Fold) -> Division:
             f"scheme 'fold-{scheme.fold}-of-{scheme.folds}': expected at most as many folds as groups, found {groups}"
         )
     salt = f"covid_datasets/fold/{scheme.folds}" + (f"/seed {scheme.seed}" if scheme.seed else "")
-    parts, said = in_shares(index, [1] * scheme.folds, salt, shuffled=bool(scheme.seed))
+    parts, said = _in_parts(index, [1] * scheme.folds, salt, shuffled=bool(scheme.seed), leaky=scheme.leaky)
     roles = {scheme.fold % scheme.folds: "validation"} if SPLITS[1] in part_names(scheme) else {}
     roles |= {scheme.fold - 1: "test", NOBODY: "train"}
     return Division([roles.get(part, "train") for part in parts.tolist()], (said,) if said else ())
+
+
+def _in_parts(index: Index, shares: Sequence[int], salt: str, *, shuffled: bool, leaky: bool) -> tuple[Whole, str]:
+    return (row_by_row(index, shares, salt), "") if leaky else in_shares(index, shares, salt, shuffled=shuffled)

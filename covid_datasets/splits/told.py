@@ -71,6 +71,8 @@ def _reason(index: Index, scheme: Scheme) -> Callable[[int, set[str]], str]:
             least = enough(DEFAULT)
             published = {key: split for name in set(index.sources) for key, split in published_splits(name).items()}
             else_ = "a hash places who is not published"
+        case Shares(leaky=True) | Fold(leaky=True):
+            return lambda count, units: "they have too few rows"
         case Shares(shares):
             least, else_ = enough(shares), "of what else their groups hold"
         case Fold(folds=folds):

@@ -27,6 +27,11 @@ skill: it is people and copies that were seen before. Intervals of a difference 
 As folds learn from each other's rows, they are made wider than those of one test, as [confounding.md](confounding.md)
 explains."""
 
+SIDES = """\
+The first of two less the second: what one way of making pictures, of splitting or of learning gains over another. Each
+draw takes the same people on both sides. Over pairs of runs, the interval says how far seeds agree, and is wider for
+the rows that they share. An interval that holds 0 says that these data do not tell the two apart."""
+
 PAPERS = """\
 As printed, beside what stands above. These are other experiments: what differs is said of each, and no number of ours
 is a repetition of theirs."""
@@ -39,6 +44,12 @@ def leaderboard_page(results: Sequence[Result], papers: Sequence[Mapping[str, An
     columns = ("data and test", "model", "AUC by image", "by patient", "accuracy", "F1", "rows (groups)", "made by")
     lines += ["", "## Results", ""]
     lines += table(columns, sorted(rows, key=lambda row: row[0])) if rows else ["There is no result yet."]
+    if lost := [_lost(result) for result in results if result["kind"] == "run" and _loses(result["result"])]:
+        lines += ["", "Networks that lose against local binary patterns with a logistic regression:", "", *lost]
+    sides = [_sides(result) for result in results if result["kind"] == "compare"]
+    if sides:
+        which = ("data", "first", "AUC", "second", "AUC", "difference", "over pairs", "rows of both", "made by")
+        lines += ["", "## Side by side", "", SIDES, "", *table(which, sides)]
     found = [result for result in results if result["kind"] == "leaks"]
     lines += ["", "## What a leak is worth", "", LEAKS]
     for result in found:
@@ -72,13 +83,10 @@ def _of_beside(result: Result) -> Iterator[tuple[str, ...]]:
 
 def _of_run(result: Result) -> Iterator[tuple[str, ...]]:
     found = result["result"]
-    runs = found["runs"]
-    recipes = ", ".join(dict.fromkeys(str(run.get("recipe_name", "not said")) for run in runs))
-    seeds = ", ".join(str(run.get("seed", "not said")) for run in runs)
     image, patient = found["by_image"], found["by_patient"]
     yield (
         _test(", ".join(found["datasets"]), found["config"], ", ".join(dict.fromkeys(found["schemes"]))),
-        f"{markdown(recipes)}, seed{'s' * (len(runs) > 1)} {seeds}",
+        _trained(found["runs"]),
         *(_of(each) for each in (image["auc"], patient["auc"], image["accuracy"], image["f1"])),
         f"{found['rows']:,} ({found['groups']:,})",
         _file(result),
@@ -86,6 +94,47 @@ def _of_run(result: Result) -> Iterator[tuple[str, ...]]:
 
 
 _ROWS = {"beside": _of_beside, "run": _of_run}
+
+
+def _loses(found: Mapping[str, Any]) -> bool:
+    """Tell whether a network reaches less than texture alone; where that was not measured, nobody knows."""
+    auc, texture = found["auc"], found["texture_auc"]
+    return auc is not None and texture is not None and auc < texture
+
+
+def _lost(result: Result) -> str:
+    found = result["result"]
+    test = _test(", ".join(found["datasets"]), found["config"], ", ".join(dict.fromkeys(found["schemes"])))
+    return f"- {test}: {_trained(found['runs'])}, AUC {found['auc']:.3f} against {found['texture_auc']:.3f}."
+
+
+def _trained(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Say what was trained, on which pixels, and with which seeds."""
+    seeds = ", ".join(str(run.get("seed", "not said")) for run in runs)
+    return f"{markdown(', '.join(dict.fromkeys(map(_recipe, runs))))}, seed{'s' * (len(runs) > 1)} {seeds}"
+
+
+def _recipe(run: Mapping[str, Any]) -> str:
+    on = f" on {run['derive']}" if run.get("derive") else ""
+    then = f", scored on {run['scored_on']}" if run.get("scored_on") else ""
+    return f"{run.get('recipe_name', 'not said')}{on}{then}"
+
+
+def _sides(result: Result) -> tuple[str, ...]:
+    found = result["result"]
+    sides = (found["first"], found["second"])
+    schemes = [", ".join(dict.fromkeys(f"`{run['scheme']}`" for run in side)) for side in sides]
+    said = [f"{_trained(side)}, {scheme}" for side, scheme in zip(sides, schemes, strict=True)]
+    aucs = [_interval(auc, None, None) for auc in found["aucs"]]
+    over = found["over_runs"]
+    return (
+        ", ".join(f"[`{name}`](sources/{name}.md)" for name in found["datasets"]),
+        *(said[0], aucs[0], said[1], aucs[1]),
+        _of(found["differences"]["auc"]),
+        _of(over) if over else "one pair alone",
+        f"{found['rows']:,}",
+        _file(result),
+    )
 
 
 def _leaks(result: Result) -> Iterator[str]:
@@ -158,4 +207,5 @@ def _of(found: Mapping[str, Any]) -> str:
 def _interval(value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return "nothing can be said"
-    return f"{value:.3f} ({low:.3f} to {high:.3f})" if low is not None and high is not None else f"{value:.3f}"
+    told = [f"{round(each, 3) + 0.0:.3f}" for each in (value, low, high) if each is not None]  # 0.0: never "-0.000"
+    return f"{told[0]} ({told[1]} to {told[2]})" if len(told) == 3 else told[0]

@@ -20,6 +20,7 @@ from covid_datasets.harmless import visible
 from covid_datasets.raw.access import config_option, examples, expected_tree
 from covid_datasets.raw.kinds import kind_of
 from covid_datasets.raw.reach import is_open, keys_for
+from covid_datasets.view.asked import asked
 from covid_datasets.view.audited import audited
 from covid_datasets.view.confounded import measured
 from covid_datasets.view.papers import stated
@@ -67,6 +68,7 @@ def page(card: Card) -> str:
         _responsible(card),
         _columns(card),
         _features(card),
+        asked(card),
         _citations(card),
     )
     return visible("\n\n".join("\n".join(section) for section in map(list, sections) if section) + "\n")

@@ -11,6 +11,10 @@ from typing import Any
 import pytest
 
 from covid_datasets import about_splits, find_build, load_dataset, load_splits, predict, train
+from covid_datasets.baselines.recipe import read_recipe
+from covid_datasets.baselines.train.asked import Asked
+from covid_datasets.baselines.train.calibration import calibration
+from covid_datasets.baselines.train.data import load_data
 from covid_datasets.cli import main
 from covid_datasets.errors import LeakingSplitError, NotThereError, TrainingError, UsageError
 from tests.baselines.quick import QUICK, SCHEME
@@ -168,7 +172,13 @@ def test_predict_says_of_a_folder_what_was_said_of_the_rows(run: Any, cohort: Pa
     for row, of_row in zip(found.rows, stored, strict=True):
         assert row.probabilities["covid19"] == pytest.approx(said[of_row["sample_id"]], abs=2e-5)
     assert sorted(each.partition(":")[0] for each in found.left_out) == ["cut.png", "notes.txt"]
-    assert [row["file"] for row in lines_of(tmp_path / "out.csv")] == [row.file for row in found.rows]
+    table = lines_of(tmp_path / "out.csv")
+    assert [row["file"] for row in table] == [row.file for row in found.rows]
+    known = calibration(run.path)
+    for line, row in zip(table, found.rows, strict=True):
+        assert line["likeliest"] == row.likeliest == max(row.probabilities, key=row.probabilities.__getitem__)
+        assert row.sure in known
+        assert 0 <= float(line["right_low"]) <= float(line["right"]) <= float(line["right_high"]) <= 1
 
 
 def test_from_the_command_line(run: Any, cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,3 +193,30 @@ def test_from_the_command_line(run: Any, cohort: Path, tmp_path: Path, capsys: p
     assert "no diagnosis" in json.loads(capsys.readouterr().out)["warning"]
     assert main([*command, "--task", "covid", "--cache-dir", str(cohort)]) == 2
     assert main(["predict", str(tmp_path / "none"), str(tmp_path)]) == 1
+
+
+def test_few_rows_of_a_label_are_drawn_anew_and_all_else_stays(cohort: Path, tmp_path: Path) -> None:
+    def train_ids(seed: int, **changes: Any) -> dict[str, set[str]]:
+        recipe = read_recipe("small", **QUICK | changes)
+        asked = Asked(
+            names=("phantom",), recipe_name="small", recipe=recipe, scheme=SCHEME, seed=seed, cache_dir=cohort
+        )
+        data = load_data(asked)
+        rows, others = data.rows["train"], [data.rows[part] for part in ("validation", "test")]
+        labels, samples = (rows.column(name).to_pylist() for name in ("label", "sample_id"))
+        found = {
+            name: {s for s, at in zip(samples, labels, strict=True) if at == n} for n, name in enumerate(data.classes)
+        }
+        return found | {"judged": {sample for each in others for sample in each.column("sample_id").to_pylist()}}
+
+    whole = train_ids(0)
+    first, same, second = (train_ids(seed, few={"covid19": 5}) for seed in (0, 0, 1))
+    assert first == same
+    assert len(first["covid19"]) == len(second["covid19"]) == 5
+    assert first["covid19"] != second["covid19"]
+    assert first["covid19"] | second["covid19"] <= whole["covid19"]
+    assert all(each[name] == whole[name] for each in (first, second) for name in ("rest", "judged"))
+    with pytest.raises(UsageError, match="expected 10,000 rows of 'covid19', of which the recipe draws so many"):
+        train_ids(0, few={"covid19": 10_000})
+    with pytest.raises(UsageError, match="rows of 'covid'.*labels: rest, covid19"):
+        train_ids(0, few={"covid": 5})

@@ -60,6 +60,23 @@ def test_each_command_writes_a_result_that_is_on_the_page(phantom: Path, tmp_pat
     assert "| small, seeds 0, 1 |" in page
     assert "a GPU" in page
     assert wanted.fingerprint[:12] in page
+    compared = ["compare", "sides", "--first", str(runs[0]), "--second", str(runs[1])]
+    assert results.main([*options, *compared]) == 0
+    sides = json.loads((out / "sides.json").read_text("utf-8"))
+    assert str(tmp_path) not in json.dumps(sides)
+    assert sides["command"].endswith("compare sides --first seed0 --second seed1")
+    assert sides["result"]["fingerprint"] == wanted.fingerprint
+    assert sides["result"]["split_hash"] == [wanted.split_hash]
+    page = leaderboard(out)
+    assert "small, seed 0, `patient" in page.partition("## Side by side")[2]
+    assert "scored on" not in page
+    told = json.loads((runs[1] / "config.json").read_text("utf-8"))
+    told |= {"recipe": {"derive": "segmented"}, "scored_on": "reencoded"}
+    (runs[1] / "config.json").write_text(json.dumps(told), encoding="utf-8")
+    assert results.main([*options, *compared]) == 0
+    assert "| small on segmented, scored on reencoded, seed 1, `patient" in leaderboard(out)
+    (out / "sides.json").unlink()
+    assert "## Side by side" not in leaderboard(out)
     (out / "mine.json").unlink()
     assert "small, seeds" not in leaderboard(out)
 

@@ -32,6 +32,10 @@ rows = st.lists(
 SCHEMES = ["patient(70/15/15)", "patient(80/20, seed=3)", "patient(seed=2)", "fold-2-of-3", "fold-1-of-2(seed=5)"]
 
 
+LEAKY = ["leaky", "leaky(80/20)", "leaky(seed=4)", "leaky(50/20/30, seed=1)"]
+LEAKY_FOLDS = ["leaky-fold-1-of-3", "leaky-fold-3-of-3(seed=2)"]
+
+
 def index_of(found: Sequence[Row]) -> Index:
     """An index of rows that name themselves, so that their order can be changed."""
     seen: Counter[tuple[str, int]] = Counter()
@@ -286,7 +290,8 @@ def test_what_is_no_scheme_is_told(scheme: Any) -> None:
         "patient(70)", "patient(70/0/30)", "patient(1/2/3/4)", "patient(a/b)", "patient(70/-15/45)", "patient(1e3/1)",
         "patient(99.9/0.1)", "patient(/)", "temporal(2020-13-01)", "temporal(2020-04-02, 2020-04-01)", "temporal()",
         "temporal(yesterday)", "temporal(2020-04-01, 2020-04-01)", "fold-6-of-5(seed=1)", "patient(\u0667/\u0663)",
-        "patient()", "patient(seed=)", "patient(seed=-1)",
+        "patient()", "patient(seed=)", "patient(seed=-1)", "leaky()", "leaky(80)", "leaky(80/20/0)",
+        "leaky(seed=-1)", "leaky-fold-4-of-3", "leaky-fold-0-of-3",
     ],
 )  # fmt: skip
 def test_what_a_scheme_cannot_be_asked_for_is_told(scheme: str) -> None:
@@ -298,8 +303,44 @@ def test_one_scheme_has_one_name_for_what_is_kept() -> None:
     for same in ("patient(70/15/15,seed=3)", "patient( 0.7/0.15/0.15 , seed = 3)", "patient(14/3/3, seed=03)"):
         assert canonical(same) == "patient(14/3/3, seed=3)"
         assert parse_scheme(canonical(same)) == parse_scheme(same)
-    for scheme in (*SCHEMES, "temporal", "temporal(2020-04-01)", "leave-a-out", "official-fold_2", "patient@1"):
+    others = ("temporal", "temporal(2020-04-01)", "leave-a-out", "official-fold_2", "patient@1", *LEAKY, *LEAKY_FOLDS)
+    for scheme in (*SCHEMES, *others):
         assert parse_scheme(canonical(scheme)) == parse_scheme(scheme)
     assert not any(map(is_given, [*SCHEMES, "temporal", "leave-a-out"]))
     assert split_names("patient(80/20)") == ("train", "test")
     assert split_names("leave-a-out") == split_names("temporal") == SPLITS
+
+
+@settings(deadline=None)
+@given(rows, st.sampled_from(LEAKY), st.randoms())
+def test_leaky_deals_every_row_by_itself_in_its_share(found: list[Row], scheme: str, random: Any) -> None:
+    index = index_of(found)
+    split = split_of(index, scheme)
+    assert is_given(scheme)
+    assert canonical(scheme).startswith("leaky(")
+    shares = dict(zip(split_names(scheme), parse_scheme(scheme).shares, strict=True))  # type: ignore[union-attr]
+    strata: dict[tuple[str, str | None], list[str | None]] = {}
+    for sample, source, label in zip(index.texts("sample_id"), index.sources, index.strings("label"), strict=True):
+        strata.setdefault((source, label), []).append(split[sample])
+    for parts in strata.values():
+        for name, share in shares.items():
+            assert abs(parts.count(name) - len(parts) * share / sum(shares.values())) <= 1
+    told = index.table.to_pylist()
+    random.shuffle(told)
+    assert split_of(Index(pa.Table.from_pylist(told, schema=INDEX_SCHEMA)), scheme) == split
+
+
+def test_leaky_folds_ask_every_row_once_and_tear_people_apart() -> None:
+    index = index_of([("a", who, 0, "xy"[who % 2]) for who in (1, 2, 3, 4) for _ in range(15)])
+    asked = [{s for s, part in split_of(index, f"leaky-fold-{k}-of-3").items() if part == "test"} for k in (1, 2, 3)]
+    assert sorted(sample for fold in asked for sample in fold) == sorted(index.texts("sample_id"))
+    assert [len(fold) for fold in asked] == [20] * 3
+    assert all(map(is_given, LEAKY_FOLDS))
+    assert all(len({sample.split("/")[1] for sample in fold}) == 4 for fold in asked), "everybody is in every fold"
+
+
+def test_leaky_tears_a_person_apart_and_a_seed_deals_anew() -> None:
+    index = index_of([("a", 1, 0, "x")] * 40)
+    assert Counter(split_of(index, "leaky").values()) == {"train": 32, "validation": 4, "test": 4}
+    assert split_of(index, "leaky(seed=1)") != split_of(index, "leaky")
+    assert len(set(split_of(index, "patient(seed=1)").values())) == 1

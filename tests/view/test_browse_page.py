@@ -18,8 +18,9 @@ from covid_datasets.view.browse.shelf import Place, Shelf
 from tests.view.browsed import served
 from tests.view.chromium import PROGRAM, Chromium, chromium
 
-for module in ("uvicorn", "starlette", "duckdb"):
-    pytest.importorskip(module)
+pytest.importorskip("uvicorn")
+pytest.importorskip("starlette")
+pytest.importorskip("duckdb")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason="no Chromium is installed")]
 NASTY = '<script>document.title = "owned"</script><img src=x onerror="document.title = \'owned\'">'
 ALL_SHOWN = "[...document.querySelectorAll('.cell')].length > 3 && [...document.querySelectorAll('.cell')].every(each => each.querySelector('img')?.complete)"  # noqa: E501

@@ -12,7 +12,7 @@ import numpy as np
 from covid_datasets.baselines.evaluate.bootstrap import Interval, Numbers, intervals, percentiles, students_t
 from covid_datasets.baselines.evaluate.gather import Gathered, Place, gather
 from covid_datasets.baselines.evaluate.measures import LABEL, RESAMPLES, SOURCE, Measures, means_of
-from covid_datasets.baselines.evaluate.report import plain
+from covid_datasets.baselines.evaluate.report import as_number, plain
 from covid_datasets.baselines.evaluate.rows import rarest
 from covid_datasets.catalog.cards import Name
 from covid_datasets.errors import UsageError
@@ -25,7 +25,10 @@ class Comparison:
     Attributes:
         first: The tables of the first.
         second: The tables of the second.
+        fingerprints: Of the build of each side.
+        split_hashes: The digests of the splits of each side, one for each scheme.
         rows: Rows that both predict.
+        aucs: The AUC of either side, as a mean over its tables.
         differences: First less second, of each measure, with a 95 % interval over groups of people, who are drawn for
             both at once.
         over_runs: The same of the AUC, with an interval over pairs of tables, as of seeds or folds; ``None`` where
@@ -35,7 +38,10 @@ class Comparison:
 
     first: tuple[str, ...]
     second: tuple[str, ...]
+    fingerprints: tuple[str, str]
+    split_hashes: tuple[tuple[str, ...], tuple[str, ...]]
     rows: int
+    aucs: tuple[float, float]
     differences: Mapping[str, Interval]
     over_runs: Interval | None
     notes: tuple[str, ...]
@@ -44,7 +50,8 @@ class Comparison:
         """Return it as plain data."""
         differences = {name: plain(found) for name, found in self.differences.items()}
         over_runs = plain(self.over_runs) if self.over_runs else None
-        return asdict(self) | {"differences": differences, "over_runs": over_runs}
+        aucs = [as_number(each) for each in self.aucs]
+        return asdict(self) | {"aucs": aucs, "differences": differences, "over_runs": over_runs}
 
     def __str__(self) -> str:
         """Say it for people."""
@@ -53,6 +60,9 @@ class Comparison:
     def _lines(self) -> Iterator[str]:
         yield f"first: {', '.join(self.first)}"
         yield f"second: {', '.join(self.second)}"
+        for name, which, mean in zip(("first", "second"), (0, 1), self.aucs, strict=True):
+            splits = ", ".join(f"{each[:16]}…" for each in self.split_hashes[which])
+            yield f"{name}: AUC {mean:.3f}, fingerprint {self.fingerprints[which][:16]}…, split {splits}"
         yield f"first less second, {self.rows:,} rows that both predict, 95 % intervals over groups:"
         yield from (f"  {name:<32}{found}" for name, found in self.differences.items())
         if self.over_runs:
@@ -109,14 +119,24 @@ def compare(
         notes.append(
             f"{len(samples[0] ^ samples[1]):,} rows are predicted on one side alone: the two are of different tests."
         )
+    fingerprints = (sides[0].wanted[0].fingerprint, sides[1].wanted[0].fingerprint)
+    if fingerprints[0] != fingerprints[1]:
+        notes.append("The two are of different builds, which differ in more than the model.")
     return Comparison(
         first=tuple(str(table.file) for table in sides[0].tables),
         second=tuple(str(table.file) for table in sides[1].tables),
+        fingerprints=fingerprints,
+        split_hashes=(_hashes(sides[0]), _hashes(sides[1])),
+        aucs=(ours(np.ones(stop))["auc"], theirs(np.ones(len(groups) - stop))["auc"]),
         rows=len(samples[0] & samples[1]),
         differences=intervals(difference, groups, percentiles(effective), resamples=RESAMPLES, seed=seed),
         over_runs=_over_runs(*sides),
         notes=tuple(notes),
     )
+
+
+def _hashes(side: Gathered) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(of.split_hash for of in side.wanted))
 
 
 def _over_runs(first: Gathered, second: Gathered) -> Interval | None:

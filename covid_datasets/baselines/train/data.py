@@ -67,7 +67,7 @@ def load_data(asked: Asked) -> Data:
 
     Raises:
         UsageError: A part has one class alone, or some rows lack a mask that the recipe shows to the network.
-        LeakingSplitError: People are in two parts of a split that nobody published.
+        LeakingSplitError: People are in two parts of a split that is not said to leak.
     """
     recipe = asked.recipe
     classes: dict[str, Any] = {"labels": "present"} if recipe.task == ALL else {"task": recipe.task}
@@ -91,6 +91,7 @@ def load_data(asked: Asked) -> Data:
             where = f"{', '.join(asked.names)}, scheme {asked.scheme!r}"
             raise UsageError(f"{where}: expected labelled images in {part}, found none")
     names = tuple(rows["train"].label_names)
+    rows["train"] = _few(rows["train"], names, recipe.few, asked.seed)
     counts = {part: Counter(names[label] for label in each.column("label").to_pylist()) for part, each in rows.items()}
     _check_classes(counts, names)
     for part, each in rows.items():
@@ -126,6 +127,21 @@ def _labelled(rows: Any) -> Any:
     """Keep the rows whose label somebody told, and that have an image."""
     known = np.asarray(pc.and_(pc.is_valid(rows.column("label")), pc.is_valid(rows.column("image"))))
     return rows if known.all() else rows.select(np.flatnonzero(known).tolist())
+
+
+def _few(rows: Any, names: tuple[str, ...], few: Mapping[str, int], seed: int) -> Any:
+    """Keep so many rows of some labels, drawn by the seed, and all rows of the others."""
+    labels = np.asarray(rows.column("label"))
+    left_out = list[int]()
+    for number, (name, count) in enumerate(few.items()):
+        of = np.flatnonzero(labels == names.index(name)) if name in names else np.empty(0, np.int64)
+        if len(of) < count:
+            raise UsageError(
+                f"train: expected {count:,} rows of {name!r}, of which the recipe draws so many, found {len(of):,} "
+                f"(labels: {', '.join(names)})"
+            )
+        left_out += np.random.default_rng((seed, number)).permutation(of)[count:].tolist()
+    return rows.select(np.setdiff1d(np.arange(len(rows)), left_out).tolist()) if left_out else rows
 
 
 def _check_classes(counts: Mapping[str, Counter[str]], names: tuple[str, ...]) -> None:
@@ -182,4 +198,4 @@ def _tell_leaks(leaks: Mapping[str, list[str]], scheme: str) -> None:
     text = f"scheme {scheme!r}: {len(leaks):,} patients or groups are in two parts: {shown}"
     if not is_given(scheme):
         raise LeakingSplitError(f"{text}. A model would be judged on people that it knows; nothing is trained")
-    tell(f"{text}. That is how it was published, and what is measured on it is too good")
+    tell(f"{text}. That is how this scheme is, and what is measured on it is too good")

@@ -15,6 +15,7 @@ from PIL import Image
 
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.asked import Place
+from covid_datasets.baselines.train.calibration import Sure, about_as, calibration
 from covid_datasets.baselines.train.names import CHECKPOINT, PROBABILITY
 from covid_datasets.baselines.train.run import Run
 from covid_datasets.disk import refused, whole
@@ -32,13 +33,29 @@ NO_DIAGNOSIS = (
     "These numbers are no diagnosis: the model knows one public source, and nobody has tested it on patients."
 )
 BATCH = 64
+_RIGHT = {"right": "value", "right_low": "low", "right_high": "high"}
+"""Columns of the table -> what they hold of the share that was right on validation."""
 
 
 class Scored(NamedTuple):
-    """A picture, and the probability that the model gives to each class."""
+    """A picture, the probability that the model gives to each class, and how often it was right when it was as sure."""
 
     file: str
     probabilities: dict[str, float]
+    sure: Sure | None = None
+
+    @property
+    def likeliest(self) -> str:
+        """The class with the highest probability."""
+        return max(self.probabilities, key=lambda name: self.probabilities[name])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        told = {"file": self.file, "probabilities": self.probabilities, "likeliest": self.likeliest}
+        if self.sure is None:
+            return told | {"right": None}
+        right = self.sure.right
+        return told | {"right": {"value": right.value, "low": right.low, "high": right.high, "rows": self.sure.rows}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +67,7 @@ class Predicted:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data."""
-        rows = [{"file": row.file, "probabilities": row.probabilities} for row in self.rows]
+        rows = [row.to_json() for row in self.rows]
         return {"warning": NO_DIAGNOSIS, "rows": rows, "left_out": list(self.left_out)}
 
 
@@ -62,7 +79,8 @@ def predict(run: Place, folder: Place, out: Place | None = None, *, device: str 
     Args:
         run: The folder of a finished run.
         folder: Pictures, in folders or not.
-        out: A CSV file to write: the file, and a probability for each class.
+        out: A CSV file to write: the file, a probability for each class, the likeliest class, and which share of
+            validation was right when the model was about as sure, with its 95 % interval.
         device: As for `train`.
     """
     need("torch", "safetensors")
@@ -81,7 +99,9 @@ def predict(run: Place, folder: Place, out: Place | None = None, *, device: str 
     files = [item.path for item in items if item.kind == "picture"]
     left_out = [f"{item.path}: expected a picture, found a {item.kind}" for item in items if item.kind != "picture"]
     left_out += [f"{notice.where}: {notice.what}" for notice in notices]
-    rows = list(_scored(trained, recipe, raw, files, left_out, device))
+    sure = calibration(trained.path)
+    scored = _scored(trained, recipe, raw, files, left_out, device)
+    rows = [row._replace(sure=about_as(sure, max(row.probabilities.values()))) for row in scored]
     if out is not None:
         _write(Path(out), rows, trained.classes)
     return Predicted(tuple(rows), tuple(left_out))
@@ -152,7 +172,11 @@ def _write(path: Path, rows: Sequence[Scored], classes: Sequence[str]) -> None:
     try:
         with whole(path, durable=False) as private, private.open("w", encoding="utf-8", newline="") as file:
             written = csv.writer(file, lineterminator="\n")
-            written.writerow(["file", *(PROBABILITY + name for name in classes)])
-            written.writerows([row.file, *(f"{value:.6f}" for value in row.probabilities.values())] for row in rows)
+            written.writerow(["file", *(PROBABILITY + name for name in classes), "likeliest", *_RIGHT])
+            for row in rows:
+                chances = (f"{value:.6f}" for value in row.probabilities.values())
+                right = row.to_json()["right"] or dict.fromkeys(_RIGHT.values())
+                shares = ("" if right[name] is None else f"{right[name]:.3f}" for name in _RIGHT.values())
+                written.writerow([row.file, *chances, row.likeliest, *shares])
     except OSError as error:
         raise refused(path, error) from error

@@ -53,6 +53,8 @@ class Run:
             raise NotThereError(
                 f"{path}: expected a finished run, found one that was stopped; train it to its end first"
             )
+        if not (path / CHECKPOINT).exists():
+            raise NotThereError(f"{path}: expected a run, found the scores of one on other pixels; name the run itself")
         lines = (path / METRICS).read_text(encoding="utf-8").splitlines()
         return cls(path, config, tuple(map(json.loads, lines)))
 

@@ -24,7 +24,7 @@ from covid_datasets.transforms.derive.contract import Declared, Function, declar
 
 OURS = {
     name: f"covid_datasets.transforms.derive.chest:{name}" for name in ("lungs", "infection", "segmented", "cropped")
-}
+} | {"reencoded": "covid_datasets.transforms.derive.encoded:reencoded"}
 """Names that come with this library -> where the function is."""
 GROUP = "covid_datasets.derive"
 """The group of entry points by which a package names functions of its own."""

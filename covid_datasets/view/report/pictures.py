@@ -54,22 +54,11 @@ def chosen(built: Built, card: Card, *, i_have_the_rights: bool = False) -> tupl
 
     The same build gives the same ones: they are chosen by a digest of their ids.
     """
-    if built.columns:
-        return (), "It is a table: there are no pictures."
-    told = "" if i_have_the_rights else _forbidden(card)
-    if told:
-        return (), told
-    table = open_table(built)
-    has_picture = pc.or_(pc.or_(table["image"].is_valid(), table["volume"].is_valid()), table["video"].is_valid())
-    columns = {name: table[name].to_pylist() for name in ("sample_id", "label", "license", "source_url")}
-    each = card.licence.redistribution == "per-image"
-    rows = [
-        row
-        for row, (there, licence) in enumerate(zip(has_picture.to_pylist(), columns["license"], strict=True))
-        if there and (i_have_the_rights or _may_show(licence, each=each))
-    ]
+    rows, why = may_be_shown(built, card, i_have_the_rights=i_have_the_rights)
     if not rows:
-        return (), "No row has a picture whose licence is known to let it be shown in another form."
+        return (), why
+    table = open_table(built)
+    columns = {name: table[name].to_pylist() for name in ("sample_id", "label", "license", "source_url")}
     masks = _masks(table["masks"])
     by_label: dict[Any, list[int]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (not masks.get(row), _place(columns["sample_id"][row]))):
@@ -86,9 +75,28 @@ def chosen(built: Built, card: Card, *, i_have_the_rights: bool = False) -> tupl
         )
         for row in _in_turn([by_label[label] for label in sorted(by_label, key=str)])
     ]
+    return tuple(found), why
+
+
+def may_be_shown(built: Built, card: Card, *, i_have_the_rights: bool = False) -> tuple[list[int], str]:
+    """List the rows whose pictures may be shown, and say why the others, or all, may not."""
+    if built.columns:
+        return [], "It is a table: there are no pictures."
+    if not i_have_the_rights and (told := _forbidden(card)):
+        return [], told
+    table = open_table(built)
+    has_picture = pc.or_(pc.or_(table["image"].is_valid(), table["volume"].is_valid()), table["video"].is_valid())
+    each = card.licence.redistribution == "per-image"
+    rows = [
+        row
+        for row, (there, licence) in enumerate(zip(has_picture.to_pylist(), table["license"].to_pylist(), strict=True))
+        if there and (i_have_the_rights or _may_show(licence, each=each))
+    ]
+    if not rows:
+        return [], "No row has a picture whose licence is known to let it be shown in another form."
     kept_back = pc.sum(has_picture).as_py() - len(rows)
     why = f"{kept_back:,} pictures are never shown here: their own licences do not let that." if kept_back else ""
-    return tuple(found), why
+    return rows, why
 
 
 def drawn(built: Built, pictures: Sequence[Picture]) -> Iterator[Image.Image | None]:

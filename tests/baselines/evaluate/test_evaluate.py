@@ -190,6 +190,11 @@ def test_a_better_model_is_told_by_the_same_people(plain: Ward, tmp_path: Path) 
     assert "The two differ in AUC." in str(found)
     mirrored = compare(bad, good, own, cache_dir=cache).differences["auc"]
     assert mirrored.value == pytest.approx(-auc.value)
+    assert found.aucs[0] - found.aucs[1] == pytest.approx(auc.value)
+    wanted = asked([own], None, "patient", "test", cache)
+    assert found.fingerprints == (wanted.fingerprint,) * 2
+    assert found.split_hashes == ((wanted.split_hash,),) * 2
+    assert wanted.split_hash[:16] in str(found)
     json.dumps(found.to_json())
 
 
