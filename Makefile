@@ -25,8 +25,9 @@ format: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 
-docs: $(VENV)/.demo  ## rewrite docs/sources/ from the catalogs
+docs: $(VENV)/.demo  ## rewrite docs/sources/ from the catalogs, and the pictures of a terminal
 	$(BIN)/python -m covid_datasets.contribute.pages
+	$(BIN)/python docs/pictures/terminal.py
 
 site: $(VENV)/.site  ## docs/ as pages in build/site/html, with what is built on this machine
 	$(BIN)/covid-datasets build phantom

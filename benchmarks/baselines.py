@@ -3,8 +3,10 @@
     python -m benchmarks.baselines --seeds 5
     python -m benchmarks.baselines --seeds 5 --shuffled
     python -m benchmarks.baselines --recipe study1-resnet50 --changes '{"image_size": 64, "width": 0.25, "epochs": 4}'
+    python -m benchmarks.baselines --recipe small-patient --config training_series --scheme "patient(60/40)" --seeds 1
 
-One line of JSON for each seed, and one for all of them; seconds are those of the processor.
+One line of JSON for each seed, and one for all of them; seconds are those of the processor. Of models that weigh slices
+it says how much of the weight lies on those that show the lesion, in people who have one.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from covid_datasets.audits.traits.auc import Pairs
 from covid_datasets.baselines.train import data
 
 SCHEME = "patient(50/10/40)"
+SLICES = ("series", "training_series")
+"""Configs whose slices say which of them are ill."""
 
 
 class Shuffled(data.Data):
@@ -43,6 +47,17 @@ class Shuffled(data.Data):
 
 def auc_of(scores: np.ndarray, positive: np.ndarray) -> float:
     return Pairs.of(scores, positive, np.zeros(len(scores))).auc(np.ones(len(scores)))
+
+
+def on_lesions(run: Path, config: str, cache: str | None) -> float:
+    """The share of a patient's score that is of slices with the lesion, in the mean of all tested who have COVID-19."""
+    rows = load_dataset("phantom", config, "all", framework="numpy", cache_dir=cache)
+    told = zip(rows.column("sample_id").to_pylist(), rows.column("source_row").to_pylist(), strict=True)
+    ill = {sample for sample, row in told if json.loads(row)["ill"]}
+    with (run / "predictions.csv").open(encoding="utf-8", newline="") as file:
+        found = [row for row in csv.DictReader(file) if row["split"] == "test" and row["label"] == "covid19"]
+    total = sum(float(row["share"]) for row in found if row["sample_id"] in ill)
+    return total / len({row["patient"] for row in found})
 
 
 def threshold(cache: str | None) -> float:
@@ -69,6 +84,8 @@ def main() -> None:
     parser.add_argument("--shuffled", action="store_true")
     parser.add_argument("--changes", type=json.loads, default={})
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--config", default="training")
+    parser.add_argument("--scheme", default=SCHEME)
     parser.add_argument("--cache-dir")
     arguments = parser.parse_args()
     if arguments.shuffled:
@@ -81,10 +98,10 @@ def main() -> None:
                 "phantom",
                 Path(folder) / "run",
                 arguments.recipe,
-                scheme=SCHEME,
+                scheme=arguments.scheme,
                 seed=seed,
                 device=arguments.device,
-                config="training",
+                config=arguments.config,
                 cache_dir=arguments.cache_dir,
                 changes=arguments.changes,
             )
@@ -96,9 +113,13 @@ def main() -> None:
                 "auc": round(found[-1], 4),
             }
             told |= {"epochs": len(run.history), "cpu_seconds": round(time.process_time() - began, 1)}
+            if run.recipe.unit != "image" and not run.recipe.in_depth and arguments.config in SLICES:
+                told["share_on_lesions"] = round(on_lesions(run.path, arguments.config, arguments.cache_dir), 4)
             print(json.dumps(told), flush=True)
     told = {"mean": round(float(np.mean(found)), 4), "lowest": round(min(found), 4)}
-    print(json.dumps(told | {"fixed_threshold": round(threshold(arguments.cache_dir), 4), "load": os.getloadavg()[0]}))
+    if arguments.config == "training":
+        told["fixed_threshold"] = round(threshold(arguments.cache_dir), 4)
+    print(json.dumps(told | {"load": os.getloadavg()[0]}))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 
 from covid_datasets import predict
-from covid_datasets.baselines.train.predict import _decoded
 from covid_datasets.baselines.train.run import Run
+from covid_datasets.load.fixed.pixels import decoded_picture
 from covid_datasets.load.fixed.view import make_view
 from covid_datasets.own.files import find_items
 from covid_datasets.raw.tree import RawTree
@@ -36,7 +36,7 @@ def decode(run: Path, folder: Path) -> int:
     view = make_view(recipe.image_size, channels=recipe.channels)
     files = [item.path for item in find_items(raw)[0] if item.kind == "picture"]
     with ThreadPoolExecutor() as threads:
-        return sum(not isinstance(each, Exception) for each in threads.map(partial(_decoded, raw, view), files))
+        return sum(not isinstance(each, Exception) for each in threads.map(partial(decoded_picture, raw, view), files))
 
 
 def main() -> None:

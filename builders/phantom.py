@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from covid_datasets.phantoms.chest import draw, faint_picture, picture
+from covid_datasets.phantoms.chest import draw, faint_picture, picture, series_picture
 from covid_datasets.schema import Made, Notice, RawFiles, Record
 from covid_datasets.vocabulary import Modality, Smoking, Symptom
 
@@ -18,11 +18,14 @@ _SMOKING: tuple[Smoking, ...] = ("never", "former", "current")
 
 
 def records(raw: RawFiles) -> Iterator[Record | Notice]:
-    """Yield the pictures of ``options["patients"]`` patients, sorted by id: seven each, or four faint ones."""
+    """Yield the pictures of ``options["patients"]`` patients, by id: seven each, four faint ones, or a series."""
     patients, seed = int(raw.options.get("patients", 24)), int(raw.options.get("seed", 0))
     for patient in range(patients):
         if raw.options.get("faint"):
             yield from (_faint(seed, patient, index) for index in range(4))
+            continue
+        if slices := int(raw.options.get("slices", 0)):
+            yield from (_of_series(seed, patient, index, slices) for index in range(slices))
             continue
         for study, modality, count in _STUDIES:
             for index in range(count):
@@ -86,4 +89,28 @@ def _faint(seed: int, patient: int, index: int) -> Record:
         value_range="8-bit, synthetic",
         license="CC0-1.0",
         source_row={"patient": patient, "study": 1, "slice": index, "planted": ""},
+    )
+
+
+def _of_series(seed: int, patient: int, index: int, slices: int) -> Record:
+    """Describe a slice of a series of a patient, of which two slices side by side show what there is of disease."""
+    label, label_raw = _LABELS[patient % 3]
+    name = f"V{patient:05d}-{index:02d}"
+    ill = index - draw(seed, patient, "ill", 0, slices - 2) in (0, 1) and label != "no_finding"
+    recipe = (seed, patient, index, index * 4 // slices, ill)
+    return Record(
+        sample_id=name,
+        image=Made(f"{name}.png", series_picture, (*recipe, "image")),
+        modality="CT",
+        patient=f"V{patient:05d}",
+        study=f"V{patient:05d}-S1",
+        series=f"V{patient:05d}-S1",
+        part_index=index,
+        view="axial",
+        label=label,
+        label_raw=label_raw,
+        masks={layer: Made(f"{name}_{layer}.png", series_picture, (*recipe, layer)) for layer in ("lung", "infection")},
+        value_range="8-bit, synthetic",
+        license="CC0-1.0",
+        source_row={"patient": patient, "study": 1, "slice": index, "planted": "", "ill": ill},
     )

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from covid_datasets.baselines.evaluate.score import evaluate as evaluate
     from covid_datasets.baselines.explain.run import Explained as Explained
     from covid_datasets.baselines.explain.run import explain as explain
+    from covid_datasets.baselines.features.importance import Importance as Importance
+    from covid_datasets.baselines.features.importance import feature_importance as feature_importance
+    from covid_datasets.baselines.features.table import image_features as image_features
+    from covid_datasets.baselines.few.report import FewShot as FewShot
+    from covid_datasets.baselines.few.run import few_shot as few_shot
     from covid_datasets.baselines.segment.learned import learned_infection as learned_infection
     from covid_datasets.baselines.segment.learned import learned_lungs as learned_lungs
     from covid_datasets.baselines.train.predict import predict as predict
@@ -96,6 +101,8 @@ _HOMES = {
     "Explained": "covid_datasets.baselines.explain.run",
     "Exported": "covid_datasets.exports.export",
     "MaskEvaluation": "covid_datasets.baselines.evaluate.masks",
+    "Importance": "covid_datasets.baselines.features.importance",
+    "FewShot": "covid_datasets.baselines.few.report",
     "OwnData": "covid_datasets.catalog.own",
     "Report": "covid_datasets.view.report.report",
     "Sample": "covid_datasets.transforms.derive.contract",
@@ -119,8 +126,11 @@ _HOMES = {
     "evaluate_masks": "covid_datasets.baselines.evaluate.masks",
     "explain": "covid_datasets.baselines.explain.run",
     "export": "covid_datasets.exports.export",
+    "feature_importance": "covid_datasets.baselines.features.importance",
+    "few_shot": "covid_datasets.baselines.few.run",
     "find_build": "covid_datasets.prepare.find",
     "group_folds": "covid_datasets.splits.subset",
+    "image_features": "covid_datasets.baselines.features.table",
     "infection_mask": "covid_datasets.transforms.segment.infection",
     "info": "covid_datasets.catalog.cards",
     "label_table": "covid_datasets.view.labels",

@@ -10,16 +10,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from covid_datasets.baselines.networks.named import SEGMENTERS, WIDTHS, network_of
+from covid_datasets.baselines.target import Target, check_target
 from covid_datasets.catalog.typed import read_typed
 from covid_datasets.errors import CatalogError, NotThereError, UsageError, did_you_mean
-from covid_datasets.load.fixed.options import MOST_SLICES
+from covid_datasets.load.fixed.options import MOST_SLICES as MOST_AROUND
 from covid_datasets.transforms.joint.augment import Augment, Turns
 from covid_datasets.transforms.joint.presets import preset
 from covid_datasets.vocabulary import MASKS
 
 RECIPES = Path(__file__).with_name("recipes")
+MOST_SLICES = 1024
+"""Of a unit in a step: all of them are in memory at once."""
 ALL = "all"
 """The task that keeps every class that occurs."""
+TARGET = "target"
+"""The task that predicts something else than a label: what the table ``[target]`` says."""
 DRAW = "masks"
 """The task that has no classes: masks are drawn, and nothing else."""
 
@@ -64,7 +69,7 @@ class Recipe:
         width: Which share of its channels each layer has.
         image_size: Rows and columns that images are stretched to.
         channels: 1 for grey, 3 for colours.
-        slices: How many slices of a series are seen at once, the one in question in the middle: 1 is 2-D, 3 is 2.5-D.
+        around: How many slices of a series are seen at once, the one in question in the middle: 1 is 2-D, 3 is 2.5-D.
         masks: Which masks are shown to the network beside the image, each as one more channel.
         draws: Which masks the network draws, beside the class: a second task that it learns with the first; or alone.
         mask_weight: What the loss of these masks counts, beside that of the classes.
@@ -72,7 +77,16 @@ class Recipe:
             some, "segmented" and "reencoded" make other pixels.
         mean: What is taken away from values from 0 to 1, for each channel.
         std: What they are then divided by.
-        task: "covid19_vs_rest", "covid19_vs_no_finding", "all" classes that occur, or "masks": no class, but ``draws``.
+        unit: What is learned and judged: each "image", or each "patient" or "series" by all of its slices together.
+        slices: How many slices of a unit a step shows at most; a network in three dimensions sees exactly so many.
+        pooling: How slices become one: learned weights ("attention"), or all alike ("mean"), or the strongest ("max").
+        siamese: Learn to compare, and by what: "contrastive", "triplet", "pairs" or "prototypes"; empty for classes.
+        margin: How far apart "contrastive" and "triplet" want pictures of two classes, which have 2 at most.
+        features: How many numbers pictures are compared by.
+        references: Images of each class, out of train, with which others are compared.
+        task: "covid19_vs_rest", "covid19_vs_no_finding", or "all" classes that occur; "target" for what is no label;
+            "masks" for no class, but ``draws``.
+        target: What that is: how ill somebody is, a number, or days until death.
         few: How many rows of a label train keeps, drawn anew by each seed; all other rows stay the same.
         augment: The name of a preset, or numbers of `Augment`, or a ``preset`` and other numbers; empty for none.
         optimizer: How a step is made.
@@ -99,14 +113,22 @@ class Recipe:
     image_size: int
     width: float = 1.0
     channels: int = 1
-    slices: int = 1
+    around: int = 1
     masks: tuple[str, ...] = ()
     draws: tuple[str, ...] = ()
     mask_weight: float = 1.0
     derive: str = ""
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)
-    task: Literal["covid19_vs_rest", "covid19_vs_no_finding", "all", "masks"] = "covid19_vs_rest"
+    unit: Literal["image", "patient", "series"] = "image"
+    slices: int = 32
+    pooling: Literal["attention", "mean", "max"] = "attention"
+    siamese: Literal["", "contrastive", "triplet", "pairs", "prototypes"] = ""
+    margin: float = 1.0
+    features: int = 64
+    references: int = 32
+    task: Literal["covid19_vs_rest", "covid19_vs_no_finding", "all", "target", "masks"] = "covid19_vs_rest"
+    target: Target | None = None
     few: Mapping[str, int] = field(default_factory=dict)
     augment: Mapping[str, str | int | float] = field(default_factory=dict)
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
@@ -138,12 +160,17 @@ class Recipe:
     @property
     def in_channels(self) -> int:
         """How many channels the network sees."""
-        return self.channels * self.slices + len(self.masks)
+        return self.channels * self.around + len(self.masks)
 
     @property
     def draws_alone(self) -> bool:
         """Whether masks are all that the network gives."""
         return self.task == DRAW
+
+    @property
+    def in_depth(self) -> bool:
+        """Whether the network sees volumes, and not slices one by one."""
+        return network_of(self.network).dimensions == 3
 
     @property
     def stage_before(self) -> Recipe:
@@ -152,6 +179,7 @@ class Recipe:
         shared = ("epochs", "batch_size", "rate", "weight_decay", "momentum", "augment")
         numbers: dict[str, Any] = {name: getattr(self.pretraining, name) for name in shared}
         none: dict[str, Any] = {"period": 0, "warmup": 0, "patience": 0, "balance": False, "draws": ()}
+        none |= {"unit": "image", "siamese": ""}
         return replace(self, optimizer="sgd", schedule="cosine", pretraining=None, **numbers, **none)
 
     def rate_at(self, epoch: int) -> float:
@@ -169,8 +197,13 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain data, from which `recipe_of` makes the same recipe again."""
-        told = {name: value for name, value in asdict(self).items() if value is not None}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
+        return {name: _plain(value) for name, value in asdict(self).items() if value is not None}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return list(value) if isinstance(value, tuple) else value
 
 
 def recipe_names() -> tuple[str, ...]:
@@ -242,7 +275,19 @@ def _check(recipe: Recipe, where: str) -> None:
     for key in ("mean", "std"):
         of(key, len(getattr(recipe, key)) in (1, recipe.channels), f"one number, or {recipe.channels}")
     of("std", min(recipe.std) > 0, "numbers above 0")
-    for key in ("batch_size", "epochs", "rounds"):
+    if kind.dimensions == 3:
+        of("unit", recipe.unit == "series", f"'series', because {recipe.network} sees volumes")
+        of("pretraining", recipe.pretraining is None, f"none, because {recipe.network} sees no single pictures")
+    of("slices", 1 <= recipe.slices <= MOST_SLICES, f"1 to {MOST_SLICES}")
+    for key in ("draws", "few"):
+        of(key, recipe.unit == "image" or not getattr(recipe, key), "none where unit is not 'image'")
+    if recipe.siamese:
+        of("unit", recipe.unit == "image", "'image' beside siamese")
+        of("draws", not recipe.draws, "none beside siamese")
+        of("balance", recipe.balance, "true beside siamese, because a batch needs pairs of every class")
+        of("smoothing", recipe.smoothing == 0, "0 beside siamese")
+        of("margin", 0 < recipe.margin <= 2, "a number above 0, to 2")
+    for key in ("batch_size", "epochs", "rounds", "features", "references"):
         of(key, getattr(recipe, key) >= 1, "1 or more")
     for key in ("patience", "period", "warmup", "weight_decay"):
         of(key, getattr(recipe, key) >= 0, "0 or more")
@@ -250,10 +295,19 @@ def _check(recipe: Recipe, where: str) -> None:
     of("few", all(count >= 1 for count in recipe.few.values()), "1 row or more of a label")
     for key in ("momentum", "smoothing"):
         of(key, 0 <= getattr(recipe, key) < 1, "0 to below 1")
+    of("task", (recipe.task == TARGET) == (recipe.target is not None), "'target' with a table [target], and else none")
+    if recipe.target:
+        check_target(recipe.target, where)
+        of("unit", recipe.unit == "image", "'image' with a target")
+        of("siamese", not recipe.siamese, "no comparison of classes with a target")
+        of("few", not recipe.few, "no few rows of a label with a target")
+        of("balance", not recipe.balance, "no balance, which is one of labels, with a target")
+        of("smoothing", not recipe.smoothing or recipe.target.kind == "ordinal", "0 with numbers and days")
     of("task", recipe.draws_alone == (recipe.network in SEGMENTERS), _fits(recipe))
-    of("slices", recipe.slices % 2 == 1 and 0 < recipe.slices <= MOST_SLICES, f"an odd number, 1 to {MOST_SLICES}")
-    of("slices", recipe.slices == 1 or recipe.draws_alone, "1 where classes are told, for only masks are drawn of more")
+    of("around", recipe.around % 2 == 1 and 0 < recipe.around <= MOST_AROUND, f"an odd number, 1 to {MOST_AROUND}")
+    of("around", recipe.around == 1 or recipe.draws_alone, "1 where classes are told, for only masks are drawn of more")
     if recipe.draws_alone:
+        of("unit", recipe.unit == "image" and not recipe.siamese, "'image' where masks alone are drawn")
         of("draws", bool(recipe.draws), f"at least one of {', '.join(MASKS)}")
         of("image_size", recipe.image_size % kind.smallest == 0, f"a multiple of {kind.smallest}, which is halved")
         of("channels", recipe.channels == 1, "1, for scans are grey")

@@ -24,6 +24,7 @@ def run_evaluate(arguments: Namespace) -> int:
         "scheme": arguments.scheme,
         "split": arguments.split,
         "seed": arguments.seed,
+        "recipe": arguments.recipe,
         "cache_dir": arguments.cache_dir,
         **filters_of(arguments.where),
     }

@@ -91,6 +91,7 @@ _MODULES = dict.fromkeys(("list", "info", "croissant", "search"), "catalogued")
 _MODULES |= dict.fromkeys(("new", "manifest", "figures"), "contributed")
 _MODULES |= {"audit": "audited", "confounding": "confounded", "deidentify": "deidentified", "ledger": "ledgers"}
 _MODULES |= {"segment": "segmented", "apply": "applied", "evaluate": "evaluated", "explain": "explained"}
+_MODULES |= {"features": "featured", "few": "few"}
 _MODULES |= {"report": "reported", "browse": "browsing"}
 _MODULES |= dict.fromkeys(("train", "predict"), "trained")
 """Where commands are that are not in ``commands``."""

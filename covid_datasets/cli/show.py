@@ -116,6 +116,9 @@ def _print_rich(
     needed = [max(map(cell_len, line)) for line in zip(columns, *cells, strict=True)]
     shown = _fitting(dict(zip(columns, needed, strict=True)), wide, console.width)
     excess = sum(needed[index] + GAP for index in shown) - GAP - console.width
+    whole = [bool(cut) or needed[index] <= SHORT for index in range(len(columns))]
+    least = [needed[index] if whole[index] and columns[index] != cut else LEGIBLE for index in shown]
+    console.width = max(console.width, sum(least) + GAP * (len(least) - 1))  # rich would cut ids
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0))
     for index in shown:
         is_cut = columns[index] == cut
@@ -123,7 +126,7 @@ def _print_rich(
             columns[index],
             justify="right" if numbers[index] else "left",
             overflow="ellipsis" if is_cut else "fold",
-            no_wrap=bool(cut) or needed[index] <= SHORT,
+            no_wrap=whole[index],
             width=max(needed[index] - max(excess, 0), LEGIBLE) if is_cut else None,
         )
     for line in cells:

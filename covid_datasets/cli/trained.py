@@ -54,7 +54,7 @@ def run_predict(arguments: Namespace) -> int:
         chances = ", ".join(f"{name} {value:.3f}" for name, value in row.probabilities.items())
         told = f"; right when as sure on validation: {row.sure.right}, {row.sure.rows} images" if row.sure else ""
         print_text(f"{row.file}: {chances}{told}")
-    if found.rows and found.rows[0].sure is None:
+    if found.rows and found.rows[0].likeliest and found.rows[0].sure is None:
         print_text("The run has no validation, so nobody knows how often it is right when it is so sure.")
     for what in found.left_out:
         print_text(f"left out: {what}")

@@ -13,7 +13,6 @@ import json
 import sys
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,7 @@ from covid_datasets.baselines.train.names import ENVIRONMENT
 from covid_datasets.baselines.train.rescore import SCORED_ON
 from covid_datasets.catalog.cards import names
 from covid_datasets.disk import read_json, write_json
-from covid_datasets.errors import CatalogError, CovidDatasetsError
+from covid_datasets.errors import CatalogError, CovidDatasetsError, UsageError
 
 MODULE = "python -m covid_datasets.contribute.results"
 PAPERS = "papers.toml"
@@ -145,7 +144,7 @@ def _beside(arguments: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
         "groups": len(set(due.groups)),
         "rarest": due.rarest,
         "draw_seed": 0,
-        "models": [asdict(metadata), asdict(texture)],
+        "models": [metadata.to_json(), texture.to_json()],
         "notes": list(due.notes),
     }
     name = _name(arguments.dataset, arguments.config, f"beside-{wanted.scheme}")
@@ -155,7 +154,12 @@ def _beside(arguments: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
 def _run(arguments: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
     found = evaluate(arguments.runs, cache_dir=arguments.cache_dir).to_json()
     of_runs = _told_by_all(arguments.runs)
-    result = {key: value for key, value in found.items() if key != "files"}
+    if found["target"]:
+        raise UsageError(
+            f"{arguments.runs[0]}: expected a run that predicts labels, which the leaderboard lists, found one of "
+            f"{found['target']['column']}; covid-datasets evaluate scores it"
+        )
+    result = {key: value for key, value in found.items() if key not in ("files", "target")}
     result |= {"device": _devices(of_runs), "runs": of_runs}
     return arguments.name, f"{MODULE} run {arguments.name} {_named(arguments.runs)}", result
 
@@ -163,6 +167,10 @@ def _run(arguments: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
 def _compare(arguments: argparse.Namespace) -> tuple[str, str, dict[str, Any]]:
     sides = (arguments.first, arguments.second)
     found = compare(*sides, cache_dir=arguments.cache_dir).to_json()
+    if "auc" not in found["differences"]:
+        raise UsageError(
+            f"{sides[0][0]}: expected runs that predict labels; covid-datasets evaluate --against says more"
+        )
     first, second = map(_told_by_all, sides)
     result = {
         "datasets": names_of(read_predictions(runs_in(arguments.first[0])[0]).run["dataset"]),

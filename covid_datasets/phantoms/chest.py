@@ -55,6 +55,17 @@ def faint_picture(raw: RawReader, seed: int, patient: int, index: int, layer: st
     return png((scene.lung if layer == "lung" else scene.infection) * np.uint8(255))
 
 
+def series_picture(raw: RawReader, seed: int, patient: int, index: int, level: int, ill: bool, layer: str) -> bytes:
+    """Make the PNG of one layer of a slice of a series, half as large; ``raw`` is not needed.
+
+    ``level`` says where in the chest it is, as the index of other pictures; only what is ``ill`` shows a lesion.
+    """
+    scene = _scene(seed, patient, 1, "CT", index, level=level, ill=ill)
+    if layer == "image":
+        return png(np.ascontiguousarray(scene.image[::2, ::2]))
+    return png((scene.lung if layer == "lung" else scene.infection)[::2, ::2] * np.uint8(255))
+
+
 class _Scene(NamedTuple):
     image: NDArray[np.uint8]
     lung: Mask
@@ -62,13 +73,23 @@ class _Scene(NamedTuple):
 
 
 @lru_cache(maxsize=4)
-def _scene(seed: int, patient: int, study: int, modality: str, index: int, faint: bool = False) -> _Scene:
+def _scene(
+    seed: int,
+    patient: int,
+    study: int,
+    modality: str,
+    index: int,
+    *,
+    faint: bool = False,
+    level: int | None = None,
+    ill: bool = True,
+) -> _Scene:
     """Render one picture with its masks; an image and its masks are asked for one after the other."""
     size = _SIZES[modality]
     twister = np.random.RandomState(draw(seed, patient, f"{study}{modality}{index}", 0, 2**32 - 1))
-    image, lung = (_ct if modality == "CT" else _xray)(seed, patient, index)
+    image, lung = (_ct if modality == "CT" else _xray)(seed, patient, index if level is None else level)
     lumps = _lumps(twister, size)
-    depth = _lesions(seed, patient, study, modality, lung, lumps)
+    depth = _lesions(seed, patient, study, modality, lung, lumps) if ill else np.zeros(lung.shape, np.int32)
     dense = _FAINT if faint else 160 if modality == "CXR" else 145 if patient % 3 == 2 else 112
     image += (dense + lumps // 8 - image) * depth // 128
     infection = depth > 0

@@ -21,6 +21,7 @@ needs_all = pytest.mark.skipif(
     not all(map(find_spec, ("torch", "monai", "safetensors"))), reason="needs the extra baselines"
 )
 
+FLAT = [name for name, kind in NETWORKS.items() if kind.dimensions == 2]
 PUBLISHED = {
     "densenet121": 7_978_856,
     "densenet169": 14_149_480,
@@ -65,19 +66,26 @@ def names_of(network: Any) -> list[str]:
 
 
 @needs_all
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", FLAT)
 def test_full_networks_are_those_of_their_papers(name: str) -> None:
     assert sum(values.numel() for values in full(name).parameters()) == PUBLISHED[name]
 
 
 @needs_all
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", FLAT)
 def test_networks_take_their_smallest_image_and_any_channels(name: str) -> None:
     network = narrow(name, classes=2, channels=2).eval()
     side = NETWORKS[name].smallest
     assert network(torch.zeros(1, 2, side, side)).shape == (1, 2)
     assert network(torch.zeros(2, 2, side + 13, side)).isfinite().all()
     assert sum(values.numel() for values in network.parameters()) < PUBLISHED[name] / 10
+
+
+@needs_all
+def test_a_network_in_three_dimensions_takes_few_and_many_slices() -> None:
+    network = narrow("resnet10_3d", classes=2, channels=1).eval()
+    assert network(torch.zeros(1, 1, 2, 32, 32)).shape == (1, 2)
+    assert network(torch.zeros(2, 1, 20, 45, 32)).isfinite().all()
 
 
 @needs_all

@@ -18,6 +18,13 @@ FEW = [f"study1-{network}-118" for network in ("densenet169", "resnet50")]
 """More than a phantom has; what they do is tested by itself."""
 PAPER_RESNET = ("study1-resnet50", "study2-resnet50", "selftrans-resnet50")
 """What differs from their DenseNet in the name of the network alone."""
+OF_TARGETS = ("severity-", "survival-")
+"""What the phantom does not say; ``test_targets`` trains them."""
+PICTURES = [
+    name
+    for name in recipe_names()
+    if not name.startswith((*PAPER_RESNET, *OF_TARGETS)) and not read_recipe(name).in_depth
+]
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -116,9 +123,7 @@ def test_rates_fall_and_rise() -> None:
 
 @pytest.mark.skipif(not all(map(find_spec, ("torch", "monai", "safetensors"))), reason="needs the extra baselines")
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize(
-    "name", [name for name in recipe_names() if not name.startswith(PAPER_RESNET) and name not in FEW]
-)
+@pytest.mark.parametrize("name", [name for name in PICTURES if name not in FEW])
 def test_each_recipe_makes_an_epoch(name: str, cohort: Path, tmp_path: Path) -> None:
     """Narrow, small and short; all else is as the recipe says, the split without validation of COVID-ARC among it."""
     narrow: dict[str, Any] = {"width": 0.05, "image_size": 80, "epochs": 1, "batch_size": 16}

@@ -189,7 +189,7 @@ def test_what_tells_classes_refuses_a_run_that_draws(drawn: Any, tmp_path: Path)
         ({"draws": ()}, "'draws'"),
         ({"masks": ("heart",)}, "'masks'"),
         ({"image_size": 40}, "'image_size'"),
-        ({"slices": 2}, "'slices'"),
+        ({"around": 2}, "'around'"),
         ({"channels": 3}, "'channels'"),
         ({"std": (0.25,)}, "'std'"),
     ],

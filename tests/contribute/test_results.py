@@ -107,6 +107,9 @@ def test_the_results_of_this_checkout() -> None:
         assert each["command"].startswith(("python -m covid_datasets.", "covid-datasets "))
         assert not re.search(r"(?<![\w.])/(home|root|tmp|work|Users)/", json.dumps(each)), name
         assert f"results/{name}.json" in page
+    leak = found["covid_ct-small-leaky-folds"]["result"]["differences"]["auc"]
+    assert f"| {leak['value']:.3f} ({leak['low']:.3f} to {leak['high']:.3f}) |" in page
+    assert leak["low"] > 0
     gain = found["covid_ct-leaks"]["result"]["differences"]["nearest neighbour of thumbnails"]["by row less by group"]
     assert gain["low"] > 0.1
     assert f"{gain['value']:.3f} ({gain['low']:.3f} to {gain['high']:.3f})" in page

@@ -15,6 +15,8 @@ from covid_datasets.catalog.card import Licence
 from covid_datasets.catalog.cards import info
 from covid_datasets.cli import main
 from covid_datasets.markup import text
+from covid_datasets.view.report.counts import Counted
+from covid_datasets.view.report.page import LONGEST_VALUE, _counts
 from covid_datasets.view.report.pictures import _forbidden
 from tests.tiny import installed
 from tests.view.pages import Page, is_harmless, is_readable
@@ -191,3 +193,13 @@ def test_text_of_all_kinds_is_text() -> None:
     assert text("\udcff") == "\\udcff"
     assert text("a\nb\tc") == "a\\nb\\tc"
     assert "<" not in text("<" * 5000)
+
+
+def test_a_source_that_tells_essays_leaves_tables_of_counts() -> None:
+    essays = {"x" * LONGEST_VALUE: {"train": 2}, "y" * 2_000: {"train": 1}, "y" * 2_000 + "z": {"test": 1}}
+    shown = "".join(_counts("People", [Counted("severity", essays)], {"train": 3, "test": 1}))
+    assert f'<th scope="row">{"x" * LONGEST_VALUE}</th>' in shown
+    assert f"{'y' * LONGEST_VALUE}… (2,000 characters)" in shown
+    assert f"{'y' * LONGEST_VALUE}… (2,001 characters)" in shown
+    assert "y" * (LONGEST_VALUE + 1) not in shown
+    assert shown.count('style="width:50.0%"') == 2, "bars belong to whole values"

@@ -11,8 +11,8 @@ import numpy as np
 
 from covid_datasets.baselines.evaluate.bootstrap import Interval, Numbers, intervals, percentiles, students_t
 from covid_datasets.baselines.evaluate.gather import Gathered, Place, gather
-from covid_datasets.baselines.evaluate.measures import LABEL, RESAMPLES, SOURCE, Measures, means_of
-from covid_datasets.baselines.evaluate.report import as_number, plain
+from covid_datasets.baselines.evaluate.measures import LABEL, RESAMPLES, SOURCE, means_of, measures_of
+from covid_datasets.baselines.evaluate.report import as_number, plain, said
 from covid_datasets.baselines.evaluate.rows import rarest
 from covid_datasets.catalog.cards import Name
 from covid_datasets.errors import UsageError
@@ -28,11 +28,11 @@ class Comparison:
         fingerprints: Of the build of each side.
         split_hashes: The digests of the splits of each side, one for each scheme.
         rows: Rows that both predict.
-        aucs: The AUC of either side, as a mean over its tables.
+        aucs: The AUC of either side, as a mean over its tables; no number where no classes are predicted.
         differences: First less second, of each measure, with a 95 % interval over groups of people, who are drawn for
             both at once.
-        over_runs: The same of the AUC, with an interval over pairs of tables, as of seeds or folds; ``None`` where
-            there is one pair, or not as many tables on either side.
+        over_runs: The same of the first measure, such as the AUC, with an interval over pairs of tables, as of seeds or
+            folds; ``None`` where there is one pair, or not as many tables on either side.
         notes: What should be known of it.
     """
 
@@ -62,14 +62,16 @@ class Comparison:
         yield f"second: {', '.join(self.second)}"
         for name, which, mean in zip(("first", "second"), (0, 1), self.aucs, strict=True):
             splits = ", ".join(f"{each[:16]}…" for each in self.split_hashes[which])
-            yield f"{name}: AUC {mean:.3f}, fingerprint {self.fingerprints[which][:16]}…, split {splits}"
+            auc = "" if np.isnan(mean) else f"AUC {mean:.3f}, "
+            yield f"{name}: {auc}fingerprint {self.fingerprints[which][:16]}…, split {splits}"
         yield f"first less second, {self.rows:,} rows that both predict, 95 % intervals over groups:"
-        yield from (f"  {name:<32}{found}" for name, found in self.differences.items())
+        yield from (f"  {name:<32}{each}" for name, each in self.differences.items())
+        first, found = next(iter(self.differences.items()))
         if self.over_runs:
-            yield f"  {'auc, over pairs of tables':<32}{self.over_runs}"
-        auc = self.differences["auc"]
-        if auc.low is not None and auc.high is not None:
-            yield "The interval of the AUC holds 0." if auc.low <= 0 <= auc.high else "The two differ in AUC."
+            yield f"  {f'{first}, over pairs of tables':<32}{self.over_runs}"
+        if found.low is not None and found.high is not None:
+            holds = found.low <= 0 <= found.high
+            yield f"The interval of the {said(first)} holds 0." if holds else f"The two differ in {said(first)}."
         yield from (f"note: {each}" for each in self.notes)
 
 
@@ -127,12 +129,16 @@ def compare(
         second=tuple(str(table.file) for table in sides[1].tables),
         fingerprints=fingerprints,
         split_hashes=(_hashes(sides[0]), _hashes(sides[1])),
-        aucs=(ours(np.ones(stop))["auc"], theirs(np.ones(len(groups) - stop))["auc"]),
+        aucs=(_auc(ours(np.ones(stop))), _auc(theirs(np.ones(len(groups) - stop)))),
         rows=len(samples[0] & samples[1]),
         differences=intervals(difference, groups, percentiles(effective), resamples=RESAMPLES, seed=seed),
         over_runs=_over_runs(*sides),
         notes=tuple(notes),
     )
+
+
+def _auc(measures: Mapping[str, float]) -> float:
+    return measures.get("auc", float("nan"))
 
 
 def _hashes(side: Gathered) -> tuple[str, ...]:
@@ -142,7 +148,10 @@ def _hashes(side: Gathered) -> tuple[str, ...]:
 def _over_runs(first: Gathered, second: Gathered) -> Interval | None:
     if len(first.sets) != len(second.sets) or len(first.sets) < 2:
         return None
-    values = [[Measures(one)(np.ones(len(one.truth)))["auc"] for one in side.sets] for side in (first, second)]
+    values = [
+        [next(iter(measures_of(one)(np.ones(len(one.truth))).values())) for one in side.sets]
+        for side in (first, second)
+    ]
     train = [sum(row["split"] == "train" for row in of.rows) for of in first.wanted]
     test = [len(one.truth) for one in first.sets]
     return paired(values[0], values[1], sum(test) / max(sum(train), 1))

@@ -31,9 +31,12 @@ def gather(
     scheme: str | None,
     split: str,
     cache_dir: str | os.PathLike[str] | None,
+    recipe: str | None = None,
     **filters: Any,
 ) -> Gathered:
     """Read predictions and hold each table against its build and split; filters are those of a run, and further ones.
+
+    ``recipe`` says what is predicted where that is no label, and no run says it.
 
     Raises:
         PredictionsError: A table is not of the rows that it has to be of, or several are of different data.
@@ -51,7 +54,8 @@ def gather(
         told = (config or table.run.get("config"), scheme or table.run.get("scheme") or "patient")
         pictures = bool(table.run.get("pictures"))  # which our training alone can learn from
         kept = table.run.get("filters", {}) | filters
-        wanted.append(asked(names_in(name), *told, split, cache_dir, pictures=pictures, **kept))
+        target = table.target(recipe)
+        wanted.append(asked(names_in(name), *told, split, cache_dir, pictures=pictures, target=target, **kept))
     sets = [match(table, of) for table, of in zip(tables, wanted, strict=True)]
     for table, of, one in zip(tables, wanted, sets, strict=True):
         if of.fingerprint != wanted[0].fingerprint or one.classes != sets[0].classes:

@@ -133,7 +133,7 @@ class _Learned:
 def _images(of: Held, part: str) -> Iterator[tuple[list[str], Levels, np.ndarray]]:
     """Yield batches of a part as the network sees them, not changed: ids, grey levels, and masks of 0, 1 and 255."""
     for batch in of.data.batches(part, of.recipe, 0, shuffle=False, augment=None, drop_last=False):
-        middle = batch["image"][:, of.recipe.slices // 2].numpy()
+        middle = batch["image"][:, of.recipe.around // 2].numpy()
         yield batch["sample_id"], np.rint(middle * 127.5 + 127.5).astype(np.uint8), batch["masks"].numpy()
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from covid_datasets.baselines.evaluate.bootstrap import Interval, Numbers, intervals, percentiles
+from covid_datasets.baselines.evaluate.graded import Graded, Lived
 from covid_datasets.baselines.evaluate.metrics import (
     Curve,
     accuracy,
@@ -79,6 +80,19 @@ class Measures:
         ]
 
 
+def measures_of(matched: Matched) -> Callable[[Numbers], dict[str, float]]:
+    """Return what measures one set of predictions, given the weights of its rows: what decides comes first."""
+    if matched.target is None:
+        return Measures(matched)
+    if matched.target.kind == "survival":
+        return Lived(matched.truth, matched.probabilities[:, 0], matched.patients)
+    graded = Graded(matched)
+    if matched.target.kind == "regression":
+        return graded
+    classes = Measures(matched)
+    return lambda weights: graded(weights) | classes(weights)
+
+
 def measured(sets: Sequence[Matched], seed: int) -> dict[str, Interval]:
     """Measure several sets of predictions: their means, with intervals.
 
@@ -91,7 +105,7 @@ def measured(sets: Sequence[Matched], seed: int) -> dict[str, Interval]:
 
 def means_of(sets: Sequence[Matched]) -> Callable[[Numbers], dict[str, float]]:
     """Return what measures several sets, given the weights of the rows of all of them, one set after the other."""
-    each = [Measures(one) for one in sets]
+    each = [measures_of(one) for one in sets]
     stops = np.cumsum([len(one.truth) for one in sets])[:-1]
 
     def mean(weights: Numbers) -> dict[str, float]:

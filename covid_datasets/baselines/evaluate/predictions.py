@@ -1,4 +1,7 @@
-"""Predictions as a table: one row a sample, a column of probability for each class; ours or anybody's."""
+"""Predictions as a table: one row a sample, a column of probability for each class; ours or anybody's.
+
+Of a target that is no class there is one column: ``value`` for numbers, ``risk`` for survival.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from covid_datasets.baselines.recipe import DRAW
+from covid_datasets.baselines.recipe import DRAW, read_recipe
+from covid_datasets.baselines.target import RISK, VALUE, Target
+from covid_datasets.catalog.typed import read_typed
 from covid_datasets.disk import read_json
 from covid_datasets.errors import NotThereError, PredictionsError, UnreadableError, UsageError
 
@@ -40,9 +45,9 @@ class Predictions:
 
     Attributes:
         file: The table.
-        classes: The classes that have a column, in the order of their columns.
+        classes: The classes that have a column, in the order of their columns; or ``value`` or ``risk`` alone.
         samples: The id of each sample, as `load_splits` has it.
-        probabilities: A line for each sample, a column for each class; each line sums to 1.
+        probabilities: A line for each sample, a column for each class; each line sums to 1, but for one column alone.
         splits: In which split the table says that each sample is; empty where it does not say.
         labels: The class that the table says is the true one; empty where it does not say.
         run: What ``config.json`` beside the table says: dataset, config, scheme, seed, fingerprint and so on.
@@ -55,6 +60,20 @@ class Predictions:
     splits: tuple[str, ...]
     labels: tuple[str, ...]
     run: Mapping[str, Any]
+
+    def target(self, recipe: str | None) -> Target | None:
+        """Return what is predicted where it is no label: what the run says, or a recipe by its name."""
+        recipe_of_run = self.run.get("recipe")
+        table = recipe_of_run.get("target") if isinstance(recipe_of_run, Mapping) else None
+        told = read_typed(Target, table, self.file.parent / CONFIG) if table else None
+        asked = read_recipe(recipe).target if recipe else None
+        if recipe and not asked:
+            raise UsageError(f"recipe: expected one with a target, such as 'severity-small', found {recipe!r}")
+        if self.run and asked and told != asked:
+            raise UsageError(
+                f"recipe: expected that of {self.file.parent / CONFIG}, found {recipe!r}, of another target"
+            )
+        return told or asked
 
 
 def runs_in(place: str | os.PathLike[str]) -> list[Path]:
@@ -100,12 +119,14 @@ def read_predictions(place: str | os.PathLike[str]) -> Predictions:
 def _read(file: Path, table: csv.DictReader[str]) -> Predictions:
     columns = list(table.fieldnames or ())
     classes = tuple(name.removeprefix(PREFIX) for name in columns if name.startswith(PREFIX))
+    classes = classes or tuple(name for name in (VALUE, RISK) if name in columns)[:1]
     if doubled := _doubled(columns):
         raise PredictionsError(f"{file}: expected each column once, found {', '.join(doubled)} several times")
-    if SAMPLE not in columns or len(classes) < 2 or "" in classes:
+    alone = classes in ((VALUE,), (RISK,))
+    if SAMPLE not in columns or (len(classes) < 2 and not alone) or "" in classes:
         raise PredictionsError(
-            f"{file}: expected the columns {SAMPLE} and {PREFIX}<class> for each of two or more classes, "
-            f"found {', '.join(columns)[:300] or 'none'}"
+            f"{file}: expected the columns {SAMPLE} and {PREFIX}<class> for each of two or more classes, or {VALUE} or "
+            f"{RISK}, found {', '.join(columns)[:300] or 'none'}"
         )
     rows = list(table)
     for line, row in enumerate(rows, 2):
@@ -117,7 +138,8 @@ def _read(file: Path, table: csv.DictReader[str]) -> Predictions:
             f"{file}: expected each sample once, found {len(doubled):,} several times: {some(doubled)}. "
             "Next: keep one row of each, or average them"
         )
-    values = [_probabilities(row, classes, f"{file}, line {line}") for line, row in enumerate(rows, 2)]
+    read = _number if alone else _probabilities
+    values = [read(row, classes, f"{file}, line {line}") for line, row in enumerate(rows, 2)]
     config = read_json(file.parent / CONFIG)
     return Predictions(
         file=file,
@@ -147,6 +169,17 @@ def _probabilities(row: Mapping[str, str], classes: Sequence[str], where: str) -
     if abs(sum(found) - 1) > SLACK:
         raise PredictionsError(f"{where}: expected probabilities that sum to 1, found a sum of {sum(found):.4g}")
     return found
+
+
+def _number(row: Mapping[str, str], classes: Sequence[str], where: str) -> list[float]:
+    text = row[classes[0]]
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise PredictionsError(f"{where}, column {classes[0]}: expected a number, found {text!r}")
+    return [value]
 
 
 def _doubled(names: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from covid_datasets.baselines.evaluate.bootstrap import Interval
@@ -15,7 +15,8 @@ from covid_datasets.baselines.evaluate.measures import LABEL, SOURCE
 class Beside:
     """A simple model on the same rows and split, against which every result is read.
 
-    ``auc`` is ``None`` where it could not be measured, and ``why`` says why.
+    ``auc`` is ``None`` where it could not be measured, and ``why`` says why. Of a target ``measures`` has all that is
+    measured, and ``gain`` by how much predictions differ from it, for the same people.
     """
 
     model: str
@@ -23,9 +24,21 @@ class Beside:
     low: float | None = None
     high: float | None = None
     why: str = ""
+    measures: Mapping[str, Interval] = field(default_factory=dict)
+    gain: Mapping[str, Interval] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain data."""
+        both = {name: {key: plain(each) for key, each in getattr(self, name).items()} for name in ("measures", "gain")}
+        told = {"model": self.model, "auc": self.auc, "low": self.low, "high": self.high, "why": self.why}
+        return told | {name: of for name, of in both.items() if of}
 
     def __str__(self) -> str:
         """Say it as text."""
+        if self.measures:
+            name, found = next(iter(self.measures.items()))
+            gain = self.gain[name]
+            return f"{self.model}: {said(name)} {found}; the predictions have {gain.value:+.3f} {_ends(gain)}".rstrip()
         if self.auc is None:
             return f"{self.model}: not measured, because {self.why}"
         return f"{self.model}: AUC {Interval(self.auc, self.low, self.high)}"
@@ -58,6 +71,7 @@ class Evaluation:
         metadata: What everything but the pixels tells.
         texture: What local binary patterns and a logistic regression tell.
         notes: What should be known of these numbers.
+        target: What was predicted where that is no label.
     """
 
     files: tuple[str, ...]
@@ -82,11 +96,20 @@ class Evaluation:
     metadata: Beside
     texture: Beside
     notes: tuple[str, ...]
+    target: Mapping[str, Any] | None = None
 
     @property
     def auc(self) -> Interval:
-        """The area under the ROC curve, by image."""
-        return self.by_image["auc"]
+        """The area under the ROC curve, by image; no number where no classes are predicted."""
+        return self._by_image("auc")
+
+    @property
+    def first(self) -> tuple[str, Interval]:
+        """What a model is called good by, by image: the AUC, or of a target quadratic kappa or concordance."""
+        return next(iter(self.by_image.items()))
+
+    def _by_image(self, name: str) -> Interval:
+        return self.by_image.get(name, Interval(math.nan))
 
     @property
     def short(self) -> str:
@@ -105,8 +128,8 @@ class Evaluation:
             "auc": as_number(self.auc.value),
             "auc_low": self.auc.low,
             "auc_high": self.auc.high,
-            "accuracy": as_number(self.by_image["accuracy"].value),
-            "f1": as_number(self.by_image["f1"].value),
+            "accuracy": as_number(self._by_image("accuracy").value),
+            "f1": as_number(self._by_image("f1").value),
             "metadata_auc": self.metadata.auc,
             "texture_auc": self.texture.auc,
             "fingerprint": self.fingerprint,
@@ -114,6 +137,8 @@ class Evaluation:
             "seed": self.seeds[0] if len(self.seeds) == 1 else list(self.seeds),
         }
         rest = asdict(self)
+        rest |= {"metadata": self.metadata.to_json(), "texture": self.texture.to_json()}
+        rest |= {} if self.target else {"target": None}
         for name in ("by_image", "by_patient"):
             rest[name] = {key: plain(found) for key, found in getattr(self, name).items()}
         rest["each"] = [{key: as_number(value) for key, value in one.items()} for one in self.each]
@@ -132,35 +157,52 @@ class Evaluation:
         tables = "" if len(self.files) == 1 else f", mean of {len(self.files)} tables"
         yield f"{', '.join(self.datasets)}, {self.split} of {', '.join(dict.fromkeys(self.schemes))}{tables}"
         yield f"fingerprint {self.fingerprint[:16]}…, split {', '.join(each[:16] + '…' for each in self.split_hashes)}"
-        yield f"{self.rows:,} images, {self.patients:,} patients, {self.groups:,} groups; {', '.join(self.classes)}"
+        what = f"{self.target['column']}: {', '.join(self.classes)}" if self.target else ", ".join(self.classes)
+        yield f"{self.rows:,} images, {self.patients:,} patients, {self.groups:,} groups; {what}"
         yield f"95 % intervals over groups, {self.resamples:,} draws, seed {self.draw_seed}"
         yield ""
         yield f"{'':<32}{'by image':<26}{'by patient':<26}"
         for name, found in self.by_image.items():
             by_patient = self.by_patient.get(name)
-            yield f"{_said(name):<32}{found!s:<26}{by_patient or ''!s:<26}".rstrip()
+            yield f"{said(name):<32}{found!s:<26}{by_patient or ''!s:<26}".rstrip()
         if len(self.each) > 1:
-            values = [one["auc"] for one in self.each]
-            yield f"AUC of each table: {', '.join(f'{value:.3f}' for value in values)}"
+            values = [one[self.first[0]] for one in self.each]
+            yield f"{said(self.first[0])} of each table: {', '.join(f'{value:.3f}' for value in values)}"
         yield ""
         for kind in (LABEL, SOURCE):
             if (worst := self.worst(kind)) and sum(name.startswith(kind) for name in self.by_image) > 1:
                 yield f"worst {kind}{worst[0]}: {worst[1]}"
         yield f"beside it, {self.metadata}"
         yield f"beside it, {self.texture}"
-        yield "true class against predicted: " + "; ".join(
-            f"{name}: " + ", ".join(f"{other} {count:,.0f}" for other, count in zip(self.classes, line, strict=True))
-            for name, line in zip(self.classes, self.confusion, strict=True)
-        )
+        if self.metadata.measures:
+            yield f"{'':<32}{'metadata alone':<26}{'predictions less that':<26}"
+            for name, found in self.metadata.measures.items():
+                yield f"{said(name):<32}{found!s:<26}{self.metadata.gain[name]!s:<26}".rstrip()
+        if self.confusion:
+            yield "true class against predicted: " + "; ".join(
+                f"{name}: "
+                + ", ".join(f"{other} {count:,.0f}" for other, count in zip(self.classes, line, strict=True))
+                for name, line in zip(self.classes, self.confusion, strict=True)
+            )
         yield from (f"note: {each}" for each in self.notes)
 
 
-def _said(name: str) -> str:
+def said(name: str) -> str:
+    """Call a measure as people do.
+
+    >>> said("auc"), said("label covid19")
+    ('AUC', 'found of covid19')
+    """
     if name.startswith(LABEL):
         return f"found of {name.removeprefix(LABEL)}"
     if name.startswith(SOURCE):
         return f"right in {name.removeprefix(SOURCE)}"
-    return {"auc": "AUC", "f1": "F1", "ece": "calibration error"}.get(name, name)
+    known = {"auc": "AUC", "f1": "F1", "ece": "calibration error", "mae": "mean absolute error"}
+    return known.get(name, name.replace("auc at", "AUC at"))
+
+
+def _ends(found: Interval) -> str:
+    return f"({found.low:+.3f} to {found.high:+.3f})" if found.low is not None and found.high is not None else ""
 
 
 def as_number(value: float) -> float | None:

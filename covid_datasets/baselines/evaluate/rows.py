@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from covid_datasets.baselines.evaluate.predictions import Predictions, some
+from covid_datasets.baselines.target import Target, truth_of
 from covid_datasets.catalog.cards import Name
 from covid_datasets.errors import PredictionsError, UsageError
 from covid_datasets.load.dataset import load_dataset
@@ -26,7 +27,8 @@ class Asked:
     """What is scored: a dataset, or several jointly, and which split of it under which scheme.
 
     ``fingerprint``, ``split_hash`` and ``notes`` are what the build says; ``rows`` is the table of `load_splits`, with
-    ``kept``: whether a row meets the filters.
+    ``kept``: whether a row meets the filters. Of a ``target`` the label of a row is what is known of that: a level, or
+    the name of the column of predictions, and ``truth`` is its number.
     """
 
     names: tuple[Name, ...]
@@ -37,13 +39,15 @@ class Asked:
     split_hash: str
     notes: tuple[str, ...]
     rows: Sequence[Mapping[str, Any]]
+    target: Target | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Matched:
     """Predictions of exactly the rows that are asked, with what is true of them.
 
-    ``classes`` has the positive class last, where there are two. All others have an entry for each row.
+    ``classes`` has the positive class last, where there are two, or the levels of a target in order. All others have an
+    entry for each row. Of a target that is no level ``truth`` is a number, and ``probabilities`` one column.
     """
 
     classes: tuple[str, ...]
@@ -53,6 +57,12 @@ class Matched:
     groups: tuple[str, ...]
     patients: tuple[str, ...]
     notes: tuple[str, ...]
+    target: Target | None = None
+
+    @property
+    def of_classes(self) -> bool:
+        """Tell whether classes or levels are predicted, and no numbers."""
+        return len(self.classes) > 1
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -74,27 +84,30 @@ class Matched:
         sums = np.zeros((len(units), len(self.classes)))
         np.add.at(sums, of, self.probabilities)
         first = np.unique(of, return_index=True)[1].tolist()
-        return Matched(
-            classes=self.classes,
+        return replace(
+            self,
             samples=tuple(self.samples[row] for row in first),
             truth=self.truth[first],
             probabilities=sums / np.bincount(of, minlength=len(units))[:, None],
             groups=tuple(self.groups[row] for row in first),
             patients=tuple(self.patients[row] for row in first),
-            notes=self.notes,
         )
 
 
 def rarest(sets: Sequence[Matched]) -> int:
     """Count the groups that hold, in any of several tables, the class that the fewest hold.
 
+    Of days until death it is those of which somebody died, of numbers all groups.
+
     >>> rarest([])
     0
     """
     holding: dict[str, set[str]] = {}
     for one in sets:
+        survival = one.target is not None and one.target.kind == "survival"
         for number, group in zip(one.truth.tolist(), one.groups, strict=True):
-            holding.setdefault(one.classes[number], set()).add(group)
+            if one.of_classes or number > 0 or not survival:
+                holding.setdefault(one.classes[int(number)] if one.of_classes else "", set()).add(group)
     return min((len(groups) for groups in holding.values()), default=0)
 
 
@@ -106,19 +119,28 @@ def asked(
     cache_dir: str | os.PathLike[str] | None,
     *,
     pictures: bool = False,
+    target: Target | None = None,
     **filters: Any,
 ) -> Asked:
     """Find the rows of a split of finished builds, of which filters keep some, as in `load_dataset`.
 
-    ``pictures`` keeps only rows that have an image; volumes and videos are then not asked.
+    ``pictures`` keeps only rows that have an image; volumes and videos are then not asked. With a ``target`` that is
+    what is true of them.
     """
     if split == "train":
         raise UsageError("split: expected validation or test, found 'train': what was learned from measures nothing")
     table = load_splits(names[0] if len(names) == 1 else names, scheme, config=config, cache_dir=cache_dir)
     about, rows = about_splits(table), table.to_pylist()
-    kept = _kept(names, config, cache_dir, pictures, filters) if filters or pictures else None
+    kept: set[str] | None = None
+    truth: dict[str, float] = {}
+    if filters or pictures or target:
+        kept, truth = _kept(names, config, cache_dir, pictures, target, filters)
     for row in rows:
         row["kept"] = kept is None or row["sample_id"] in kept
+        if target:
+            row["truth"] = known = truth.get(row["sample_id"])
+            level = target.said(known) if known is not None and target.levels else target.classes[0]
+            row["label"] = None if known is None else level
     if not any(row["split"] == split for row in rows):
         there = sorted({row["split"] for row in rows} - {None, "train"})
         raise UsageError(f"split: expected one of {', '.join(there)} under {scheme}, found {split!r}")
@@ -134,6 +156,7 @@ def asked(
         split_hash=about["digest"],
         notes=(*about["notes"], *told),
         rows=rows,
+        target=target,
     )
 
 
@@ -142,17 +165,19 @@ def _kept(
     config: str | None,
     cache_dir: str | os.PathLike[str] | None,
     pictures: bool,
+    target: Target | None,
     filters: Mapping[str, Any],
-) -> set[str]:
-    """Name the samples that meet filters, and have an image where only such are asked."""
+) -> tuple[set[str], dict[str, float]]:
+    """Name the samples that meet filters, and have an image where only such are asked; and what is true of a target."""
     of = names[0] if len(names) == 1 else list(names)
-    columns = ["sample_id", "image"] if pictures else ["sample_id"]
+    columns = ["sample_id", *(["image"] if pictures else [])]
+    columns = list(dict.fromkeys([*columns, *(target.columns if target else [])]))
     found = load_dataset(of, config, framework="numpy", columns=columns, cache_dir=cache_dir, **filters)
     kept: set[str] = set()
     for rows in found.values():
         samples = rows.column("sample_id")
         kept.update((samples.filter(pc.is_valid(rows.column("image"))) if pictures else samples).to_pylist())
-    return kept
+    return kept, truth_of(target, found.values()) if target else {}
 
 
 def match(predictions: Predictions, wanted: Asked) -> Matched:
@@ -175,8 +200,20 @@ def match(predictions: Predictions, wanted: Asked) -> Matched:
     train = [each for each in predictions.samples if rows[each]["split"] == "train"]
     _refuse(file, f"rows of {wanted.split}", train, "rows of train, from which was learned")
     classes = ordered(file, predictions.classes)
+    if wanted.target:
+        classes = wanted.target.classes
+        if set(predictions.classes) != set(classes):
+            raise PredictionsError(
+                f"{file}: expected predictions of {', '.join(classes)}, found {', '.join(predictions.classes)}"
+            )
+    elif len(classes) < 2:
+        raise PredictionsError(
+            f"{file}: expected to know what the column {classes[0]!r} is of; no run says it. Next: recipe=, or "
+            "--recipe, with the name of a recipe whose target it is, such as 'severity-opacity'"
+        )
     truth = {sample: class_of(row["label"], classes) for sample, row in rows.items()}
-    wrong = [f"{each} as {label}" for each, _, label in told if label not in ("", truth[each], rows[each]["label"])]
+    says = {sample: (truth[sample], row["label"], _said(wanted, row)) for sample, row in rows.items()}
+    wrong = [f"{each} as {label}" for each, _, label in told if label not in ("", *says[each])]
     _refuse(file, "the labels of the build", wrong, "other labels")
     due = answers(wanted, classes)
     given = {sample: number for number, sample in enumerate(predictions.samples)}
@@ -194,15 +231,24 @@ def answers(wanted: Asked, classes: tuple[str, ...]) -> Matched:
     """Return what is true of the rows that are asked, predicted by nobody: all classes are as likely."""
     in_split = [row for row in wanted.rows if row["split"] == wanted.split and row["kept"]]
     found = [(row, name) for row in in_split if (name := class_of(row["label"], classes)) is not None]
+    numbers = wanted.target is not None and not wanted.target.levels
     return Matched(
         classes=classes,
         samples=tuple(row["sample_id"] for row, _ in found),
-        truth=np.asarray([classes.index(name) for _, name in found], dtype=np.int64),
+        truth=np.asarray(
+            [row["truth"] if numbers else classes.index(name) for row, name in found],
+            dtype=np.float64 if numbers else np.int64,
+        ),
         probabilities=np.full((len(found), len(classes)), 1 / len(classes)),
         groups=tuple(row["group"] for row, _ in found),
         patients=tuple(row["patient_id"] or row["sample_id"] for row, _ in found),
         notes=tuple(_of_rows(wanted, classes, in_split)),
+        target=wanted.target,
     )
+
+
+def _said(wanted: Asked, row: Mapping[str, Any]) -> str | None:
+    return wanted.target.said(row["truth"]) if wanted.target and row["truth"] is not None else None
 
 
 def _refuse(file: object, expected: str, wrong: Sequence[str], found: str) -> None:
@@ -245,6 +291,9 @@ def class_of(label: str | None, classes: Sequence[str]) -> str | None:
 def _of_table(predictions: Predictions, wanted: Asked, rows: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     if not predictions.run:
         yield "Nobody says of which build and split these predictions are, nor what they were learned from."
+    unit = predictions.run.get("recipe", {}).get("unit", "image")
+    if unit != "image":
+        yield f"All slices of a {unit} have its score: measures by patient count, and those by image say nothing more."
     if further := sum(rows[each]["split"] != wanted.split for each in predictions.samples):
         yield f"{further:,} predictions are of other splits than {wanted.split}, and are not scored."
     if filtered := sum(rows[each]["split"] == wanted.split and not rows[each]["kept"] for each in predictions.samples):
@@ -257,13 +306,14 @@ def _of_rows(wanted: Asked, classes: Sequence[str], in_split: Sequence[Mapping[s
     unlabelled = sum(row["label"] is None for row in in_split)
     others = truth.count(None) - unlabelled
     if unlabelled:
-        yield f"{unlabelled:,} rows of {wanted.split} have no label, and are not asked."
+        what = f"{wanted.target.column} that is known" if wanted.target else "label"
+        yield f"{unlabelled:,} rows of {wanted.split} have no {what}, and are not asked."
     if others:
         yield f"{others:,} rows of {wanted.split} have other labels than {', '.join(classes)}: not asked."
     of_patients: dict[str, set[str | None]] = {}
     for row, name in zip(in_split, truth, strict=True):
         of_patients.setdefault(row["patient_id"] or row["sample_id"], set()).add(name)
-    if torn := sum(len(labels - {None}) > 1 for labels in of_patients.values()):
+    if len(classes) > 1 and (torn := sum(len(labels - {None}) > 1 for labels in of_patients.values())):
         yield f"{torn:,} patients have several labels; by patient they count once with each."
     if unknown := sum(not row["patient_known"] for row in in_split):
         yield f"Of {unknown:,} rows of {wanted.split} nobody knows the patient; what stands for one is a careful guess."

@@ -63,7 +63,8 @@ class Explained:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        yield f"{self.run}: {self.images:,} images of {self.split}, the class that is predicted of each"
+        what = "the class that is predicted of each, or the score of a target"
+        yield f"{self.run}: {self.images:,} images of {self.split}, {what}"
         for name in next(iter(self.shares.values())):
             area = self.shares[RANDOM][name].area.value
             yield f"{name}, {'nowhere' if math.isnan(area) else f'{area:.3f} of the image'}; share of attention:"
@@ -105,6 +106,11 @@ def explain(
     config = trained.config
     if trained.recipe.draws_alone:
         raise UsageError(f"{trained.path}: expected a model that tells classes, found one that draws masks")
+    if trained.recipe.unit != "image":
+        raise UsageError(
+            f"{trained.path}: expected a model of images, found one of a {trained.recipe.unit}. Where the latter looks "
+            "is the column 'share' of its predictions, of slices"
+        )
     wanted = asked(names_of(config["dataset"]), config["config"], config["scheme"], split, cache_dir)
     for key, ours in (("fingerprint", wanted.fingerprint), ("split_hash", wanted.split_hash)):
         if config[key] != ours:
@@ -126,7 +132,10 @@ def explain(
     network = network_of_recipe(recipe, len(trained.classes))
     network.load_state_dict(read_tensors(trained.path / CHECKPOINT)[0])
     with machine_of(device, deterministic=False) as machine:
-        network, images = classifier_of(network).to(machine.device).eval(), images.to(machine.device)
+        network, images = (
+            (network if recipe.siamese else classifier_of(network)).to(machine.device).eval(),
+            images.to(machine.device),
+        )
         with torch.no_grad():
             classes = torch.cat([network(part).argmax(1) for part in images.split(recipe.batch_size)]).tolist()
         maps = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from covid_datasets.errors import UsageError, did_you_mean
@@ -24,6 +24,7 @@ class Network:
         last: The last layer, which has a row for each class.
         maps: The layer that gives the last maps, before they are averaged.
         needs: The modules that it takes.
+        dimensions: 2 of pictures, N×C×H×W, or 3 of volumes, N×C×D×H×W.
     """
 
     family: str
@@ -32,6 +33,7 @@ class Network:
     last: str
     maps: str
     needs: tuple[str, ...] = ("torch",)
+    dimensions: int = 2
 
 
 _MONAI = ("torch", "monai")
@@ -42,6 +44,7 @@ NETWORKS: dict[str, Network] = {
     "densenet169": _DENSE,
     "resnet18": _RESIDUAL,
     "resnet50": _RESIDUAL,
+    "resnet10_3d": replace(_RESIDUAL, dimensions=3),
     "vgg16": Network("vgg", 32, "features.0", "classifier.6", "features"),
     "mobilenet_v2": Network("mobilenet", 32, "features.0.0", "classifier.1", "features"),
     "xception": Network("xception", 32, "conv1", "fc", "bn4"),
@@ -79,7 +82,7 @@ def make_network(name: str, classes: int, *, channels: int = 1, width: float = 1
         width: Which share of its channels each layer has; 1 is the network of the paper.
 
     Returns:
-        A ``torch.nn.Module`` that takes N×C×H×W and returns N×classes.
+        A ``torch.nn.Module`` that takes N×C×H×W, or of volumes N×C×D×H×W, and returns N×classes.
     """
     kind = network_of(name)
     if name in SEGMENTERS:

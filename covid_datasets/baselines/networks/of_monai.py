@@ -11,6 +11,7 @@ from covid_datasets.baselines.networks.width import narrowed
 
 DENSE_BLOCKS = {"densenet121": (6, 12, 24, 16), "densenet169": (6, 12, 32, 32)}
 RESIDUAL_BLOCKS = {"resnet18": ("basic", [2, 2, 2, 2]), "resnet50": ("bottleneck", [3, 4, 6, 3])}
+VOLUME_BLOCKS = {"resnet10_3d": ("basic", [1, 1, 1, 1])}
 EFFICIENT_BLOCKS = [
     "r1_k3_s11_e1_i32_o16_se0.25",
     "r2_k3_s22_e6_i16_o24_se0.25",
@@ -38,17 +39,21 @@ def densenet(name: str, classes: int, channels: int, width: float) -> Any:
 
 
 def resnet(name: str, classes: int, channels: int, width: float) -> Any:
-    """Make a ResNet; MONAI's defaults are those of MedicalNet, so the stride of the first layer is said."""
+    """Make a ResNet; MONAI's defaults are those of MedicalNet, so the stride of the first layer is said.
+
+    In three dimensions the first layer leaves slices as they are, which are few and thick, and halves rows and columns.
+    """
     from monai.networks.nets.resnet import ResNet
 
-    block, layers = RESIDUAL_BLOCKS[name]
+    block, layers = (RESIDUAL_BLOCKS | VOLUME_BLOCKS)[name]
+    in_depth = name in VOLUME_BLOCKS
     return ResNet(
         block,
         layers,
         [narrowed(full, width) for full in (64, 128, 256, 512)],
-        spatial_dims=2,
+        spatial_dims=3 if in_depth else 2,
         n_input_channels=channels,
-        conv1_t_stride=2,
+        conv1_t_stride=(1, 2, 2) if in_depth else 2,
         bias_downsample=False,
         num_classes=classes,
     )

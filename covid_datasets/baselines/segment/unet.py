@@ -95,7 +95,7 @@ class ResidualUNet(nn.Module):
 def architecture_of(recipe: Recipe) -> Architecture:
     """Give what a recipe describes."""
     widths = tuple(narrowed(width, recipe.width) for width in WIDTHS)
-    return Architecture(recipe.slices, widths, recipe.image_size, recipe.draws, as_view=True)
+    return Architecture(recipe.around, widths, recipe.image_size, recipe.draws, as_view=True)
 
 
 def new_network(architecture: Architecture, seed: int) -> ResidualUNet:

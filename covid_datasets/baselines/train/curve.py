@@ -6,20 +6,21 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from covid_datasets.baselines.train.names import JUDGED
+from covid_datasets.baselines.train.names import VALIDATION, decided
 
 WIDTH, HEIGHT, MARGIN = 640, 240, 48
 _COLOURS = ("#1f5fa8", "#b3471d")
 
 
 def curve(history: Sequence[Mapping[str, Any]], title: str) -> str:
-    """Draw the losses, and below them AUC or Dice on validation, by epoch.
+    """Draw the losses, and below them what decides on validation, by epoch.
 
     >>> curve([{"epoch": 1, "loss": 0.7}, {"epoch": 2, "loss": 0.5}], "a run").startswith("<svg")
     True
     """
     panels: list[tuple[str, tuple[str, ...]]] = [("loss", ("loss", "validation_loss"))]
-    panels += [(f"validation {name}", (key,)) for key, name in JUDGED.items() if any(key in row for row in history)]
+    for name, _ in decided(history[-1])[:1]:
+        panels.append((f"validation {name}", (VALIDATION + name.lower(),)))
     height = 24 + HEIGHT * len(panels)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif"',
@@ -62,6 +63,6 @@ def _panel(history: Sequence[Mapping[str, Any]], name: str, keys: Sequence[str],
         line = " ".join(f"{across:.1f},{down:.1f}" for across, down in points)
         parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
         parts += [f'<circle cx="{across:.1f}" cy="{down:.1f}" r="2.5" fill="{colour}"/>' for across, down in points]
-        label = key.replace("_", " ").replace("auc", "AUC") if len(keys) > 1 else name
+        label = key.replace("_", " ") if len(keys) > 1 else name
         parts.append(f'<text x="{left + 8 + 120 * number}" y="{above - 6}" fill="{colour}">{escape(label)}</text>')
     return parts

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,9 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from covid_datasets.baselines.recipe import ALL, DRAW, Recipe
+from covid_datasets.baselines.target import SURVIVAL, Target, check_truth, counted, truth_of
 from covid_datasets.baselines.train.asked import Asked
+from covid_datasets.baselines.train.units import UnitBatches, Units, units_of
 from covid_datasets.errors import LeakingSplitError, UsageError
 from covid_datasets.load.dataset import load_dataset
+from covid_datasets.load.fixed.order import Order
+from covid_datasets.load.fixed.steps import Steps
 from covid_datasets.load.fixed.to_torch import to_torch
 from covid_datasets.load.splits import about_splits, load_splits
 from covid_datasets.prepare.disjoint import check_disjoint
@@ -33,9 +37,12 @@ class Data:
     """What a model is trained and judged on.
 
     Attributes:
-        rows: The labelled rows of each part that the split has: ``train``, ``validation``, ``test``; where masks alone
-            are drawn, those that have one of them.
-        classes: The names of the labels, by number; of masks, where they alone are drawn.
+        rows: The labelled rows of each part that the split has: ``train``, ``validation``, ``test``; of a target those
+            of which it is known; where masks alone are drawn, those that have one of them.
+        classes: The names of the labels, of the levels, or of the masks, by number; or the one column of other
+            predictions.
+        truth: What is true of each sample, of a target.
+        target: What is predicted where it is no label.
         identity: Fingerprints of the builds, scheme and digest of the split, how many rows of which class, or with
             which mask, are where, and that only rows with a picture are in it, so that the others are not asked for
             when it is evaluated.
@@ -44,6 +51,22 @@ class Data:
     rows: Mapping[str, Any]
     classes: tuple[str, ...]
     identity: Mapping[str, Any]
+    truth: Mapping[str, float] = field(default_factory=dict)
+    target: Target | None = None
+
+    def known(self, part: str) -> np.ndarray:
+        """Return what is true of each row of a part, of a target."""
+        return np.asarray([self.truth[sample] for sample in self.rows[part].column("sample_id").to_pylist()])
+
+    def labelled(self, batch: dict[str, Any]) -> dict[str, Any]:
+        """Return a batch whose ``label`` is the target, where there is one."""
+        if self.target is None:
+            return batch
+        import torch
+
+        whole = self.target.kind == "ordinal"
+        truth = torch.tensor([self.truth[sample] for sample in map(str, batch["sample_id"])])
+        return batch | {"label": (truth.long() if whole else truth.float()).to(batch["image"].device)}
 
     def batches(self, part: str, recipe: Recipe, seed: int, **options: Any) -> Any:
         """Return the batches of a part; those of training are shuffled and changed."""
@@ -52,7 +75,7 @@ class Data:
             "image_size": recipe.image_size,
             "batch_size": recipe.batch_size,
             "channels": recipe.channels,
-            "slices": recipe.slices,
+            "slices": recipe.around,
             "mean": recipe.mean if len(recipe.mean) > 1 else recipe.mean[0],
             "std": recipe.std if len(recipe.std) > 1 else recipe.std[0],
             "masks": [*recipe.masks, *recipe.draws] or False,
@@ -65,6 +88,21 @@ class Data:
             given |= {"augment": recipe.changes, "balance": recipe.balance, "drop_last": last}
         return to_torch(self.rows[part], **given | options)
 
+    def units(self, part: str, recipe: Recipe) -> Units:
+        """Bring the rows of each patient or series of a part together."""
+        return units_of(part, self.rows[part], recipe)
+
+    def unit_batches(
+        self, part: str, recipe: Recipe, seed: int, *, rank: int = 0, world: int = 1, **options: Any
+    ) -> UnitBatches:
+        """Return batches of patients or series; those of training are shuffled and changed."""
+        training, units = part == "train", self.units(part, recipe)
+        slices = self.batches(part, recipe, seed, balance=False, **options)
+        labels = units.labels if training and recipe.balance else None
+        order = Order(len(units), shuffle=training, seed=seed, labels=labels)
+        steps = Steps(recipe.batch_size, rank, world, drop_last=training and len(units) > recipe.batch_size)
+        return UnitBatches(slices, units, recipe, order, steps)
+
 
 def load_data(asked: Asked) -> Data:
     """Load a split, and refuse what no honest number can come of.
@@ -75,7 +113,7 @@ def load_data(asked: Asked) -> Data:
     """
     recipe = asked.recipe
     unnamed = recipe.task in (ALL, DRAW)
-    classes: dict[str, Any] = {"labels": "present"} if unnamed else {"task": recipe.task}
+    classes: dict[str, Any] = {"labels": "present"} if unnamed else {} if recipe.target else {"task": recipe.task}
     loaded = load_dataset(
         asked.dataset,
         asked.config,
@@ -90,20 +128,31 @@ def load_data(asked: Asked) -> Data:
     table = load_splits(asked.dataset, asked.scheme, config=asked.config, cache_dir=asked.cache_dir)
     _check_listed(table, asked.scheme)
     taught = recipe.draws if recipe.draws_alone else ()
-    rows = {
-        part: drawn_of(loaded[part], taught) if taught else _labelled(loaded[part]) for part in PARTS if part in loaded
-    }
+    truth = truth_of(recipe.target, loaded.values()) if recipe.target else {}
+    there = {part: loaded[part] for part in PARTS if part in loaded}
+    rows = {part: drawn_of(each, taught) if taught else _labelled(each, truth) for part, each in there.items()}
     rows = {part: each for part, each in rows.items() if len(each)}
     for part in ("train", "test"):
         if part not in rows:
             where = f"{', '.join(asked.names)}, scheme {asked.scheme!r}"
-            what = f"images with a mask of {' or '.join(taught)}" if taught else "labelled images"
-            raise UsageError(f"{where}: expected {what} in {part}, found none{_masks_there(loaded) if taught else ''}")
-    rows["train"] = _few(rows["train"], tuple(rows["train"].label_names), recipe.few, asked.seed)
-    names, counts = _masked(rows, taught) if taught else _classified(rows)
+            raise UsageError(f"{where}: expected {_wanted(recipe)} in {part}, found none{_masks_there(loaded, taught)}")
+    labels = tuple(rows["train"].label_names)
+    rows["train"] = _few(rows["train"], labels, recipe.few, asked.seed)
+    names = taught or (recipe.target.classes if recipe.target else labels)
+    data = Data(rows, names, {}, truth, recipe.target)
+    if recipe.target:
+        known = {part: data.known(part) for part in rows}
+        outcomes = sum(len(each) - each.column(SURVIVAL).null_count for each in loaded.values())
+        check_truth(recipe.target, known, ", ".join(asked.names), outcomes)
+        counts = {part: counted(recipe.target, each) for part, each in known.items()}
+    elif taught:
+        counts = {part: {mask: _drawn(each, mask) for mask in taught} for part, each in rows.items()}
+    else:
+        counts = _counted({part: _labels(each) for part, each in rows.items()}, names)
     for part, each in rows.items():
         _check_masks(part, each, recipe.masks)
     _check_drawn(rows["train"], recipe.draws)
+    units = {part: units_of(part, each, recipe) for part, each in rows.items()} if recipe.unit != "image" else {}
     leaks = _shared(rows)
     if leaks:
         _tell_leaks(leaks, asked.scheme)
@@ -113,11 +162,13 @@ def load_data(asked: Asked) -> Data:
         "fingerprint": ", ".join(each["fingerprint"] for each in about["builds"]),
         "scheme": about["scheme"],
         "split_hash": about["digest"],
-        "counts": {part: {label: count[label] for label in names} for part, count in counts.items()},
+        "counts": counts,
         "groups_in_two_parts": len(leaks),
         "pictures": True,
     }
-    return Data(rows, names, identity)
+    if units:
+        identity["units"] = _counted({part: each.labels.tolist() for part, each in units.items()}, names)
+    return replace(data, identity=identity)
 
 
 def _check_listed(table: pa.Table, scheme: str) -> None:
@@ -130,9 +181,14 @@ def _check_listed(table: pa.Table, scheme: str) -> None:
             check_disjoint(f"scheme {scheme!r}", said, groups, lambda: ids, "nothing is trained")
 
 
-def _labelled(rows: Any) -> Any:
-    """Keep the rows whose label somebody told, and that have an image."""
-    known = np.asarray(pc.and_(pc.is_valid(rows.column("label")), pc.is_valid(rows.column("image"))))
+def _labelled(rows: Any, truth: Mapping[str, float]) -> Any:
+    """Keep the rows whose label, or target, somebody told, and that have an image."""
+    told = (
+        pc.is_in(rows.column("sample_id"), pa.array(list(truth), pa.string()))
+        if truth
+        else pc.is_valid(rows.column("label"))
+    )
+    known = np.asarray(pc.and_(told, pc.is_valid(rows.column("image"))))
     return rows if known.all() else rows.select(np.flatnonzero(known).tolist())
 
 
@@ -143,31 +199,25 @@ def drawn_of(rows: Any, masks: tuple[str, ...]) -> Any:
     return rows if known.all() else rows.select(np.flatnonzero(known).tolist())
 
 
-def _masks_there(loaded: Mapping[str, Any]) -> str:
-    """Say which masks the data have instead."""
-    there = [
-        mask for mask in MASKS
-        if any(pc.sum(pc.is_valid(pc.struct_field(rows.column("masks"), [mask]))).as_py() for rows in loaded.values())
-    ]  # fmt: skip
+def _wanted(recipe: Recipe) -> str:
+    """Say which rows a recipe learns from."""
+    if recipe.draws_alone:
+        return f"images with a mask of {' or '.join(recipe.draws)}"
+    return f"images of which {recipe.target.column} is known" if recipe.target else "labelled images"
+
+
+def _drawn(rows: Any, mask: str) -> int:
+    """Count the rows that have a mask."""
+    return pc.sum(pc.is_valid(pc.struct_field(rows.column("masks"), [mask]))).as_py() or 0
+
+
+def _masks_there(loaded: Mapping[str, Any], taught: tuple[str, ...]) -> str:
+    """Say which masks the data have instead of those that are to be learned."""
+    if not taught:
+        return ""
+    there = [mask for mask in MASKS if any(_drawn(rows, mask) for rows in loaded.values())]
     said = f"; there are {', '.join(there)}: name them as draws" if there else "; there is no mask at all"
     return f"{said}, or take a config with slices, where masks are of volumes"
-
-
-def _masked(rows: Mapping[str, Any], masks: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Counter[str]]]:
-    """Count the masks of each part."""
-    counts = {part: Counter[str]() for part in rows}
-    for part, each in rows.items():
-        column = each.column("masks")
-        counts[part].update({mask: pc.sum(pc.is_valid(pc.struct_field(column, [mask]))).as_py() or 0 for mask in masks})
-    return masks, counts
-
-
-def _classified(rows: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, Counter[str]]]:
-    """Count the labels of each part, and refuse what no class can be learned of."""
-    names = tuple(rows["train"].label_names)
-    counts = {part: Counter(names[label] for label in each.column("label").to_pylist()) for part, each in rows.items()}
-    _check_classes(counts, names)
-    return names, counts
 
 
 def _few(rows: Any, names: tuple[str, ...], few: Mapping[str, int], seed: int) -> Any:
@@ -185,16 +235,26 @@ def _few(rows: Any, names: tuple[str, ...], few: Mapping[str, int], seed: int) -
     return rows.select(np.setdiff1d(np.arange(len(rows)), left_out).tolist()) if left_out else rows
 
 
-def _check_classes(counts: Mapping[str, Counter[str]], names: tuple[str, ...]) -> None:
-    for part, count in counts.items():
+def _labels(rows: Any) -> list[int]:
+    found: list[int] = rows.column("label").to_pylist()
+    return found
+
+
+def _counted(labels: Mapping[str, Sequence[int]], names: tuple[str, ...]) -> dict[str, dict[str, int]]:
+    """Count each class in each part, and refuse parts with one class, or classes that train lacks."""
+    counts = {}
+    for part, each in labels.items():
+        count = Counter(names[label] for label in each)
+        counts[part] = {label: count[label] for label in names}
         if len(count) < 2:
             there = ", ".join(f"{label} {number:,}" for label, number in count.items())
             raise UsageError(
                 f"{part}: expected two classes or more, found one: {there}. Nothing can be learned or judged there; "
                 "choose another scheme or task, or join sources"
             )
-    if lost := [name for name in names if name not in counts["train"]]:
+    if lost := [name for name in names if not counts["train"][name]]:
         raise UsageError(f"train: expected every class, found no {', '.join(lost)}; choose another scheme or task")
+    return counts
 
 
 def _check_masks(part: str, rows: Any, masks: tuple[str, ...]) -> None:

@@ -15,7 +15,7 @@ from torch.nn.parallel import DistributedDataParallel
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.asked import Asked
 from covid_datasets.baselines.train.machine import Machine
-from covid_datasets.baselines.train.names import CHECKPOINT, STATE, judged_by
+from covid_datasets.baselines.train.names import CHECKPOINT, STATE, VALIDATION, decided
 from covid_datasets.baselines.train.score import Judged
 from covid_datasets.baselines.train.state import Progress, read_state, write_state, write_tensors
 from covid_datasets.baselines.train.task import Task
@@ -69,7 +69,7 @@ class Loop:
             self._after_epoch(seconds, waited)
             after_epoch(at)
             row = at.history[-1]
-            judged = f", validation {told[0]} {told[1]:.3f}" if (told := judged_by(row)) else ""
+            judged = "".join(f", validation {name} {value:.3f}" for name, value in decided(row)[:1])
             if self.machine.is_first:
                 display.note(f"{self.task.name}, epoch {row['epoch']}: loss {row['loss']:.4f}{judged}")
         return at
@@ -135,9 +135,12 @@ class Loop:
         told: Judged | None = self.machine.told_by_first([self.task.judged() if self.machine.is_first else None])[0]
         best = told is None
         if told is not None:
-            row |= told.told
-            best = (told.good, -told.loss) > (at.best[0], -at.best[1])
-            at.best = (told.good, told.loss) if best else at.best
+            measures, loss = told.measures, told.loss
+            row |= {VALIDATION + name: value for name, value in measures.items()} | {f"{VALIDATION}loss": loss}
+            first = next(iter(measures.values()))
+            judged = -1.0 if math.isnan(first) else first  # where it says nothing the loss decides
+            best = at.best_epoch < 0 or (judged, -loss) > (at.best[0], -at.best[1])
+            at.best = (judged, loss) if best else at.best
         at.best_epoch = at.epoch if best else at.best_epoch
         images = at.steps * recipe.batch_size * self.machine.world
         row |= {"seconds": round(seconds, 3), "images_per_second": round(images / max(seconds, 1e-9), 1)}

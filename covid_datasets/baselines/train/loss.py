@@ -1,4 +1,4 @@
-"""What a step makes smaller: how wrong the classes are, and the masks where a network draws some."""
+"""What a step makes smaller: how wrong classes, numbers or risks are, and the masks where a network draws some."""
 
 from __future__ import annotations
 
@@ -21,8 +21,32 @@ def joint_loss(outputs: Any, batch: dict[str, Any], recipe: Recipe) -> torch.Ten
 
 
 def of_classes(scores: torch.Tensor, batch: dict[str, Any], recipe: Recipe) -> torch.Tensor:
-    """Return the cross-entropy of the classes."""
-    return functional.cross_entropy(scores.float(), batch["label"], label_smoothing=recipe.smoothing)
+    """Return the cross-entropy of classes or levels, the squared error of numbers, or what Cox makes of risks."""
+    target, truth = recipe.target, batch["label"]
+    if target is None or target.kind == "ordinal":
+        return functional.cross_entropy(scores.float(), truth, label_smoothing=recipe.smoothing)
+    if target.kind == "survival":
+        return of_risks(scores.float()[:, 0], truth)
+    low, high = target.bounds
+    return functional.mse_loss(scores.float()[:, 0] / (high - low), truth / (high - low))
+
+
+def of_risks(risks: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Return the partial likelihood of Cox (1972), negative and for each death, of signed days (see `Target`).
+
+    At each death those are compared who were known to live until that day; those who die on one day are compared with
+    each other, too (Breslow). Where nobody died nothing is learned.
+
+    >>> round(float(of_risks(torch.zeros(3), torch.tensor([1.0, -2.0, -3.0]))), 4)
+    1.0986
+    """
+    died = truth > 0
+    if not died.any():
+        return risks.sum() * 0
+    days = truth.abs()
+    at_risk = days[None, :] >= days[died][:, None]
+    others = risks[None, :].expand(len(at_risk), -1).masked_fill(~at_risk, float("-inf"))
+    return (others.logsumexp(1) - risks[died]).mean()
 
 
 def of_drawing(drawn: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:

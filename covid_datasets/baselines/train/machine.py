@@ -43,7 +43,11 @@ class Machine:
     def placed(self, network: nn.Module) -> nn.Module:
         """Bring a network to the device; there with channels last, in which a GPU's convolutions are fastest."""
         network = network.to(self.device)
-        return network.to(memory_format=torch.channels_last) if self.device.type == "cuda" else network
+        if self.device.type != "cuda":
+            return network
+        in_depth = any(values.dim() == 5 for values in network.parameters())
+        kind = torch.channels_last_3d if in_depth else torch.channels_last
+        return network.to(memory_format=kind)
 
     def images(self, images: torch.Tensor) -> torch.Tensor:
         """Lay images out as the network's weights are."""

@@ -1,8 +1,6 @@
 """What a run consists of: the names of its files, and of the columns of its predictions."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 CONFIG = "config.json"
@@ -17,14 +15,27 @@ PREDICTIONS = "predictions.csv"
 """Written last: with it a run is finished."""
 PROBABILITY = "p_"
 """Before the name of a class, in the name of the column of its probability."""
-JUDGED = {"validation_auc": "AUC", "validation_dice": "Dice"}
-"""By what an epoch is judged on validation: the key in a line of metrics -> what that is called."""
 
 
-def judged_by(row: Mapping[str, Any]) -> tuple[str, float] | None:
-    """Say by what an epoch was judged, and how good it was.
+_SAID = {"auc": "AUC", "dice": "Dice"}
+VALIDATION = "validation_"
+"""Before the name of what is measured on validation after an epoch."""
 
-    >>> judged_by({"epoch": 1, "validation_dice": 0.9})
-    ('Dice', 0.9)
+
+def decided(row: Mapping[str, Any]) -> list[tuple[str, float]]:
+    """Return what was measured on validation after an epoch, but for the loss; the first decides which is the best.
+
+    >>> decided({"epoch": 1, "validation_auc": 0.9, "validation_accuracy": 0.8, "validation_loss": 0.5})
+    [('AUC', 0.9), ('accuracy', 0.8)]
     """
-    return next(((name, row[key]) for key, name in JUDGED.items() if key in row), None)
+    found = {name.removeprefix(VALIDATION): row[name] for name in row if name.startswith(VALIDATION)}
+    return [(_SAID.get(name, name), value) for name, value in found.items() if name != "loss"]
+
+
+def columns_of(classes: Sequence[str]) -> list[str]:
+    """Name the columns of predictions: one for each class, or the one that is no probability.
+
+    >>> columns_of(["rest", "covid19"]), columns_of(["risk"])
+    (['p_rest', 'p_covid19'], ['risk'])
+    """
+    return [PROBABILITY + name for name in classes] if len(classes) > 1 else list(classes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,23 +10,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.asked import Place
 from covid_datasets.baselines.train.calibration import Sure, about_as, calibration
-from covid_datasets.baselines.train.names import CHECKPOINT, PROBABILITY
+from covid_datasets.baselines.train.names import CHECKPOINT, columns_of
 from covid_datasets.baselines.train.run import Run
 from covid_datasets.disk import refused, whole
-from covid_datasets.errors import CovidDatasetsError, DamagedFileError, UsageError
+from covid_datasets.errors import CovidDatasetsError, UsageError
 from covid_datasets.extras import need
 from covid_datasets.load.fixed.lot import scale_of, scaled
-from covid_datasets.load.fixed.pixels import Encoded, render
-from covid_datasets.load.fixed.view import View, make_view
-from covid_datasets.own.files import find_items
+from covid_datasets.load.fixed.pixels import decoded_picture
+from covid_datasets.load.fixed.view import make_view
+from covid_datasets.own.files import Item, find_items
 from covid_datasets.progress import progress
 from covid_datasets.raw.tree import RawTree
-from covid_datasets.read.bounds import MAX_PIXELS, border
 
 NO_DIAGNOSIS = (
     "These numbers are no diagnosis: the model knows one public source, and nobody has tested it on patients."
@@ -38,15 +35,20 @@ _RIGHT = {"right": "value", "right_low": "low", "right_high": "high"}
 
 
 class Scored(NamedTuple):
-    """A picture, the probability that the model gives to each class, and how often it was right when it was as sure."""
+    """A picture, the probability that the model gives to each class, and how often it was right when it was as sure.
+
+    Of a target that is no class, ``probabilities`` is the one ``value`` or ``risk``, and nothing is likeliest.
+    """
 
     file: str
     probabilities: dict[str, float]
     sure: Sure | None = None
 
     @property
-    def likeliest(self) -> str:
+    def likeliest(self) -> str | None:
         """The class with the highest probability."""
+        if len(self.probabilities) < 2:
+            return None
         return max(self.probabilities, key=lambda name: self.probabilities[name])
 
     def to_json(self) -> dict[str, Any]:
@@ -75,6 +77,8 @@ def predict(run: Place, folder: Place, out: Place | None = None, *, device: str 
     """Score the pictures of a folder with the best weights of a run. It is no diagnosis.
 
     Pictures are PNG, JPEG, TIFF, GIF, BMP or WebP; volumes, DICOM and videos are left out, and what is damaged is too.
+    A model of patients or series scores each volume (NIfTI, MetaImage), each folder of a DICOM series, and, unless it
+    sees in three dimensions, the pictures of each folder together; the file is then the name of that folder.
 
     Args:
         run: The folder of a finished run.
@@ -101,27 +105,56 @@ def predict(run: Place, folder: Place, out: Place | None = None, *, device: str 
         raise UsageError(f"{root}: expected a folder of pictures, found {'a file' if root.exists() else 'none'}")
     raw = RawTree.of_folder(root)
     items, notices = find_items(raw)
-    files = [item.path for item in items if item.kind == "picture"]
-    left_out = [f"{item.path}: expected a picture, found a {item.kind}" for item in items if item.kind != "picture"]
-    left_out += [f"{notice.where}: {notice.what}" for notice in notices]
-    sure = calibration(trained.path)
-    scored = _scored(trained, recipe, raw, files, left_out, device)
+    left_out = [f"{notice.where}: {notice.what}" for notice in notices]
+    score = _scored if recipe.unit == "image" else _scored_together
+    sure = calibration(trained.path) if len(trained.classes) > 1 else ()
+    scored = score(trained, recipe, raw, items, left_out, device)
     rows = [row._replace(sure=about_as(sure, max(row.probabilities.values()))) for row in scored]
     if out is not None:
         _write(Path(out), rows, trained.classes)
     return Predicted(tuple(rows), tuple(left_out))
 
 
+def _scored_together(
+    run: Run, recipe: Recipe, raw: Any, items: Sequence[Item], left_out: list[str], device: str
+) -> Iterator[Scored]:
+    """Score what belongs together, pile after pile."""
+    from covid_datasets.baselines.train.machine import machine_of
+    from covid_datasets.baselines.train.piles import pile_scored, piles_of
+
+    piles, others = piles_of(items, recipe)
+    left_out += others
+    with machine_of(device, deterministic=False) as machine, progress("Scoring", unit="files") as display:
+        network = _network(run, recipe, machine)
+        display.add("scans", len(piles))
+        for pile in piles:
+            chances = pile_scored(raw, pile, network, recipe, machine, left_out)
+            display.advance("scans")
+            if chances is not None:
+                yield Scored(pile.name, dict(zip(run.classes, chances, strict=True)))
+
+
+def _network(run: Run, recipe: Recipe, machine: Any) -> Any:
+    """Make the network of a run, with its best weights."""
+    from covid_datasets.baselines.networks.of_recipe import network_of_recipe
+    from covid_datasets.baselines.train.state import read_tensors
+
+    network = network_of_recipe(recipe, len(run.classes))
+    network.load_state_dict(read_tensors(run.path / CHECKPOINT)[0])
+    return machine.placed(network).eval()
+
+
 def _scored(
-    run: Run, recipe: Recipe, raw: Any, files: Sequence[str], left_out: list[str], device: str
+    run: Run, recipe: Recipe, raw: Any, items: Sequence[Item], left_out: list[str], device: str
 ) -> Iterator[Scored]:
     """Score batch after batch; threads decode the next one meanwhile."""
     import torch
 
-    from covid_datasets.baselines.networks.of_recipe import network_of_recipe
     from covid_datasets.baselines.train.machine import machine_of
-    from covid_datasets.baselines.train.state import read_tensors
+    from covid_datasets.baselines.train.score import told
 
+    files = [item.path for item in items if item.kind == "picture"]
+    left_out += [f"{item.path}: expected a picture, found a {item.kind}" for item in items if item.kind != "picture"]
     view = make_view(recipe.image_size, channels=recipe.channels)
     mean, std = (each if len(each) > 1 else each[0] for each in (recipe.mean, recipe.std))
     scale = scale_of(view, mean, std)
@@ -131,16 +164,14 @@ def _scored(
         progress("Scoring", unit="pictures") as display,
         torch.no_grad(),
     ):
-        network = network_of_recipe(recipe, len(run.classes))
-        network.load_state_dict(read_tensors(run.path / CHECKPOINT)[0])
-        network = machine.placed(network).eval()
+        network = _network(run, recipe, machine)
         display.add("pictures", len(files))
         batches = [files[first : first + BATCH] for first in range(0, len(files), BATCH)]
-        ahead = [[threads.submit(_decoded, raw, view, file) for file in batch] for batch in batches[:1]]
+        ahead = [[threads.submit(decoded_picture, raw, view, file) for file in batch] for batch in batches[:1]]
         for number, batch in enumerate(batches):
             futures = ahead.pop()
             if number + 1 < len(batches):
-                ahead.append([threads.submit(_decoded, raw, view, file) for file in batches[number + 1]])
+                ahead.append([threads.submit(decoded_picture, raw, view, file) for file in batches[number + 1]])
             found = {file: future.result() for file, future in zip(batch, futures, strict=True)}
             left_out += [str(value) for value in found.values() if isinstance(value, CovidDatasetsError)]
             good = {file: value for file, value in found.items() if isinstance(value, np.ndarray)}
@@ -152,36 +183,23 @@ def _scored(
                 scaled(each, scale)
             with machine.numbers():
                 logits = network(machine.images(torch.from_numpy(pixels).to(machine.device)))
-            chances = logits.double().softmax(1).cpu().tolist()
+            chances = told(logits.float()).cpu().tolist()
             yield from (
                 Scored(file, dict(zip(run.classes, line, strict=True)))
                 for file, line in zip(good, chances, strict=True)
             )
 
 
-def _decoded(raw: Any, view: View, file: str) -> np.ndarray | CovidDatasetsError:
-    """Decode a picture as the loader does for training; what is wrong with it is told, and stops no other."""
-    out = np.empty(view.shape, np.uint8)
-    try:
-        data = raw.read(file)
-        with border(file, "a picture", data), Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise DamagedFileError(f"{file}: expected at most {MAX_PIXELS:,} pixels, found {image.size}")
-        render(Encoded(data, file), view, out)
-    except CovidDatasetsError as error:
-        return error
-    return out
-
-
 def _write(path: Path, rows: Sequence[Scored], classes: Sequence[str]) -> None:
     try:
         with whole(path, durable=False) as private, private.open("w", encoding="utf-8", newline="") as file:
             written = csv.writer(file, lineterminator="\n")
-            written.writerow(["file", *(PROBABILITY + name for name in classes), "likeliest", *_RIGHT])
+            of_classes = len(classes) > 1
+            written.writerow(["file", *columns_of(classes), *(["likeliest", *_RIGHT] if of_classes else [])])
             for row in rows:
-                chances = (f"{value:.6f}" for value in row.probabilities.values())
+                said = [row.file, *(f"{value:.6f}" for value in row.probabilities.values())]
                 right = row.to_json()["right"] or dict.fromkeys(_RIGHT.values())
                 shares = ("" if right[name] is None else f"{right[name]:.3f}" for name in _RIGHT.values())
-                written.writerow([row.file, *chances, row.likeliest, *shares])
+                written.writerow([*said, *([row.likeliest, *shares] if of_classes else [])])
     except OSError as error:
         raise refused(path, error) from error

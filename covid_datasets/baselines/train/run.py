@@ -18,7 +18,8 @@ from covid_datasets.baselines.train.names import (
     METRICS,
     PREDICTIONS,
     STATE,
-    judged_by,
+    VALIDATION,
+    decided,
 )
 from covid_datasets.disk import make_folder, read_json, write_file, write_json
 from covid_datasets.errors import NotThereError, UsageError
@@ -73,8 +74,8 @@ class Run:
 
     def __str__(self) -> str:
         """Say it for people."""
-        told = [found for row in self.history if (found := judged_by(row))]
-        judged = f", validation {told[0][0]} {max(value for _, value in told):.3f} in the best" if told else ""
+        found = [decided(row)[0] for row in self.history if decided(row)]
+        judged = f", validation {found[0][0]} {max(value for _, value in found):.3f} in the best" if found else ""
         return f"{self.path}: {len(self.history)} epochs{judged}; {PREDICTIONS} has the scores of validation and test"
 
 
@@ -88,7 +89,7 @@ def train(
     device: str = "auto",
     **options: Unpack[TrainOptions],
 ) -> Run:
-    """Train a classifier on a dataset, or a network that draws masks, and score validation and test.
+    """Train a model on a dataset, of classes, of a target (`Target`) or of masks, and score validation and test.
 
     ``out`` gets ``config.json`` (what was asked, fingerprint, digest of the split), ``environment.json``,
     ``metrics.jsonl``, ``checkpoint.safetensors`` (the weights of the best epoch on validation), ``state.safetensors``
@@ -154,12 +155,15 @@ def _check_folder(path: Path) -> None:
 
 def _begun(asked: Asked, machine: Any) -> tuple[Any, Any, dict[str, Any]]:
     """Load the data, make the network with its first weights, and say what both are; refuse what cannot be trained."""
+    from covid_datasets.baselines.networks.heads import Head
     from covid_datasets.baselines.networks.of_recipe import classifier_of, network_of_recipe
     from covid_datasets.baselines.train.data import load_data
 
     data = load_data(asked)
     machine.seed(asked.seed)
     network = network_of_recipe(asked.recipe, len(data.classes))
+    if isinstance(network, Head):
+        network.begin(data.known("train"))
     config = asked.to_json() | {"classes": list(data.classes)} | dict(data.identity)
     config["weights"] = _begun_with(asked, classifier_of(network))
     return data, network, config
@@ -171,6 +175,7 @@ def _trained(asked: Asked, begun: tuple[Any, Any, dict[str, Any]], path: Path, m
     from covid_datasets.baselines.train.loop import Loop
     from covid_datasets.baselines.train.machine import environment
     from covid_datasets.baselines.train.state import read_tensors
+    from covid_datasets.baselines.train.task import task_of
 
     recipe = asked.recipe
     data, network, config = begun
@@ -184,7 +189,7 @@ def _trained(asked: Asked, begun: tuple[Any, Any, dict[str, Any]], path: Path, m
     with progress(what, unit="steps", enabled=None if machine.is_first else False) as display:
         if recipe.pretraining and not (path / STATE).exists():
             _pretrain(asked, data, classifier_of(network), machine, path, display)
-        loop = Loop(asked, _task(data, recipe, network, machine, asked.seed), machine, path)
+        loop = Loop(asked, task_of(data, recipe, network, machine, asked.seed), machine, path)
         found = loop.run(display, lambda at: _write_metrics(path, at.history) if machine.is_first else None)
     if machine.is_first:
         tensors, _ = read_tensors(path / CHECKPOINT)
@@ -194,13 +199,6 @@ def _trained(asked: Asked, begun: tuple[Any, Any, dict[str, Any]], path: Path, m
         _write_predictions(path, loop.network, data, recipe, machine, config | {"figures": _best(found.history)})
     machine.told_by_first([None])  # nobody opens what is not yet written
     return Run.read(path)
-
-
-def _task(data: Any, recipe: Recipe, network: Any, machine: Any, seed: int) -> Any:
-    from covid_datasets.baselines.train.segmenting import Segmenting
-    from covid_datasets.baselines.train.task import Classifying
-
-    return (Segmenting if recipe.draws_alone else Classifying).of(data, recipe, network, machine, seed)
 
 
 def _write_predictions(
@@ -217,8 +215,8 @@ def _write_predictions(
 
 def _best(history: Sequence[dict[str, Any]]) -> dict[str, float]:
     """Give the figures of the best epoch, for a card."""
-    best = max(history, key=lambda row: (judged_by(row) or ("", 0.0))[1])
-    return {name: value for name, value in best.items() if name.startswith("validation_")}
+    best = max(history, key=lambda row: decided(row)[0][1] if decided(row) else 0.0)
+    return {name: value for name, value in best.items() if name.startswith(VALIDATION)}
 
 
 def _pretrain(asked: Asked, data: Any, classifier: Any, machine: Any, out: Path, display: Any) -> None:

@@ -66,8 +66,8 @@ class Segmenting:
         self.module.train()
         dice = (pixels[0] / pixels[1].clamp(min=1)).tolist()
         good, loss = float(np.mean(dice)), float(np.mean(losses))
-        each = {f"validation_dice_{name}": value for name, value in zip(self.recipe.draws, dice, strict=True)}
-        return Judged(good, loss, {"validation_dice": good, "validation_loss": loss, **each})
+        each = {f"dice_{name}": value for name, value in zip(self.recipe.draws, dice, strict=True)}
+        return Judged({"dice": good, **each}, loss)
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Return all of the network."""
@@ -109,7 +109,7 @@ def _card(recipe: Recipe, config: dict[str, Any]) -> dict[str, Any]:
     known = ("scheme", "seed", "fingerprint", "split_hash")
     return {
         "name": f"{config['recipe_name']}-{'-'.join(names)}".replace("/", "_"),
-        "task": f"{', '.join(recipe.draws)}, {'2-D' if recipe.slices == 1 else f'2.5-D, of {recipe.slices} slices'}",
+        "task": f"{', '.join(recipe.draws)}, {'2-D' if recipe.around == 1 else f'2.5-D, of {recipe.around} slices'}",
         "trained_on": [f"train of {', '.join(names)}, {', '.join(f'{key} {config[key]}' for key in known)}"],
         "intended_use": "research on images like those that it learned from. Not for diagnosis",
         "license": f"that of what it learned from: covid-datasets info {' '.join(names)}",

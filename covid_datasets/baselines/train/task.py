@@ -10,9 +10,12 @@ from torch import nn
 
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.train.data import Data
+from covid_datasets.baselines.train.likening import Likening
 from covid_datasets.baselines.train.loss import joint_loss
 from covid_datasets.baselines.train.machine import Machine
 from covid_datasets.baselines.train.score import Judged, inputs, scores_of
+from covid_datasets.baselines.train.segmenting import Segmenting
+from covid_datasets.baselines.train.weighing import Weighing
 
 
 class Task(Protocol):
@@ -42,13 +45,14 @@ class Task(Protocol):
 
 @dataclass(eq=False)
 class Classifying:
-    """A classifier that is trained on labels, and judged on validation."""
+    """A network that is trained on labels or a target, and judged on validation."""
 
     recipe: Recipe
     module: nn.Module
     training: Any
     validation: Any
     machine: Machine
+    data: Data
     name: str = "training"
 
     @classmethod
@@ -57,19 +61,27 @@ class Classifying:
         place = {"device": machine.device}
         training = data.batches("train", recipe, seed, rank=machine.rank, world=machine.world, **place)
         validation = data.batches("validation", recipe, 0, **place) if "validation" in data.rows else None
-        return cls(recipe, network, training, validation, machine)
+        return cls(recipe, network, training, validation, machine, data)
 
     def loss(self, applied: nn.Module, batch: dict[str, Any]) -> torch.Tensor:
-        """Return how wrong the classes are, and the masks where the network draws some."""
-        return joint_loss(applied(inputs(batch, len(self.recipe.masks), self.machine)), batch, self.recipe)
+        """Return how wrong the scores are, and the masks where the network draws some."""
+        outputs = applied(inputs(batch, len(self.recipe.masks), self.machine))
+        return joint_loss(outputs, self.data.labelled(batch), self.recipe)
 
     def judged(self) -> Judged | None:
         """Score validation."""
         if self.validation is None:
             return None
-        return scores_of(self.module, self.validation, len(self.recipe.masks), self.machine).judged
+        return scores_of(self.module, self.validation, self.recipe, self.machine, self.data.labelled).judged
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Return all of the network."""
         found: dict[str, torch.Tensor] = self.module.state_dict()
         return found
+
+
+def task_of(data: Data, recipe: Recipe, network: nn.Module, machine: Machine, seed: int) -> Task:
+    """Put a network together with the data of its recipe, as what is learned and judged says."""
+    one_by_one = Likening if recipe.siamese else Segmenting if recipe.draws_alone else Classifying
+    kind = one_by_one if recipe.unit == "image" else Weighing
+    return kind.of(data, recipe, network, machine, seed)

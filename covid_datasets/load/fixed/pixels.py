@@ -8,10 +8,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from covid_datasets.errors import UsageError, words_of
+from covid_datasets.errors import CovidDatasetsError, DamagedFileError, UsageError, words_of
 from covid_datasets.load.fixed.view import View
 from covid_datasets.measure.image import DEEP
+from covid_datasets.read.bounds import MAX_PIXELS, border
 from covid_datasets.read.encode import decode_deep, is_hounsfield
+from covid_datasets.schema import RawReader
 from covid_datasets.transforms.windows import windowed
 
 
@@ -42,6 +44,20 @@ def render(sample: Encoded, view: View, out: np.ndarray) -> None:
         raise
     except Exception as error:  # Pillow lets through whatever its parsers raise
         raise UnfitError(f"{sample.name}: expected an image, found {words_of(error)}") from error
+
+
+def decoded_picture(raw: RawReader, view: View, file: str) -> np.ndarray | CovidDatasetsError:
+    """Decode a picture of one's own as those of a build; what is wrong with it is told, and stops no other."""
+    out = np.empty(view.shape, np.uint8)
+    try:
+        data = raw.read(file)
+        with border(file, "a picture", data), Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise DamagedFileError(f"{file}: expected at most {MAX_PIXELS:,} pixels, found {image.size}")
+        render(Encoded(data, file), view, out)
+    except CovidDatasetsError as error:
+        return error
+    return out
 
 
 def _render(sample: Encoded, view: View, out: np.ndarray) -> None:

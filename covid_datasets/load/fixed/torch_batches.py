@@ -75,6 +75,10 @@ class TorchBatches(Batches, IterableDataset[dict[str, Any]]):
         plain = self if self.augment is None else self.without_augment()
         return plain.finished(plain.alone(rows % max(len(self.chosen), 1)), 0, 0)
 
+    def at_places(self, rows: np.ndarray, epoch: int, places: np.ndarray) -> dict[str, Any]:
+        """Return some samples in memory of their own, changed as at these places; equal ones are changed alike."""
+        return self.finished(self.alone(rows), epoch, places)
+
     def without_augment(self) -> TorchBatches:
         """Return the same batches as they are stored."""
         return TorchBatches(self.chosen, self.pixels, self.order, self.steps, self.device, None)
@@ -121,7 +125,7 @@ class TorchBatches(Batches, IterableDataset[dict[str, Any]]):
         if (event := self._copied.pop(images.ctypes.data, None)) is not None:
             event.synchronize()
 
-    def finished(self, batch: dict[str, Any], epoch: int, place: int) -> dict[str, Any]:
+    def finished(self, batch: dict[str, Any], epoch: int, place: int | np.ndarray) -> dict[str, Any]:
         """Turn a batch into tensors of the same memory; then whatever is done on the device."""
         images, masks = batch["image"], batch.get("masks")
         found = {
@@ -137,7 +141,7 @@ class TorchBatches(Batches, IterableDataset[dict[str, Any]]):
                 self._copied[images.ctypes.data] = torch.cuda.Event()
                 self._copied[images.ctypes.data].record()
         if self._later:
-            places = np.arange(place, place + len(images))
+            places = np.arange(place, place + len(images)) if isinstance(place, int) else place
             found["image"], changed = self._changed(found["image"], found.get("masks"), epoch, places)
             if changed is not None:
                 found["masks"] = changed

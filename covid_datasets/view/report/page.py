@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MOST = 60
 """Values of one column that are shown; the JSON has all."""
+LONGEST_VALUE = 80
+"""Characters of a counted value that are shown; the JSON has it whole."""
 _CAPTIONS = {
     "label": "Labels",
     "modality": "Modalities",
@@ -118,13 +120,18 @@ def _counts(title: str, found: Sequence[Counted], splits: Mapping[str, int]) -> 
             continue
         names = (each.name, *splits, "all")
         rows = [
-            (value, *(of.get(split, 0) for split in splits), each.total(value))
+            (_short(value), *(of.get(split, 0) for split in splits), each.total(value))
             for value, of in list(each.values.items())[:MOST]
         ]
-        bars = [each.total(str(row[0])) for row in rows]
+        bars = [each.total(value) for value in list(each.values)[:MOST]]
         yield from table(_CAPTIONS[each.name], names, rows, count=len(each.values), bars=bars)
     if silent:
         yield f'<p class="quiet">The source does not tell: {text(", ".join(silent))}.</p>'
+
+
+def _short(value: str) -> str:
+    """Cut what a source tells in sentences where others tell a word, so that the counts stay a table."""
+    return value if len(value) <= LONGEST_VALUE else f"{value[:LONGEST_VALUE].rstrip()}… ({len(value):,} characters)"
 
 
 def _pictures(of: Described) -> Iterator[str]:

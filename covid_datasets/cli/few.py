@@ -1,0 +1,26 @@
+"""`covid-datasets few`: what a few labels of an unseen hospital are worth."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from covid_datasets.baselines.few.run import few_shot
+from covid_datasets.cli.show import print_json, print_text
+
+
+def run_few(arguments: Namespace) -> int:
+    """Measure it and show it."""
+    found = few_shot(
+        arguments.run_folder,
+        shots=arguments.shots,
+        draws=arguments.draws,
+        steps=arguments.steps,
+        seed=arguments.seed,
+        device=arguments.device,
+        cache_dir=arguments.cache_dir,
+    )
+    if arguments.json:
+        print_json(found.to_json())
+    else:
+        print_text(found)
+    return 0
