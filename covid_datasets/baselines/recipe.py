@@ -9,18 +9,15 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from covid_datasets.baselines.networks.named import SEGMENTERS, WIDTHS, network_of
-from covid_datasets.baselines.target import Target, check_target
+from covid_datasets.baselines.networks.named import network_of
+from covid_datasets.baselines.recipe_checks import check_recipe
+from covid_datasets.baselines.target import Target
 from covid_datasets.catalog.typed import read_typed
-from covid_datasets.errors import CatalogError, NotThereError, UsageError, did_you_mean
-from covid_datasets.load.fixed.options import MOST_SLICES as MOST_AROUND
+from covid_datasets.errors import CatalogError, NotThereError, did_you_mean
 from covid_datasets.transforms.joint.augment import Augment, Turns
 from covid_datasets.transforms.joint.presets import preset
-from covid_datasets.vocabulary import MASKS
 
 RECIPES = Path(__file__).with_name("recipes")
-MOST_SLICES = 1024
-"""Of a unit in a step: all of them are in memory at once."""
 ALL = "all"
 """The task that keeps every class that occurs."""
 TARGET = "target"
@@ -87,7 +84,7 @@ class Recipe:
         task: "covid19_vs_rest", "covid19_vs_no_finding", or "all" classes that occur; "target" for what is no label;
             "masks" for no class, but ``draws``.
         target: What that is: how ill somebody is, a number, or days until death.
-        few: How many rows of a label train keeps, drawn anew by each seed; all other rows stay the same.
+        keep: How many rows of a label train keeps, drawn anew by each seed; all other rows stay the same.
         augment: The name of a preset, or numbers of `Augment`, or a ``preset`` and other numbers; empty for none.
         optimizer: How a step is made.
         rate: Its rate, at the highest.
@@ -129,7 +126,7 @@ class Recipe:
     references: int = 32
     task: Literal["covid19_vs_rest", "covid19_vs_no_finding", "all", "target", "masks"] = "covid19_vs_rest"
     target: Target | None = None
-    few: Mapping[str, int] = field(default_factory=dict)
+    keep: Mapping[str, int] = field(default_factory=dict)
     augment: Mapping[str, str | int | float] = field(default_factory=dict)
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     rate: float
@@ -233,7 +230,7 @@ def read_recipe(name: str, **changes: Any) -> Recipe:
 def recipe_of(table: Mapping[str, Any], where: Path | str) -> Recipe:
     """Make a recipe of a table, and say what is wrong with it."""
     recipe = read_typed(Recipe, table, where)
-    _check(recipe, str(where))
+    check_recipe(recipe, str(where))
     return recipe
 
 
@@ -254,93 +251,3 @@ def _table(path: Path, name: str) -> dict[str, Any]:
     if not isinstance(parent, str) or parent == path.stem:
         raise CatalogError(f"{path}: key 'extends': expected the name of another recipe, found {parent!r}")
     return _table(RECIPES / f"{parent}.toml", parent) | table
-
-
-def _check(recipe: Recipe, where: str) -> None:
-    """Refuse values that cannot work."""
-    kind = network_of(recipe.network)
-
-    def of(key: str, fits: bool, expected: str) -> None:
-        if not fits:
-            raise CatalogError(f"{where}: key {key!r}: expected {expected}, found {getattr(recipe, key)!r}")
-
-    of("width", WIDTHS[0] <= recipe.width <= WIDTHS[1], f"a number from {WIDTHS[0]:g} to {WIDTHS[1]:g}")
-    of("image_size", kind.smallest <= recipe.image_size <= 4096, f"{kind.smallest} (of {recipe.network}) to 4096")
-    of("channels", recipe.channels in (1, 3), "1 or 3")
-    for key in ("masks", "draws"):
-        names = getattr(recipe, key)
-        of(key, set(names) <= set(MASKS) and len(set(names)) == len(names), f"some of {', '.join(MASKS)}, each once")
-    of("draws", not set(recipe.draws) & set(recipe.masks), "other masks than those that are shown")
-    of("mask_weight", recipe.mask_weight > 0, "a number above 0")
-    for key in ("mean", "std"):
-        of(key, len(getattr(recipe, key)) in (1, recipe.channels), f"one number, or {recipe.channels}")
-    of("std", min(recipe.std) > 0, "numbers above 0")
-    if kind.dimensions == 3:
-        of("unit", recipe.unit == "series", f"'series', because {recipe.network} sees volumes")
-        of("pretraining", recipe.pretraining is None, f"none, because {recipe.network} sees no single pictures")
-    of("slices", 1 <= recipe.slices <= MOST_SLICES, f"1 to {MOST_SLICES}")
-    for key in ("draws", "few"):
-        of(key, recipe.unit == "image" or not getattr(recipe, key), "none where unit is not 'image'")
-    if recipe.siamese:
-        of("unit", recipe.unit == "image", "'image' beside siamese")
-        of("draws", not recipe.draws, "none beside siamese")
-        of("balance", recipe.balance, "true beside siamese, because a batch needs pairs of every class")
-        of("smoothing", recipe.smoothing == 0, "0 beside siamese")
-        of("margin", 0 < recipe.margin <= 2, "a number above 0, to 2")
-    for key in ("batch_size", "epochs", "rounds", "features", "references"):
-        of(key, getattr(recipe, key) >= 1, "1 or more")
-    for key in ("patience", "period", "warmup", "weight_decay"):
-        of(key, getattr(recipe, key) >= 0, "0 or more")
-    of("rate", recipe.rate > 0, "a number above 0")
-    of("few", all(count >= 1 for count in recipe.few.values()), "1 row or more of a label")
-    for key in ("momentum", "smoothing"):
-        of(key, 0 <= getattr(recipe, key) < 1, "0 to below 1")
-    of("task", (recipe.task == TARGET) == (recipe.target is not None), "'target' with a table [target], and else none")
-    if recipe.target:
-        check_target(recipe.target, where)
-        of("unit", recipe.unit == "image", "'image' with a target")
-        of("siamese", not recipe.siamese, "no comparison of classes with a target")
-        of("few", not recipe.few, "no few rows of a label with a target")
-        of("balance", not recipe.balance, "no balance, which is one of labels, with a target")
-        of("smoothing", not recipe.smoothing or recipe.target.kind == "ordinal", "0 with numbers and days")
-    of("task", recipe.draws_alone == (recipe.network in SEGMENTERS), _fits(recipe))
-    of("around", recipe.around % 2 == 1 and 0 < recipe.around <= MOST_AROUND, f"an odd number, 1 to {MOST_AROUND}")
-    of("around", recipe.around == 1 or recipe.draws_alone, "1 where classes are told, for only masks are drawn of more")
-    if recipe.draws_alone:
-        of("unit", recipe.unit == "image" and not recipe.siamese, "'image' where masks alone are drawn")
-        of("draws", bool(recipe.draws), f"at least one of {', '.join(MASKS)}")
-        of("image_size", recipe.image_size % kind.smallest == 0, f"a multiple of {kind.smallest}, which is halved")
-        of("channels", recipe.channels == 1, "1, for scans are grey")
-        of("mean", recipe.mean == (0.5,), "0.5 where masks alone are drawn, so that scans can be shown alike later")
-        of("std", recipe.std == (0.5,), "0.5 where masks alone are drawn")
-        for key, none in (("masks", ()), ("few", {}), ("pretraining", None), ("balance", False), ("smoothing", 0.0)):
-            of(key, getattr(recipe, key) == none, f"{none!r} where masks alone are drawn")
-    try:
-        changes = recipe.changes
-    except (UsageError, TypeError) as error:
-        raise CatalogError(f"{where}: key 'augment': {error}") from error
-    if recipe.pretraining:
-        _check_pretraining(recipe, where)
-    size = getattr(changes, "size", None)
-    of("augment", size in (None, (recipe.image_size,) * 2), f"the size {recipe.image_size}, that of images")
-
-
-def _fits(recipe: Recipe) -> str:
-    """Say which task a network has."""
-    return f"{DRAW!r} of {recipe.network}" if recipe.network in SEGMENTERS else f"classes of {recipe.network}"
-
-
-def _check_pretraining(recipe: Recipe, where: str) -> None:
-    """Refuse what cannot work before a training: what both stages have, as in a recipe, and what this one adds."""
-    stage = recipe.pretraining
-    assert stage is not None
-    _check(recipe.stage_before, f"{where}: table 'pretraining'")
-    for key, fits, expected in (
-        ("dictionary", stage.dictionary >= stage.batch_size, f"{stage.batch_size} or more, the images of a step"),
-        ("features", stage.features >= 1, "1 or more"),
-        ("follows", 0 <= stage.follows < 1, "0 to below 1"),
-        ("temperature", stage.temperature > 0, "a number above 0"),
-    ):
-        if not fits:
-            found = getattr(stage, key)
-            raise CatalogError(f"{where}: table 'pretraining': key {key!r}: expected {expected}, found {found!r}")

@@ -49,8 +49,8 @@ def test_study_one_is_that_of_its_paper(name: str) -> None:
 @pytest.mark.parametrize("name", FEW)
 def test_the_small_rows_of_study_one_draw_118_images_anew(name: str) -> None:
     recipe, whole = read_recipe(name), read_recipe(name.removesuffix("-118"))
-    assert (recipe.few, recipe.rounds) == ({"covid19": 118}, 5)
-    told = {"summary": whole.summary, "rounds": whole.rounds, "few": {}}
+    assert (recipe.keep, recipe.rounds) == ({"covid19": 118}, 5)
+    told = {"summary": whole.summary, "rounds": whole.rounds, "keep": {}}
     assert recipe.to_json() | told == whole.to_json()
 
 
@@ -79,7 +79,7 @@ def test_small_is_small() -> None:
         ({"image_size": 16}, "key 'image_size': expected 32 (of resnet18) to 4096"),
         ({"channels": 2}, "key 'channels': expected 1 or 3"),
         ({"masks": ["lungs"]}, "key 'masks': expected some of"),
-        ({"few": {"covid19": 0}}, "key 'few': expected 1 row or more"),
+        ({"keep": {"covid19": 0}}, "key 'keep': expected 1 row or more"),
         ({"mean": [0.1, 0.2]}, "key 'mean': expected one number, or 1"),
         ({"std": [0.0]}, "key 'std': expected numbers above 0"),
         ({"smoothing": 1.0}, "key 'smoothing': expected 0 to below 1"),

@@ -210,13 +210,13 @@ def test_few_rows_of_a_label_are_drawn_anew_and_all_else_stays(cohort: Path, tmp
         return found | {"judged": {sample for each in others for sample in each.column("sample_id").to_pylist()}}
 
     whole = train_ids(0)
-    first, same, second = (train_ids(seed, few={"covid19": 5}) for seed in (0, 0, 1))
+    first, same, second = (train_ids(seed, keep={"covid19": 5}) for seed in (0, 0, 1))
     assert first == same
     assert len(first["covid19"]) == len(second["covid19"]) == 5
     assert first["covid19"] != second["covid19"]
     assert first["covid19"] | second["covid19"] <= whole["covid19"]
     assert all(each[name] == whole[name] for each in (first, second) for name in ("rest", "judged"))
     with pytest.raises(UsageError, match="expected 10,000 rows of 'covid19', of which the recipe draws so many"):
-        train_ids(0, few={"covid19": 10_000})
+        train_ids(0, keep={"covid19": 10_000})
     with pytest.raises(UsageError, match="rows of 'covid'.*labels: rest, covid19"):
-        train_ids(0, few={"covid": 5})
+        train_ids(0, keep={"covid": 5})

@@ -163,7 +163,7 @@ def test_what_is_no_unit_is_told_before(cohort: Path, scans: Path, tmp_path: Pat
     for changes, says in (
         ({"unit": "patient", "network": "resnet10_3d"}, "key 'unit': expected 'series', because resnet10_3d sees"),
         ({"unit": "patient", "draws": ["infection"]}, "key 'draws': expected none where unit is not 'image'"),
-        ({"unit": "series", "few": {"covid19": 3}}, "key 'few': expected none where unit is not 'image'"),
+        ({"unit": "series", "keep": {"covid19": 3}}, "key 'keep': expected none where unit is not 'image'"),
         ({"unit": "lung"}, "key 'unit': expected one of image, patient, series"),
         ({"slices": 0}, "key 'slices': expected 1 to 1024"),
         ({"slices": 1 << 20}, "key 'slices': expected 1 to 1024"),

@@ -137,7 +137,7 @@ def load_data(asked: Asked) -> Data:
             where = f"{', '.join(asked.names)}, scheme {asked.scheme!r}"
             raise UsageError(f"{where}: expected {_wanted(recipe)} in {part}, found none{_masks_there(loaded, taught)}")
     labels = tuple(rows["train"].label_names)
-    rows["train"] = _few(rows["train"], labels, recipe.few, asked.seed)
+    rows["train"] = _kept(rows["train"], labels, recipe.keep, asked.seed)
     names = taught or (recipe.target.classes if recipe.target else labels)
     data = Data(rows, names, {}, truth, recipe.target)
     if recipe.target:
@@ -220,11 +220,11 @@ def _masks_there(loaded: Mapping[str, Any], taught: tuple[str, ...]) -> str:
     return f"{said}, or take a config with slices, where masks are of volumes"
 
 
-def _few(rows: Any, names: tuple[str, ...], few: Mapping[str, int], seed: int) -> Any:
+def _kept(rows: Any, names: tuple[str, ...], keep: Mapping[str, int], seed: int) -> Any:
     """Keep so many rows of some labels, drawn by the seed, and all rows of the others."""
     labels = np.asarray(rows.column("label"))
     left_out = list[int]()
-    for number, (name, count) in enumerate(few.items()):
+    for number, (name, count) in enumerate(keep.items()):
         of = np.flatnonzero(labels == names.index(name)) if name in names else np.empty(0, np.int64)
         if len(of) < count:
             raise UsageError(
