@@ -15,6 +15,7 @@ HOUSE = ROOT / "covid_datasets"
 EXTRAS = ("torch", "safetensors", "monai", "torchio", "starlette")
 """Libraries that some modules import when they are imported themselves, and which not every environment has."""
 _IMPORTS = re.compile(rf"^(?:import|from) ({'|'.join(EXTRAS)})\b", re.MULTILINE)
+_OURS = re.compile(r"^(?:import|from) (covid_datasets[\w.]*)", re.MULTILINE)
 ABSENT = {name for name in (*EXTRAS, "tensorflow") if not find_spec(name)}
 _EXAMPLES_NEED = {
     "torch": ("load/collate.py", "load/fixed/to_torch.py"),
@@ -23,9 +24,20 @@ _EXAMPLES_NEED = {
 }
 """Modules that can be imported without a library, and have examples that cannot be run without it."""
 
-collect_ignore = [
-    str(path) for path in HOUSE.rglob("*.py") if ABSENT.intersection(_IMPORTS.findall(path.read_text("utf-8")))
-]
+
+def lacking() -> set[Path]:
+    """List the modules that cannot be imported here: they import what is absent, or one that does."""
+    texts = {path: path.read_text("utf-8") for path in HOUSE.rglob("*.py")}
+    found = {path for path, text in texts.items() if ABSENT.intersection(_IMPORTS.findall(text))}
+    while True:
+        names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in found}
+        further = {path for path, text in texts.items() if names.intersection(_OURS.findall(text))} - found
+        if not further:
+            return found
+        found |= further
+
+
+collect_ignore = sorted(map(str, lacking()))
 collect_ignore += [str(HOUSE / path) for name in ABSENT for path in _EXAMPLES_NEED.get(name, ())]
 collect_ignore.append(str(HOUSE / "tfds.py"))  # has no example, and importing it takes TensorFlow Datasets
 
