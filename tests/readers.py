@@ -32,7 +32,7 @@ from covid_datasets.catalog.listing import COLUMNS, Series
 from covid_datasets.measure.image import measure
 from covid_datasets.measure.video import measure_video
 from covid_datasets.measure.volume import measure_volume
-from covid_datasets.phantoms.chest import draw, faint_picture, picture
+from covid_datasets.phantoms.chest import draw, faint_picture, picture, series_picture
 from covid_datasets.prepare.inputs import FORMAT
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.arrays import read_npy
@@ -520,7 +520,8 @@ def phantoms() -> Any:
     made = [(modality, shifted, layer) for modality in ("CT", "CXR") for shifted in (False, True) for layer in layers]
     pictures = [picture(Files(), 0, 1, 1, modality, 0, shifted, layer) for modality, shifted, layer in made]
     faint = [faint_picture(Files(), 0, 1, 0, layer) for layer in layers]
-    return [pictures, faint, [draw(0, patient, "age", 18, 92) for patient in range(9)]]
+    series = [series_picture(Files(), 0, 1, 0, 2, ill, layer) for ill in (False, True) for layer in layers]
+    return [pictures, faint, series, [draw(0, patient, "age", 18, 92) for patient in range(9)]]
 
 
 def videos() -> Any:

@@ -97,7 +97,7 @@ def parse_scheme(scheme: str) -> Scheme:
     """Read the name of a scheme.
 
     >>> parse_scheme("patient(0.7/0.15/0.15, seed=3)")
-    Shares(shares=(14, 3, 3), seed=3)
+    Shares(shares=(14, 3, 3), seed=3, leaky=False)
     >>> parse_scheme("leave-cohen+hannover-out")
     LeaveOut(sources=('cohen', 'hannover'))
 
