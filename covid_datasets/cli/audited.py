@@ -7,7 +7,7 @@ from pathlib import Path
 
 import covid_datasets as api
 from covid_datasets.cli.options import check_places
-from covid_datasets.cli.show import print_json, print_text
+from covid_datasets.cli.show import print_found
 from covid_datasets.errors import IntegrityError, UsageError
 from covid_datasets.progress import tell
 
@@ -29,10 +29,7 @@ def run_audit(arguments: Namespace) -> int:
         tell(f"{found.save_html(arguments.html)}: the pairs side by side")
     if arguments.no_leaks is not None:
         tell(f"{found.save_no_leaks(arguments.no_leaks)}: the split without what leaks")
-    if arguments.json:
-        print_json(found.to_json())
-    else:
-        print_text(found)
+    print_found(found, as_json=arguments.json)
     return IntegrityError.exit_code if arguments.fail_on_leak and found.leaks else 0
 
 

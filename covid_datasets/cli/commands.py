@@ -18,6 +18,7 @@ from covid_datasets.cli.show import (
     print_csv,
     print_error,
     print_file,
+    print_found,
     print_json,
     print_table,
     print_text,
@@ -37,10 +38,7 @@ OVERLAP = ("first", "second", "kind", "proven", "first_label", "second_label", "
 def run_check(arguments: Namespace) -> int:
     """Hold a folder against what a source should hold."""
     found = api.check(arguments.id, arguments.data_dir, arguments.config)
-    if arguments.json:
-        print_json(found.to_json())
-    else:
-        print_text(found)
+    print_found(found, as_json=arguments.json)
     return 0 if found.ok else IntegrityError.exit_code
 
 

@@ -10,7 +10,7 @@ from covid_datasets.baselines.evaluate.masks import evaluate_masks
 from covid_datasets.baselines.evaluate.predictions import draws_masks, runs_in
 from covid_datasets.baselines.evaluate.score import evaluate
 from covid_datasets.cli.confounded import filters_of
-from covid_datasets.cli.show import print_json, print_text
+from covid_datasets.cli.show import print_found, print_json, print_text
 from covid_datasets.errors import UsageError
 
 
@@ -60,8 +60,5 @@ def _run_masks(arguments: Namespace) -> int:
         seed=arguments.seed,
         cache_dir=arguments.cache_dir,
     )
-    if arguments.json:
-        print_json(found.to_json())
-    else:
-        print_text(found)
+    print_found(found, as_json=arguments.json)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from covid_datasets.baselines.explain.run import explain
-from covid_datasets.cli.show import print_json, print_text
+from covid_datasets.cli.show import print_found
 
 
 def run_explain(arguments: Namespace) -> int:
@@ -19,8 +19,5 @@ def run_explain(arguments: Namespace) -> int:
         derive=arguments.derive,
         cache_dir=arguments.cache_dir,
     )
-    if arguments.json:
-        print_json(found.to_json())
-    else:
-        print_text(found)
+    print_found(found, as_json=arguments.json)
     return 0

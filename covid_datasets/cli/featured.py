@@ -10,7 +10,7 @@ import pyarrow.csv
 from covid_datasets.baselines.features.importance import feature_importance
 from covid_datasets.baselines.features.table import image_features
 from covid_datasets.cli.confounded import filters_of
-from covid_datasets.cli.show import print_json, print_text
+from covid_datasets.cli.show import print_found
 from covid_datasets.disk import whole
 
 
@@ -23,8 +23,5 @@ def run_features(arguments: Namespace) -> int:
         with whole(arguments.table, durable=False) as private:
             pyarrow.csv.write_csv(table, private)
     found = feature_importance(table, task=arguments.task, split=arguments.split, seed=arguments.seed)
-    if arguments.json:
-        print_json(found.to_json())
-    else:
-        print_text(found)
+    print_found(found, as_json=arguments.json)
     return 0

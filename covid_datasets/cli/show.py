@@ -7,7 +7,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from covid_datasets.errors import CovidDatasetsError
 from covid_datasets.harmless import csv_cell, visible
@@ -33,6 +33,21 @@ def print_file(content: str) -> None:
 def print_json(value: object) -> None:
     """Print one JSON value on one line."""
     print(json.dumps(_plain(value)))
+
+
+class Found(Protocol):
+    """What a command has found: plain data for machines, and ``str`` for people."""
+
+    def to_json(self) -> object:
+        """Return plain data."""
+
+
+def print_found(found: Found, *, as_json: bool) -> None:
+    """Print what was found, for machines or for people."""
+    if as_json:
+        print_json(found.to_json())
+    else:
+        print_text(found)
 
 
 def print_error(error: CovidDatasetsError) -> None:

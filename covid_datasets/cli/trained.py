@@ -9,7 +9,7 @@ from covid_datasets.baselines.recipe import read_recipe
 from covid_datasets.baselines.train.predict import NO_DIAGNOSIS, predict
 from covid_datasets.baselines.train.rounds import train_rounds
 from covid_datasets.baselines.train.run import train
-from covid_datasets.cli.show import print_json, print_text
+from covid_datasets.cli.show import print_found, print_json, print_text
 
 
 def run_train(arguments: Namespace) -> int:
@@ -37,10 +37,7 @@ def run_train(arguments: Namespace) -> int:
         found = train(name, arguments.out, arguments.recipe, **options)
     else:
         found = train_rounds(name, arguments.out, arguments.recipe, rounds=rounds, **options)
-    if arguments.json:
-        print_json(found.to_json())
-    else:
-        print_text(found)
+    print_found(found, as_json=arguments.json)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,27 +10,13 @@ from covid_datasets.harmless import code, markdown
 from covid_datasets.view.page import table
 from covid_datasets.view.report.counts import UNKNOWN, Counted
 from covid_datasets.view.report.described import Described
+from covid_datasets.view.report.page import CAPTIONS
 from covid_datasets.view.report.pictures import drawn
 from docs.site.pictures import credit, shown
 
 MOST = 12
 """Values of one column, and pictures, that a page shows; a report of your own build has all."""
 TITLE = "What a build of it holds"
-_TITLES = {
-    "label": "Labels",
-    "modality": "Modalities",
-    "view": "Views",
-    "sex": "Sex",
-    "age": "Age in years",
-    "severity": "Severity",
-    "outcome": "Outcome",
-    "masks": "Masks",
-    "month": "Month",
-    "country": "Country",
-    "quality": "Quality",
-    "quality reasons": "Reasons against a picture",
-    "flags": "Flags",
-}
 
 
 def measured(of: Described, page: Path) -> Iterator[str]:
@@ -65,10 +52,11 @@ def _leaks(of: Described) -> str:
 
 def _counts(of: Described) -> Iterator[str]:
     silent = []
-    for name, title in _TITLES.items():
+    for name, caption in CAPTIONS.items():
         found = of.counted(name)
-        if found is None:
+        if found is None or name == "licence":  # the page has a section of licences
             continue
+        title = re.split("[:,]", caption)[0]  # a heading is shorter than a caption
         if set(found.values) == {UNKNOWN}:
             silent.append(title.lower())
             continue

@@ -14,7 +14,7 @@ from covid_datasets.baselines.evaluate.predictions import read_predictions
 from covid_datasets.baselines.train.rescore import rescore
 from covid_datasets.baselines.train.run import Run
 from covid_datasets.cli import main
-from covid_datasets.errors import NotThereError, UsageError
+from covid_datasets.errors import NotThereError, PredictionsError, UsageError
 from tests.baselines.quick import QUICK, SCHEME
 
 LEARNS = QUICK | {"network": "resnet18", "image_size": 48, "batch_size": 8, "epochs": 3}
@@ -64,6 +64,6 @@ def test_a_run_is_scored_on_other_pixels_and_held_against_itself(
         rescore(out, "reencode", cache_dir=cohort)
     changed = json.loads((out / "config.json").read_text("utf-8")) | {"split_hash": "0" * 64}
     (out / "config.json").write_text(json.dumps(changed), encoding="utf-8")
-    with pytest.raises(UsageError, match="expected the split_hash 0000"):
+    with pytest.raises(PredictionsError, match="expected the split_hash .* found 0000"):
         rescore(out, "reencoded", tmp_path / "other", cache_dir=cohort)
     assert not (tmp_path / "other").exists(), "what is refused leaves no folder"

@@ -12,11 +12,11 @@ import numpy as np
 
 from covid_datasets.baselines.evaluate.overlap import Counts
 from covid_datasets.baselines.recipe import Recipe
-from covid_datasets.baselines.train.asked import Asked, names_of
-from covid_datasets.baselines.train.data import Data, load_data
-from covid_datasets.baselines.train.names import CONFIG
+from covid_datasets.baselines.train.again import data_again
+from covid_datasets.baselines.train.asked import names_of
+from covid_datasets.baselines.train.data import Data
 from covid_datasets.baselines.train.run import Run
-from covid_datasets.errors import PredictionsError, UsageError
+from covid_datasets.errors import UsageError
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,23 +47,7 @@ def held(path: Path, split: str, cache_dir: str | os.PathLike[str] | None) -> He
     config, recipe = run.config, run.recipe
     if not recipe.draws_alone:
         raise UsageError(f"{path}: expected a run that draws masks, found one that tells classes: evaluate() scores it")
-    data = load_data(
-        Asked(
-            names=names_of(config["dataset"]),
-            recipe_name=config["recipe_name"],
-            recipe=recipe,
-            scheme=config["scheme"],
-            config=config["config"],
-            filters=config["filters"],
-            cache_dir=cache_dir,
-        )
-    )
-    for key in ("fingerprint", "split_hash"):
-        if config[key] != data.identity[key]:
-            raise PredictionsError(
-                f"{path}: expected the {key} {data.identity[key][:16]}… of what is built here, found "
-                f"{config[key][:16]}… in {CONFIG}. Next: build the version that the run was made of, or train again"
-            )
+    data = data_again(run, cache_dir=cache_dir)
     if split not in data.rows:
         raise UsageError(f"split: expected one of {', '.join(set(data.rows) - {'train'})}, found {split!r}")
     found = {}

@@ -12,10 +12,10 @@ import numpy as np
 
 from covid_datasets.baselines.evaluate.rows import asked
 from covid_datasets.baselines.explain.shares import LUNG, Share, attention_shares
-from covid_datasets.baselines.train.asked import Asked, Place, names_of
-from covid_datasets.baselines.train.names import CHECKPOINT, CONFIG
+from covid_datasets.baselines.train.again import check_again, data_again, network_again
+from covid_datasets.baselines.train.asked import Place, names_of
 from covid_datasets.baselines.train.run import Run
-from covid_datasets.errors import PredictionsError, UsageError
+from covid_datasets.errors import UsageError
 from covid_datasets.extras import need
 
 RANDOM = "random"
@@ -112,25 +112,18 @@ def explain(
             "is the column 'share' of its predictions, of slices"
         )
     wanted = asked(names_of(config["dataset"]), config["config"], config["scheme"], split, cache_dir)
-    for key, ours in (("fingerprint", wanted.fingerprint), ("split_hash", wanted.split_hash)):
-        if config[key] != ours:
-            raise PredictionsError(
-                f"{trained.path}: expected the {key} {ours[:16]}… of what is built here, found {config[key][:16]}… in "
-                f"{CONFIG}. Next: build the version that the run was made of, or train again"
-            )
+    check_again(trained, {"fingerprint": wanted.fingerprint, "split_hash": wanted.split_hash})
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise UsageError(f"limit: expected a number of images above 0, found {limit!r}")
     import torch
 
     from covid_datasets.baselines.explain.attention import grad_cam, occlusion, random_maps, saliency
-    from covid_datasets.baselines.networks.of_recipe import classifier_of, network_of_recipe
+    from covid_datasets.baselines.networks.of_recipe import classifier_of
     from covid_datasets.baselines.train.machine import machine_of
-    from covid_datasets.baselines.train.state import read_tensors
 
     recipe = trained.recipe
     images, masks, samples, made = _images(trained, split, limit, derive, cache_dir)
-    network = network_of_recipe(recipe, len(trained.classes))
-    network.load_state_dict(read_tensors(trained.path / CHECKPOINT)[0])
+    network = network_again(trained)
     with machine_of(device, deterministic=False) as machine:
         network, images = (
             (network if recipe.siamese else classifier_of(network)).to(machine.device).eval(),
@@ -169,20 +162,8 @@ def explain(
 
 def _batches(run: Run, split: str, derive: str, cache_dir: Any) -> Any:
     """Load a split with all of its masks."""
-    from covid_datasets.baselines.train.data import load_data
-
-    config, recipe = run.config, replace(run.recipe, derive=derive)
-    data = load_data(
-        Asked(
-            names=names_of(config["dataset"]),
-            recipe_name=config["recipe_name"],
-            recipe=recipe,
-            scheme=config["scheme"],
-            config=config["config"],
-            filters=config["filters"],
-            cache_dir=cache_dir,
-        )
-    )
+    recipe = replace(run.recipe, derive=derive)
+    data = data_again(run, recipe=recipe, cache_dir=cache_dir)
     return data.batches(split, recipe, 0, masks=True, device="cpu")
 
 

@@ -12,11 +12,11 @@ from covid_datasets.baselines.evaluate.bootstrap import Interval, Numbers, inter
 from covid_datasets.baselines.evaluate.measures import RESAMPLES
 from covid_datasets.baselines.evaluate.metrics import mean_auc, rankings
 from covid_datasets.baselines.few.report import Few, FewShot
-from covid_datasets.baselines.train.asked import Asked, Place, names_of
-from covid_datasets.baselines.train.names import CHECKPOINT, CONFIG
+from covid_datasets.baselines.train.again import data_again, network_again
+from covid_datasets.baselines.train.asked import Place
 from covid_datasets.baselines.train.run import Run
 from covid_datasets.baselines.train.shots import groups_with, shots_of
-from covid_datasets.errors import PredictionsError, UsageError
+from covid_datasets.errors import UsageError
 from covid_datasets.extras import need
 from covid_datasets.progress import progress
 
@@ -68,27 +68,9 @@ def few_shot(
     config, recipe = trained.config, trained.recipe
     if recipe.unit != "image":
         raise UsageError(f"{trained.path}: expected a model of images, found one of a {recipe.unit}")
-    from covid_datasets.baselines.train.data import load_data
     from covid_datasets.baselines.train.machine import machine_of
 
-    data = load_data(
-        Asked(
-            names=names_of(config["dataset"]),
-            recipe_name=config["recipe_name"],
-            recipe=recipe,
-            scheme=config["scheme"],
-            seed=config["seed"],
-            config=config["config"],
-            filters=config["filters"],
-            cache_dir=cache_dir,
-        )
-    )
-    for key in ("fingerprint", "split_hash"):
-        if config[key] != data.identity[key]:
-            raise PredictionsError(
-                f"{trained.path}: expected the {key} {data.identity[key][:16]}… of what is built here, found "
-                f"{config[key][:16]}… in {CONFIG}. Next: build the version that the run was made of, or train again"
-            )
+    data = data_again(trained, cache_dir=cache_dir)
     with machine_of(device, deterministic=False) as machine:
         batches = data.batches("test", recipe, 0, device=machine.device)
         labels, groups = batches.chosen.labels, batches.chosen.groups
@@ -124,13 +106,9 @@ def _check_shots(labels: np.ndarray, groups: np.ndarray, classes: Sequence[str],
 def _ways(trained: Run, data: Any, batches: Any, machine: Any, steps: int) -> Mapping[str, Any]:
     """Prepare everything that is the same for all draws."""
     from covid_datasets.baselines.few import beside, ways
-    from covid_datasets.baselines.networks.of_recipe import network_of_recipe
-    from covid_datasets.baselines.train.state import read_tensors
 
     recipe = trained.recipe
-    network = network_of_recipe(recipe, len(trained.classes))
-    network.load_state_dict(read_tensors(trained.path / CHECKPOINT)[0])
-    network = machine.placed(network).eval()
+    network = machine.placed(network_again(trained)).eval()
     seen = ways.seen_by(network, batches, recipe, machine)
     found: dict[str, Any] = {
         ways.AS_TRAINED: lambda shots: seen.probabilities,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +27,9 @@ from covid_datasets.splits.listed import read_listed
 from covid_datasets.splits.scheme import Listed, parse_scheme
 from covid_datasets.splits.schemes import is_given
 from covid_datasets.vocabulary import MASKS
+
+if TYPE_CHECKING:
+    from covid_datasets.baselines.train.machine import Machine
 
 PARTS = ("train", "validation", "test")
 _SHOWN = 3
@@ -87,6 +90,12 @@ class Data:
             last = len(self.rows[part]) > recipe.batch_size
             given |= {"augment": recipe.changes, "balance": recipe.balance, "drop_last": last}
         return to_torch(self.rows[part], **given | options)
+
+    def learned_and_judged(self, recipe: Recipe, machine: Machine, seed: int) -> tuple[Any, Any]:
+        """Return the batches of train, a share for each process, and those of validation, where there is one."""
+        place = {"device": machine.device}
+        training = self.batches("train", recipe, seed, rank=machine.rank, world=machine.world, **place)
+        return training, self.batches("validation", recipe, 0, **place) if "validation" in self.rows else None
 
     def units(self, part: str, recipe: Recipe) -> Units:
         """Bring the rows of each patient or series of a part together."""

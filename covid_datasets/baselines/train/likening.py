@@ -38,9 +38,7 @@ class Likening:
     def of(cls, data: Data, recipe: Recipe, network: nn.Module, machine: Machine, seed: int) -> Likening:
         """Put a network together with the data of its recipe."""
         assert isinstance(network, Siamese)
-        place = {"device": machine.device}
-        training = data.batches("train", recipe, seed, rank=machine.rank, world=machine.world, **place)
-        validation = data.batches("validation", recipe, 0, **place) if "validation" in data.rows else None
+        training, validation = data.learned_and_judged(recipe, machine, seed)
         labels, groups = training.chosen.labels, training.chosen.groups
         most = min(recipe.references, *groups_with(labels, groups, data.classes).values())
         chosen = shots_of(labels, groups, data.classes, most, seed)

@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from covid_datasets.baselines.recipe import Recipe
+from covid_datasets.baselines.train.again import network_again
 from covid_datasets.baselines.train.asked import Place
 from covid_datasets.baselines.train.calibration import Sure, about_as, calibration
-from covid_datasets.baselines.train.names import CHECKPOINT, columns_of
+from covid_datasets.baselines.train.names import columns_of
 from covid_datasets.baselines.train.run import Run
 from covid_datasets.disk import refused, whole
 from covid_datasets.errors import CovidDatasetsError, UsageError
@@ -125,23 +126,13 @@ def _scored_together(
     piles, others = piles_of(items, recipe)
     left_out += others
     with machine_of(device, deterministic=False) as machine, progress("Scoring", unit="files") as display:
-        network = _network(run, recipe, machine)
+        network = machine.placed(network_again(run)).eval()
         display.add("scans", len(piles))
         for pile in piles:
             chances = pile_scored(raw, pile, network, recipe, machine, left_out)
             display.advance("scans")
             if chances is not None:
                 yield Scored(pile.name, dict(zip(run.classes, chances, strict=True)))
-
-
-def _network(run: Run, recipe: Recipe, machine: Any) -> Any:
-    """Make the network of a run, with its best weights."""
-    from covid_datasets.baselines.networks.of_recipe import network_of_recipe
-    from covid_datasets.baselines.train.state import read_tensors
-
-    network = network_of_recipe(recipe, len(run.classes))
-    network.load_state_dict(read_tensors(run.path / CHECKPOINT)[0])
-    return machine.placed(network).eval()
 
 
 def _scored(
@@ -164,7 +155,7 @@ def _scored(
         progress("Scoring", unit="pictures") as display,
         torch.no_grad(),
     ):
-        network = _network(run, recipe, machine)
+        network = machine.placed(network_again(run)).eval()
         display.add("pictures", len(files))
         batches = [files[first : first + BATCH] for first in range(0, len(files), BATCH)]
         ahead = [[threads.submit(decoded_picture, raw, view, file) for file in batch] for batch in batches[:1]]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from covid_datasets.baselines.train.asked import Asked, Place, names_of
-from covid_datasets.baselines.train.names import CHECKPOINT, CONFIG, ENVIRONMENT, PREDICTIONS
+from covid_datasets.baselines.train.again import data_again, network_again
+from covid_datasets.baselines.train.asked import Place
+from covid_datasets.baselines.train.names import CONFIG, ENVIRONMENT, PREDICTIONS
 from covid_datasets.baselines.train.run import Run
 from covid_datasets.disk import make_folder, read_json, write_json
 from covid_datasets.errors import UsageError
@@ -41,14 +42,12 @@ def rescore(
         The folder.
 
     Raises:
-        UsageError: The run sees other masks than such pixels have, or what is built is not what it was trained on.
+        UsageError: The run sees other masks than such pixels have.
+        PredictionsError: What is built is not what it was trained on.
     """
     need("torch", "safetensors")
-    from covid_datasets.baselines.networks.of_recipe import network_of_recipe
-    from covid_datasets.baselines.train.data import load_data
     from covid_datasets.baselines.train.machine import environment, machine_of
     from covid_datasets.baselines.train.predictions import write_predictions
-    from covid_datasets.baselines.train.state import read_tensors
     from covid_datasets.transforms.derive.named import deriver
 
     trained = Run.read(run)
@@ -62,25 +61,10 @@ def rescore(
         raise UsageError(f"{path}: expected a new or empty folder, or that of the same scores, found other ones")
     if (path / PREDICTIONS).exists():
         return path
-    told = {name: trained.config[name] for name in ("recipe_name", "scheme", "seed", "config", "filters")}
-    asked = Asked(
-        names=names_of(trained.config["dataset"]),
-        recipe=replace(trained.recipe, derive=wanted.text),
-        device=device,
-        cache_dir=cache_dir,
-        data_dir=data_dir,
-        **told,
-    )
-    data = load_data(asked)
-    for key in ("fingerprint", "split_hash"):
-        if data.identity[key] != config[key]:
-            raise UsageError(
-                f"{trained.path}: expected the {key} {config[key][:16]}… that it was trained on, found "
-                f"{data.identity[key][:16]}…. Next: build the version that the run was made of, or train again"
-            )
+    recipe = replace(trained.recipe, derive=wanted.text)
+    data = data_again(trained, recipe=recipe, cache_dir=cache_dir, data_dir=data_dir)
     with machine_of(device, deterministic=False) as machine:
-        network = network_of_recipe(trained.recipe, len(trained.classes))
-        network.load_state_dict(read_tensors(trained.path / CHECKPOINT)[0])
+        network = network_again(trained)
         make_folder(path)
         write_json(path / CONFIG, config)
         write_json(path / ENVIRONMENT, {"ran_on": [environment(machine)]})

@@ -58,9 +58,7 @@ class Classifying:
     @classmethod
     def of(cls, data: Data, recipe: Recipe, network: nn.Module, machine: Machine, seed: int) -> Classifying:
         """Put a network together with the data of its recipe."""
-        place = {"device": machine.device}
-        training = data.batches("train", recipe, seed, rank=machine.rank, world=machine.world, **place)
-        validation = data.batches("validation", recipe, 0, **place) if "validation" in data.rows else None
+        training, validation = data.learned_and_judged(recipe, machine, seed)
         return cls(recipe, network, training, validation, machine, data)
 
     def loss(self, applied: nn.Module, batch: dict[str, Any]) -> torch.Tensor:

@@ -21,7 +21,7 @@ MOST = 60
 """Values of one column that are shown; the JSON has all."""
 LONGEST_VALUE = 80
 """Characters of a counted value that are shown; the JSON has it whole."""
-_CAPTIONS = {
+CAPTIONS = {
     "label": "Labels",
     "modality": "Modalities",
     "view": "Views",
@@ -124,7 +124,7 @@ def _counts(title: str, found: Sequence[Counted], splits: Mapping[str, int]) -> 
             for value, of in list(each.values.items())[:MOST]
         ]
         bars = [each.total(value) for value in list(each.values)[:MOST]]
-        yield from table(_CAPTIONS[each.name], names, rows, count=len(each.values), bars=bars)
+        yield from table(CAPTIONS[each.name], names, rows, count=len(each.values), bars=bars)
     if silent:
         yield f'<p class="quiet">The source does not tell: {text(", ".join(silent))}.</p>'
 
@@ -225,7 +225,7 @@ def _licence(of: Described) -> Iterator[str]:
     counted = of.counted("licence")
     if counted and set(counted.values) != {UNKNOWN}:
         rows = [(value, counted.total(value)) for value in list(counted.values)[:MOST]]
-        yield from table(_CAPTIONS["licence"], ("licence", "rows"), rows, count=len(counted.values))
+        yield from table(CAPTIONS["licence"], ("licence", "rows"), rows, count=len(counted.values))
     if of.card.citations:
         yield "<p>To be cited:</p><ul>"
         yield from (f"<li>{text(cited(each))}</li>" for each in of.card.citations)
