@@ -9,11 +9,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from covid_datasets import build_dataset
 from covid_datasets.view.browse.serve import Page, prepared_page
 from covid_datasets.view.browse.shelf import Shelf
+
+
+def two_builds(folder: Path) -> Path:
+    """Fill a cache with two configs of one source."""
+    for config in ("small", "default"):
+        build_dataset("phantom", config, cache_dir=folder, num_proc=1)
+    return folder
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 
-from covid_datasets import build_dataset, load_dataset, search
+from covid_datasets import load_dataset, search
 from covid_datasets.errors import UsageError
 from covid_datasets.load.metadata import Library, find_library
 from covid_datasets.view.browse.ask import BY_WORD, RANGES, SORTED, Ask
 from covid_datasets.view.browse.shelf import Shelf
-from tests.view.browsed import Visitor, visited
+from tests.view.browsed import Visitor, two_builds, visited
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("starlette")
@@ -31,10 +31,7 @@ pytest.importorskip("duckdb")
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with two configs of one source; tests only look at it."""
-    folder = tmp_path_factory.mktemp("browsed")
-    for config in ("small", "default"):
-        build_dataset("phantom", config, cache_dir=folder, num_proc=1)
-    return folder
+    return two_builds(tmp_path_factory.mktemp("browsed"))
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from urllib.parse import quote
 import pyarrow as pa
 import pytest
 
-from covid_datasets import build_dataset, load_dataset, search
+from covid_datasets import load_dataset, search
 from covid_datasets.load.metadata import find_library
 from covid_datasets.view.browse.shelf import Shelf
-from tests.view.browsed import Visitor, visited
+from tests.view.browsed import Visitor, two_builds, visited
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("starlette")
@@ -26,10 +26,7 @@ NASTY = "<script>alert(1)</script>"
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("browsed")
-    for config in ("small", "default"):
-        build_dataset("phantom", config, cache_dir=folder, num_proc=1)
-    return folder
+    return two_builds(tmp_path_factory.mktemp("browsed"))
 
 
 @pytest.fixture(scope="module")
