@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 
 from covid_datasets import load_dataset, search
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import NotBuiltError, UnknownDatasetError, UsageError
 from covid_datasets.load.metadata import Library, find_library
 from covid_datasets.view.browse.ask import BY_WORD, RANGES, SORTED, Ask
 from covid_datasets.view.browse.shelf import Shelf
@@ -224,8 +224,10 @@ def test_a_damaged_build_is_left_out_with_its_reason(cache: Path, tmp_path: Path
 
 def test_only_the_sources_that_are_named(cache: Path) -> None:
     assert Shelf.open(cache, ["phantom"]).rows == Shelf.open(cache).rows
-    with pytest.raises(Exception, match="Did you mean 'phantom'"):
+    with pytest.raises(UnknownDatasetError, match="Did you mean 'phantom'"):
         Shelf.open(cache, ["phantoms"])
+    with pytest.raises(NotBuiltError, match="Next: covid-datasets build cohen"):
+        Shelf.open(cache, ["cohen"])
 
 
 def test_the_columns_are_stored_ones() -> None:

@@ -15,6 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from covid_datasets.catalog.cards import choose
+from covid_datasets.catalog.own import PREFIX
 from covid_datasets.columns import CONTENT, GROUP
 from covid_datasets.errors import CovidDatasetsError, NotBuiltError, UsageError, did_you_mean, words_of
 from covid_datasets.extras import need
@@ -177,6 +179,8 @@ def _grouped(library: Library, ids: Sequence[str]) -> tuple[Library, list[pa.Arr
     known = {name for built, _ in images for name in _names(built)}
     for name in ids:
         if name not in known:
+            if not name.startswith(PREFIX):
+                choose(name)  # a name of no source has no next step
             raise NotBuiltError(
                 f"{name}: expected a source with images that is built, found none. Next: covid-datasets build {name}"
                 f"{did_you_mean(name, sorted(known))}"
