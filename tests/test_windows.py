@@ -22,8 +22,13 @@ for name in ("fork", "getuid", "sched_getaffinity", "O_DIRECTORY", "register_at_
 def no_kill(*_):
     raise AssertionError("os.kill ends processes on Windows, it does not ask whether they live")
 os.kill = no_kill
-# What runs a program is left out, and what imports torch, TensorFlow or MONAI, which would look for their DLLs.
+# What runs a program is left out, and what imports torch, TensorFlow or MONAI, which would look for their DLLs;
+# and what imports a library of an extra that is not installed here.
 large = {"torch", "tensorflow", "tensorflow_datasets", "monai", "torchio"}
+def left_out(library, known={}):
+    if library not in known:
+        known[library] = library in large or library not in UNIX and importlib.util.find_spec(library) is None
+    return known[library]
 def needs(name, known={}):
     if name not in known:
         known[name] = False
@@ -31,7 +36,7 @@ def needs(name, known={}):
             tree = ast.parse(text.read())
         imports = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
         imports |= {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
-        known[name] = any(each.split(".")[0] in large or each in ours and needs(each) for each in imports)
+        known[name] = any(each in ours and needs(each) or left_out(each.split(".")[0]) for each in imports)
     return known[name]
 for name in ours:
     if not name.endswith("__main__") and not needs(name):
