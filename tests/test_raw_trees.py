@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime
 import io
 import time
+from typing import Any
 
 import openpyxl
 import pytest
 
 from tests.sources import workbook
 
-SHEETS = {"one": [["name", "day"], ["a", datetime.date(2020, 3, 9)], [], ["b", None]], "two": [[], ["x"]]}
+SHEETS: dict[str, list[list[Any]]] = {
+    "one": [["name", "day"], ["a", datetime.date(2020, 3, 9)], [], ["b", None]],
+    "two": [[], ["x"]],
+}
 
 
 def test_a_workbook_says_nothing_of_when_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
