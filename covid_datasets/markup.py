@@ -19,6 +19,9 @@ SIDE = 240
 """The longer side of a picture in a page."""
 LONGEST = 1000
 """So many characters of one text are shown: file names can have thousands."""
+MOST = 20
+"""So many sentences or rows of one kind a notebook shows."""
+_LINES = "\n\t"
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; --line: #8886;
@@ -46,6 +49,23 @@ article { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem; m
 code { font-size: .85em; white-space: pre-wrap; user-select: all }
 @media print { body { max-width: none; margin: 0 } figure, tr, article { break-inside: avoid }
   .wide { overflow: visible } }
+"""
+_IN_NOTEBOOK = """
+.covid-datasets { overflow-wrap: anywhere; max-width: 62rem }
+.covid-datasets p { margin: .4em 0 }
+.covid-datasets pre { white-space: pre-wrap; max-height: 24rem; overflow: auto; color: inherit; background: none }
+.covid-datasets .warns { border-left: .25rem solid currentColor; padding-left: .6rem }
+.covid-datasets .wide { overflow-x: auto; margin: .4em 0 }
+.covid-datasets table { border-collapse: collapse; margin: 0; color: inherit; background: none }
+.covid-datasets caption { text-align: left; font-style: italic; color: inherit; caption-side: top; padding: 0 }
+.covid-datasets tr, .covid-datasets tbody tr:nth-child(n) { background: none }
+.covid-datasets :is(th, td) { text-align: left; vertical-align: top; padding: .1rem 1rem .1rem 0; border: 0;
+  color: inherit; max-width: 40rem; white-space: normal }
+.covid-datasets thead th { font-weight: 600 } .covid-datasets tbody th { font-weight: 400 }
+.covid-datasets tbody :is(th, td):not(.number, .bars) { min-width: 5rem } .covid-datasets tbody th { min-width: 9rem }
+.covid-datasets :is(td.number, thead th.number) { text-align: right; white-space: nowrap }
+.covid-datasets td.bars { width: 10rem; min-width: 5rem; vertical-align: middle }
+.covid-datasets .bar { display: block; height: .7em; min-width: 1px; background: currentColor; opacity: .45 }
 """
 
 
@@ -121,9 +141,8 @@ def table(
 
 def named(pairs: Mapping[str, object], caption: str) -> Iterator[str]:
     """Write facts under their names, as a table of two columns; what is empty is left out."""
-    yield from table(
-        caption, ("what", "value"), [(name, told) for name, told in pairs.items() if told not in ("", None)]
-    )
+    rows = [(name, _said(told)) for name, told in pairs.items() if told not in ("", None)]
+    yield from table(caption, ("what", "value"), rows)
 
 
 def picture(image: Image.Image, seen: str = "") -> str:
@@ -143,9 +162,48 @@ def _is_number(cell: object) -> bool:
 
 
 def _cell(cell: object) -> str:
-    if cell is None:
-        return ""
-    return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else text(str(cell))
+    return "" if cell is None else text(_said(cell))
+
+
+def _said(cell: object) -> str:
+    return f"{cell:,}" if isinstance(cell, int) and not isinstance(cell, bool) else str(cell)
+
+
+def paragraph(said: str, *, warns: bool = False) -> Iterator[str]:
+    """Write a sentence, where there is one; one that warns stands out without a colour, so on any ground."""
+    if said:
+        yield f'<p class="warns"><strong>{text(said)}</strong></p>' if warns else f"<p>{text(said)}</p>"
+
+
+def bullets(said: Sequence[str], title: str = "") -> Iterator[str]:
+    """Write the first of some sentences as a list; nothing where there are none.
+
+    >>> "".join(bullets(["<b>"], "Notes"))
+    '<p><strong>Notes</strong></p><ul><li>&lt;b&gt;</li></ul>'
+    """
+    if said:
+        yield (f"<p><strong>{text(title)}</strong></p>" if title else "") + "<ul>"
+        yield from (f"<li>{text(each)}</li>" for each in said[:MOST])
+        yield "</ul>" + (f"<p>… and {len(said) - MOST:,} more.</p>" if len(said) > MOST else "")
+
+
+def verbatim(said: str) -> Iterator[str]:
+    """Write lines as they are, of many the first."""
+    yield f"<pre>{text(said, keep=_LINES, longest=20 * LONGEST)}</pre>"
+
+
+def shown(title: str, *parts: Iterable[str]) -> str:
+    """Show a value in a notebook, under its name: small tables in the notebook's own letters and colours.
+
+    It brings no ground and no colour of its own, so it is light or dark as the notebook is, and stays readable where
+    its style is taken away, as on GitHub.
+
+    >>> print(shown("<b>", paragraph("one row")).partition("</style>")[2])
+    <p><strong>&lt;b&gt;</strong></p>
+    <p>one row</p></div>
+    """
+    body = [f"<p><strong>{text(title)}</strong></p>", *(piece for part in parts for piece in part)]
+    return f'<div class="covid-datasets"><style>{_IN_NOTEBOOK}</style>' + "\n".join(body) + "</div>"
 
 
 def framed(page: str, title: str, height: str = "36rem") -> str:
