@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "wbr"}
 OURS = set(
     "html head meta title style body main h1 h2 h3 p strong section nav ul li a div table caption thead tbody tr th td "
-    "span figure figcaption img br code".split()
+    "span figure figcaption img br wbr code svg rect line circle text".split()
 )
 """The tags that a report is made of."""
-SHOWN = set("div style p strong table caption thead tbody tr th td span ul li pre".split())
+SHOWN = set("div style p strong table caption thead tbody tr th td span ul li pre wbr".split())
 """The tags of what a notebook shows."""
-COUNTED = {"class", "role", "tabindex", "aria-label", "aria-hidden", "scope"}
+COUNTED = {"data-head", "class", "role", "tabindex", "aria-label", "aria-hidden", "scope"}
 
 
 class Page(HTMLParser):
