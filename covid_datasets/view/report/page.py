@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -84,7 +85,8 @@ def _build(of: Described) -> Iterator[str]:
     if of.audits:
         yield from (_verdict(audit) for audit in of.audits)
     if warning := confounding_warning(built.id, built.version, built.config):
-        yield f'<p class="leaks"><strong>Confounded:</strong> {text(warning)}</p>'
+        said = re.sub("`([^`]+)`", r"<code>\1</code>", text(warning))  # a command in a sentence of ours
+        yield f'<p class="leaks"><strong>Confounded:</strong> {said}</p>'
     yield from _splits(of)
     yield from named(of.facts, "What it is")
     for title, columns in _SECTIONS:
