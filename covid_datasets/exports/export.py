@@ -42,6 +42,17 @@ class Exported:
         """Count the bytes of all files."""
         return sum(file["size"] for file in self.files.values())
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import MOST, named, shown, table
+
+        files = [(name, told["size"], told["sha256"]) for name, told in self.files.items()]
+        return shown(
+            f"Exported as {self.format}",
+            named({"Place": self.url, "Rows": self.rows, "Files": len(files), "Bytes": self.bytes}, "What was written"),
+            table("Files", ("file", "bytes", "SHA-256"), files[:MOST], count=len(files)),
+        )
+
 
 def export(
     data: Any,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import html
 import io
 import json
 import os
@@ -163,14 +162,12 @@ class Found(Sequence[dict[str, Any]]):
 
     def _repr_html_(self) -> str:
         """Show the first rows in a notebook; what a source wrote is text and no markup."""
+        from covid_datasets.markup import paragraph, shown, table
+
         names = self.shown_columns
-        head = "".join(f"<th>{html.escape(visible(name, keep=''))}</th>" for name in names)
-        rows = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(_short(row[name]))}</td>" for name in names) + "</tr>"
-            for row in self._shown()
-        )
-        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        return f"<div><p>{html.escape(self.summary())}</p>{table}<p>{html.escape(self._rest())}</p></div>"
+        rows = [[_short(row[name]) for name in names] for row in self._shown()]
+        first = table("The first rows", names, rows) if names and rows else ()
+        return shown(self.summary(), first, paragraph(self._rest()))
 
     def _shown(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._table.select(self.shown_columns).slice(0, SHOWN_ROWS).to_pylist()

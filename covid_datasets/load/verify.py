@@ -62,6 +62,18 @@ class VerifyReport:
         """Return plain data, ready for JSON."""
         return asdict(self) | {"path": str(self.path), "ok": self.ok}
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import bullets, paragraph, shown
+
+        how = "every byte, and the pixels of every image" if self.pixels else "every byte"
+        return shown(
+            f"{self.id} in {self.path}",
+            paragraph("All is as it was built." if self.ok else "Not all is as it was built.", warns=not self.ok),
+            paragraph(f"{self.rows:,} rows, {self.bytes:,} bytes, {self.seconds:.1f} s; checked: {how}."),
+            bullets(self.problems, f"What differs: {len(self.problems):,}"),
+        )
+
 
 def verify(
     name: str | os.PathLike[str],

@@ -24,6 +24,7 @@ from covid_datasets.prepare.report import write_report
 from covid_datasets.prepare.result import REPORT_FILE
 from covid_datasets.prepare.seal import seal
 from covid_datasets.prepare.settle import Layout, lay_out, write_splits
+from covid_datasets.prepare.sheets import write_sheets
 from covid_datasets.prepare.source import Source
 from covid_datasets.raw.obtain import Obtained
 from covid_datasets.schema import Notice
@@ -63,7 +64,8 @@ def finish(
     named = (TABLE_SPLIT,) if columns else SPLITS
     files = write_splits(layout, place, planned, final, named, arrow_schema(columns), plan.batch_bytes)
     position = {row: number for number, row in enumerate(rows)}
-    write_index(index, splits, [position[row] for row in layout.order()], final)
+    order = [position[row] for row in layout.order()]
+    write_index(index, splits, order, final)
 
     digests = zip(index.texts("sample_id"), zip(index.texts("row_sha256"), splits, strict=True), strict=True)
     labels = Counter(label or "unlabelled" for label in index.strings("label") if not columns)
@@ -97,6 +99,9 @@ def finish(
     report = write_report(choice, build, obtained.origins, plan.shares, notices, quality, audits)
     with whole(final / REPORT_FILE, durable=False) as private:
         private.write_text(report, encoding="utf-8")
+    noticed = [asdict(notice) for notice in notices]
+    samples = () if columns else index.sheet_rows(splits, order)
+    write_sheets(final, [(build, samples, noticed)], durable=False)
     manifest = {
         "build": build | {"seconds": round(time.perf_counter() - started, 3)},
         "inputs": inputs,
@@ -104,7 +109,7 @@ def finish(
         "shares": [asdict(share) for share in plan.shares],
         "comparison": compare(choice, build),
         "audits": [audit.to_json() for audit in audits],
-        "notices": [asdict(notice) for notice in notices],
+        "notices": noticed,
     }
     linked = _linked(files, layout)
     seal(final, manifest, {name: seals[number] for name, number in linked.items()})

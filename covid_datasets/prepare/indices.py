@@ -19,7 +19,8 @@ from covid_datasets.disk import whole
 from covid_datasets.prepare.columnar import arrow_array
 from covid_datasets.prepare.place import Place
 from covid_datasets.prepare.plan import Plan
-from covid_datasets.prepare.rows import INDEX_SCHEMA
+from covid_datasets.prepare.rows import INDEX_SCHEMA, SHEET
+from covid_datasets.prepare.sheets import STORED
 from covid_datasets.schema import Notice
 from covid_datasets.splits.index import LOOKS, Index
 
@@ -38,7 +39,17 @@ class PieceIndex(Index):
 
     def stored_looks(self, row: int) -> pa.Scalar:
         """Return the looks of a row as its piece has them."""
-        return self._of_piece(int(self.numbers[row]))[int(self.offsets[row])]
+        return self._of_piece(int(self.numbers[row])).column(LOOKS)[int(self.offsets[row])]
+
+    def sheet_rows(self, splits: Sequence[str], order: Sequence[int]) -> Iterator[dict[str, Any]]:
+        """Yield what `prepare.sheets` needs of rows, in the order of the files, a batch at a time."""
+        light = self.table.select([name for name in STORED if name in self.table.column_names])
+        groups = self.group_ids
+        for start in range(0, len(order), _BATCH_ROWS):
+            rows = order[start : start + _BATCH_ROWS]
+            for row, told in zip(rows, _take(light, rows).to_pylist(), strict=True):
+                sheet = self._of_piece(int(self.numbers[row])).column(SHEET)
+                yield told | sheet[int(self.offsets[row])].as_py() | {"split": splits[row], GROUP: groups[row]}
 
     def looks_by_part(self) -> Iterator[tuple[np.ndarray, pa.Array]]:
         """Yield rows with their looks, piece by piece."""
@@ -47,15 +58,15 @@ class PieceIndex(Index):
         for number in np.unique(numbers).tolist():
             rows = order[np.searchsorted(numbers, number) : np.searchsorted(numbers, number, "right")]
             start = 0
-            for chunk in self._of_piece(number).chunks:
+            for chunk in self._of_piece(number).column(LOOKS).chunks:
                 yield rows[start : start + len(chunk)], chunk
                 start += len(chunk)
 
     @cached_property
-    def _of_piece(self) -> Callable[[int], pa.ChunkedArray]:
+    def _of_piece(self) -> Callable[[int], pa.Table]:
         place = self.place
         assert place is not None, "an index without pieces has no rows"
-        return lru_cache(maxsize=_OPEN)(lambda number: place.index(number)[0].column(LOOKS))
+        return lru_cache(maxsize=_OPEN)(lambda number: place.index(number)[0].select([LOOKS, SHEET]))
 
 
 def read_indices(plan: Plan, place: Place) -> tuple[PieceIndex, list[list[int]], list[Notice], list[Mapping[str, Any]]]:

@@ -18,7 +18,7 @@ from covid_datasets.prepare.contents import CheckedFiles, DroppedError, read_con
 from covid_datasets.prepare.place import INDEX, ROWS, Place
 from covid_datasets.prepare.plan import MIN_BATCH_BYTES, Piece
 from covid_datasets.prepare.result import Verify
-from covid_datasets.prepare.rows import INDEX_SCHEMA, index_row, stored_row
+from covid_datasets.prepare.rows import PIECE_SCHEMA, index_row, stored_row
 from covid_datasets.prepare.valid import problems_of
 from covid_datasets.raw.tree import RawTree
 from covid_datasets.read.bounds import allowing
@@ -70,7 +70,7 @@ class Work(Protocol):
 class PieceWriter:
     """Writes a piece, its rows and its index with the notices; its place gives it its name when both are whole."""
 
-    def __init__(self, task: Work, schema: pa.Schema, index_schema: pa.Schema = INDEX_SCHEMA) -> None:
+    def __init__(self, task: Work, schema: pa.Schema, index_schema: pa.Schema = PIECE_SCHEMA) -> None:
         assert task.place is not None, "who streams has nowhere to write"
         self._place, self._number = task.place, task.piece.number
         self._schema, self._index_schema = schema, index_schema

@@ -228,9 +228,13 @@ def _cut(
     return tuple(pieces)
 
 
+PIECE_FORMAT = 2
+"""What a piece holds; pieces of a build that was begun with another one are made again."""
+
+
 def _digest(records: Sequence[Record], pieces: Sequence[Piece]) -> str:
     """Digest the layout, so that a resumed build never mixes pieces of two plans."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{PIECE_FORMAT}\n".encode())
     for piece in pieces:
         digest.update(f"{piece.split}:{','.join(str(row) for row, _ in piece.rows)}\n".encode())
     for record in records:  # references to functions have no stable text, so they count by their path

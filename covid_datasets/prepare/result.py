@@ -104,6 +104,27 @@ class Built:
         del told["url"]  # it is the path
         return told
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import named, shown, table
+
+        what = {
+            "Config": self.config,
+            "View": self.view.get("name", ""),
+            "Rows": self.rows,
+            "People": self.people,
+            "Dropped": self.dropped,
+            "Complete": "no: built from less than the whole source" if self.incomplete else "yes",
+            "Fingerprint": self.fingerprint,
+            "Folder": str(self.folder),
+        }
+        counts = (("Splits", "split", self.splits), ("Labels", "label", self.labels))
+        return shown(
+            f"{self.id}@{self.version}",
+            named(what, "What was built"),
+            *(table(title, (name, "rows"), list(of.items()), bars=[*of.values()]) for title, name, of in counts if of),
+        )
+
     def manifest(self) -> dict[str, Any]:
         """Return the whole manifest: inputs, origins of the raw files, files and their hashes, notices."""
         return read_manifest(self.folder)

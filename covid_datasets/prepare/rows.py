@@ -46,6 +46,21 @@ INDEX_SCHEMA = pa.schema(
     ]
 )
 
+SHEET = "sheet"
+"""What `prepare.sheets` needs of a row and the index has not; it stays in the piece, as looks do."""
+PIECE_SCHEMA = INDEX_SCHEMA.append(
+    pa.field(
+        SHEET,
+        pa.struct(
+            [(name, pa.string()) for name in ("file", "study_id", "series_id", "source_url")]
+            + [(name, pa.list_(pa.string())) for name in ("quality_reasons", "flags")]
+            + [(name, pa.int32()) for name in ("width", "height", "depth")]
+        ),
+    )
+)
+"""The index of a piece of samples."""
+_SHEET = [each.name for each in PIECE_SCHEMA.field(SHEET).type if each.name != "file"]
+
 
 def stored_row(
     dataset: str, record: Record, data: bytes | memoryview, masks: dict[str, bytes], measured: Measured
@@ -123,6 +138,10 @@ def _file(reference: Reference | Parts | None, data: bytes | memoryview | None) 
     return None if reference is None or data is None else {"bytes": data, "path": reference.path}
 
 
+def _path(row: dict[str, Any]) -> str | None:
+    return next((row[kind]["path"] for kind in CONTENT if row[kind]), None)
+
+
 def _items(values: tuple[T, ...] | None) -> list[T] | None:
     return None if values is None else list(values)
 
@@ -152,7 +171,7 @@ def index_row(
     typical: bool = True,
     blank: bool = False,
 ) -> dict[str, Any]:
-    """Assemble a row of the index, with the digest of everything in the stored row.
+    """Assemble a row of the index of a piece, with the digest of everything in the stored row.
 
     A row that is not ``typical`` takes no part in the search for near-duplicates; one that is ``blank`` proves nothing
     by having the bytes or pixels of another.
@@ -177,6 +196,7 @@ def index_row(
         "looks": [asdict(look) for look in measured.looks or ()] if typical else None,
         "row_sha256": row_digest(row),
         "rows": 1,
+        SHEET: {name: row[name] for name in _SHEET} | {"file": _path(row)},
     }
 
 

@@ -59,6 +59,24 @@ class Check:
         """Return everything as plain values."""
         return asdict(self)
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import bullets, paragraph, shown
+
+        verdict = "Ready: a build would start." if self.ok else "A build would not start."
+        optional = [f"{name}: {how}" for name, how in self.optional.items()]
+        return shown(
+            f"{self.name}, version {self.version}, in {self.data_dir}",
+            paragraph(verdict, warns=not self.ok),
+            paragraph(f"{self.files:,} of {self.expected:,} files are there, {amount(self.bytes)}."),
+            paragraph(above_text(self.above) if self.above else ""),
+            bullets(self.missing, f"Missing: {len(self.missing):,}"),
+            bullets(self.damaged, f"Damaged: {len(self.damaged):,}"),
+            bullets(self.extra, f"Not expected, left alone: {len(self.extra):,}"),
+            bullets(optional, "Not there, and not needed"),
+            bullets(self.downloads, "Not there; a build downloads it"),
+        )
+
     def __str__(self) -> str:
         """Say it to a person, with what to do next."""
         found = f"{self.files:,} file{'s' * (self.files != 1)} of it, {amount(self.bytes)}"

@@ -51,6 +51,21 @@ class AuditReport:
         told = tuple(table["contradictions"]), tuple(table.get("notes", ()))
         return cls(table["dataset"], table["scheme"], table["rows"], tuple(findings), *told)
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import bullets, paragraph, shown, table
+
+        found = [(each.kind, each.groups, each.straddling, each.leaking_rows) for each in self.findings]
+        return shown(
+            f"{self.dataset}, scheme {self.scheme}",
+            paragraph("It leaks." if self.leaks else "No leak was found.", warns=self.leaks),
+            table("Splits", ("split", "rows"), list(self.rows.items()), bars=list(self.rows.values())),
+            table("Evidence", ("what binds rows", "groups", "in several splits", "rows of these"), found),
+            bullets([example for each in self.findings for example in each.examples], "What lies in several splits"),
+            bullets(self.contradictions, "One picture, two labels"),
+            bullets(self.notes),
+        )
+
     def __str__(self) -> str:
         """Render the audit as text."""
         sizes = ", ".join(f"{split} {count}" for split, count in self.rows.items())

@@ -40,6 +40,12 @@ class Attribution:
         """Write both, the entries last."""
         return f"{self.text}\n{self.bibtex}"
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import shown, verbatim
+
+        return shown("Attribution", verbatim(self.text), verbatim(self.bibtex))
+
     def save(self, path: str | os.PathLike[str]) -> tuple[Path, Path]:
         """Write the text to a file, the entries to one with the ending ``.bib`` beside it, and name both.
 

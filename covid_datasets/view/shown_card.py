@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from covid_datasets.catalog.card import Card
-from covid_datasets.markup import document, framed, named, table, text
+from covid_datasets.markup import named, paragraph, shown, table
 from covid_datasets.view.page import about, counts
 
 
@@ -13,18 +13,18 @@ def card_html(card: Card) -> str:
     """Show what matters first: what it is, how much of it, what it asks for, and what to beware of.
 
     >>> from covid_datasets.catalog.cards import info
-    >>> card_html(info("phantom")).startswith("<iframe sandbox ")
-    True
+    >>> card_html(info("phantom")).count("<table>")
+    3
     """
-    return framed(document(card.title, _body(card)), card.title, height="26rem")
+    return shown(card.title, _body(card))
 
 
 def _body(card: Card) -> Iterator[str]:
-    yield f"<h1>{text(card.title)}</h1><p>{text(card.summary)}</p>"
+    yield from paragraph(card.summary)
     if not card.has_data:
-        yield f'<p class="leaks"><strong>Nothing of it can be loaded.</strong> {text(card.why_unavailable)}</p>'
+        yield from paragraph(f"Nothing of it can be loaded. {card.why_unavailable}", warns=True)
     if card.patients.warning:
-        yield f'<p class="leaks"><strong>Warning.</strong> {text(card.patients.warning)}</p>'
+        yield from paragraph(f"Warning. {card.patients.warning}", warns=True)
     images, patients = counts(card)
     rows = {"Rows" if card.columns else "Images": images, "People": patients}
     yield from named({"Id": card.id, **about(card), **rows, "Version": card.default_version}, "What it is")

@@ -244,7 +244,7 @@ def test_of_three_hundred_flips_in_all_files_none_passes(copy: Path) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
-SEALED = ["dataset_dict.json", "train/state.json", "train/dataset_info.json", "index.arrow", "report.md"]
+SEALED = ["dataset_dict.json", "train/state.json", "train/dataset_info.json", "index.arrow", "report.md", "qc.csv"]
 
 
 @pytest.mark.parametrize("name", [*SEALED, "train/data", "manifest.json", "manifest.sha256"])

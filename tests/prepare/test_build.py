@@ -107,7 +107,7 @@ def test_the_bytes_are_those_of_the_source(built: Built, records: list[Record]) 
 
 def test_a_finished_build_tells_everything_about_itself(built: Built) -> None:
     assert {path.name for path in built.path.iterdir()} == {
-        "dataset_dict.json", "index.arrow", "manifest.json", "manifest.sha256", "report.md",
+        "dataset_dict.json", "id_map.csv", "index.arrow", "manifest.json", "manifest.sha256", "qc.csv", "report.md",
         "train", "validation", "test",
     }  # fmt: skip
     manifest = built.manifest()
@@ -173,7 +173,14 @@ def test_index_and_report_do_not_tell_how_the_build_was_made(built: Built, tmp_p
     assert other.report() == built.report()
     cost = {"build": None, "files": None}
     assert other.manifest() | cost == built.manifest() | cost
-    same = ["dataset_dict.json", "index.arrow", "report.md", *(f"{split}/dataset_info.json" for split in built.splits)]
+    sheets = ["id_map.csv", "qc.csv"]
+    same = [
+        "dataset_dict.json",
+        "index.arrow",
+        "report.md",
+        *sheets,
+        *(f"{split}/dataset_info.json" for split in built.splits),
+    ]
     one, two = (each.manifest()["files"] for each in (other, built))
     assert {name: one[name] for name in same} == {name: two[name] for name in same}, "only the shards differ"
 

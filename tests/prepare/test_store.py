@@ -17,6 +17,7 @@ from covid_datasets.cli import main
 from covid_datasets.errors import DamagedFileError, NotBuiltError, NotThereError, StoreError, UsageError
 from covid_datasets.prepare.find import find_build
 from covid_datasets.prepare.result import Built
+from covid_datasets.prepare.sheets import ID_MAP_FILE, QC_FILE
 from covid_datasets.prepare.target import MARK_FILE
 from covid_datasets.settings import Settings
 from covid_datasets.store import Store
@@ -60,6 +61,9 @@ def build(cache: str, **how: Any) -> Built:
     return build_dataset("phantom", "small", cache_dir=cache, **{"num_proc": 1, **how})
 
 
+SHEETS = (QC_FILE, ID_MAP_FILE)
+
+
 def upload(folder: Path, store: Store) -> str:
     for path in (path for path in folder.rglob("*") if path.is_file()):
         store.put_file(path, path.relative_to(folder).as_posix())
@@ -77,6 +81,8 @@ def test_build_in_a_store_is_the_build_on_a_disk(
     assert not built.path.exists(), "expected that nothing is fetched before somebody loads it"
     assert not (Store(cache) / "prepared" / ".work").sizes(), "expected that pieces are removed at the end"
     assert built.report().startswith("# Phantom")
+    of_store, of_disk = (each.manifest()["files"] for each in (built, local))
+    assert {name: of_store[name] for name in SHEETS} == {name: of_disk[name] for name in SHEETS}
 
     use_machine(monkeypatch, tmp_path / "other")
     assert main(["path", "phantom", "--config", "small"]) == 0

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 
-VOID = {"meta", "img", "br"}
+VOID = {"meta", "img", "br", "wbr"}
 OURS = set(
     "html head meta title style body main h1 h2 h3 p strong section nav ul li a div table caption thead tbody tr th td "
-    "span figure figcaption img br code".split()
+    "span figure figcaption img br wbr code svg rect line circle text".split()
 )
 """The tags that a report is made of."""
+SHOWN = set("div style p strong table caption thead tbody tr th td span ul li pre wbr".split())
+"""The tags of what a notebook shows."""
+COUNTED = {"data-head", "class", "role", "tabindex", "aria-label", "aria-hidden", "scope"}
 
 
 class Page(HTMLParser):
@@ -73,3 +77,18 @@ def is_readable(page: Page) -> bool:
         and all(page.captions)
         and all(image["alt"] for image in page.images)
     )
+
+
+def seen(shown: str) -> Page:
+    """Take apart what is shown: only tags of ours, no handler, no address, no colour that a dark page would hide."""
+    page = Page(shown)
+    assert set(page.tags) <= SHOWN
+    for name, value in page.attributes:
+        assert name in COUNTED or (name == "style" and re.fullmatch(r"width:[\d.]+%", value)), (name, value)
+    assert page.tags.count("style") == shown.count("<style>") == shown.count("</style>")
+    assert not re.search("[\u202e\x1b]", shown)
+    for style in re.findall("<style>(.*?)</style>", shown, re.S):
+        assert re.findall(r"(?:color|background):\s*([^;} ]+)", style)
+        assert set(re.findall(r"(?:color|background):\s*([^;} ]+)", style)) == {"inherit", "none", "currentColor"}
+    assert all(page.captions)
+    return page

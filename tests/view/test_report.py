@@ -169,6 +169,7 @@ def test_what_was_measured_of_another_build_is_said_to_be(small: SmallSources) -
     page = Page(found.html)
     assert "measured of another build: 2020-06-22, config default, fingerprint " in page.text
     assert "Confounded: " in page.text, "of this version and config"
+    assert "`" not in page.text.partition("Confounded: ")[2].partition("\n")[0], "a command is shown as one"
     assert found.to_json()["builds"][0]["confounding"]["of_this_build"] is False
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets import build_dataset, report
+from covid_datasets import build_dataset, find_build, report
 from covid_datasets.catalog.card import Licence
 from covid_datasets.catalog.cards import info
 from covid_datasets.cli import main
@@ -137,6 +137,8 @@ def test_nothing_that_others_wrote_is_markup(tmp_path: Path, capsys: pytest.Capt
     assert "x" * 2000 not in page.text
     assert "(10,000 characters)" in page.text
     for table in report("evil", "small", cache_dir=tmp_path).save_tables(tmp_path / "tables"):
+        own = find_build("evil", "small", cache_dir=tmp_path).path / table.name
+        assert own.read_bytes() == table.read_bytes(), "what lies in the build is as harmless"
         rows = list(csv.DictReader(table.open(encoding="utf-8", newline="")))
         assert len(rows) == {"qc.csv": 30, "id_map.csv": 20}[table.name]
         cells = [cell for row in rows for cell in row.values()]

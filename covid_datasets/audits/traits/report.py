@@ -150,6 +150,22 @@ class Confounding:
         """Return plain data, ready for JSON."""
         return asdict(self) | {"summary": self.summary}
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: the verdict, and the traits that tell most."""
+        from covid_datasets.markup import MOST, bullets, named, paragraph, shown, table
+
+        told = sorted((each for each in self.found if each.auc is not None), key=lambda each: -(each.auc or 0.0))
+        rows = [(each.trait, each.scheme, _number(each), f"{each.known:.0%}") for each in told]
+        what = {"Label": self.label, "Rows": self.rows, "Groups": self.groups, "Builds": ", ".join(self.fingerprints)}
+        names = ("trait", "scheme", "AUC (95 % interval)", "known of")
+        return shown(
+            ", ".join(self.datasets),
+            paragraph(self.verdict),
+            named(what | dict(self.classes), "What was looked at"),
+            table("How well the label is told without looking; 0.5 is guessing", names, rows[:MOST], count=len(rows)),
+            bullets(self.notes),
+        )
+
     def __str__(self) -> str:
         """Render the report as text."""
         return "\n".join(self._lines())

@@ -53,6 +53,26 @@ class Comparison:
         aucs = [as_number(each) for each in self.aucs]
         return asdict(self) | {"aucs": aucs, "differences": differences, "over_runs": over_runs}
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import bullets, shown, table
+
+        sides = [
+            (name, ", ".join(files), "" if np.isnan(auc) else f"{auc:.3f}", fingerprint, ", ".join(hashes))
+            for name, files, auc, fingerprint, hashes in zip(
+                ("first", "second"), (self.first, self.second), self.aucs, self.fingerprints, self.split_hashes,
+                strict=True,
+            )
+        ]  # fmt: skip
+        rows = [(said(name), str(found)) for name, found in self.differences.items()]
+        rows += [("over pairs of tables", str(self.over_runs))] if self.over_runs else []
+        return shown(
+            f"Comparison on {self.rows:,} rows that both predict",
+            table("Sides", ("side", "predictions", "AUC", "fingerprint", "split hash"), sides),
+            table("First less second, with 95 % intervals over groups", ("measure", "difference"), rows),
+            bullets(self.notes, "Notes"),
+        )
+
     def __str__(self) -> str:
         """Say it for people."""
         return "\n".join(self._lines())

@@ -92,6 +92,34 @@ class MaskEvaluation:
         beside = {name: each.to_json() for name, each in self.beside.items()}
         return found | {"network": self.network.to_json(), "beside": beside}
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import bullets, named, shown, table
+
+        what = {
+            "Data": ", ".join(self.datasets),
+            "Split": self.split,
+            "Masks": ", ".join(self.masks),
+            "Fingerprint": self.fingerprint,
+            "Split hash": ", ".join(self.split_hashes),
+            "Images": self.rows,
+            "Patients": self.patients,
+            "Groups": self.groups,
+        }
+        tables = []
+        for by in _BY:
+            others = {name: getattr(each, by) for name, each in self.beside.items() if getattr(each, by)}
+            rows = [
+                (name, str(of), *(f"{other[name].value:.3f}" if name in other else "" for other in others.values()))
+                for name, of in getattr(self.network, by).items()
+            ]
+            title = f"{by.replace('_', ' ').capitalize()}, with 95 % intervals over groups"
+            tables.append(table(title, ("measure", "network", *others), rows))
+        why = [f"{name}: not measured, because {each.why}" for name, each in self.beside.items() if each.why]
+        return shown(
+            "Evaluation of masks", named(what, "What was scored"), *tables, bullets([*why, *self.notes], "Notes")
+        )
+
     def __str__(self) -> str:
         """Say it for people."""
         return "\n".join(self._lines())

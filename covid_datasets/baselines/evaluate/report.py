@@ -149,6 +149,31 @@ class Evaluation:
             name: value for name, value in rest.items() if name not in ("fingerprint", "seeds", "split_hashes")
         }
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import bullets, named, shown, table
+
+        rows = [(said(name), str(of), str(self.by_patient.get(name, ""))) for name, of in self.by_image.items()]
+        confused = [(name, *(round(n) for n in of)) for name, of in zip(self.classes, self.confusion, strict=False)]
+        what = {
+            "Data": ", ".join(self.datasets),
+            "Split": f"{self.split} of {', '.join(dict.fromkeys(self.schemes))}",
+            "Fingerprint": self.fingerprint,
+            "Split hash": ", ".join(self.split_hashes),
+            "Images": self.rows,
+            "Patients": self.patients,
+            "Groups": self.groups,
+            "Tables": ", ".join(self.files),
+        }
+        return shown(
+            "Evaluation of predictions",
+            named(what, "What was scored"),
+            table("Measures, with 95 % intervals over groups", ("measure", "by image", "by patient"), rows),
+            table("True class against predicted", ("true", *self.classes), confused) if confused else (),
+            bullets([str(self.metadata), str(self.texture)], "Beside it"),
+            bullets(self.notes, "Notes"),
+        )
+
     def __str__(self) -> str:
         """Say it for people."""
         return "\n".join(self._lines())

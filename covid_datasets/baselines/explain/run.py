@@ -58,6 +58,18 @@ class Explained:
             "notes": list(self.notes),
         }
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import bullets, shown, table
+
+        regions = list(next(iter(self.shares.values()), {}))
+        rows = [(kind, *(str(of[name].attention) for name in regions)) for kind, of in self.shares.items()]
+        return shown(
+            f"Where {self.run} looks: {self.images:,} images of {self.split}",
+            table("Share of attention, with 95 % intervals over groups", ("map", *regions), rows),
+            bullets(self.notes, "Notes"),
+        )
+
     def __str__(self) -> str:
         """Say it for people."""
         return "\n".join(self._lines())

@@ -94,6 +94,20 @@ class Importance:
         ]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in told.items()}
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import bullets, paragraph, shown, table
+
+        about = f"{self.rows:,} images of {self.split} under {self.scheme}, {self.groups_of_people:,} groups."
+        rows = [(each.name, each.features, str(each.importance), str(each.alone)) for each in self.groups]
+        names = ("features", "how many", "AUC lost when shuffled", "AUC of these alone")
+        return shown(
+            f"Importance of features: {', '.join(self.datasets)}, {' and '.join(self.classes)}",
+            paragraph(f"{about} AUC {self.auc}."),
+            table("Groups of features, with 95 % intervals over groups of people", names, rows),
+            bullets(self.notes, "Notes"),
+        )
+
     def __str__(self) -> str:
         """Say it for people."""
         return "\n".join(self._lines())

@@ -69,6 +69,20 @@ class FewShot:
         found = [asdict(each) | {"auc": plain(each.auc)} for each in self.found]
         return asdict(self) | {"found": found}
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import bullets, paragraph, shown, table
+
+        rows = [(each.way, each.shots, str(each.auc), f"{each.spread:.3f}") for each in self.found]
+        names = ("way", "labels of each class", "AUC (95 % interval)", "draws differ by")
+        about = f"{self.recipe}, {self.rows:,} images of test under {self.scheme}, mean of {self.draws:,} draws."
+        return shown(
+            f"What a few labels are worth to {self.run}",
+            paragraph(about),
+            table("Ways of using few labels", names, rows),
+            bullets(self.notes, "Notes"),
+        )
+
     def __str__(self) -> str:
         """Say it for people."""
         return "\n".join(self._lines())

@@ -42,6 +42,13 @@ class Rounds:
         found = self.evaluation.to_json() if self.evaluation else None
         return {"path": str(self.path), "runs": [run.path.name for run in self.runs], "evaluation": found}
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: the rounds, and what they reach together."""
+        from covid_datasets.markup import bullets, shown
+
+        runs = shown(f"{len(self.runs):,} rounds in {self.path}", bullets([str(run) for run in self.runs]))
+        return runs + (self.evaluation._repr_html_() if self.evaluation else "")
+
     def __str__(self) -> str:
         """Say it for people."""
         reached = f"{self.evaluation.short} on test in the mean; " if self.evaluation else ""

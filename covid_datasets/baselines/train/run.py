@@ -72,6 +72,24 @@ class Run:
         """Return plain data."""
         return {"path": str(self.path), "config": self.config, "history": list(self.history)}
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook: what was asked for, and what each epoch reached."""
+        from covid_datasets.markup import MOST, named, shown, table
+
+        asked = ("dataset", "recipe_name", "scheme", "seed", "fingerprint", "split_hash")
+        what = {name.replace("_", " "): str(self.config.get(name, "")) for name in asked}
+        names = list(dict.fromkeys(name for row in self.history for name in row))
+        rows = [
+            [f"{cell:.4g}" if isinstance(cell, float) else cell for cell in map(row.get, names)]
+            for row in self.history[-MOST:]
+        ]
+        epochs = f"The last {MOST} of {len(self.history):,} epochs" if len(self.history) > MOST else "Epochs"
+        return shown(
+            f"Run {self.path}",
+            named(what | {"classes": ", ".join(map(str, self.classes))}, "What was trained"),
+            table(epochs, [name.replace("_", " ") for name in names], rows) if names else (),
+        )
+
     def __str__(self) -> str:
         """Say it for people."""
         found = [decided(row)[0] for row in self.history if decided(row)]

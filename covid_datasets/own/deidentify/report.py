@@ -84,6 +84,25 @@ class Deidentified:
             "left_out": [{"path": each.path, "why": each.why} for each in self.left_out],
         }
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook, which may be passed on: no name of a file that was left out, and no reason."""
+        from covid_datasets.markup import MOST, named, shown, table
+
+        what = {
+            "Folder of images": str(self.out),
+            "Images": self.files,
+            "Patients": self.patients,
+            "Left out": len(self.left_out),
+        }
+        changes = sorted(((where, did, count) for (where, did), count in self.changes.items()), key=lambda row: -row[2])
+        warnings = [(told, len(files)) for told, files in self.warnings.items()]
+        return shown(
+            "De-identified copies",
+            named(what, "What was written"),
+            table("What a person should look at", ("warning", "files"), warnings) if warnings else (),
+            table("What was done", ("attribute", "what", "files"), changes[:MOST], count=len(changes)),
+        )
+
 
 def kind_of(changes: Changes) -> str:
     """Name a list of changes by its digest."""

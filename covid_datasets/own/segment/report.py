@@ -14,6 +14,7 @@ from covid_datasets.harmless import csv_cell, markdown
 from covid_datasets.transforms.segment.quantify import Lesion, csv_of
 
 LIST, LESIONS, ZONES, PAGE = "segment.json", "lesions.csv", "zones.csv", "report.md"
+SCAN = ("file", "infected", "lungs", "confidence", "what is doubtful")
 KEYS = ("file", "infection_rate", "lung_ml", "confidence", "reasons")
 
 
@@ -58,6 +59,17 @@ class SegmentedFolder:
         """Give what ``segment.json`` holds."""
         return [scan.to_json() for scan in self.scans]
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import MOST, bullets, shown, table
+
+        rows = [(each.file, *_found(each), f"{each.confidence:.2f}", "; ".join(each.reasons)) for each in self.scans]
+        return shown(
+            f"Lungs and infection in {self.out}",
+            table("Scans; none of this is for diagnosis", SCAN, rows[:MOST], count=len(rows)),
+            bullets(self.left_out, f"Left out: {len(self.left_out):,}"),
+        )
+
 
 def write_report(done: SegmentedFolder, pictures: Sequence[str]) -> None:
     """Write the list, the tables and the page, each whole or not at all."""
@@ -75,17 +87,22 @@ def write_report(done: SegmentedFolder, pictures: Sequence[str]) -> None:
         write_file(done.out / name, text.encode())
 
 
+def _found(scan: SegmentedScan) -> tuple[str, str]:
+    """Say the infection rate and the litres of the lungs, where they are known."""
+    rate = "–" if scan.infection_rate is None else f"{scan.infection_rate:.1%}"
+    return rate, "–" if scan.lung_ml is None else f"{scan.lung_ml / 1000:.2f} l"
+
+
 def _page(done: SegmentedFolder, pictures: set[str]) -> Iterator[str]:
     found = [scan for scan in done.scans if scan.infection_rate is not None]
     yield "# Lungs and infection"
     yield ""
     yield f"{len(done.scans):,} scans, {len(found):,} with a result. For research; none of this is for diagnosis."
     yield ""
-    yield "| file | infected | lungs | confidence | what is doubtful |"
+    yield f"| {' | '.join(SCAN)} |"
     yield "| --- | --- | --- | --- | --- |"
     for scan in done.scans:
-        rate = "–" if scan.infection_rate is None else f"{scan.infection_rate:.1%}"
-        litres = "–" if scan.lung_ml is None else f"{scan.lung_ml / 1000:.2f} l"
+        rate, litres = _found(scan)
         reasons = markdown("; ".join(scan.reasons))
         yield f"| {markdown(scan.file)} | {rate} | {litres} | {scan.confidence:.2f} | {reasons} |"
     for scan in done.scans:

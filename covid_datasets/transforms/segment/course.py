@@ -40,6 +40,14 @@ class Course:
         """Give a row for each scan."""
         return [{"patient": self.patient, **asdict(day)} for day in self.days]
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import shown, table
+
+        names = [name.replace("_", " ") for name in Day.__dataclass_fields__]
+        days = [tuple(asdict(day).values()) for day in self.days]
+        return shown(f"Course of {self.patient}", table("Scans by day", names, days))
+
     def to_csv(self) -> str:
         """Give the table as CSV."""
         return csv_of(self.table(), ["patient", *Day.__dataclass_fields__])

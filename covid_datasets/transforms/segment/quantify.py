@@ -115,6 +115,32 @@ class Quantified:
         """Give a row for each zone."""
         return [{**asdict(zone), "infection_rate": zone.infection_rate} for zone in self.zones]
 
+    def _repr_html_(self) -> str:
+        """Show it in a notebook."""
+        from covid_datasets.markup import MOST, bullets, named, shown, table
+
+        def share(of: float | None) -> str:
+            return "unknown" if of is None else f"{of:.1%}"
+
+        what = {
+            "Infected": share(self.infection_rate),
+            "Hyper-dense": share(self.dense_rate),
+            "Lungs": self.lung_ml and f"{self.lung_ml:,.0f} ml",
+            "Infection": self.infection_ml and f"{self.infection_ml:,.0f} ml",
+            "Confidence": f"{self.confidence:.2f}",
+        }
+        zones = [(each.name, share(each.infection_rate)) for each in self.zones]
+        shares = [each.infection_rate or 0.0 for each in self.zones]
+        lesions = [tuple(asdict(each).values()) for each in self.lesions]
+        names = [each.name.replace("_", " ") for each in fields(Lesion)]
+        return shown(
+            "What a scan adds up to",
+            named(what, "Of the lungs; none of this is for diagnosis"),
+            table("Zones", ("zone", "infected"), zones, bars=shares) if zones else (),
+            table(f"Lesions ({self.unit})", names, lesions[:MOST], count=len(lesions)) if lesions else (),
+            bullets(self.reasons, "What is doubtful"),
+        )
+
     def lesions_csv(self) -> str:
         """Give the lesions as CSV."""
         return csv_of([asdict(lesion) for lesion in self.lesions], [field.name for field in fields(Lesion)])

@@ -80,11 +80,11 @@ _WAYS: Mapping[str, _Way] = {
 
 
 def counts_of(built: Built) -> tuple[Counted, ...]:
-    """Count what a build of images says of its rows; nothing of a table, whose columns are its own."""
-    if built.columns:
-        return ()
+    """Count what a build says of its rows; of a table, whose columns are its own, only countries, if it has them."""
+    there = {"country"} if built.columns.get("country") == "string" else set()
+    ways = {name: way for name, way in _WAYS.items() if not built.columns or name in there}
     table = open_table(built)
-    return tuple(_counted(name, way, table[way.column], built.splits) for name, way in _WAYS.items())
+    return tuple(_counted(name, way, table[way.column], built.splits) for name, way in ways.items())
 
 
 def known_of(built: Built) -> dict[str, int]:

@@ -14,6 +14,7 @@ from covid_datasets.splits.audit import AuditReport
 from covid_datasets.view.attribution import cited
 from covid_datasets.view.page import ALLOWED, KNOWN, modalities, spdx
 from covid_datasets.view.report.counts import Counted, counts_of, known_of
+from covid_datasets.view.report.map import mapped
 from covid_datasets.view.report.pictures import Picture, chosen
 
 SHOWN = 20
@@ -82,6 +83,7 @@ class Described:
             "title": self.card.title,
             "facts": dict(self.facts),
             "counts": {each.name: {value: dict(of) for value, of in each.values.items()} for each in self.counts},
+            "map": found.to_json() if (found := mapped(self.counted("country"))) else None,
             "known": dict(self.known),
             "audits": [audit.to_json() for audit in self.audits],
             "notices": [

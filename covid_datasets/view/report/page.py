@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from covid_datasets.catalog.confounded import confounding_warning
-from covid_datasets.markup import document, named, picture, table, text
+from covid_datasets.catalog.geography import nowhere
+from covid_datasets.markup import SENTENCE, document, named, picture, table, text
 from covid_datasets.splits.audit import AuditReport
 from covid_datasets.view.attribution import cited
 from covid_datasets.view.report.change import Change
 from covid_datasets.view.report.counts import UNKNOWN, Counted
 from covid_datasets.view.report.described import Described, measured_here
+from covid_datasets.view.report.map import Mapped, mapped
+from covid_datasets.view.report.map import drawn as drawn_map
 from covid_datasets.view.report.pictures import drawn
 
 if TYPE_CHECKING:
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
 
 MOST = 60
 """Values of one column that are shown; the JSON has all."""
+FEW = 12
+"""The same where they are sentences, as of a column in which a source tells freely what others tell in a word."""
 LONGEST_VALUE = 80
 """Characters of a counted value that are shown; the JSON has it whole."""
 CAPTIONS = {
@@ -31,7 +37,7 @@ CAPTIONS = {
     "outcome": "Outcome",
     "masks": "Masks",
     "month": "Timeline: the month in which a picture was taken or published, as far as its source tells",
-    "country": "Countries, those with most rows first",
+    "country": "Rows by country, those with most rows first",
     "licence": "Licences that single pictures state",
     "quality": "Grades",
     "quality reasons": "Reasons against a picture",
@@ -79,7 +85,8 @@ def _build(of: Described) -> Iterator[str]:
     if of.audits:
         yield from (_verdict(audit) for audit in of.audits)
     if warning := confounding_warning(built.id, built.version, built.config):
-        yield f'<p class="leaks"><strong>Confounded:</strong> {text(warning)}</p>'
+        said = re.sub("`([^`]+)`", r"<code>\1</code>", text(warning))  # a command in a sentence of ours
+        yield f'<p class="leaks"><strong>Confounded:</strong> {said}</p>'
     yield from _splits(of)
     yield from named(of.facts, "What it is")
     for title, columns in _SECTIONS:
@@ -118,15 +125,34 @@ def _counts(title: str, found: Sequence[Counted], splits: Mapping[str, int]) -> 
     for each in found:
         if each.name in silent:
             continue
+        if each.name == "country" and (of_countries := mapped(each)):
+            yield from _where(of_countries, splits)
+            continue
         names = (each.name, *splits, "all")
+        most = FEW if any(len(value) > SENTENCE for value in each.values) else MOST
         rows = [
             (_short(value), *(of.get(split, 0) for split in splits), each.total(value))
-            for value, of in list(each.values.items())[:MOST]
+            for value, of in list(each.values.items())[:most]
         ]
-        bars = [each.total(value) for value in list(each.values)[:MOST]]
+        bars = [each.total(value) for value in list(each.values)[:most]]
         yield from table(CAPTIONS[each.name], names, rows, count=len(each.values), bars=bars)
     if silent:
         yield f'<p class="quiet">The source does not tell: {text(", ".join(silent))}.</p>'
+
+
+def _where(found: Mapped, splits: Mapping[str, int]) -> Iterator[str]:
+    """Show the map, and as a table all of it: countries, what is none, and the rows that tell nothing."""
+    yield from drawn_map(found)
+    told = [(at.name, of) for at, of in found.rows.items()]
+    elsewhere = [(f"{_short(name)} ({nowhere(name) or 'not on the map'})", of) for name, of in found.elsewhere.items()]
+    told += [*elsewhere[:MOST], *([(UNKNOWN, found.silent)] if found.silent else [])]
+    rows = [(name, *(of.get(split, 0) for split in splits), sum(of.values())) for name, of in told]
+    bars = [sum(of.values()) for _, of in told]
+    count = len(rows) + len(elsewhere[MOST:])
+    yield from table(CAPTIONS["country"], ("country", *splits, "all"), rows, count=count, bars=bars)
+    silent, all_rows = sum(found.silent.values()), sum(splits.values())
+    yield f'<p class="quiet">{silent:,} of {all_rows:,} rows tell no country. A dot is about the middle of a country; '
+    yield "its area grows with its rows, and countries without rows have small dots.</p>"
 
 
 def _short(value: str) -> str:
