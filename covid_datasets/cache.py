@@ -14,7 +14,7 @@ from typing import Any, Literal
 from covid_datasets.catalog.cards import names, readable_cards
 from covid_datasets.catalog.own import PREFIX
 from covid_datasets.disk import read_json, remove_folder
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UsageError, not_one_of
 from covid_datasets.fetch.places import place
 from covid_datasets.holder import read_holder
 from covid_datasets.lock import Lock
@@ -82,7 +82,7 @@ def clean_cache(
         dry_run: Remove nothing.
     """
     if what not in tuple(KINDS):
-        raise UsageError(f"what={what!r}: expected one of {', '.join(KINDS)}")
+        raise UsageError(f"what: {not_one_of(what, KINDS)}")
     settings = Settings.resolve(cache_dir)
     chosen = [
         entry
