@@ -164,7 +164,14 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that importing the package stays cheap."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'covid_datasets' has no attribute {name!r}")
+    raise AttributeError(f"module 'covid_datasets' has no attribute {name!r}{_meant(name)}")
+
+
+def _meant(name: str) -> str:
+    """Name the public name that may have been meant; tools ask for private ones that no module has."""
+    from covid_datasets.errors import did_you_mean
+
+    return "" if name.startswith("_") else did_you_mean(name, _HOMES)
 
 
 def __dir__() -> list[str]:

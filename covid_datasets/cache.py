@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from covid_datasets.catalog.cards import names, readable_cards
+from covid_datasets.catalog.cards import load_card, names, readable_cards, split_name
 from covid_datasets.catalog.own import PREFIX
 from covid_datasets.disk import read_json, remove_folder
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UsageError, not_one_of
 from covid_datasets.fetch.places import place
 from covid_datasets.holder import read_holder
 from covid_datasets.lock import Lock
@@ -55,12 +55,26 @@ class CacheEntry:
     note: str = ""
 
 
-def cache_contents(cache_dir: str | os.PathLike[str] | None = None) -> list[CacheEntry]:
-    """List everything in the cache: downloads, finished builds, what was made of them, unfinished builds; by path."""
+def cache_contents(cache_dir: str | os.PathLike[str] | None = None, *, name: str | None = None) -> list[CacheEntry]:
+    """List everything in the cache: downloads, finished builds, what was made of them, unfinished builds; by path.
+
+    Args:
+        cache_dir: The cache folder, as everywhere.
+        name: Only this source; ``"cohen@2020-06-22"`` means only the builds of that version.
+
+    Raises:
+        UnknownDatasetError: Nothing in the cache is of that name, and no source is.
+    """
     settings = Settings.resolve(cache_dir)
     prepared = settings.prepared
     finished = [*_builds(prepared), *_views(prepared), *_splits(settings.splits), *_exports(settings.tfds)]
-    return [*_downloads(settings.downloads), *finished, *_unfinished_builds(prepared)]
+    found = [*_downloads(settings.downloads), *finished, *_unfinished_builds(prepared)]
+    if name is None:
+        return found
+    of_it = [entry for entry in found if _is_of(entry, name)]
+    if not of_it:
+        load_card(split_name(name)[0])  # a slip is told; a source of which nothing is there has nothing
+    return of_it
 
 
 def clean_cache(
@@ -82,14 +96,12 @@ def clean_cache(
         dry_run: Remove nothing.
     """
     if what not in tuple(KINDS):
-        raise UsageError(f"what={what!r}: expected one of {', '.join(KINDS)}")
+        raise UsageError(f"what: {not_one_of(what, KINDS)}")
     settings = Settings.resolve(cache_dir)
     chosen = [
         entry
-        for entry in cache_contents(cache_dir)
-        if entry.kind in KINDS[what]
-        and (name is None or _is_of(entry, name))
-        and not any(_holder(lock) for lock in _locks(entry, settings))
+        for entry in cache_contents(cache_dir, name=name)
+        if entry.kind in KINDS[what] and not any(_holder(lock) for lock in _locks(entry, settings))
     ]
     if not dry_run:
         for entry in chosen:

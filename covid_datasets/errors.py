@@ -196,6 +196,16 @@ class NoSpaceError(CovidDatasetsError):
     exit_code = 7
 
 
+def not_one_of(found: object, known: Iterable[str]) -> str:
+    """Say what was expected and what was found instead, and name the nearest of what is known.
+
+    >>> not_one_of("lable", ["image", "label"])
+    "expected one of image, label, found 'lable'. Did you mean 'label'?"
+    """
+    names = list(known)
+    return f"expected one of {', '.join(names)}, found {found!r}{did_you_mean(found, names)}"
+
+
 def did_you_mean(found: object, known: Iterable[str]) -> str:
     """Name the nearest of what is known, as the end of a message; empty where nothing is near.
 

@@ -234,8 +234,11 @@ def describe(done: int, total: int | None, rate: float, unit: Unit) -> str:
     '30.0 MB of 90.0 MB, 2.0 MB/s, 30 s left'
     >>> describe(30, None, 10, "rows")
     '30 rows, 10 rows/s'
+    >>> describe(2, 36, 0.2, "steps")
+    '2 of 36 steps, 12 steps/min, 170 s left'
     """
-    parts = [so_far(done, total, unit), f"{amount(rate, unit)}/s"]
+    slow = 0 < rate < 1 and unit != "bytes"
+    parts = [so_far(done, total, unit), f"{amount(rate * 60, unit)}/min" if slow else f"{amount(rate, unit)}/s"]
     if total and rate > 0:
         parts.append(f"{max(total - done, 0) / rate:.0f} s left")
     return ", ".join(parts)

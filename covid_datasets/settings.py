@@ -8,10 +8,11 @@ import stat
 import sys
 import time
 import uuid
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from covid_datasets.errors import NotThereError, UnreadableError, UsageError
+from covid_datasets.errors import NotThereError, UnreadableError, UsageError, not_one_of
 from covid_datasets.store import Store, is_url, scratch_name, stands_for
 
 STARTED = time.time()
@@ -22,6 +23,9 @@ VIEWS, VIEW_FILE = ".views", "view.json"
 """What stands behind the name of a build in that of the folder of its views; and the file that says what a view is."""
 DOWNLOADS, PREPARED = "downloads", "prepared"
 """Rooms of a cache, of a folder or of a store."""
+VARIABLES = tuple(f"COVID_DATASETS_{name}" for name in ("BUILDERS", "CACHE", "MIRROR", "OFFLINE", "PROGRESS"))
+"""The environment variables that are read; those of the tests of this library have names of their own."""
+_TESTS = ("COVID_DATASETS_TEST_", "COVID_DATASETS_OUTSIDE")
 _FALSE = {"", "0", "false", "no", "off"}
 
 
@@ -49,6 +53,7 @@ class Settings:
         offline: bool | None = None,
     ) -> Settings:
         """Take each setting from its argument, else its environment variable, else its default."""
+        _warn_of_slips()
         cache = cache_of(cache_dir)
         refuse_stores(offline, cache_dir=cache)
         store = Store.of(os.fspath(cache)) if is_url(cache) else None
@@ -83,6 +88,13 @@ class Settings:
     def tfds(self) -> Path:
         """What was exported for TensorFlow Datasets."""
         return self.cache / "tfds"
+
+
+def _warn_of_slips() -> None:
+    """Name environment variables that look like ours and change nothing; one may forbid the network."""
+    for name in sorted(set(os.environ) - set(VARIABLES)):
+        if name.upper().startswith(("COVID_DATASET", "COVIDDATASET")) and not name.startswith(_TESTS):
+            warnings.warn(f"an environment variable that changes nothing: {not_one_of(name, VARIABLES)}", stacklevel=4)
 
 
 def cache_of(cache_dir: str | os.PathLike[str] | None) -> str | os.PathLike[str]:

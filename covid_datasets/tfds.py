@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from covid_datasets.catalog.card import Card
 from covid_datasets.catalog.cards import readable_cards
 from covid_datasets.disk import read_json
-from covid_datasets.errors import NotBuiltError, UsageError
+from covid_datasets.errors import NotBuiltError, UsageError, not_one_of
 from covid_datasets.exports.export import export
 from covid_datasets.exports.place import MANIFEST_FILE
 from covid_datasets.exports.semver import semvers
@@ -49,7 +49,7 @@ class Builder(_tfds.core.dataset_builder.FileReaderBuilder, skip_registration=Tr
         """Build the source and export it, unless that is there; ``manual_dir`` of the config is our ``data_dir``."""
         form = str(getattr(file_format, "value", file_format) or self.info.file_format.value)
         if form not in _FORMATS:
-            raise UsageError(f"file_format: expected one of {', '.join(_FORMATS)}, found {form!r}")
+            raise UsageError(f"file_format: {not_one_of(form, _FORMATS)}")
         folder = Path(self.data_dir)
         raw = getattr(download_config, "manual_dir", None)
         again = download_config is not None and download_config.download_mode.overwrite_dataset

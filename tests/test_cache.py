@@ -10,7 +10,7 @@ import pytest
 import covid_datasets
 from covid_datasets import cache_contents, clean_cache
 from covid_datasets.catalog.cards import load_card
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UnknownDatasetError, UsageError
 from covid_datasets.fetch.places import place
 from covid_datasets.lock import Lock
 
@@ -160,3 +160,13 @@ def test_exports_for_tensorflow_datasets_go_with_their_builds(cache: Path) -> No
     assert folder.exists()
     assert clean_cache(cache, name="phantom", what="prepared") >= entry.bytes
     assert not (cache / "tfds").exists()
+
+
+def test_a_misspelt_source_is_told_and_one_that_is_not_there_is_empty(cache: Path) -> None:
+    assert cache_contents(cache, name="stoic") == []
+    assert clean_cache(cache, name="stoic@1") == 0
+    for name in ("phantm", "Phantom@1"):
+        with pytest.raises(UnknownDatasetError, match="Did you mean 'phantom'"):
+            cache_contents(cache, name=name)
+        with pytest.raises(UnknownDatasetError, match="Did you mean 'phantom'"):
+            clean_cache(cache, name=name, what="all")

@@ -1,6 +1,6 @@
 """What every source must fulfil, a test for each demand; `tests/conformance` holds what is done to its small tree.
 
-``pytest tests -k my_source`` tells what is still missing.
+``pytest tests/test_conformance.py tests/conformance -k my_source`` tells what is still missing.
 
 A new source is in as soon as ``catalogs/<id>.toml`` exists; nothing here names one. A card that cannot be read fails
 one test, its own. Of one without data (private, view-only, another name of a source) only the card is tested.

@@ -224,7 +224,7 @@ def read_recipe(name: str, **changes: Any) -> Recipe:
     """
     path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
     changed = {key: list(value) if isinstance(value, tuple) else value for key, value in changes.items()}
-    return recipe_of(_table(path, name) | changed, path)
+    return recipe_of(_table(path, name) | changed, f"recipe {name} as it was asked for" if changed else path)
 
 
 def recipe_of(table: Mapping[str, Any], where: Path | str) -> Recipe:

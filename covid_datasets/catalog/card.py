@@ -10,7 +10,7 @@ from typing import Literal
 
 from covid_datasets.catalog.resource import Resource
 from covid_datasets.catalog.templates import expand
-from covid_datasets.errors import UnknownVersionError, UsageError
+from covid_datasets.errors import UnknownVersionError, UsageError, did_you_mean
 from covid_datasets.vocabulary import Modality
 
 Permission = Literal["yes", "no", "per-image", "unknown"]
@@ -318,7 +318,9 @@ class Card:
         chosen = name or self.default_version
         if chosen not in self.versions:
             known = ", ".join(self.versions)
-            raise UnknownVersionError(f"{self.id} has no version {chosen!r}; it has: {known}")
+            raise UnknownVersionError(
+                f"{self.id} has no version {chosen!r}; it has: {known}{did_you_mean(chosen, self.versions)}"
+            )
         return chosen, self.versions[chosen]
 
     def config(self, name: str | None = None) -> tuple[str, Config]:
@@ -326,7 +328,9 @@ class Card:
         chosen = name or next(iter(self.configs))
         if not isinstance(chosen, str) or chosen not in self.configs:
             known = ", ".join(self.configs)
-            raise UnknownVersionError(f"{self.id} has no config {chosen!r}; it has: {known}")
+            raise UnknownVersionError(
+                f"{self.id} has no config {chosen!r}; it has: {known}{did_you_mean(chosen, self.configs)}"
+            )
         return chosen, self.configs[chosen]
 
     def all_resources(self) -> tuple[Resource, ...]:

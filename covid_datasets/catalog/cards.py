@@ -230,7 +230,7 @@ def _unknown(name: str) -> str:
     import difflib
 
     known = names()
-    near = difflib.get_close_matches(name[:100], known, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name[:100].lower(), known, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
     hint += f" The folder of that name is {f'./{name}'!r}." if 0 < len(name) <= 100 and Path(name).exists() else ""
     return f"there is no dataset {name[:100]!r}.{hint} Known: {', '.join(known)}"

@@ -17,7 +17,7 @@ from typing import Literal
 
 from covid_datasets.catalog.folder import catalog_folder
 from covid_datasets.catalog.typed import read_typed
-from covid_datasets.errors import CatalogError, NotThereError
+from covid_datasets.errors import CatalogError, NotThereError, not_one_of
 
 Form = Literal["lines", "table", "json", "pickle"]
 Whose = Literal["the source's own", "others'", "nobody's"]
@@ -206,7 +206,7 @@ def load_entry(name: str, folder: Path | None = None) -> Entry:
     """
     names = entry_names(folder)
     if name not in names:
-        raise NotThereError(f"ledger: expected one of {', '.join(names) or 'no entry'}, found {name!r}")
+        raise NotThereError(f"ledger: {not_one_of(name, names or ['no entry'])}")
     return _read((folder or ledger_folder()) / f"{name}.toml")
 
 

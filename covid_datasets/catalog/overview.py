@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from covid_datasets.catalog.card import AccessKind, Card
 from covid_datasets.catalog.cards import readable_cards
 from covid_datasets.catalog.seeds import seed_list
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UsageError, not_one_of
 from covid_datasets.vocabulary import Modality
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def list_rows(modality: Modality | None = None, access: AccessKind | None = None
     """
     for key, value, known in (("modality", modality, get_args(Modality)), ("access", access, get_args(AccessKind))):
         if value is not None and value not in known:
-            raise UsageError(f"{key}: expected one of {', '.join(known)}, found {value!r}")
+            raise UsageError(f"{key}: {not_one_of(value, known)}")
     cards, problems = readable_cards()
     for problem in problems.values():
         warnings.warn(f"left out, because its card cannot be read: {problem}", stacklevel=3)

@@ -14,7 +14,7 @@ from typing import Literal, get_args
 
 from covid_datasets.catalog.card import Access, Card, Config, Licence, Patients, Version
 from covid_datasets.catalog.resource import Resource
-from covid_datasets.errors import NotThereError, UsageError
+from covid_datasets.errors import NotThereError, UsageError, not_one_of
 from covid_datasets.settings import given_path
 from covid_datasets.vocabulary import Modality
 
@@ -148,7 +148,7 @@ class OwnData:
         if self.group not in ("folder", "near-duplicates"):
             raise UsageError(f"group: expected folder or near-duplicates, found {self.group!r}")
         if self.modality is not None and self.modality not in get_args(Modality):
-            raise UsageError(f"modality: expected one of {', '.join(get_args(Modality))}, found {self.modality!r}")
+            raise UsageError(f"modality: {not_one_of(self.modality, get_args(Modality))}")
         for said, label in self.findings.items():
             if label not in label_names():
                 near = difflib.get_close_matches(label, label_names(), n=1)

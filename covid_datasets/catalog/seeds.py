@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from covid_datasets.catalog.card import Card, Seed
 from covid_datasets.catalog.cards import readable_cards
 from covid_datasets.catalog.seed_tables import seed_tables
-from covid_datasets.errors import CatalogError, UsageError
+from covid_datasets.errors import CatalogError, UsageError, not_one_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,7 +30,7 @@ def seed_rows(table: str) -> list[dict[str, Any]]:
     [['covid_ct']]
     """
     if table not in tuple(seed_tables()):
-        raise UsageError(f"seed: expected one of {', '.join(seed_tables())}, found {table!r}")
+        raise UsageError(f"seed: {not_one_of(table, seed_tables())}")
     columns, (cards, problems) = seed_tables()[table].columns, readable_cards()
     for problem in problems.values():
         warnings.warn(f"left out, because its card cannot be read: {problem}", stacklevel=2)

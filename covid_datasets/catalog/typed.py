@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from covid_datasets.errors import CatalogError
+from covid_datasets.errors import CatalogError, did_you_mean
 
 T = TypeVar("T")
 
@@ -44,8 +44,8 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _fail(path: str, key: str, expected: str, found: object) -> CatalogError:
-    return CatalogError(f"{path}: key {key or 'top level'!r}: expected {expected}, found {found!r}")
+def _fail(path: str, key: str, expected: str, found: object, hint: str = "") -> CatalogError:
+    return CatalogError(f"{path}: key {key or 'top level'!r}: expected {expected}, found {found!r}{hint}")
 
 
 def _read(kind: Any, value: Any, path: str, key: str) -> Any:
@@ -54,7 +54,8 @@ def _read(kind: Any, value: Any, path: str, key: str) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:
         if value not in arguments:
-            raise _fail(path, key, f"one of {', '.join(map(str, arguments))}", value)
+            words = [str(each) for each in arguments]
+            raise _fail(path, key, f"one of {', '.join(words)}", value, did_you_mean(value, words))
         return value
     if origin in (types.UnionType, Union):
         inner = [argument for argument in arguments if argument is not type(None)]
@@ -84,7 +85,8 @@ def _read_fields(kind: Any, value: Any, path: str, key: str) -> Any:
     prefix = f"{key}." if key else ""
     fields = {field.name: field for field in dataclasses.fields(kind)}
     if unknown := sorted(set(value) - set(fields)):
-        raise _fail(path, prefix + unknown[0], f"one of {', '.join(fields)}", value[unknown[0]])
+        hint = did_you_mean(unknown[0], fields)
+        raise _fail(path, prefix + unknown[0], f"one of {', '.join(fields)}", value[unknown[0]], hint)
     for name, field in fields.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in value:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 
 from covid_datasets.cli.options import Adder, add_cache_dir
 
@@ -48,10 +48,6 @@ def run_browse(arguments: Namespace) -> int:
 
 
 def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number < 1 << 16:
-        raise ValueError(text)
-    return number
-
-
-_port.__name__ = "port from 0 to 65535"
+    if not text.strip().isdecimal() or int(text) >= 1 << 16:
+        raise ArgumentTypeError(f"expected a port from 0 to 65535, found {text!r}")
+    return int(text)

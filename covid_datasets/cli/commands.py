@@ -342,11 +342,7 @@ def run_cache(arguments: Namespace) -> int:
         else:
             print(f"{amount(freed)} {'would be freed' if arguments.dry_run else 'freed'}")
         return 0
-    entries = [
-        entry
-        for entry in api.cache_contents(arguments.cache_dir)
-        if arguments.id in (None, entry.name, entry.name.partition("@")[0])
-    ]
+    entries = api.cache_contents(arguments.cache_dir, name=arguments.id)
     if arguments.json:
         print_json(entries)
         return 0

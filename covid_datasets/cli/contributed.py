@@ -28,7 +28,8 @@ def run_new(arguments: Namespace) -> int:
         return 0
     for path in written:
         print(path)
-    print(f"\nNext: fill in every FILL-IN, then: make docs && pytest tests -k {arguments.id}")
+    suite = f"pytest tests/test_conformance.py tests/conformance -k {arguments.id}"
+    print(f"\nNext: fill in every FILL-IN, then: make docs && {suite}")
     return 0
 
 

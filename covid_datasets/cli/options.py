@@ -55,23 +55,3 @@ def check_places(files: Iterable[Path]) -> None:
             raise NotThereError(f"{file}: expected a folder to write it into, found none: {file.absolute().parent}")
         if file.is_dir():
             raise UsageError(f"{file}: expected the name of a file, found a folder")
-
-
-def positive(text: str) -> int:
-    """Read a whole number above 0."""
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
-def fingerprint(text: str) -> str:
-    """Read the beginning of a fingerprint."""
-    digits = text.strip().lower()
-    if not 8 <= len(digits) <= 64 or set(digits) - set("0123456789abcdef"):
-        raise ValueError(text)
-    return digits
-
-
-fingerprint.__name__ = "fingerprint of 8 to 64 hexadecimal digits"
-positive.__name__ = "whole number above 0"  # argparse says: invalid whole number above 0 value: '0'

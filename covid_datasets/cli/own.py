@@ -6,6 +6,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any, get_args
 
 from covid_datasets.catalog.own import OwnData, is_path
+from covid_datasets.cli.words import whole
 from covid_datasets.errors import UsageError
 from covid_datasets.vocabulary import Modality
 
@@ -23,7 +24,7 @@ def add_own_data(command: ArgumentParser) -> None:
     group.add_argument(
         "--patient-level",
         metavar="N",
-        type=int,
+        type=whole,
         dest="own_patient_level",
         help="the folder named after the patient: 1 is the one that a file is in",
     )

@@ -10,16 +10,7 @@ from typing import get_args
 from covid_datasets import __version__
 from covid_datasets.catalog.card import AccessKind
 from covid_datasets.cli.browsing import add_browsing
-from covid_datasets.cli.options import (
-    Adder,
-    add_accept,
-    add_build_name,
-    add_cache_dir,
-    add_config,
-    add_data_dir,
-    fingerprint,
-    positive,
-)
+from covid_datasets.cli.options import Adder, add_accept, add_build_name, add_cache_dir, add_config, add_data_dir
 from covid_datasets.cli.own import add_own_data
 from covid_datasets.cli.reported import add_report
 from covid_datasets.cli.scanning import add_scanning
@@ -27,6 +18,7 @@ from covid_datasets.cli.scoring import add_scoring
 from covid_datasets.cli.splitting import add_splitting
 from covid_datasets.cli.training import add_training
 from covid_datasets.cli.viewed import add_view
+from covid_datasets.cli.words import Parser, decimal, fingerprint, positive
 from covid_datasets.exports.formats import FORMATS
 from covid_datasets.vocabulary import Modality
 
@@ -48,7 +40,7 @@ class _Commands(RawDescriptionHelpFormatter):
 
 def make_parser() -> ArgumentParser:
     """Return the parser; after parsing, ``arguments.run`` is the function of the command."""
-    parser = ArgumentParser(
+    parser = Parser(
         prog="covid-datasets",
         description="Public COVID-19 imaging sources: verified, harmonised, split by patient.",
         epilog=f"example:\n  covid-datasets build phantom\n\n{CODES}",
@@ -310,4 +302,4 @@ def _add_housekeeping(add: Adder) -> None:
     )
     command.add_argument("pdf", metavar="PDF", help="a file")
     command.add_argument("out", metavar="OUT", help="a folder, which is made")
-    command.add_argument("--seconds", type=float, default=600.0, help="how long it may take (default: 600)")
+    command.add_argument("--seconds", type=decimal, default=600.0, help="how long it may take (default: 600)")

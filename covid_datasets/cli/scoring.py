@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from covid_datasets.cli.options import Adder, add_cache_dir, add_config, positive
+from covid_datasets.cli.options import Adder, add_cache_dir, add_config
 from covid_datasets.cli.own import add_own_data
+from covid_datasets.cli.words import positive, whole
 
 
 def add_scoring(add: Adder) -> None:
@@ -43,7 +44,7 @@ def add_scoring(add: Adder) -> None:
     command.add_argument(
         "--alone", action="store_true", help="leave out the rows of metadata and of texture that stand beside"
     )
-    command.add_argument("--seed", type=int, default=0, help="of the draws for the intervals (default: 0)")
+    command.add_argument("--seed", type=whole, default=0, help="of the draws for the intervals (default: 0)")
     add_cache_dir(command)
     add_own_data(command)
 
@@ -55,7 +56,7 @@ def add_scoring(add: Adder) -> None:
     command.add_argument("run_folder", metavar="RUN", help="folder of a run that is finished")
     command.add_argument("--split", default="test", choices=("test", "validation"), help="whose images (default: test)")
     command.add_argument("--limit", type=positive, default=200, metavar="N", help="so many images (default: 200)")
-    command.add_argument("--seed", type=int, default=0, help="of the draws for the intervals (default: 0)")
+    command.add_argument("--seed", type=whole, default=0, help="of the draws for the intervals (default: 0)")
     command.add_argument(
         "--device", default="auto", help="cpu, cuda, mps, or auto (default), the fastest that is there"
     )
@@ -87,7 +88,7 @@ def add_scoring(add: Adder) -> None:
         "--where", metavar="COLUMN=VALUE", action="append", default=[], help="only these rows, as in modality=CT"
     )
     command.add_argument("--table", metavar="FILE", type=Path, help="also write the features of every picture as CSV")
-    command.add_argument("--seed", type=int, default=0, help="of the shuffles and draws (default: 0)")
+    command.add_argument("--seed", type=whole, default=0, help="of the shuffles and draws (default: 0)")
     add_cache_dir(command)
 
     command = add(
@@ -108,9 +109,9 @@ def add_scoring(add: Adder) -> None:
         "--draws", type=positive, default=10, metavar="N", help="how often they are drawn (default: 10)"
     )
     command.add_argument(
-        "--steps", type=int, default=30, metavar="N", help="steps of fine-tuning, 0 for none (default: 30)"
+        "--steps", type=whole, default=30, metavar="N", help="steps of fine-tuning, 0 for none (default: 30)"
     )
-    command.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
+    command.add_argument("--seed", type=whole, default=0, help="of the draws (default: 0)")
     command.add_argument(
         "--device", default="auto", help="cpu, cuda, mps, or auto (default), the fastest that is there"
     )

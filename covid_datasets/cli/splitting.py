@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from covid_datasets.cli.options import Adder, add_cache_dir, add_config, positive
+from covid_datasets.cli.options import Adder, add_cache_dir, add_config
 from covid_datasets.cli.own import add_own_data
+from covid_datasets.cli.words import positive
 
 
 def add_splitting(add: Adder) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 
-from covid_datasets.cli.options import Adder, add_cache_dir, add_config, add_data_dir, positive
+from covid_datasets.cli.options import Adder, add_cache_dir, add_config, add_data_dir
+from covid_datasets.cli.words import positive, whole
+from covid_datasets.vocabulary import MASKS
 
 
 def add_training(add: Adder) -> None:
@@ -26,7 +28,7 @@ def add_training(add: Adder) -> None:
         metavar="SCHEME",
         help="split scheme, as in `splits`, {round} for the number of a round (default: the recipe's)",
     )
-    command.add_argument("--seed", type=int, default=0, help="draws weights, order and changes (default: 0)")
+    command.add_argument("--seed", type=whole, default=0, help="draws weights, order and changes (default: 0)")
     command.add_argument(
         "--rounds",
         type=positive,
@@ -39,6 +41,7 @@ def add_training(add: Adder) -> None:
         "--draws",
         metavar="MASK",
         nargs="+",
+        choices=MASKS,
         help="which masks a network draws, as in lung infection (default: the recipe's)",
     )
     command.add_argument("--epochs", type=positive, metavar="N", help="at most so many (default: the recipe's)")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
+from covid_datasets.cli.words import decimal, whole
+
 if TYPE_CHECKING:
     from covid_datasets.prepare.derived.asked import ViewOptions
 
@@ -13,9 +15,9 @@ def add_view(command: ArgumentParser, *, derive: bool = True) -> None:
     """Add the options of a view; without ``derive`` where a function is an argument of its own."""
     group = command.add_argument_group("a view of the dataset, that is built once")
     group.add_argument("--window", metavar="NAME", nargs="+", help="lung, mediastinum, bone, ...; or LOW HIGH")
-    group.add_argument("--image-size", metavar="N", nargs="+", type=int, help="rows and columns, or a side")
+    group.add_argument("--image-size", metavar="N", nargs="+", type=whole, help="rows and columns, or a side")
     group.add_argument(
-        "--to-spacing", metavar="MM", nargs="+", type=float, help="between columns, rows and slices, or one for all"
+        "--to-spacing", metavar="MM", nargs="+", type=decimal, help="between columns, rows and slices, or one for all"
     )
     group.add_argument("--to-orientation", metavar="CODES", help="where columns, rows and slices lead: LPS, RAS, ...")
     if derive:

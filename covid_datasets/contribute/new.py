@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 from covid_datasets.contribute.manifest import content_manifest, manifest_text
 from covid_datasets.contribute.probe import DICOM, GITHUB, PICTURES, VOLUMES, Column, Probe, TableFacts, report
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UsageError, not_one_of
 from covid_datasets.fetch.places import place
 from covid_datasets.raw.archives import is_archive
 
@@ -87,7 +87,7 @@ def skeleton(name: str, *, kind: str | None = None, found: Probe | None = None) 
         raise UsageError(f"{name!r} cannot be an id: expected lower-case letters, digits and _, a letter first")
     kind = kind or (found.kind if found else "pictures")
     if kind not in KINDS:
-        raise UsageError(f"kind: expected one of {', '.join(KINDS)}, found {kind!r}")
+        raise UsageError(f"kind: {not_one_of(kind, KINDS)}")
     shape = "pictures" if kind == "account" else kind
     if kind == "account" and found and found.kind != "table":
         shape = found.kind

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from covid_datasets.errors import NotBuiltError, UsageError
+from covid_datasets.errors import NotBuiltError, UsageError, not_one_of
 from covid_datasets.extras import is_installed, need
 from covid_datasets.load.arguments import OF_IMAGES, check_names, check_splits, check_tables, conditions_of
 from covid_datasets.load.confounded import warning_of
@@ -147,7 +147,7 @@ def load_dataset(
         if elsewhere := sorted(set(filters) & set(ELSEWHERE)):
             raise UsageError(f"{elsewhere[0]}: expected no such argument, because {ELSEWHERE[elsewhere[0]]}")
     if framework not in tuple(_NEEDS):
-        raise UsageError(f"framework: expected one of {', '.join(_NEEDS)}, found {framework!r}")
+        raise UsageError(f"framework: {not_one_of(framework, _NEEDS)}")
     refuse_stores(offline, name=name, cache_dir=cache_of(cache_dir), data_dir=data_dir)
     if isinstance(name, str) and "://" in name:
         usual = (config, labels, task, scheme, data_dir, license) == (None, "all", None, "patient", None, None)

@@ -136,7 +136,7 @@ def _unknown(name: str, kinds: Mapping[str, Any], arguments: Iterable[str]) -> U
     if name in ELSEWHERE:
         return UsageError(f"{name}: expected no such argument, because {ELSEWHERE[name]}")
     found = "found one that holds more than a value" if name in COLUMNS else "found no such column"
-    hint = did_you_mean(name, [*kinds, *arguments])
+    hint = did_you_mean(name, [*kinds, *arguments, *ELSEWHERE])
     return UsageError(f"filter {name!r}: expected a column with single values ({', '.join(kinds)}), {found}{hint}")
 
 

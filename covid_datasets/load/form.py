@@ -97,7 +97,10 @@ def check_task(labels: str, task: str | None) -> tuple[str, str] | None:
         raise UsageError(f"task: expected a form like 'covid19_vs_rest' or 'covid19_vs_no_finding', found {task!r}")
     for name in (positive,) if negative == REST else (positive, negative):
         if name not in _taxonomy():
-            raise UsageError(f"task {task!r}: expected classes of {', '.join(_taxonomy())}, found {name!r}")
+            raise UsageError(
+                f"task {task!r}: expected classes of {', '.join(_taxonomy())}, found {name!r}"
+                f"{did_you_mean(name, _taxonomy())}"
+            )
     if positive == negative:
         raise UsageError(f"task {task!r}: expected two different classes, found {positive} twice")
     return positive, negative

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from covid_datasets.catalog.overview import list_datasets
 from covid_datasets.catalog.taxonomy import UnknownFindingError, classify, finding_names
-from covid_datasets.errors import UsageError, did_you_mean
+from covid_datasets.errors import UsageError, did_you_mean, not_one_of
 from covid_datasets.extras import need
 from covid_datasets.load.filters import CLOSED, Condition, check_filters
 from covid_datasets.load.found import Found
@@ -203,8 +203,7 @@ def _labels(wanted: Any) -> list[str | None]:
             found.append(None if each is None else classify(str(each)))
         except UnknownFindingError as error:
             raise UsageError(
-                f"finding={wanted!r}: expected one of {', '.join(finding_names())}, found {each!r}"
-                f"{did_you_mean(str(each), finding_names())}"
+                f"finding={wanted!r}: {not_one_of(each, finding_names())}{did_you_mean(str(each), finding_names())}"
             ) from error
     return found
 

@@ -10,7 +10,7 @@ from math import gcd, lcm
 from typing import TypeAlias
 
 from covid_datasets.catalog.published import SPLITS, SPLITS_VERSION
-from covid_datasets.errors import UnknownVersionError, UsageError
+from covid_datasets.errors import UnknownVersionError, UsageError, did_you_mean
 from covid_datasets.splits.assign import SHARES
 
 TWO = ("train", "test")
@@ -33,6 +33,8 @@ _FORMS = (
     "temporal(2020-04-01), temporal(80/10/10), a file of one's own (mine.csv), or, to measure what a leak is worth, "
     "leaky(80/10/10) or leaky-fold-1-of-5"
 )
+
+_NAMES = ("patient", "official", "fold-1-of-5", "leave-<source>-out", "temporal", "leaky", "leaky-fold-1-of-5")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def parse_scheme(scheme: str) -> Scheme:
         UsageError: There is, and what it is asked for cannot be.
     """
     if not isinstance(scheme, str):
-        raise UnknownVersionError(f"scheme {scheme!r}: expected {_FORMS}")
+        raise UnknownVersionError(f"scheme {scheme!r}: expected {_FORMS}{_meant(scheme)}")
     if scheme.endswith(".csv"):
         return Listed(scheme)
     if found := _CALL.fullmatch(scheme):
@@ -127,7 +129,12 @@ def parse_scheme(scheme: str) -> Scheme:
         return Temporal()
     if scheme == "leaky":
         return Shares(DEFAULT, leaky=True)
-    raise UnknownVersionError(f"scheme {scheme!r}: expected {_FORMS}")
+    raise UnknownVersionError(f"scheme {scheme!r}: expected {_FORMS}{_meant(scheme)}")
+
+
+def _meant(scheme: object) -> str:
+    """Name the scheme that may have been meant; what stands in brackets is not part of its name."""
+    return did_you_mean(str(scheme).partition("(")[0], _NAMES)
 
 
 def part_names(scheme: Scheme) -> tuple[str, ...]:
@@ -179,7 +186,7 @@ def _with_arguments(scheme: str, name: str, arguments: list[str]) -> Scheme:
             return Temporal(shares=_shares(scheme, others[0]))
         if name == "temporal" and not seeds and len(others) <= 2:
             return Temporal(_cuts(scheme, others))
-    raise UnknownVersionError(f"scheme {scheme!r}: expected {_FORMS}")
+    raise UnknownVersionError(f"scheme {scheme!r}: expected {_FORMS}{_meant(scheme)}")
 
 
 def _shares(scheme: str, text: str) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from covid_datasets.baselines.train.again import data_again
 from covid_datasets.baselines.train.asked import names_of
 from covid_datasets.baselines.train.data import Data
 from covid_datasets.baselines.train.run import Run
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UsageError, not_one_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +49,7 @@ def held(path: Path, split: str, cache_dir: str | os.PathLike[str] | None) -> He
         raise UsageError(f"{path}: expected a run that draws masks, found one that tells classes: evaluate() scores it")
     data = data_again(run, cache_dir=cache_dir)
     if split not in data.rows:
-        raise UsageError(f"split: expected one of {', '.join(set(data.rows) - {'train'})}, found {split!r}")
+        raise UsageError(f"split: {not_one_of(split, set(data.rows) - {'train'})}")
     found = {}
     for row in data.rows[split]:
         none = np.zeros(row["image"].shape[:2], bool)

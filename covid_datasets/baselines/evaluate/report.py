@@ -180,8 +180,10 @@ class Evaluation:
 
     def _lines(self) -> Iterator[str]:
         tables = "" if len(self.files) == 1 else f", mean of {len(self.files)} tables"
-        yield f"{', '.join(self.datasets)}, {self.split} of {', '.join(dict.fromkeys(self.schemes))}{tables}"
-        yield f"fingerprint {self.fingerprint[:16]}…, split {', '.join(each[:16] + '…' for each in self.split_hashes)}"
+        schemes = ", ".join(dict.fromkeys(self.schemes))
+        yield f"{', '.join(self.datasets)}, split {self.split} of scheme {schemes}{tables}"
+        hashes = ", ".join(f"{each[:16]}…" for each in self.split_hashes)
+        yield f"fingerprint {self.fingerprint[:16]}…, split hash {hashes}"
         what = f"{self.target['column']}: {', '.join(self.classes)}" if self.target else ", ".join(self.classes)
         yield f"{self.rows:,} images, {self.patients:,} patients, {self.groups:,} groups; {what}"
         yield f"95 % intervals over groups, {self.resamples:,} draws, seed {self.draw_seed}"

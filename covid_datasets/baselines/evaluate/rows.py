@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from covid_datasets.baselines.evaluate.predictions import Predictions, some
 from covid_datasets.baselines.target import Target, truth_of
 from covid_datasets.catalog.cards import Name
-from covid_datasets.errors import PredictionsError, UsageError
+from covid_datasets.errors import PredictionsError, UsageError, not_one_of
 from covid_datasets.load.dataset import load_dataset
 from covid_datasets.load.splits import about_splits, load_splits
 
@@ -143,7 +143,7 @@ def asked(
             row["label"] = None if known is None else level
     if not any(row["split"] == split for row in rows):
         there = sorted({row["split"] for row in rows} - {None, "train"})
-        raise UsageError(f"split: expected one of {', '.join(there)} under {scheme}, found {split!r}")
+        raise UsageError(f"split of {scheme}: {not_one_of(split, there)}")
     told = [f"Only rows with {name} {value!r} are asked." for name, value in filters.items()]
     if kept is not None and pictures and (others := sum(row["split"] == split and not row["kept"] for row in rows)):
         told.append(f"{others:,} rows of {split} have no image, or are left out by filters, and are not asked.")

@@ -137,7 +137,7 @@ def _told(sets: Sequence[Matched], found: Mapping[str, Interval]) -> Iterator[st
         yield f"{what}; the interval of the {said(name)} is that of the others."
     if target and target.kind == "survival":
         yield from _censored(sets)
-    if first.value == 1.0:
+    if first.value == 1.0 and first.low is not None:
         yield "All draws are perfect too, so the interval is one point; it says nothing of whom the data lack."
     if not sets[0].of_classes:
         return

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from covid_datasets.baselines.evaluate.rows import asked
-from covid_datasets.baselines.explain.shares import LUNG, Share, attention_shares
+from covid_datasets.baselines.explain.shares import LUNG, OUTSIDE, ZONES, Share, attention_shares
 from covid_datasets.baselines.train.again import check_again, data_again, network_again
 from covid_datasets.baselines.train.asked import Place, names_of
 from covid_datasets.baselines.train.run import Run
@@ -75,12 +75,14 @@ class Explained:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        what = "the class that is predicted of each, or the score of a target"
-        yield f"{self.run}: {self.images:,} images of {self.split}, {what}"
+        what = "where it looks for the class that it predicts, or for its score"
+        yield f"{self.run}, split {self.split}, {self.images:,} images: {what}"
         for name in next(iter(self.shares.values())):
             area = self.shares[RANDOM][name].area.value
-            yield f"{name}, {'nowhere' if math.isnan(area) else f'{area:.3f} of the image'}; share of attention:"
+            where = f"{name} third of the lungs" if name in ZONES else f"{name}{' of the lungs' * (name == OUTSIDE)}"
+            yield f"{where}, {'nowhere' if math.isnan(area) else f'{area:.3f} of the image'}; share of attention:"
             yield from (f"  {kind:<10}{of[name].attention}" for kind, of in self.shares.items())
+        yield f"{RANDOM}: maps that know nothing"
         yield from (f"note: {each}" for each in self.notes)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from covid_datasets.errors import UsageError
+from covid_datasets.errors import UsageError, not_one_of
 from covid_datasets.extras import is_installed
 from covid_datasets.transforms.joint.numbers import keys
 
@@ -87,7 +87,7 @@ def device_of(name: str) -> torch.device:
     if kind == "auto":
         kind = next(each for each in ("cuda", "mps", "cpu") if there[each])
     if kind not in there or (number and not number.isdecimal()):
-        raise UsageError(f"device: expected one of {', '.join(DEVICES)}, found {name!r}")
+        raise UsageError(f"device: {not_one_of(name, DEVICES)}")
     if not there[kind]:
         found = ", ".join(each for each, is_there in there.items() if is_there)
         raise UsageError(f"device: expected one that is there ({found}), found {name!r}")

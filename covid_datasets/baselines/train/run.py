@@ -22,7 +22,7 @@ from covid_datasets.baselines.train.names import (
     decided,
 )
 from covid_datasets.disk import make_folder, read_json, write_file, write_json
-from covid_datasets.errors import NotThereError, UsageError
+from covid_datasets.errors import NotThereError, UsageError, not_one_of
 from covid_datasets.extras import need
 from covid_datasets.lock import Lock
 from covid_datasets.progress import progress, tell
@@ -137,7 +137,8 @@ def train(
     given: dict[str, Any] = dict(options)
     unknown = sorted(set(given) - set(TrainOptions.__annotations__))
     if unknown:
-        raise UsageError(f"{unknown[0]}: expected one of {', '.join(TrainOptions.__annotations__)}")
+        names = ("recipe", "scheme", "seed", "device", *TrainOptions.__annotations__)
+        raise UsageError(f"arguments of train: {not_one_of(unknown[0], names)}")
     read = read_recipe(recipe, **given.pop("changes", {}))
     asked = Asked(
         names=names_of(name),

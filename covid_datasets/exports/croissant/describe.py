@@ -13,7 +13,7 @@ from covid_datasets.catalog.own import is_path
 from covid_datasets.catalog.published import SPLITS
 from covid_datasets.catalog.taxonomy import label_names
 from covid_datasets.disk import refused, whole
-from covid_datasets.errors import NotBuiltError, UnknownVersionError
+from covid_datasets.errors import NotBuiltError, UnknownVersionError, did_you_mean
 from covid_datasets.exports.croissant.dataset import Described, document
 from covid_datasets.exports.croissant.files import file_set, raw_files
 from covid_datasets.exports.croissant.records import labels_set, splits_set
@@ -83,9 +83,12 @@ def _without_data(name: str, config: str | None) -> Described:
     card_id, version = split_name(name)
     card = load_card(card_id)
     if version and version not in card.versions:
-        raise UnknownVersionError(f"{card_id} has no version {version!r}; it has: {', '.join(card.versions) or 'none'}")
-    if config and config not in card.configs:
-        raise UnknownVersionError(f"{card_id} has no config {config!r}; it has: {', '.join(card.configs)}")
+        raise UnknownVersionError(
+            f"{card_id} has no version {version!r}; it has: {', '.join(card.versions) or 'none'}"
+            f"{did_you_mean(version, card.versions)}"
+        )
+    if config:
+        card.config(config)  # an error of ours where there is no such one
     chosen = version or card.default_version
     state = card.versions.get(chosen)
     if card.same_as:

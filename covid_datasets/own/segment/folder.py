@@ -18,7 +18,7 @@ from PIL import Image
 
 import covid_datasets.transforms.segment as methods
 from covid_datasets.disk import make_folder, read_json, write_file, write_json
-from covid_datasets.errors import CacheError, CovidDatasetsError, NoSpaceError, UsageError, words_of
+from covid_datasets.errors import CacheError, CovidDatasetsError, NoSpaceError, UsageError, did_you_mean, words_of
 from covid_datasets.extras import need
 from covid_datasets.lock import Lock
 from covid_datasets.own.files import ENDINGS, Item, find_items, is_mask
@@ -101,7 +101,8 @@ def segment_folder(
 def _check(source: Path, target: Path, single: bool, method: object, lungs: object) -> None:
     for what, given, known in (("method", method, METHODS), ("lungs", lungs, ("classical",))):
         if not (given in known if isinstance(given, str) else callable(given) or isinstance(given, Mender)):
-            raise UsageError(f"{what}: expected one of {', '.join(known)}, or a function, found {given!r}")
+            hint = did_you_mean(given, known)
+            raise UsageError(f"{what}: expected one of {', '.join(known)}, or a function, found {given!r}{hint}")
     if not source.is_dir():
         raise UsageError(f"{source}: expected a folder or a file, found nothing")
     if target.exists() and not target.is_dir():
