@@ -103,7 +103,7 @@ def drawn_in(part: str, network: Any, data: Data, recipe: Recipe, machine: Machi
 
 def _card(recipe: Recipe, config: dict[str, Any]) -> dict[str, Any]:
     """Say what weights are, for whoever gets them alone."""
-    names = config["dataset"] if isinstance(config["dataset"], list) else [config["dataset"]]
+    names = [build["id"] for build in config["builds"]]
     known = ("scheme", "seed", "fingerprint", "split_hash")
     return {
         "name": f"{config['recipe_name']}-{'-'.join(names)}".replace("/", "_"),
