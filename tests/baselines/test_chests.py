@@ -76,10 +76,12 @@ def test_a_card_names_the_data_and_no_folder_of_its_owner(run: Any) -> None:
     assert run.config["fingerprint"] in card["trained_on"][0]
 
 
-def test_what_draws_no_lungs_adds_none() -> None:
+def test_what_draws_no_lungs_adds_none_and_weighs_none() -> None:
     for changes in ({"draws": ["infection"]}, {"network": "resnet18", "task": "all", "draws": [], "around": 1}):
         with pytest.raises(CatalogError, match="key 'adds': expected false where no lungs are drawn"):
-            read_recipe("segment-chests", **changes)
+            read_recipe("segment-chests", **changes, dense_counts=0)
+        with pytest.raises(CatalogError, match="key 'dense_counts': expected 0, or more where lungs and consolidation"):
+            read_recipe("segment-chests", **changes, adds=False)
 
 
 def test_the_network_that_ships_is_one_of_this_recipe() -> None:
