@@ -8,7 +8,7 @@ an interval too narrow. This counts how often, for percentiles of 95 % and of th
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Iterator
 
 import numpy as np
@@ -44,7 +44,12 @@ def cases(groups: int, seed: int) -> Iterator[tuple[str, float, np.ndarray, np.n
     yield "a number of each group, one deviation apart", 0.760, group, classes, numbers(shifted[group])
 
 
-def main(repeats: int, groups: int = 100) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("repeats", type=int, nargs="?", default=30, help="data sets of each kind")
+    parser.add_argument("groups", type=int, nargs="?", default=100)
+    options = parser.parse_args()
+    repeats, groups = options.repeats, options.groups
     found: dict[str, list[tuple[float, float, float, float]]] = {}
     for interval in ((2.5, 97.5), auc.INTERVAL):
         auc.INTERVAL = interval
@@ -65,4 +70,4 @@ def main(repeats: int, groups: int = 100) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

@@ -50,6 +50,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--config", default="large", help="of phantom")
     options = parser.parse_args()
+    if options.epochs < 4:
+        parser.error("--epochs: expected at least 4, of which the second and the last quarter are compared")
     with tempfile.TemporaryDirectory() as cache:
         build_dataset("phantom", options.config, cache_dir=cache)
         rows = load_dataset("phantom", options.config, split="all", framework="numpy", cache_dir=cache)

@@ -9,7 +9,7 @@ rows of a group are alike. The true AUC is that of scores without end. Three int
 
 from __future__ import annotations
 
-import sys
+import argparse
 from statistics import NormalDist
 
 import numpy as np
@@ -38,7 +38,10 @@ def held(groups: np.ndarray, truth: np.ndarray, scores: np.ndarray, ends: tuple[
     return float(low), float(high)
 
 
-def main(repeats: int) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("repeats", type=int, nargs="?", default=400, help="data sets of each kind")
+    repeats: int = parser.parse_args().repeats
     print(f"{repeats} data sets each, {EACH} rows a group, {DRAWS} draws; share of intervals that hold the truth")
     print(f"{'groups':>6}{'of the ill':>12}{'true AUC':>10}{'over rows':>11}{'over groups':>13}{'as used':>9}")
     for groups in (20, 40, 80):
@@ -58,4 +61,4 @@ def main(repeats: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:] or ["400"]))
+    main()

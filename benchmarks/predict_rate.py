@@ -3,6 +3,8 @@
     python -m benchmarks.predict_rate RUN FOLDER
 
 Images for each second of processor time, of all threads together; on two idle cores twice as many a second. One line.
+Torch has one thread, as long as ``--threads`` does not say more: on a busy machine several of them wait for each other
+with their processors at full speed.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+
+import torch
 
 from covid_datasets import predict
 from covid_datasets.baselines.train.run import Run
@@ -43,7 +47,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
     arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     predict(arguments.run, arguments.folder, device="cpu")  # imports, and files into memory
     decoded = rate(lambda: decode(arguments.run, arguments.folder))
     scored = rate(lambda: len(predict(arguments.run, arguments.folder, device="cpu").rows))

@@ -112,7 +112,10 @@ def classes_of(builds: Sequence[Built], labels: str, task: tuple[str, str] | Non
     if task is not None:
         positive, negative = task
         for name in {positive, negative} - {REST, *present}:
-            raise UsageError(f"task: expected classes that occur ({', '.join(present) or 'none does'}), found {name}")
+            raise UsageError(
+                f"task: expected classes that occur ({', '.join(present) or 'none does'}), found {name}. "
+                "Next: a task of classes that occur, or all of them: labels='present', of a training task 'all'"
+            )
         other = 0 if negative == REST else None
         codes = {positive: 1, negative: 0}
         return Classes((negative, positive), tuple(codes.get(name, other) for name in stored))

@@ -79,9 +79,17 @@ class Columns:
     def row(self, number: int) -> dict[str, Any]:
         """Return a row as plain values; rows are counted through all splits."""
         at = bisect_right(self._ends, number)
+        return self._split(at).row(number - (self._ends[at - 1] if at else 0))
+
+    def open(self) -> None:
+        """Open all splits now."""
+        for at in range(len(self._ends)):
+            self._split(at)
+
+    def _split(self, at: int) -> _Split:
         if at not in self._splits:
             self._splits[at] = _Split(self._build.path, list(self._build.splits)[at], self._names)
-        return self._splits[at].row(number - (self._ends[at - 1] if at else 0))
+        return self._splits[at]
 
 
 class _Split:

@@ -10,11 +10,12 @@ much for a test, and ``UNTOLD`` owns up to damage that the source leaves untold.
 
 import csv
 import io
+import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import openpyxl
 from PIL import Image
@@ -66,16 +67,29 @@ def pack_tree(write: Callable[[Path], object], archive: Path, root: str = "") ->
         pack(Path(place) / "tree", archive, root)
 
 
+def workbook(sheets: Mapping[str, Sequence[Sequence[Any]]]) -> bytes:
+    """Make an Excel file of rows, the same bytes at any time: openpyxl writes into it when it was made."""
+    book = openpyxl.Workbook()
+    book.remove(book.worksheets[0])
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for at, row in enumerate(rows, 1):
+            for column, value in enumerate(row, 1):
+                sheet.cell(at, column, value)
+    written, out = io.BytesIO(), io.BytesIO()
+    book.save(written)
+    with zipfile.ZipFile(written) as made, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as dated:
+        for name in made.namelist():
+            data = re.sub(rb"\d{4}-\d\d-\d\dT[\d:]{8}Z", b"2020-01-01T00:00:00Z", made.read(name))
+            dated.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), data)
+    return out.getvalue()
+
+
 def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table as its ending says: CSV, tab-separated or Excel."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".xlsx":
-        book = openpyxl.Workbook()
-        sheet = book.active
-        assert sheet is not None
-        for row in (header, *rows):
-            sheet.append([cell or None for cell in row])
-        book.save(path)
+        path.write_bytes(workbook({"Sheet": [[cell or None for cell in row] for row in (header, *rows)]}))
         return
     with path.open("w", encoding="utf-8", newline="") as lines:
         csv.writer(lines, delimiter="\t" if path.suffix == ".tsv" else ",").writerows((header, *rows))

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openpyxl
 from PIL import Image
 
 from tests.nifti import nifti
-from tests.sources import Expected, chest
+from tests.sources import Expected, chest, workbook
 
 SMALL = {"numbers = [1, 34]": "numbers = [1, 2]"}
 SIDE, DEPTH = 80, 5
@@ -148,21 +147,16 @@ def tables(tests: Sequence[str] = ("participant", "fecha", "prueba", "resultado"
 
 def review() -> bytes:
     """Make the table of films that somebody looked at: a title, a header, and two rows of one report."""
-    book = openpyxl.Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.append(["COVID19_POSI_v1.0"])
-    sheet.append(
-        ["Subject", "Session", "mod", "File", "Type", "Position_Manual", "Exclude", "Exclude Reason", "Report"]
-    )
+    lines: list[list[object]] = [
+        ["COVID19_POSI_v1.0"],
+        ["Subject", "Session", "mod", "File", "Type", "Position_Manual", "Exclude", "Exclude Reason", "Report"],
+    ]
     rows = [(name, ".png", *FILMS[name][3:]) for name in FILMS] + [(name, ".nii.gz", None, "") for name in VOLUMES]
     for name, ending, seen, reason in [*rows, rows[0]]:
         person, session, *_ = name.split("_")
         kind = name[-2:] + ("" if ending == ".png" else ending)
-        sheet.append([person, session, "mod-rx", name + ending, kind, seen, str(bool(reason)), reason or None, "..."])
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
+        lines.append([person, session, "mod-rx", name + ending, kind, seen, str(bool(reason)), reason or None, "..."])
+    return workbook({"Sheet": lines})
 
 
 def write_unpacked(folder: Path) -> None:

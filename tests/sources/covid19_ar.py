@@ -5,12 +5,11 @@ What the workbook says of people and studies is invented; its sheets, columns an
 
 from pathlib import Path
 
-import openpyxl
 from covid_datasets.builders.covid19_ar import _LISTING, _WORKBOOK
 
 from covid_datasets.catalog.listing import read_listing
 from tests.buckets import Collection, Tree, films, slices
-from tests.sources import Expected
+from tests.sources import Expected, workbook
 
 ROOT = "https://idc-open-data.s3.amazonaws.com/"
 COPY = "https://raw.githubusercontent.com/DIDSR/bias.myti.report/b33e0efa6df6c0324dc1f5cfceb1f3397f149088/data/"
@@ -88,22 +87,12 @@ def write_workbook(path: Path) -> None:
         "COVID TEST POSITIVE": "Y", "TEST NAME": "SARS-CoV-2 (COVID-19)", "ICU Admit": "N", "# ICU admits": 0,
         "MORTALITY": "N",
     }  # fmt: skip
-    book = openpyxl.Workbook()
-    people = book.active
-    assert people is not None
-    people.title = "Patient Data"
-    people.append([None] * 11 + ["COMORBIDITIES"] + [None] * 20)
-    people.append(PEOPLE_HEADER)
-    for patient, said in PEOPLE.items():
-        row = plain | {"PATIENT_ID": patient} | said
-        people.append([row[name] for name in PEOPLE_HEADER])
-    studies = book.create_sheet("Imaging Studies")
-    studies.append([None] * len(STUDIES_HEADER))
-    studies._current_row = 1  # an empty row is no row for openpyxl
-    for row_ in (STUDIES_HEADER, *STUDIES):
-        studies.append(row_)
+    said_of = [plain | {"PATIENT_ID": patient} | said for patient, said in PEOPLE.items()]
+    people = [[of[name] for name in PEOPLE_HEADER] for of in said_of]
+    above = [None] * 11 + ["COMORBIDITIES"] + [None] * 20
     path.parent.mkdir(parents=True, exist_ok=True)
-    book.save(path)
+    sheets = {"Patient Data": [above, PEOPLE_HEADER, *people], "Imaging Studies": [[], STUDIES_HEADER, *STUDIES]}
+    path.write_bytes(workbook(sheets))
 
 
 _SMALL = Collection("covid_19_ar", _LISTING, ROOT, tree, _WORKBOOK, write_workbook, f"{COPY}{_WORKBOOK}")

@@ -4,10 +4,9 @@ import io
 import tempfile
 from pathlib import Path
 
-import openpyxl
 from PIL import Image
 
-from tests.sources import Expected, chest, pack
+from tests.sources import Expected, chest, pack, workbook
 
 HEADER = (
     "File name", "Patient ID", "Age", "Gender", "Location", "Medical history", "Time", "Severity", "Other diseases",
@@ -68,13 +67,7 @@ def write_unpacked(folder: Path) -> None:
     """Write the tree as upstream lays it out."""
     names = [f"{str(row[0]).removesuffix('.png')}.png" for row in POSITIVES if row[0]]
     _pictures(folder, names)
-    book = openpyxl.Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.title = "positive_captions"
-    for row in (HEADER, *POSITIVES):
-        sheet.append(row)
-    book.save(folder / "COVID-CT-MetaInfo.xlsx")
+    (folder / "COVID-CT-MetaInfo.xlsx").write_bytes(workbook({"positive_captions": [HEADER, *POSITIVES]}))
     lines = [",image name,patient id", *(f"{n},{name},{who}" for n, (name, who) in enumerate(NEGATIVES.items()))]
     (folder / "NonCOVID-CT-MetaInfo.csv").write_text("\r\n".join(lines) + "\r\n", encoding="utf-8", newline="")
     for part, (positive, negative) in SPLITS.items():

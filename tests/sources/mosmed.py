@@ -5,11 +5,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import openpyxl
 from PIL import Image
 
 from tests.nifti import nifti
-from tests.sources import Expected, chest, pack
+from tests.sources import Expected, chest, pack, workbook
 
 HEADER = ("study_id", "category", "study_file", "mask_file")
 # Numbers go through the grades without a gap; these are the first and last of each, as published.
@@ -86,13 +85,8 @@ def write_registry(
     title: str = "MosMedData COVID19_1110",
 ) -> None:
     """Write the registry, as it is or with other rows."""
-    book = openpyxl.Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.title = title
-    for row in (header, *(rows() if table is None else table)):
-        sheet.append(row)
-    book.save(folder / "dataset_registry.xlsx")
+    cells = [header, *(rows() if table is None else table)]
+    (folder / "dataset_registry.xlsx").write_bytes(workbook({title: cells}))
 
 
 def write_archives(folder: Path, *, root: str = "COVID19_1110/") -> None:

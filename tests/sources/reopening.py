@@ -4,10 +4,9 @@ from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import unquote
 
-import openpyxl
-
 from covid_datasets.catalog.cards import load_card
 from covid_datasets.fetch.places import place
+from tests.sources import workbook
 
 CUSP = "COVID-19 US state policy database 3_30_2022.xlsx"
 COUNTIES = "data/interventions.csv"
@@ -58,20 +57,17 @@ fips,county,state,npi,start_date,end_date,citation,note,re-opening_note,re-openi
 def write_cusp(path: Path) -> None:
     """Write the workbook: five lines of header, and states; the name of its sheet ends with a blank."""
     known = load_card("reopening").facts["cusp"]
-    book = openpyxl.Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet.title = "State policy changes "
     ends = [name for name in known if name.startswith("END") or name in ("CURFEWEND", "OPNCLDCR", "CASOPEN")]
-    sheet.append(["STATE", "POSTCODE", "FIPS", *known])
-    sheet.append(["State", "State Abbreviation", "FIPS Code", *known.values()])
-    sheet.append(["category", "n/a", "n/a", *["physical_distance_closures"] * len(known)])
-    sheet.append(["type", "note", "note", *["end" if name in ends else "start" for name in known]])
-    sheet.append(["unit", "text", "attribute", *["date"] * len(known)])
+    lines: list[list[object]] = [
+        ["STATE", "POSTCODE", "FIPS", *known],
+        ["State", "State Abbreviation", "FIPS Code", *known.values()],
+        ["category", "n/a", "n/a", *["physical_distance_closures"] * len(known)],
+        ["type", "note", "note", *["end" if name in ends else "start" for name in known]],
+        ["unit", "text", "attribute", *["date"] * len(known)],
+    ]
     for at, state in enumerate((("Alabama", "AL", 1), ("Vermont", "VT", 50))):
-        sheet.append([*state, *[CUSP_DAYS.get(name, (0, 0))[at] for name in known]])
-    book.create_sheet("Details").append(["of this database"])
-    book.save(path)
+        lines.append([*state, *[CUSP_DAYS.get(name, (0, 0))[at] for name in known]])
+    path.write_bytes(workbook({"State policy changes ": lines, "Details": [["of this database"]]}))
 
 
 def write_unpacked(folder: Path) -> None:

@@ -19,7 +19,8 @@ PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil
 class Chromium:
     """One page of a browser."""
 
-    def __init__(self, write: int, read: int) -> None:
+    def __init__(self, process: int, write: int, read: int) -> None:
+        self.process = process
         self._write, self._read, self._rest, self._number = write, read, b"", 0
         self._session = ""
         self.complaints: list[str] = []
@@ -97,7 +98,7 @@ def chromium(home: Path, *options: str) -> Iterator[Chromium]:
     try:
         os.close(to_read)
         os.close(to_write)
-        yield Chromium(write, read)
+        yield Chromium(browser.pid, write, read)
     finally:
         browser.kill()
         browser.wait()

@@ -51,6 +51,19 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Chromium]:
         yield browser
 
 
+DRAWN = """(async () => {
+  const real = render;
+  let drawn = 0;
+  pages = new Map();
+  for (let turn = 0; turn < 20; turn++) render();  // as while somebody scrolls and the rows are on their way
+  render = () => { drawn++; real(); };
+  await Promise.all(pages.values());
+  for (let frame = 0; frame < 3; frame++) await new Promise(requestAnimationFrame);
+  render = real;
+  return drawn;
+})()"""
+
+
 def test_the_page(page: Chromium) -> None:
     assert page.script("location.href.includes('token')") is False
     assert page.script("document.cookie") == ""
@@ -63,6 +76,7 @@ def test_the_page(page: Chromium) -> None:
         page.until(ALL_SHOWN)
         assert page.script("document.querySelectorAll('.cell').length") <= drawn + 3 * page.script("columns")
         assert page.script("pages.size") <= page.script("PAGES")
+    assert 1 <= page.script(DRAWN) <= 3  # and not once for every image that waited
     page.script("$('grid').focus()")
     page.press("End")
     page.until("cells.has(total - 1) && active === total - 1")

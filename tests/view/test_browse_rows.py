@@ -107,7 +107,7 @@ def test_counts_are_those_of_the_rows_that_fit(shelf: Shelf) -> None:
     assert set(counts) == set(BY_WORD)
     assert {sum(each.values()) for each in counts.values()} == {len(rows)}
     assert counts["finding"] == Counter(row["finding"] or "" for row in rows)
-    assert None in shelf.choices()["country"]
+    assert None in shelf.choices["country"]
 
 
 ATTACKS = [

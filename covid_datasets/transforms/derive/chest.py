@@ -17,7 +17,7 @@ from covid_datasets.transforms.segment.chest import crop_to_chest
 from covid_datasets.transforms.segment.infection import Finder, infection_mask
 from covid_datasets.transforms.segment.lungs import LEFT, RIGHT, Lungs, Mender, lung_mask
 
-WAY = 1
+WAY = 2
 """Counts up when the same picture would get another mask; datasets that were made before are then made anew."""
 SOURCE = "source"
 """What a mask is from that the publisher of the dataset drew."""

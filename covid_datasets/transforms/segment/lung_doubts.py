@@ -6,20 +6,26 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from covid_datasets.transforms.segment.coarse import coarser, grown, islands, shrunk, sizes
+from covid_datasets.transforms.segment.coarse import coarser, filled, grown, opened, shrunk
 from covid_datasets.transforms.segment.doubts import Doubt
 from covid_datasets.transforms.segment.levels import LEAST_HU, Levels
-from covid_datasets.transforms.segment.search import SHARE, Search
+from covid_datasets.transforms.segment.search import SHARE, Search, middles
 
 STEEP = 0.45
 """Share of the way from lung to tissue that values climb within 6 mm across the border of a lung in CT."""
 
-FILM_STEEP, FILM_GREY = 0.65, 0.12
-"""A radiograph climbs less steeply than this, and more than this share of its body is neither lung nor tissue.
+GREY_STEEP, FILM_STEEP, FILM_GREY = 0.55, 0.7, 0.1
+"""In grey levels CT climbs more than the first; a radiograph, of whose body more than the last is neither lung nor
+tissue, less than the second.
 
-Chosen on slices of COVID-CT against films and ultrasounds, on no volume that is measured; see docs/segmentation.md."""
-APART_MM = 6.0
-"""Half of what joins two lungs at most."""
+Chosen on slices of COVID-CT and SARS-CoV-2 CT-scan against films and ultrasounds, on no volume that is measured; see
+docs/segmentation.md."""
+NEAR_MM, ACROSS = 15.0, 0.55
+"""Around the middle of the body, the share of the lungs' rows that is lung at most: junction lines and recesses."""
+HOLES = 0.3
+"""The share of the lungs, filled, that is a hole at most."""
+THIN_MM, THICK = 5.0, 0.75
+"""Of lungs, at least this share is wider than twice that; of vessels and bronchi less."""
 MOST_LITRES, LEAST_WIDE, MOST_WIDE = 15.0, 180.0, 650.0
 LEAST_SHARE = 0.03
 """Of the body in the slice with most lung: with less, what is dark may as well be gas."""
@@ -64,7 +70,8 @@ def _refusals(search: Search, mask: np.ndarray, levels: Levels) -> Iterator[Doub
     steep = _steepness(search, mask, levels)
     way = (search.coarse[search.body] - levels.lung) / (levels.tissue - levels.lung)
     grey = float(np.mean((way > 0.3) & (way < 0.7)))
-    if steep < STEEP or (not levels.hounsfield and steep < FILM_STEEP and grey > FILM_GREY):
+    least = STEEP if levels.hounsfield else FILM_STEEP if grey > FILM_GREY else GREY_STEEP
+    if steep < least:
         yield Doubt(
             "no axial CT, but a radiograph or an ultrasound? Across the borders of what is dark values climb "
             f"{steep:.0%} of the way to tissue, and {grey:.0%} of the body is neither dark nor bright",
@@ -83,27 +90,26 @@ def _refusals(search: Search, mask: np.ndarray, levels: Levels) -> Iterator[Doub
     if not mask.any():
         return
     fullest = max(range(len(mask)), key=lambda number: int(np.count_nonzero(mask[number])))
-    around = search.coarse[fullest]
-    edge = np.concatenate([around[0], around[-1], around[:, 0], around[:, -1]])
-    if np.mean(edge >= levels.split) > 0.95 and _is_one_piece(search, mask[fullest]):
-        why = (
-            "no mediastinum: what is dark is one piece on both sides of the middle, as the body of an inverted picture"
-        )
-        yield Doubt(why, 0.0, refuses=True)
+    if why := _inverted(search, mask[fullest], fullest):
+        yield Doubt(f"no lung: what is dark {why}, as in an inverted picture", 0.0, refuses=True)
 
 
-def _is_one_piece(search: Search, plane: np.ndarray) -> bool:
-    """Tell whether there is no mediastinum: lungs touch in a thin line at most."""
-    dark = shrunk(coarser((plane > 0)[None].view(np.uint8), search.factor) > 0.5, search.radius(APART_MM))
-    numbers, count = islands(dark)
-    area = sizes(numbers, count)
-    area[0] = 0
-    largest = int(area.argmax())
-    if not area[largest] or area[largest] < 0.9 * area.sum():
-        return False
-    middle = float(np.flatnonzero(search.body.any(axis=(0, 1))).mean())
-    share = float(np.mean(np.nonzero(numbers == largest)[2] > middle))
-    return 0.3 < share < 0.7
+def _inverted(search: Search, plane: np.ndarray, number: int) -> str:
+    """Say what of a slice is as where lungs are bright and all else is dark; nothing where lungs are dark."""
+    dark = coarser((plane > 0)[None].view(np.uint8), search.factor) > 0.5
+    area = int(np.count_nonzero(dark))
+    rows = np.flatnonzero(dark.any(axis=(0, 2)))
+    if not area:
+        return ""
+    middle, near = round(float(middles(search.body)[number])), search.radius(NEAR_MM)
+    across = dark[0, rows[0] : rows[-1] + 1, max(middle - near, 0) : middle + near + 1]
+    if across.mean() > ACROSS:
+        return "lies across the middle, where the mediastinum is"
+    if area < (1 - HOLES) * np.count_nonzero(filled(dark)):
+        return "lies around what is bright"
+    if np.count_nonzero(opened(dark, search.radius(THIN_MM))) < THICK * area:
+        return "is as thin as vessels"
+    return ""
 
 
 def _steepness(search: Search, mask: np.ndarray, levels: Levels) -> float:

@@ -30,6 +30,8 @@ FINE = 128
 """Pixels across a slice that decisions are made on, about."""
 TABLE_MM, AIRWAY_MM, CLOSE_MM, APART_MM = 4.0, 3.0, 8.0, 3.0
 """Radius of what is cut off the body, the least of an airway, what is closed, and what keeps two lungs apart."""
+DEEP = 0.15
+"""Of the side of a picture: a lung that lies at its border reaches further in, and air below a table does not."""
 HOLE_MM2 = 700.0
 """Area of a hole in a lung that is filled: a vessel or a nodule; a larger one may be the dome of the diaphragm."""
 GAS_MM2 = 3000.0
@@ -106,9 +108,15 @@ class Search:
             bright &= ~_frame(bright[0])
         if not self.pixel:
             self.pixel = BODY_MM / max(_widest(bright), 1)
-        numbers, count = islands(opened(bright, self.radius(TABLE_MM)))
+        reach = self.radius(TABLE_MM)
+        # A picture of an article is often cut so close that the border goes through the chest wall, or is the wall.
+        cut = reach if self.scan.flat and not self.hounsfield else 0
+        if cut:
+            bright = np.pad(bright, ((0, 0), (cut, cut), (cut, cut)), constant_values=True)
+            bright = _filled_within(bright, cut)  # before a wall that is thin is opened
+        numbers, count = islands(opened(bright, reach))
         if not count:
-            return np.zeros(bright.shape, bool)
+            return np.zeros(self.coarse.shape, bool)
         area = sizes(numbers, count)
         area[0] = 0
         slices = np.zeros(count + 1, np.int64)
@@ -118,7 +126,8 @@ class Search:
         np.maximum.at(largest, slices[1:], area[1:])
         keep = area >= np.maximum(0.3 * largest[slices], self.area(2000.0))
         keep[0] = False
-        return filled(closed(keep[numbers], self.radius(TABLE_MM)))
+        skin = closed(keep[numbers], reach)
+        return _filled_within(skin, cut)[:, cut:-cut, cut:-cut] if cut else filled(skin)
 
     def _islands(self, dark: np.ndarray) -> np.ndarray:
         """Keep islands of a slice that are large enough to measure."""
@@ -193,7 +202,7 @@ class Search:
 
     def joined(self, sides: np.ndarray, lungs: np.ndarray) -> np.ndarray:
         """Give each voxel of better lungs the side that it has, or else that of the body."""
-        middle = (_middles(self.body) + 0.5) * self.factor - 0.5
+        middle = (middles(self.body) + 0.5) * self.factor - 0.5
         out = np.empty(sides.shape, np.uint8)
         for slab in slabs(len(out)):
             right = np.arange(sides.shape[2])[None, None, :] > middle[slab, None, None]
@@ -204,7 +213,7 @@ class Search:
     def _apart(self, dark: np.ndarray) -> np.ndarray:
         """Tell the lung on the left of the picture (1) from the one on its right (2)."""
         columns = np.arange(dark.shape[2])
-        middle = _middles(self.body)
+        middle = middles(self.body)
         numbers, count = islands(dark)
         area = np.maximum(sizes(numbers, count), 1)
         across = np.broadcast_to((columns[None, None, :] > middle[:, None, None]), dark.shape)
@@ -251,7 +260,7 @@ class Search:
         padded = [np.pad(sides == side, ((0, 0), (reach, reach), (reach, reach))) for side in (1, 2)]
         lungs = [closed(one, reach)[:, reach:-reach, reach:-reach] for one in padded]
         lungs = [filled(one, self.area(HOLE_MM2)) for one in lungs]
-        middle = _middles(self.body)
+        middle = middles(self.body)
         others = [_mirrored(lungs[1], middle), _mirrored(lungs[0], middle)]
         soft = (self._around(inner & ~(lungs[0] | lungs[1])) < levels.at(SOFT)) & inner
         for side, (lung, other) in enumerate(zip(lungs, others, strict=True), 1):
@@ -327,13 +336,31 @@ def _frame(bright: np.ndarray) -> np.ndarray:
     return out
 
 
+def _filled_within(mask: np.ndarray, cut: int) -> np.ndarray:
+    """Fill holes of a picture that has a seam around it, but for air around the body.
+
+    That reaches a corner, or from the left to the right, or is flat.
+    """
+    numbers, count = islands(filled(mask) & ~mask)
+    seam = np.ones(mask.shape, bool)
+    seam[:, cut + 1 : -cut - 1, cut + 1 : -cut - 1] = False
+    outside = sizes(numbers, count) < DEEP * min(mask.shape[1:]) * sizes(numbers, count, seam)
+    first, last = slice(2 * cut), slice(-2 * cut, None)
+    for rows, columns in ((first, first), (first, last), (last, first), (last, last)):
+        outside[numbers[:, rows, columns]] = True
+    outside[np.intersect1d(numbers[:, :, cut], numbers[:, :, -cut - 1])] = True
+    outside[0] = True
+    found: np.ndarray = mask | ~outside[numbers]
+    return found
+
+
 def _widest(bright: np.ndarray) -> int:
     """Count the columns of a typical slice's body, so that a few odd slices do not decide."""
     counts = (opened(bright, 1).sum(axis=1) > 0).sum(axis=1)
     return int(np.median(counts[counts > 0])) if (counts > 0).any() else 0
 
 
-def _middles(body: np.ndarray) -> np.ndarray:
+def middles(body: np.ndarray) -> np.ndarray:
     """Find the middle column of each slice's body; that of all slices where a slice has none."""
     counts = body.sum(axis=1).astype(np.float64)
     columns = np.arange(body.shape[2])

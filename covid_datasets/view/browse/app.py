@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from asyncio import Semaphore
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
@@ -25,6 +26,13 @@ from covid_datasets.view.browse.shelf import GoneError, Place, Shelf
 
 MOST = 500
 """Rows of one answer."""
+SEEN_AT_ONCE, ASKED_AT_ONCE = 4, 4
+"""Pictures that are decoded at once, and questions that are answered, so that neither wait for the other.
+
+With more threads than processors nothing is sooner there, and each decoded picture takes memory.
+"""
+_HUNG_UP = 499
+"""The usual number, in logs, for who hung up before the answer; nobody reads it."""
 _PAGE = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/browse.js": ("browse.js", "text/javascript; charset=utf-8"),
@@ -46,7 +54,7 @@ def make_app(shelf: Shelf, token: str, port: int) -> App:
             for each in shelf.places.values()
         ]
         told = {"rows": shelf.rows, "builds": builds, "left_out": list(shelf.left_out.values())}
-        told |= {"choices": shelf.choices(), "ranges": RANGES, "orders": SORTED, "windows": [AUTO, *WINDOWS]}
+        told |= {"choices": shelf.choices, "ranges": RANGES, "orders": SORTED, "windows": [AUTO, *WINDOWS]}
         return _json(told)
 
     def rows(request: Request) -> Response:
@@ -86,9 +94,12 @@ def make_app(shelf: Shelf, token: str, port: int) -> App:
 
     answers: dict[str, Answer] = dict.fromkeys(_PAGE, _static) | {"/favicon.ico": lambda _: Response(status_code=204)}
     answers |= {"/about": about, "/rows": rows, "/counts": counts, "/save/{form}": save}
-    answers |= {f"/{each.__name__}/{{build}}/{{row}}": each for each in (sample, planes, thumb)}
-    answers |= {"/plane/{build}/{row}/{number}": plane, "/mask/{build}/{row}/{name}/{number}": mask}
-    routes = [Route(path, _answering(answer), methods=["GET"]) for path, answer in answers.items()]
+    answers |= {"/sample/{build}/{row}": sample}
+    pictures = {f"/{each.__name__}/{{build}}/{{row}}": each for each in (planes, thumb)}
+    pictures |= {"/plane/{build}/{row}/{number}": plane, "/mask/{build}/{row}/{name}/{number}": mask}
+    asked, seen = Semaphore(ASKED_AT_ONCE), Semaphore(SEEN_AT_ONCE)
+    routes = [Route(path, _answering(answer, asked), methods=["GET"]) for path, answer in answers.items()]
+    routes += [Route(path, _answering(answer, seen), methods=["GET"]) for path, answer in pictures.items()]
     return Guard(Starlette(routes=routes), token, port)
 
 
@@ -97,12 +108,15 @@ def _static(request: Request) -> Response:
     return Response((files("covid_datasets.view.browse") / "page" / name).read_bytes(), media_type=kind)
 
 
-def _answering(answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-    """Answer in a thread; an error of ours is a status and its words."""
+def _answering(answer: Answer, free: Semaphore) -> Callable[[Request], Awaitable[Response]]:
+    """Answer in a thread when one is free, if somebody still waits; an error of ours is a status and its words."""
 
     async def endpoint(request: Request) -> Response:
         try:
-            return await run_in_threadpool(answer, request)
+            async with free:
+                if await request.is_disconnected():
+                    return Response(status_code=_HUNG_UP)
+                return await run_in_threadpool(answer, request)
         except CovidDatasetsError as error:
             status = next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 422)
             return _json({"error": type(error).__name__, "message": str(error)}, status)

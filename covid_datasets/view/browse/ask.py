@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from covid_datasets.columns import GROUP
@@ -87,10 +87,14 @@ class Ask:
         return " AND ".join(conditions), bound
 
     def sql(self) -> tuple[str, list[Any]]:
-        """Return the statement that gives the numbers of the rows, and what is bound to it."""
+        """Return the statement that gives the numbers of the rows as they are stored, and what is bound to it."""
         where, bound = self.where()
-        order = f'"{self.order}" {"DESC" if self.descending else "ASC"} NULLS LAST, number'
-        return f"SELECT number FROM samples WHERE {where} ORDER BY {order}", bound  # noqa: S608 - names are ours, values bound
+        return f"SELECT number FROM samples WHERE {where} ORDER BY number", bound  # noqa: S608 - names are ours, values bound
+
+    @property
+    def unordered(self) -> Ask:
+        """The same rows as they are stored."""
+        return replace(self, order="number", descending=False)
 
 
 def _conditions(given: Mapping[str, Any]) -> tuple[Any, Any]:

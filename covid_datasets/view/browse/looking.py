@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow as pa
 from covid_datasets.columns import CONTENT
 from covid_datasets.errors import CovidDatasetsError, MissingExtraError, words_of
 from covid_datasets.load.stored import Columns
+from covid_datasets.prepare.result import Built
 from covid_datasets.splits.index import Index
 from covid_datasets.view.browse.kept import Kept
 from covid_datasets.view.browse.pixels import NothingShownError, Stack, png, small_picture, stack_of
@@ -19,6 +21,7 @@ from covid_datasets.view.browse.shelf import GoneError, Place, Shelf
 _TO_DECODE = (*CONTENT, "masks", "volume_masks", "hu_slope", "hu_intercept", "modality")
 _THUMBNAILS, _STACKS = 64 << 20, 1 << 30
 """Bytes that are kept: some 10,000 thumbnails, and the volumes and videos that were opened last."""
+_CHANGED = "was removed or built anew since this page was opened"
 
 
 class Looking:
@@ -29,8 +32,8 @@ class Looking:
         self.shelf = shelf
         self.thumbnails = Kept[bytes](_THUMBNAILS, len)
         self.stacks = Kept[Stack](_STACKS, lambda stack: stack.nbytes)
-        self._opened: dict[str, Columns] = {}
-        self._indices: dict[str, Index] = {}
+        self._opened: dict[str, tuple[Columns, Index]] = {}
+        self._opening = Lock()
 
     def thumbnail(self, place: Place, row: int) -> bytes:
         """Return the thumbnail of a row."""
@@ -58,18 +61,27 @@ class Looking:
             raise GoneError("this row has no such mask")
         return png(stack.marked(name, number))
 
-    def _thumbnail(self, place: Place, row: int) -> bytes:
-        return small_picture(self._content(place, row), self._look(place, row))
-
     def _content(self, place: Place, row: int) -> dict[str, Any]:
-        columns = self._opened.setdefault(place.key, Columns(place.built, _TO_DECODE))
-        return columns.row(row)
+        return self._of_build(place)[0].row(row)
 
     def _look(self, place: Place, row: int) -> bytes:
         """Return the thumbnail of 48 by 48 that finds duplicates; nothing where the build measured none."""
-        if place.key not in self._indices:
-            self._indices[place.key] = Index.read(place.built.path)
-        return self._indices[place.key].thumb(row)
+        return self._of_build(place)[1].thumb(row)
+
+    def _of_build(self, place: Place) -> tuple[Columns, Index]:
+        """Return a build as it was when the first of its rows was looked at; many may ask for that one at once."""
+        with self._opening:
+            if place.key not in self._opened:
+                self._opened[place.key] = self._open(place)
+            return self._opened[place.key]
+
+    def _open(self, place: Place) -> tuple[Columns, Index]:
+        """Map all files of a build, so that what is shown is of one build even where it is replaced meanwhile."""
+        if Built.read(place.built.path).fingerprint != place.built.fingerprint:
+            raise GoneError(f"{place.built.id} {_CHANGED}")
+        columns = Columns(place.built, _TO_DECODE)
+        columns.open()
+        return columns, Index.read(place.built.path)
 
 
 def _check(number: int, stack: Stack) -> None:
@@ -86,5 +98,5 @@ def _telling(place: Place) -> Iterator[None]:
         raise
     except (CovidDatasetsError, OSError, pa.ArrowException, ValueError, KeyError, IndexError) as error:
         if not place.built.path.exists():
-            raise GoneError(f"{place.built.id} was removed or built anew since this page was opened") from error
+            raise GoneError(f"{place.built.id} {_CHANGED}") from error
         raise NothingShownError(f"this row cannot be shown: {words_of(error)}") from error

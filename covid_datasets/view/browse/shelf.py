@@ -27,16 +27,23 @@ from covid_datasets.prepare.result import Built
 from covid_datasets.settings import Settings
 from covid_datasets.view.browse.ask import BY_WORD, CHOICES, RANGES, TEXTS, WORDS, Ask
 from covid_datasets.view.browse.kept import Kept
+from covid_datasets.view.browse.order import in_order, ranks_of
 
 SHOWN = ("sample_id", "dataset", "modality", "finding", "split", "kind")
 """Columns of a row that stand below its thumbnail."""
 _STORED = ("dataset", "sample_id", "patient_id", "patient_known", *CONTENT, "masks", "volume_masks", "pixel_hash")
 _SELECTIONS = 64 << 20
 """Bytes of row numbers that are kept of the latest questions: 16 million rows."""
+_COUNTS = 500
+"""Questions whose counts are kept."""
 _MOST_WORDS = 200
 """Words of a column that the page offers."""
 _FEW = 100
 """Rows beside an image that are named; the others are counted."""
+
+
+Counts = dict[str, dict[str, int]]
+"""Of each column the number of rows by word."""
 
 
 class GoneError(NotBuiltError):
@@ -72,10 +79,13 @@ class Shelf:
         self.rows = starts[-1]
         self._table = _brief(self.stored, places, groups)
         self._codes = {name: _coded(self._table.column(name)) for name in BY_WORD}
+        self._ranks = {"sample_id": ranks_of(self._table["sample_id"])}  # the one that takes long
         self._database = duckdb.connect(":memory:", config={**SAFE, "threads": min(4, os.cpu_count() or 1)})
         self._database.register("samples", self._table)
         self._lock = Lock()
         self._selections = Kept[np.ndarray](_SELECTIONS, lambda rows: rows.nbytes)
+        self._counts = Kept[Counts](_COUNTS, lambda _: 1)
+        self.choices = self._choices()
 
     @classmethod
     def open(cls, cache_dir: str | os.PathLike[str] | None = None, ids: Sequence[str] = ()) -> Shelf:
@@ -95,7 +105,7 @@ class Shelf:
 
     def select(self, ask: Ask) -> np.ndarray:
         """Return the numbers of all rows that are asked for, in order."""
-        return self._selections.get(ask, lambda: self._numbers(*ask.sql()))
+        return self._selections.get(ask, lambda: self._select(ask))
 
     def page(self, ask: Ask, start: int, count: int) -> list[dict[str, Any]]:
         """Return some of the rows that are asked for."""
@@ -127,16 +137,18 @@ class Shelf:
                 )
         return found
 
-    def counts(self, ask: Ask) -> dict[str, dict[str, int]]:
+    def counts(self, ask: Ask) -> Counts:
         """Count the rows that are asked for by the words of each column that has few."""
-        chosen = self.select(ask)
-        found: dict[str, dict[str, int]] = {}
+        return self._counts.get(ask.unordered, lambda: self._count(self.select(ask.unordered)))
+
+    def _count(self, chosen: np.ndarray) -> Counts:
+        found: Counts = {}
         for name, (words, codes) in self._codes.items():
             counts = np.bincount(codes[chosen], minlength=len(words)).tolist()
             found[name] = {word or "": count for word, count in zip(words, counts, strict=True) if count}
         return found
 
-    def choices(self) -> dict[str, list[str | None]]:
+    def _choices(self) -> dict[str, list[str | None]]:
         """List the words of each column that may be chosen, the commonest first, as many as fit on a page."""
         return {
             name: [word or None for word, _ in Counter(counts).most_common(_MOST_WORDS)]
@@ -159,6 +171,18 @@ class Shelf:
             numbers = self._numbers(query, [*bound, number])
             found[name] = {"value": bound[-1], "count": len(numbers), "rows": self.brief(numbers[:_FEW])}
         return found
+
+    def _select(self, ask: Ask) -> np.ndarray:
+        if ask == Ask():
+            return np.arange(self.rows, dtype=np.int32)
+        if ask == ask.unordered:
+            return self._numbers(*ask.sql())
+        found = self.select(ask.unordered)
+        if ask.order == "number":
+            return found[::-1]
+        if ask.order not in self._ranks:
+            self._ranks[ask.order] = ranks_of(self._table[ask.order])
+        return in_order(found, self._ranks[ask.order], descending=ask.descending)
 
     def _numbers(self, query: str, bound: Sequence[Any]) -> np.ndarray:
         with self._lock:
@@ -210,7 +234,8 @@ def _coded(column: pa.ChunkedArray) -> tuple[list[str | None], np.ndarray]:
     """Return the words of a column, of which the last is what is unknown, and for each row the number of its word."""
     coded = column.combine_chunks()
     words = coded.dictionary.to_pylist()
-    return [*words, None], coded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+    codes = coded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+    return [*words, None], codes.astype(np.min_scalar_type(len(words)))
 
 
 def _brief(table: pa.Table, places: Sequence[Place], groups: Sequence[pa.Array]) -> pa.Table:

@@ -48,8 +48,8 @@ def test_slices_of_a_series_have_the_masks_of_the_volume(tmp_path: Path, monkeyp
         mine = [row for row in rows if row["patient_id"] == f"phantom/{name}"]
         assert np.array_equal(np.stack([row["masks"]["lung"] for row in mine])[order], lungs.mask)
         assert np.array_equal(np.stack([row["masks"]["infection"] for row in mine])[order], ill.mask)
-        assert {row["lung_mask_from"] for row in mine} == {"classical@1"}
-        assert {row["infection_mask_from"] for row in mine} == {"threshold@1"}
+        assert {row["lung_mask_from"] for row in mine} == {"classical@2"}
+        assert {row["infection_mask_from"] for row in mine} == {"threshold@2"}
         assert {row["confidence"] for row in mine} == {ill.confidence}
         for row in mine:
             lung = row["masks"]["lung"] > 0
@@ -151,9 +151,9 @@ def test_what_the_publisher_drew_wins(tmp_path: Path, monkeypatch: pytest.Monkey
     calculated = lung_mask(own.voxels, **where(own)).mask
     for number, row in enumerate(partly):
         published = number in some
-        assert row["lung_mask_from"] == ("source" if published else "classical@1")
+        assert row["lung_mask_from"] == ("source" if published else "classical@2")
         assert np.array_equal(row["masks"]["lung"] > 0, (own.lung if published else calculated)[number] > 0)
-        assert row["infection_mask_from"] == ("source" if number == 5 else "threshold@1")
+        assert row["infection_mask_from"] == ("source" if number == 5 else "threshold@2")
     assert np.array_equal(partly[5]["masks"]["infection"] > 0, own.infection[5] > 0)
 
 

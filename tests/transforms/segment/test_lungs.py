@@ -199,6 +199,32 @@ def test_an_inverted_picture_is_refused() -> None:
         assert lungs.reasons
 
 
+@pytest.mark.parametrize("edge", [2, 5, 8])
+@pytest.mark.parametrize("level", [14, 20, 26])
+def test_a_picture_cut_through_the_chest_wall_has_both_lungs(edge: int, level: int) -> None:
+    """Articles show lungs, not arms: the border is the chest wall, a thin rest of it, or goes through a lung."""
+    known = chest()
+    lung = known.lung[level] > 0
+    rows, columns = np.flatnonzero(lung.any(axis=1)), np.flatnonzero(lung.any(axis=0))
+    box = (slice(rows[0] - 3, rows[-1] + 4), slice(columns[0] + 5 - edge, columns[-1] + edge - 4))
+    grey = windowed(known.voxels[level], (-1350, 150))[box]
+    found = lung_mask(grey)
+    assert dice(found.mask > 0, lung[box]) > 0.93
+    assert dice(found.mask == RIGHT, known.lung[level][box] == RIGHT) > 0.93
+    assert "one lung" not in " ".join(found.reasons)
+    assert lung_mask(255 - grey).empty
+
+
+def test_air_below_a_table_is_no_lung() -> None:
+    known = chest()
+    grey = windowed(known.voxels[20], (-1350, 150))
+    table = np.vstack([grey, np.full((4, grey.shape[1]), 200, np.uint8), np.full((12, grey.shape[1]), 0, np.uint8)])
+    table[-14:, :3] = table[-14:, -3:] = 200  # its sides reach the corners
+    found = lung_mask(table).mask > 0
+    assert dice(found[: len(grey)], known.lung[20] > 0) > 0.93
+    assert not found[len(grey) :].any()
+
+
 def test_lungs_that_the_border_cuts_are_found_and_said() -> None:
     known = chest()
     rows, columns = slice(26, 102), slice(22, 106)

@@ -7,14 +7,15 @@ const TALLEST = 8_000_000;  // pixels; browsers draw nothing beyond some 16 mill
 const COLOURS = ["#ff5252", "#40c4ff", "#ffd740", "#69f0ae", "#e040fb", "#ff9100", "#b2ff59", "#8c9eff"];
 
 const ask = { text: "", order: "number", descending: false };
-let about, total = 0, active = 0, round = 0, columns = 1, still = true, settle, typed;
+let about, total = 0, active = 0, round = 0, columns = 1, still = true, due = false, settle, typed;
+let asking = new AbortController();  // ends what was asked before the question changed
 let pages = new Map();          // number of a page -> its rows, or the promise of them
 const cells = new Map();        // number of an image in the selection -> its element
 
 const question = () => JSON.stringify(Object.fromEntries(Object.entries(ask).filter(([, value]) => value !== "" && value !== false)));
 
-async function get(path, query = {}) {
-  const answer = await fetch(`${path}?${new URLSearchParams(query)}`);
+async function get(path, query = {}, signal = undefined) {
+  const answer = await fetch(`${path}?${new URLSearchParams(query)}`, { signal });
   if ((answer.headers.get("content-type") || "").startsWith("application/json")) {
     const told = await answer.json();
     if (answer.ok) return told;
@@ -34,6 +35,8 @@ function element(name, words = "", kind = "") {
 
 async function changed() {
   const mine = ++round;
+  asking.abort();
+  asking = new AbortController();
   pages = new Map();
   active = 0;
   $("grid").scrollTop = 0;
@@ -45,7 +48,7 @@ async function changed() {
     $("total").textContent = `${total.toLocaleString("en")} of ${about.rows.toLocaleString("en")} images`;
     empty();
     render();
-    const counts = await get("/counts", { ask: question() });
+    const counts = await get("/counts", { ask: question() }, asking.signal);
     if (mine === round) showCounts(counts);
   } catch (error) {
     if (mine === round) $("total").textContent = error.message;
@@ -60,7 +63,7 @@ function page(number) {
     return found;
   }
   const [mine, into] = [round, pages];
-  const promise = get("/rows", { ask: question(), start: number * PAGE, count: PAGE }).then((told) => {
+  const promise = get("/rows", { ask: question(), start: number * PAGE, count: PAGE }, asking.signal).then((told) => {
     if (mine === round) total = told.total;
     into.set(number, told.rows);
     if (into.size > PAGES) into.delete(into.keys().next().value);
@@ -165,6 +168,12 @@ function drop(cell) {
   cell.remove();
 }
 
+function soon() {  // however often it is asked for, once a frame
+  if (due) return;
+  due = true;
+  requestAnimationFrame(() => { due = false; render(); });
+}
+
 function render() {
   const { grid, room, scale } = measures();
   $("room").style.height = `${room}px`;
@@ -198,7 +207,7 @@ function makeCell(number) {
 
 function fill(cell, number) {
   const rows = page(Math.floor(number / PAGE));
-  if (!Array.isArray(rows)) { rows.then(() => requestAnimationFrame(render), () => {}); return; }
+  if (!Array.isArray(rows)) { rows.then(soon, () => {}); return; }
   const row = rows[number % PAGE];
   if (!row) return;
   if (cell.childElementCount === 1) {
@@ -396,9 +405,9 @@ $("grid").addEventListener("scroll", () => {
   still = false;
   clearTimeout(settle);
   settle = setTimeout(() => { still = true; render(); }, 70);
-  requestAnimationFrame(render);
+  soon();
 });
-new ResizeObserver(() => requestAnimationFrame(render)).observe($("grid"));
+new ResizeObserver(soon).observe($("grid"));
 $("grid").addEventListener("keydown", (event) => {
   const rows = Math.max(1, Math.floor($("grid").clientHeight / HEIGHT));
   const to = {
