@@ -19,7 +19,7 @@ _OURS = re.compile(r"^(?:import|from) (covid_datasets[\w.]*)", re.MULTILINE)
 ABSENT = {name for name in (*EXTRAS, "tensorflow") if not find_spec(name)}
 _EXAMPLES_NEED = {
     "torch": ("load/collate.py", "load/fixed/to_torch.py"),
-    "safetensors": tuple(f"baselines/segment/{name}.py" for name in ("derived", "figures", "learned", "taught")),
+    "safetensors": tuple(f"baselines/segment/{name}.py" for name in ("derived", "learned", "taught")),
     "tensorflow": ("load/to_tf.py",),
 }
 """Modules that can be imported without a library, and have examples that cannot be run without it."""

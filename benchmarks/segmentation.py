@@ -36,6 +36,7 @@ class Known(NamedTuple):
     lung: np.ndarray
     infection: np.ndarray
     spacing: tuple[float, float, float] | None
+    dense: np.ndarray | None = None
 
     @property
     def rate(self) -> float:
@@ -70,7 +71,8 @@ def real(folder: Path) -> Iterator[Known]:
             beside = folder / f"{name}_{what}.nii.gz"
             return read_volume(beside.read_bytes(), beside.name).voxels
 
-        yield Known(name, voxels("image"), voxels("lung") > 0, voxels("infection") > 0, None)
+        infection = voxels("infection")
+        yield Known(name, voxels("image"), voxels("lung") > 0, infection > 0, None, infection == 2)
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:

@@ -3,13 +3,14 @@
     python -m benchmarks.segmentation_learned real FOLDER    weights that ship, and leave-one-volume-out
     python -m benchmarks.segmentation_learned phantoms       the curves, and chests that differ as people do
 
-Leave-one-volume-out: the weights that ship learn on from all volumes but one, beside phantoms, with the plan below, and
-are asked about the one. The plan was made half as long, to save time, when one of four volumes had been seen.
+Leave-one-volume-out: the weights that ship learn on from all volumes but one, beside as many slices of phantoms, as
+`train` does it with the recipe "segment-chests" and the changes below, and are asked about the one.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,19 +19,21 @@ from typing import Any
 import numpy as np
 
 from benchmarks.segmentation import Known, changes, dice, phantom, plain_threshold, real, recall, summed
-from covid_datasets.baselines.segment.examples import Example, examples_of, phantom_examples
+from covid_datasets import train
 from covid_datasets.baselines.segment.learned import infection_by, lungs_by
-from covid_datasets.baselines.segment.slices import pool
-from covid_datasets.baselines.segment.training import Plan, train
 from covid_datasets.baselines.segment.unet import ResidualUNet
-from covid_datasets.baselines.segment.weights import load_weights
+from covid_datasets.baselines.segment.weights import SHIPPED, load_weights
+from covid_datasets.load.fixed.view import DEFAULT_WINDOW
+from covid_datasets.phantoms.folder import learned_chest, write_volumes
 from covid_datasets.phantoms.varied import varied_chest
+from covid_datasets.phantoms.volume import ChestVolume
 from covid_datasets.transforms.segment.infection import infection_mask
 from covid_datasets.transforms.segment.lungs import Lungs, lung_mask
 
-LEAVE_OUT = Plan(steps=50, batch=12, rate=1e-3, seed=0)
-REPEATED, BESIDE = 12, 20
-"""How often each volume is in the pool, and calculated chests beside: as many slices of either."""
+LEAVE_OUT = {"rate": 1e-3, "warmup": 0, "epochs": 12}
+"""50 steps of 12 slices."""
+BESIDE = 2
+"""Calculated chests beside three volumes: as many slices of either."""
 
 
 def main() -> None:
@@ -48,10 +51,27 @@ def main() -> None:
     given.run(given)
 
 
-def without(folder: Path, name: str, beside: list[Example], start: ResidualUNet) -> ResidualUNet:
-    """Let the network learn from all volumes of a folder but one."""
-    others = [example for each, example in examples_of(folder) if each != name]
-    return train(pool([*others * REPEATED, *beside]), LEAVE_OUT, start=start)
+def without(volumes: list[Known], name: str, weights: Path) -> ResidualUNet:
+    """Let the network learn on from all volumes but one, which is the test that every split has."""
+    chests = [(known.name, as_chest(known)) for known in volumes]
+    chests += [(f"chest-{number}", learned_chest(number, seed=1)) for number in range(BESIDE)]
+    splits = ["test" if each == name else "train" for each, _ in chests]
+    with tempfile.TemporaryDirectory() as folder:
+        own = write_volumes(Path(folder) / "chests", chests, splits)
+        run = train(
+            str(own), Path(folder) / "run", "segment-chests", config="slices", scheme="official", device="cpu",
+            cache_dir=Path(folder) / "cache", weights=weights, changes=LEAVE_OUT,
+        )  # fmt: skip
+        return load_weights(run.path).network
+
+
+def as_chest(known: Known) -> ChestVolume:
+    """Take grey levels for the window in which views of datasets show Hounsfield units: a network sees the same."""
+    low, high = DEFAULT_WINDOW
+    grey = known.voxels.dtype == np.uint8
+    voxels = (low + known.voxels * ((high - low) / 255)).round() if grey else known.voxels
+    ill = known.infection.astype(np.uint8) + (known.dense if known.dense is not None else np.uint8(0))
+    return ChestVolume(voxels.astype(np.int16), known.lung.astype(np.uint8), ill, known.spacing or (1.0, 1.0, 1.0))
 
 
 def lungs_of(known: Known, method: Any) -> Lungs:
@@ -66,9 +86,9 @@ def table(folder: Path, weights: Path | None) -> None:
     print(f"{'volume':<10}{'lesions':>8}" + "".join(f"{way:>16}" for way in ways))
     pairs: dict[str, list[float]] = {}
     truth = []
-    beside = list(phantom_examples(BESIDE, seed=1))
-    for known in real(folder):
-        left_out = without(folder, known.name, beside, shipped.network)
+    volumes = list(real(folder))
+    for known in volumes:
+        left_out = without(volumes, known.name, weights or SHIPPED)
         networks = {"learned": shipped.network, "left out": left_out}
         found = {"classical": lungs_of(known, "classical")}
         found |= {way: lungs_of(known, lungs_by(network, way)) for way, network in networks.items()}

@@ -70,6 +70,10 @@ class Recipe:
         masks: Which masks are shown to the network beside the image, each as one more channel.
         draws: Which masks the network draws, beside the class: a second task that it learns with the first; or alone.
         mask_weight: What the loss of these masks counts, beside that of the classes.
+        dense_counts: How much more a pixel of lung counts in the loss where it is consolidated, and as bright as the
+            chest wall; 0 for all alike.
+        adds: Whether lungs that are drawn are added to the classical ones, as far as the network is sure, and do not
+            replace them: for what has learned from calculated chests, and has seen nobody's.
         derive: What is done to the rows before, as `load_dataset` takes it: "lungs" makes masks where nobody published
             some, "segmented" and "reencoded" make other pixels.
         mean: What is taken away from values from 0 to 1, for each channel.
@@ -114,6 +118,8 @@ class Recipe:
     masks: tuple[str, ...] = ()
     draws: tuple[str, ...] = ()
     mask_weight: float = 1.0
+    dense_counts: float = 0.0
+    adds: bool = False
     derive: str = ""
     mean: tuple[float, ...] = (0.5,)
     std: tuple[float, ...] = (0.25,)

@@ -113,6 +113,14 @@ def _drawing(recipe: Recipe) -> Iterator[Rule]:
     yield "task", fits, f"'masks' {of}" if recipe.network in SEGMENTERS else f"classes {of}"
     odd = recipe.around % 2 == 1 and 0 < recipe.around <= MOST_AROUND
     yield "around", odd, f"an odd number, 1 to {MOST_AROUND}"
+    lungs = recipe.draws_alone and "lung" in recipe.draws
+    dense = lungs and "consolidation" in recipe.draws
+    yield (
+        "dense_counts",
+        recipe.dense_counts == 0 or (recipe.dense_counts > 0 and dense),
+        ("0, or more where lungs and consolidation are all that is drawn"),
+    )
+    yield "adds", lungs or not recipe.adds, "false where no lungs are drawn, or classes are told"
     if not recipe.draws_alone:
         yield "around", recipe.around == 1, "1 where classes are told, for only masks are drawn of more"
         return

@@ -112,9 +112,10 @@ def _record(item: Item, listed: Listed, options: _Options, findings: Findings) -
     patient = fields.pop("patient", None) or patient
     raw_label = said[0] if said else _finding(item, folders, options.level, findings)
     modality = {"series": "CT", "film": "CXR"}.get(item.kind) or options.modality or None
-    whole = item.kind in ("volume", "metaimage") and not options.slices
+    in_depth = item.kind in ("volume", "metaimage")
+    whole, cut = in_depth and not options.slices, in_depth and options.slices
     drawn = masks_of(row, listed.path) if row is not None else {}
-    masks = {name: _mask(path) if whole else File(path) for name, path in drawn.items()}
+    masks = {} if cut else {name: _mask(path) if whole else File(path) for name, path in drawn.items()}
     label = findings.label(raw_label)
     shown = {"sample_id": item.path, "patient": patient, "label": label, "label_raw": raw_label or None}
     if patient is None and not options.untied:
@@ -123,18 +124,20 @@ def _record(item: Item, listed: Listed, options: _Options, findings: Findings) -
         shown["flags"] = ("unknown_finding",)
     shown |= {"official_split": split, "modality": modality, "source_row": dict(row or {"path": item.path})}
     shown |= {"volume_masks" if whole else "masks": masks}
-    return Record(**{**shown, **_content(item, options, dict(row or {})), **fields}), notices
+    return Record(**{**shown, **_content(item, options, dict(row or {}), drawn), **fields}), notices
 
 
-def _content(item: Item, options: _Options, row: dict[str, str]) -> dict[str, Any]:
-    """Refer to what a sample shows; what is read in a worker is read then."""
+def _content(item: Item, options: _Options, row: dict[str, str], masks: dict[str, str]) -> dict[str, Any]:
+    """Refer to what a sample shows; what is read in a worker is read then, and masks are cut with their volume."""
     if item.kind == "series":
         parts = Parts(item.path, series_parts, (item.files, Wanted(item.path, row=row)), item.files)
         return {"image": parts, "series": item.path}
     if item.kind == "film":
         return {"image": Parts(item.path, film, (item.path, FilmForm(secondary=True, row=row)), item.files)}
     if item.kind in ("volume", "metaimage") and options.slices:
-        parts = Parts(item.path, axial_slices, (item.path,), item.files, 4.0 if item.path.endswith(".gz") else 1.0)
+        files = (*item.files, *masks.values())
+        expansion = 4.0 if item.path.endswith(".gz") else 1.0
+        parts = Parts(item.path, axial_slices, (item.path, tuple(masks.items())), files, expansion)
         return {"image": parts, "series": item.path, "view": "axial"}
     if item.kind == "metaimage":
         return {"volume": volume_as_nifti(*item.files, expansion=_INFLATED)}

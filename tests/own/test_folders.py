@@ -288,7 +288,30 @@ def test_metaimages_are_volumes_like_others(tmp_path: Path, ending: str) -> None
         assert np.array_equal(decode_volume(found[name]["volume"]), expected)
         assert np.array_equal(decode_volume(found[name]["volume_masks"]["lung"]), voxels > 0)
     assert [note["where"] for note in built.manifest()["notices"] if ".raw" in note["where"]] == []
-    assert build(own, config="slices").rows == 12
+    rows = cd.load_dataset(own, "slices", split="all", framework="numpy", cache_dir=tmp_path / "cache")
+    first, second = [[row for row in rows if row["patient_id"].endswith(f"/{patient}")] for patient in "12"]
+    assert [len(first), len(second)] == [6, 6]
+    for one, other in zip(first, second, strict=True):  # each slice has its own part of the mask, which both share
+        assert np.array_equal(one["masks"]["lung"] > 0, one["image"] > 0)
+        assert np.array_equal(other["masks"]["lung"], one["masks"]["lung"])
+
+
+def test_a_mask_that_does_not_lie_on_its_volume_is_told_and_left_out(tmp_path: Path) -> None:
+    pytest.importorskip("nibabel")
+    folder = tmp_path / "vol"
+    (folder / "masks").mkdir(parents=True)
+    voxels = np.random.default_rng(1).integers(-1000, 400, (6, 32, 32)).astype(np.int16)
+    (folder / "a.nii").write_bytes(nifti(voxels))
+    (folder / "masks" / "a.nii").write_bytes(nifti((voxels[1:] > 0).astype(np.uint8)))
+    (folder / "list.csv").write_text("path,mask_lung\na.nii,masks/a.nii\n")
+    built = build(folder, config="slices")
+    assert all(row["masks"]["lung"] is None for row in open_table(built).to_pylist())
+    told = [note["what"] for note in built.manifest()["notices"] if note["where"] == "masks/a.nii"]
+    assert len(told) == 1
+    assert "expected the shape (6, 32, 32) of its image, found (5, 32, 32)" in told[0]
+    (folder / "masks" / "a.nii").unlink()
+    with pytest.raises(IncompleteSourceError, match=r"masks/a\.nii"):
+        build(folder, config="slices")
 
 
 def decode_volume(stored: dict[str, Any]) -> np.ndarray:

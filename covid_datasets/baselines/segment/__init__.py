@@ -1,5 +1,5 @@
 """A small residual U-Net for lungs and infection: what the classical methods lose, above all dense consolidation.
 
-`unet` is the network, `examples` and `slices` are what it learns from, `training` is the loop, `weights` what is kept
-of it, `learned` makes methods of it for `lung_mask` and `infection_mask`, and running the package trains anew.
+`unet` is the network, `slices` how it sees a scan, `weights` what is kept of a training, `learned` and `taught` make
+methods of it for `lung_mask` and `infection_mask`. It is trained as every other model is, by `train`.
 """

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from covid_datasets.baselines.segment.taught import ILL, LUNGS, DrawnInfection, DrawnLungs, check_draws
+from covid_datasets.baselines.segment.taught import ILL, LUNGS, DrawnInfection, DrawnLungs, check_draws, planes
 from covid_datasets.extras import need
-from covid_datasets.transforms.segment.coarse import grown, islands, opened, sizes
+from covid_datasets.transforms.segment.coarse import grown, islands, opened, sizes, slabs
 from covid_datasets.transforms.segment.given import BODY_MM, Scan
 from covid_datasets.transforms.segment.levels import is_hounsfield
 
@@ -28,8 +28,6 @@ RIM_MM = 5.0
 """Half of what is thinner than consolidation: a rim of the lung, where the classical border is the better one."""
 LEAST_MM2 = 150.0
 """Area of the least part that is added to a lung in a slice."""
-GROUND_GLASS, DENSE = 1, 2
-SLAB = 16
 LIGHTER = 0.15
 """Of black to grey: a scan is seen as it is, mirrored, darker and lighter, and the least likely of all counts."""
 TOUCHES, WHITE_MM2 = 0.12, 2000.0
@@ -45,7 +43,7 @@ def learned_lungs(weights: str | os.PathLike[str] | None = None) -> LearnedLungs
 
     Args:
         weights: The folder of a run that draws lungs, as `train` makes it with the recipe "segment-small", or its file
-            of weights; or one that ``python -m covid_datasets.baselines.segment`` wrote.
+            of weights. Those of the recipe "segment-chests" add to the classical lungs, as those that ship do.
 
     >>> from covid_datasets import lung_mask
     >>> from covid_datasets.phantoms.volume import chest_volume
@@ -66,7 +64,7 @@ def learned_lungs(weights: str | os.PathLike[str] | None = None) -> LearnedLungs
 def lungs_by(network: ResidualUNet, name: str) -> LearnedLungs | DrawnLungs:
     """Make a method for `lung_mask` of a network that is at hand."""
     check_draws(network, LUNGS, name)
-    if network.architecture.as_view:
+    if not network.architecture.adds:
         return DrawnLungs(name, network)
     return LearnedLungs(name, _Asked(network))
 
@@ -97,33 +95,60 @@ def learned_infection(weights: str | os.PathLike[str] | None = None) -> LearnedI
 
 
 class _Asked:
-    """A network that is asked about scans."""
+    """A network that is asked about scans, which are fitted into the square that it sees, or stretched to it."""
 
     def __init__(self, network: ResidualUNet) -> None:
-        self.network = network
+        self.network, self.side = network, network.architecture.side
+        self.stretched = network.architecture.as_view
 
-    def likely(self, scan: Scan, lungs: np.ndarray) -> np.ndarray:
-        """Give probabilities of lung, infection and dense parts, small as the network sees them; the least of views.
+    def shown(self, scan: Scan) -> Any:
+        """Make slices as the network sees them."""
+        import torch
+
+        from covid_datasets.baselines.segment.slices import shown
+
+        hounsfield = is_hounsfield(scan.voxels, scan.hounsfield)
+        if self.stretched:
+            return torch.from_numpy(planes(scan.voxels, hounsfield, self.side))
+        return shown(scan.voxels, hounsfield, self.side)
+
+    def small(self, mask: np.ndarray) -> np.ndarray:
+        """Make a mask as small as the network sees it: the share of each pixel that it has."""
+        import torch
+
+        from covid_datasets.baselines.segment.slices import smaller
+
+        def of(slab: np.ndarray) -> np.ndarray:
+            signed = torch.from_numpy((slab > 0).astype(np.float32) * 2 - 1)
+            out: np.ndarray = (smaller(signed, self.side, stretched=self.stretched).numpy() + 1) / 2
+            return out
+
+        return np.concatenate([of(mask[slab]) for slab in slabs(len(mask))])
+
+    def likely(self, scan: Scan, lungs: np.ndarray, seen: Any) -> np.ndarray:
+        """Give probabilities of each output, small as the network sees them; the least of several views.
 
         It has learned from chests whose back is below; where nobody says how rows lead, the lungs that are known do.
         """
-        from covid_datasets.baselines.segment.slices import shown
         from covid_datasets.baselines.segment.weights import scores
 
-        side = self.network.architecture.side
-        planes = shown(scan.voxels, is_hounsfield(scan.voxels, scan.hounsfield), side)
         over = scan.codes[1:2] == "A"
         if not scan.codes:
             most = np.sort(np.argsort(lungs.sum(axis=(1, 2)))[-TRIED:])
-            known = small(lungs[most] > 0, side) > 0.5
-            straight = scores(self.network, planes[most])[0] > LIKELY
-            turned = scores(self.network, planes[most].flip(1))[0][:, ::-1] > LIKELY
+            known, lung = self.small(lungs[most]) > 0.5, self.network.architecture.outputs.index("lung")
+            straight = scores(self.network, seen[most])[lung] > LIKELY
+            turned = scores(self.network, seen[most].flip(1))[lung][:, ::-1] > LIKELY
             over = bool((turned == known).sum() > (straight == known).sum())
-        planes = planes.flip(1) if over else planes
-        views = [scores(self.network, planes), scores(self.network, planes.flip(2))[..., ::-1]]
-        views += [scores(self.network, (planes + lighter).clamp(-1, 1)) for lighter in (-LIGHTER, LIGHTER)]
-        likely: np.ndarray = np.minimum.reduce(views)
+        seen = seen.flip(1) if over else seen
+        likely = scores(self.network, seen)
+        np.minimum(likely, scores(self.network, seen.flip(2))[..., ::-1], out=likely)
+        for lighter in (-LIGHTER, LIGHTER):
+            np.minimum(likely, scores(self.network, (seen + lighter).clamp(-1, 1)), out=likely)
         return likely[:, :, ::-1] if over else likely
+
+    def large(self, likely: np.ndarray, scan: Scan) -> np.ndarray:
+        """Say where something is likely, on the rows and columns of a scan."""
+        return brought_back(likely, scan.voxels.shape, stretched=self.stretched)
 
 
 def brought_back(likely: np.ndarray, shape: tuple[int, ...], *, stretched: bool = False) -> np.ndarray:
@@ -135,12 +160,10 @@ def brought_back(likely: np.ndarray, shape: tuple[int, ...], *, stretched: bool 
 
     from covid_datasets.baselines.segment.slices import larger
 
-    out = np.empty((len(likely), *shape[-2:]), bool)
-    for at in range(0, len(likely), SLAB):
-        part = torch.from_numpy(np.ascontiguousarray(likely[at : at + SLAB]))[:, None]
-        size = (shape[-2], shape[-1])
-        part = larger(part, (1, 1) if stretched else size, size)[:, 0]
-        out[at : at + SLAB] = (part > LIKELY).numpy()
+    out, size = np.empty((len(likely), *shape[-2:]), bool), (shape[-2], shape[-1])
+    for slab in slabs(len(likely)):
+        part = torch.from_numpy(np.ascontiguousarray(likely[slab]))[:, None]
+        out[slab] = (larger(part, (1, 1) if stretched else size, size)[:, 0] > LIKELY).numpy()
     return out
 
 
@@ -153,28 +176,27 @@ class LearnedLungs:
 
     def mended(self, scan: Scan, lungs: np.ndarray) -> np.ndarray:
         """Say where lung is: what was found, and what is sure to be lung besides."""
-        likely = self.asked.likely(scan, lungs)[0]
-        side = likely.shape[-1]
+        seen, side = self.asked.shown(scan), self.asked.side
+        likely = self.asked.likely(scan, lungs, seen)[self.asked.network.architecture.outputs.index("lung")]
         pixel = (
             max(scan.voxels.shape[1:]) / side * (math.sqrt(scan.spacing[0] * scan.spacing[1]) if scan.spacing else 0)
         )
         pixel = pixel or BODY_MM / side
-        known = small(lungs > 0, side) > 0.5
+        share = self.asked.small(lungs)
+        known = share > 0.5
         new = _large((likely > LIKELY) & ~known, likely > SURE, pixel)
-        new = _at_lung(new, known, pixel) & ~self._airways(scan, lungs, side)
+        new = _at_lung(new, known, pixel) & ~_airways(seen.numpy(), share)
         # What is beside the new part belongs to it as far as it is likely: no gap is left between both.
-        out = brought_back(np.where(grown(new, 2), likely, 0), scan.voxels.shape)
-        out |= lungs > 0
+        out = self.asked.large(np.where(grown(new, 2), likely, 0), scan)
+        for slab in slabs(len(out)):
+            out[slab] |= lungs[slab] > 0
         return out
 
-    def _airways(self, scan: Scan, lungs: np.ndarray, side: int) -> np.ndarray:
-        """Find what is darker than lung: air without lung around it."""
-        from covid_datasets.baselines.segment.slices import shown
 
-        planes = shown(scan.voxels, is_hounsfield(scan.voxels, scan.hounsfield), side).numpy()
-        values = planes[small(lungs > 0, side) > 0.9]
-        out: np.ndarray = planes < (np.percentile(values, DARK) if len(values) else -1.0)
-        return grown(out, 1)
+def _airways(seen: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Find what is darker than lung: air without lung around it."""
+    values = seen[share > 0.9]
+    return grown(seen < (np.percentile(values, DARK) if len(values) else -1.0), 1)
 
 
 def _at_lung(new: np.ndarray, known: np.ndarray, pixel: float) -> np.ndarray:
@@ -205,19 +227,6 @@ def _large(mask: np.ndarray, sure: np.ndarray, pixel: float) -> np.ndarray:
     return out
 
 
-def small(mask: np.ndarray, side: int) -> np.ndarray:
-    """Make a mask as small as the network sees it: the share of each pixel that it has."""
-    import torch
-
-    from covid_datasets.baselines.segment.slices import smaller
-
-    parts = [
-        (smaller(torch.from_numpy(mask[at : at + SLAB].astype(np.float32) * 2 - 1), side).numpy() + 1) / 2
-        for at in range(0, len(mask), SLAB)
-    ]
-    return np.concatenate(parts)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class LearnedInfection:
     """Finds infection by a network; see `learned_infection`."""
@@ -227,7 +236,10 @@ class LearnedInfection:
 
     def __call__(self, scan: Scan, lungs: np.ndarray) -> np.ndarray:
         """Say what is infected in the lungs, and what is dense."""
-        _, ill, dense = self.asked.likely(scan, lungs)
-        found = brought_back(ill, scan.voxels.shape)
-        kinds = np.where(brought_back(dense, scan.voxels.shape), DENSE, GROUND_GLASS)
-        return np.where(found & lungs, kinds, 0).astype(np.uint8)
+        _, ill, dense = self.asked.likely(scan, lungs, self.asked.shown(scan))
+        kinds = self.asked.large(ill, scan).view(np.uint8)
+        kinds *= lungs
+        solid = self.asked.large(dense, scan)
+        solid &= kinds.view(bool)
+        kinds += solid
+        return kinds

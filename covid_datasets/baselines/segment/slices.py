@@ -1,31 +1,19 @@
-"""Slices as a network sees them: grey, square and small, with their neighbours; and batches of them to learn from."""
+"""Slices as a network sees them: grey, square and small, with their neighbours."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from covid_datasets.baselines.segment.examples import Example
-from covid_datasets.baselines.segment.unet import OUTPUTS
-from covid_datasets.transforms.joint import Augment
-
 HOUNSFIELD = (-1200.0, 250.0)
-"""What is black and white of Hounsfield units; learned from windows around it."""
+"""What is black and white of Hounsfield units, where a network does not see them as views of datasets do."""
 CLIPPED = 0.5
 """Percent of grey levels that may be darker than black, and brighter than white."""
 SLAB = 16
 """Slices that are made smaller at once."""
-KEPT = 160
-"""Rows and columns of what is kept to learn from; larger slices are made smaller once."""
-ALONE = 0.2
-"""Share of samples without neighbours, as a picture has none."""
-CHANGES = {"flip": 0.5, "rotate": 20.0, "shift": 0.06, "scale": 0.28, "elastic": 0.03, "gamma": 0.3, "contrast": 0.15,
-           "brightness": 0.08, "noise": 0.04, "blur": 1.0, "blur_share": 0.3, "tone_share": 0.7}  # fmt: skip
 
 
 def limits(voxels: np.ndarray, hounsfield: bool) -> tuple[float, float]:
@@ -54,9 +42,9 @@ def shown(voxels: np.ndarray, hounsfield: bool, side: int) -> Any:
     return torch.cat(parts)
 
 
-def smaller(planes: Any, side: int) -> Any:
-    """Fit planes of a tensor into a square, their proportions kept; what is beside them is black."""
-    rows, columns = planes.shape[-2:]
+def smaller(planes: Any, side: int, *, stretched: bool = False) -> Any:
+    """Fit planes of a tensor into a square, their proportions kept and black beside them, or ``stretched`` to it."""
+    rows, columns = (1, 1) if stretched else planes.shape[-2:]
     longest = max(rows, columns)
     size = max(round(side * rows / longest), 1), max(round(side * columns / longest), 1)
     planes = functional.interpolate(planes[:, None], size, mode="bilinear", antialias=True)[:, 0]
@@ -82,62 +70,3 @@ def neighbours(number: np.ndarray, count: int, slices: int) -> np.ndarray:
     """
     reach = slices // 2
     return np.clip(number[:, None] + np.arange(-reach, reach + 1), 0, count - 1)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pool:
-    """Slices to draw from: 16-bit values, and a bit each for lung, infection and dense parts."""
-
-    values: np.ndarray
-    truth: np.ndarray
-    first: np.ndarray
-    count: np.ndarray
-    hounsfield: np.ndarray
-
-    def __len__(self) -> int:
-        """Count the slices."""
-        return len(self.values)
-
-
-def pool(examples: Iterable[Example]) -> Pool:
-    """Keep the slices of volumes, each `KEPT` rows and columns at most."""
-    values, truth = [], []
-    first: list[int] = []
-    count: list[int] = []
-    units: list[bool] = []
-    for example in examples:
-        shown = torch.from_numpy(example.voxels.astype(np.float32))
-        bits = (example.lung > 0) * 1 + (example.infection > 0) * 2 + (example.infection == 2) * 4
-        kinds = torch.from_numpy(np.stack([(bits >> bit) & 1 for bit in range(3)], 1).astype(np.float32))
-        low = float(shown.min())
-        small = smaller(shown - low - 1, KEPT) + low + 1 if max(shown.shape[1:]) != KEPT else shown
-        if not example.hounsfield:  # all of the sixteen bits, so that windows can be drawn
-            black, white = limits(example.voxels, False)
-            small = (small - black) * (4000 / (white - black))
-        flat = [smaller(kinds[:, bit] * 2 - 1, KEPT) > 0 for bit in range(3)]
-        values.append(small.clamp(-32000, 32000).round().to(torch.int16).numpy())
-        truth.append(sum(part.numpy().astype(np.uint8) << bit for bit, part in enumerate(flat)))
-        first += [len(first)] * len(small)
-        count += [len(small)] * len(small)
-        units += [example.hounsfield] * len(small)
-    return Pool(np.concatenate(values), np.concatenate(truth), np.array(first), np.array(count), np.array(units))
-
-
-def batch(drawn: Pool, random: np.random.Generator, size: int, slices: int, side: int) -> tuple[Any, Any]:
-    """Draw slices with their neighbours, a window for each, and changes of place and tone; images and truth."""
-    chosen = random.integers(len(drawn), size=size)
-    seen = neighbours(chosen - drawn.first[chosen], 1 << 30, slices) + drawn.first[chosen][:, None]
-    seen = np.minimum(seen, (drawn.first + drawn.count - 1)[chosen][:, None])
-    seen = np.where(random.random((size, 1)) < ALONE, chosen[:, None], seen)
-    seen = np.where(random.random((size, 1)) < 0.5, seen, seen[:, ::-1])  # head first or feet first
-    units = drawn.hounsfield[chosen]
-    low = np.where(units, random.uniform(-1450, -880, size), random.uniform(-200, 200, size))
-    high = np.where(units, random.uniform(0, 500, size), random.uniform(3800, 4300, size))
-    images = drawn.values[seen].astype(np.float32) - low[:, None, None, None].astype(np.float32)
-    images *= (255 / (high - low))[:, None, None, None].astype(np.float32)
-    bits = drawn.truth[chosen]
-    masks = np.stack([(bits >> bit) & 1 for bit in range(3)], axis=1)
-    tensor = torch.from_numpy(np.clip(images, 0, 255))
-    changes = Augment(size=side, **CHANGES)
-    done = changes.batch(tensor, torch.from_numpy(masks), rng=random, names=OUTPUTS)
-    return done.image / 127.5 - 1, done.masks

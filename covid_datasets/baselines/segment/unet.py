@@ -31,6 +31,7 @@ class Architecture:
         as_view: Whether scans are seen as the views of datasets show them, which are trained on: stretched to a square,
             -1000 to 400 HU from black to white, and grey levels of 8 bits as they are. Else proportions are kept, it is
             -1200 to 250 HU, and all but the darkest and the brightest grey levels.
+        adds: Whether its lungs are added to the classical ones, as far as they are sure, and do not replace them.
     """
 
     slices: int = 3
@@ -38,6 +39,7 @@ class Architecture:
     side: int = 96
     outputs: tuple[str, ...] = OUTPUTS
     as_view: bool = False
+    adds: bool = True
 
     @property
     def multiple(self) -> int:
@@ -95,7 +97,7 @@ class ResidualUNet(nn.Module):
 def architecture_of(recipe: Recipe) -> Architecture:
     """Give what a recipe describes."""
     widths = tuple(narrowed(width, recipe.width) for width in WIDTHS)
-    return Architecture(recipe.around, widths, recipe.image_size, recipe.draws, as_view=True)
+    return Architecture(recipe.around, widths, recipe.image_size, recipe.draws, as_view=True, adds=recipe.adds)
 
 
 def new_network(architecture: Architecture, seed: int) -> ResidualUNet:

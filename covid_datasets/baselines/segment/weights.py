@@ -106,7 +106,7 @@ def load_weights(path: str | os.PathLike[str] | None = None) -> Weights:
     if digest != card["sha256"]:
         raise DamagedFileError(
             f"{path}: expected the digest {card['sha256']} that its card names, found {digest}. "
-            "Next: get the file again, or train anew with python -m covid_datasets.baselines.segment"
+            "Next: get the file again, or train anew with covid-datasets train --recipe segment-small"
         )
     return Weights(_network(path, data), card, digest)
 
@@ -148,6 +148,7 @@ def _architecture(path: Path, said: Mapping[str, str]) -> Architecture:
             int(given["side"]),
             tuple(given["outputs"]),
             bool(given.get("as_view", False)),
+            bool(given.get("adds", not given.get("as_view", False))),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise UsageError(

@@ -49,8 +49,10 @@ def of_risks(risks: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     return (others.logsumexp(1) - risks[died]).mean()
 
 
-def of_drawing(drawn: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+def of_drawing(drawn: torch.Tensor, masks: torch.Tensor, counts: torch.Tensor | None = None) -> torch.Tensor:
     """Add the cross-entropy of pixels and what Dice misses, of masks that are all that a network draws.
+
+    ``counts`` says how much each pixel counts in the cross-entropy, where not all count alike.
 
     >>> perfect = of_drawing(torch.tensor([[[[20.0, -20.0]]]]), torch.tensor([[[[1, 0]]]]))
     >>> round(float(perfect), 3)
@@ -60,10 +62,25 @@ def of_drawing(drawn: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     likely, truth = drawn.float().sigmoid() * known, (masks == 1).float()
     both = (likely * truth).sum((0, 2, 3))
     dice = (2 * both + 1) / (likely.sum((0, 2, 3)) + truth.sum((0, 2, 3)) + 1)
-    return of_masks(drawn, masks) + (1 - dice).mean()
+    return of_masks(drawn, masks, counts) + (1 - dice).mean()
 
 
-def of_masks(drawn: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+def dense_counts(masks: torch.Tensor, recipe: Recipe) -> torch.Tensor | None:
+    """Say how much each pixel counts, where a recipe lets lung count more that is consolidated.
+
+    >>> from covid_datasets.baselines.recipe import read_recipe
+    >>> masks = torch.tensor([[1, 1], [0, 1], [0, 1]])[None, :, None]  # lung, infection, consolidation
+    >>> dense_counts(masks, read_recipe("segment-chests"))[0, :, 0].tolist()
+    [[1.0, 9.0], [1.0, 1.0], [1.0, 1.0]]
+    """
+    if not recipe.dense_counts:
+        return None
+    counts = torch.ones(masks.shape, device=masks.device)
+    counts[:, recipe.draws.index("lung")] += recipe.dense_counts * (masks[:, recipe.draws.index("consolidation")] == 1)
+    return counts
+
+
+def of_masks(drawn: torch.Tensor, masks: torch.Tensor, counts: torch.Tensor | None = None) -> torch.Tensor:
     """Return the cross-entropy of each pixel that somebody drew; where nobody drew a mask nothing is learned of it.
 
     >>> drawn = torch.zeros(2, 1, 4, 4)
@@ -72,5 +89,5 @@ def of_masks(drawn: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
     (0.6931, 0.0)
     """
     known = masks != UNKNOWN
-    each = functional.binary_cross_entropy_with_logits(drawn.float(), (masks == 1).float(), reduction="none")
+    each = functional.binary_cross_entropy_with_logits(drawn.float(), (masks == 1).float(), counts, reduction="none")
     return (each * known).sum() / known.sum().clamp(min=1)

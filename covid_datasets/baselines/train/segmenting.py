@@ -16,7 +16,7 @@ from covid_datasets.baselines.evaluate.overlap import Counts, write_counts
 from covid_datasets.baselines.recipe import Recipe
 from covid_datasets.baselines.segment.weights import WEIGHTS, load_weights, save_weights
 from covid_datasets.baselines.train.data import Data
-from covid_datasets.baselines.train.loss import of_drawing
+from covid_datasets.baselines.train.loss import dense_counts, of_drawing
 from covid_datasets.baselines.train.machine import Machine
 from covid_datasets.baselines.train.names import PREDICTIONS
 from covid_datasets.baselines.train.score import Judged, inputs
@@ -45,7 +45,8 @@ class Segmenting:
 
     def loss(self, applied: nn.Module, batch: dict[str, Any]) -> torch.Tensor:
         """Return how wrong the masks are; where nobody drew one, nothing is learned of it."""
-        return of_drawing(applied(_seen(batch, self.machine)), batch["masks"])
+        counts = dense_counts(batch["masks"], self.recipe)
+        return of_drawing(applied(_seen(batch, self.machine)), batch["masks"], counts)
 
     def judged(self) -> Judged | None:
         """Judge validation by the mean over masks of their Dice in all pixels."""
@@ -103,7 +104,7 @@ def drawn_in(part: str, network: Any, data: Data, recipe: Recipe, machine: Machi
 
 def _card(recipe: Recipe, config: dict[str, Any]) -> dict[str, Any]:
     """Say what weights are, for whoever gets them alone."""
-    names = config["dataset"] if isinstance(config["dataset"], list) else [config["dataset"]]
+    names = [build["id"] for build in config["builds"]]
     known = ("scheme", "seed", "fingerprint", "split_hash")
     return {
         "name": f"{config['recipe_name']}-{'-'.join(names)}".replace("/", "_"),

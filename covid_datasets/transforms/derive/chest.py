@@ -66,7 +66,8 @@ def infection_of(sample: Sample, found: Found, method: Literal["threshold", "rag
     """Find what is infected in lungs of a sample, where its publisher did not draw it."""
     every = len(sample.rows)
     drawn = sample.drawn.get("infection", (False,) * every)
-    ill, told = _published_infection(sample), list(found.reasons)
+    ill = _published_infection(sample) if any(drawn) else np.zeros(found.mask.shape, np.uint8)
+    told = list(found.reasons)
     confidence, made = found.confidence, ""
     if not all(drawn):
         try:
@@ -201,7 +202,7 @@ def _has_labels(mask: np.ndarray) -> bool:
 
 def _by_row(sample: Sample, first: Sequence[bool], one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Take rows of one mask, and the rest of another."""
-    if len(sample.rows) == 1:
+    if len(set(first)) == 1:
         return one if first[0] else other
     chosen: np.ndarray = np.where(np.array(first)[:, None, None], one, other)
     return chosen

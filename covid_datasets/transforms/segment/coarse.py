@@ -85,6 +85,14 @@ def grown(mask: np.ndarray, radius: int) -> np.ndarray:
     """
     if radius < 1:
         return mask
+    if len(mask) > SLAB:  # one mask for each pixel of the radius is made: of a few slices at once
+        out = np.empty_like(mask)
+
+        def work(slab: slice) -> None:
+            out[slab] = grown(mask[slab], radius)
+
+        in_slabs(len(mask), work)
+        return out
     across = [mask]
     for _ in range(radius):
         before = across[-1]

@@ -139,7 +139,9 @@ def infection_mask(
         doubts.append(Doubt(why, 0.0))
         empty = scan.as_given(np.zeros(inside.shape, np.uint8))
         return Infection(empty, None, None, levels, 0.0, _said(doubts), name)
+    pixel = search.pixel / search.factor
     if callable(method):
+        del search  # its grid takes half a volume, and what is asked now may need memory of its own
         found = np.asarray(method(replace(scan, hounsfield=hu), inside))
         mask = mask_of(scan.as_given(found), scan, "method", most=DENSE).astype(np.uint8)
         mask *= inside
@@ -149,7 +151,7 @@ def infection_mask(
     doubts += _doubts(mask, inside, levels)
     if levels is not None and not hu and levels.tissue >= float(scan.voxels.max()):
         doubts.append(Doubt("soft tissue is white in this window: how dense anything is is uncertain", 0.6))
-    doubts += _doubts_of_geometry(scan, search.pixel / search.factor)
+    doubts += _doubts_of_geometry(scan, pixel)
     rate = int(np.count_nonzero(mask)) / int(np.count_nonzero(inside))
     threshold = None if callable(method) or levels is None else levels.at(OFFSET)
     return Infection(scan.as_given(mask), rate, threshold, levels, confidence_of(doubts), _said(doubts), name)

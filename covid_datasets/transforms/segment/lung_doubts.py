@@ -114,7 +114,7 @@ def _inverted(search: Search, plane: np.ndarray, number: int) -> str:
 
 def _steepness(search: Search, mask: np.ndarray, levels: Levels) -> float:
     """Measure how far values climb from lung to tissue across the border, as a share of all the way."""
-    lungs = coarser((mask > 0).astype(np.uint8), search.factor) > 0.5
+    lungs = coarser((mask > 0).view(np.uint8), search.factor) > 0.5
     reach = max(1, round(3.0 / search.pixel))
     inner = shrunk(lungs, reach) & ~shrunk(lungs, reach + 1)
     outer = grown(lungs, reach + 1) & ~grown(lungs, reach)

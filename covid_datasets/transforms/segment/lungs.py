@@ -98,14 +98,16 @@ def lung_mask(
     found = search.found()
     if isinstance(found, str):
         return _lungs(scan, np.zeros(scan.voxels.shape, np.uint8), None, [Doubt(found, 0.0)], name)
-    mask = found.mask
-    doubts = list(lung_doubts(search, mask, found.levels))
+    mask, levels = found.mask, found.levels
+    del found  # a mask is half as large as its volume: what is no more needed is let go
+    doubts = list(lung_doubts(search, mask, levels))
     refused = any(doubt.refuses for doubt in doubts)
     if mender and not refused:
-        better = mender.mended(replace(scan, hounsfield=search.hounsfield), mask)
-        mask = search.joined(mask, mask_of(scan.as_given(better), scan, "method") > 0)
-        doubts = list(lung_doubts(search, mask, found.levels))
-    return _lungs(scan, np.zeros_like(mask) if refused else mask, found.levels, doubts, name)
+        better = scan.as_given(mender.mended(replace(scan, hounsfield=search.hounsfield), mask))
+        mask = search.joined(mask, mask_of(better, scan, "method"))
+        del better
+        doubts = list(lung_doubts(search, mask, levels))
+    return _lungs(scan, np.zeros_like(mask) if refused else mask, levels, doubts, name)
 
 
 def _lungs(

@@ -21,6 +21,7 @@ from covid_datasets.transforms.segment.coarse import (
     opened,
     shrunk,
     sizes,
+    slabs,
 )
 from covid_datasets.transforms.segment.given import BODY_MM, Scan
 from covid_datasets.transforms.segment.levels import PADDING, Levels, first_split, mode
@@ -202,9 +203,11 @@ class Search:
     def joined(self, sides: np.ndarray, lungs: np.ndarray) -> np.ndarray:
         """Give each voxel of better lungs the side that it has, or else that of the body."""
         middle = (middles(self.body) + 0.5) * self.factor - 0.5
-        right = np.arange(sides.shape[2])[None, None, :] > middle[:, None, None]
-        out: np.ndarray = np.where(sides > 0, sides, np.where(right, np.uint8(2), np.uint8(1)))
-        out *= lungs
+        out = np.empty(sides.shape, np.uint8)
+        for slab in slabs(len(out)):
+            right = np.arange(sides.shape[2])[None, None, :] > middle[slab, None, None]
+            out[slab] = np.where(sides[slab] > 0, sides[slab], np.where(right, np.uint8(2), np.uint8(1)))
+            out[slab] *= lungs[slab] > 0
         return out
 
     def _apart(self, dark: np.ndarray) -> np.ndarray:
