@@ -41,6 +41,21 @@ def test_the_page_has_what_the_build_has(cache: Path) -> None:
     assert len(found.html) < 1_000_000
 
 
+def test_how_ill_somebody_was_is_told_wherever_a_source_says_it(small: SmallSources) -> None:
+    """Cohen's has no words for severity, and scores of readers; no outcome, and whether somebody lived."""
+    small.build("cohen")
+    page = Page(report("cohen", cache_dir=small.cache).html)
+    assert "Severity scores: rows that have one" in page.captions
+    assert "Survival: what the source says about death" in page.captions
+    assert "The source does not tell: severity, outcome." in page.text
+    told = report("cohen", cache_dir=small.cache).to_json()["builds"][0]["counts"]
+    assert {name: sum(of.values()) for name, of in told["severity scores"].items()} == {
+        "geographic_extent": 2,
+        "opacity": 2,
+    }
+    assert {name: sum(of.values()) for name, of in told["survival"].items()} == {"lived": 2, "died": 1, "unknown": 10}
+
+
 def test_json_has_the_same_counts(cache: Path, capsys: Capture) -> None:
     built = find_build("phantom", "small", cache_dir=cache)
     assert main(["report", "phantom", "--config", "small", "--json", "--cache-dir", str(cache)]) == 0

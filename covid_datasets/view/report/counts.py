@@ -67,7 +67,9 @@ _WAYS: Mapping[str, _Way] = {
     "sex": _Way("sex"),
     "age": _Way("age", _decade, ordered=True),
     "severity": _Way("severity"),
+    "severity scores": _Way("severity_scores"),
     "outcome": _Way("outcome"),
+    "survival": _Way("survival", lambda lived: "lived" if lived else "died"),
     "month": _Way("date", lambda date: date[:7], ordered=True),
     "country": _Way("country"),
     "licence": _Way("license"),
@@ -116,6 +118,8 @@ def _values(column: pa.ChunkedArray) -> list[tuple[Any, int]]:
         ]
     if pa.types.is_list(column.type):
         column = pc.list_flatten(column)
+    if pa.types.is_struct(column.type):  # of values that have a name, the name
+        column = pc.struct_field(column, "name")
     return [(row["values"], row["counts"]) for row in pc.value_counts(column).to_pylist()]
 
 

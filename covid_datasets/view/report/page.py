@@ -34,7 +34,9 @@ CAPTIONS = {
     "sex": "Sex",
     "age": "Age in years",
     "severity": "Severity",
+    "severity scores": "Severity scores: rows that have one",
     "outcome": "Outcome",
+    "survival": "Survival: what the source says about death",
     "masks": "Masks",
     "month": "Timeline: the month in which a picture was taken or published, as far as its source tells",
     "country": "Rows by country, those with most rows first",
@@ -43,8 +45,11 @@ CAPTIONS = {
     "quality reasons": "Reasons against a picture",
     "flags": "Flags: what the catalog or a builder says of single rows",
 }
+_OF_PEOPLE = (
+    "label", "sex", "age", "severity", "severity scores", "outcome", "survival", "modality", "view", "masks",
+)  # fmt: skip
 _SECTIONS = (
-    ("Labels, people and views", ("label", "sex", "age", "severity", "outcome", "modality", "view", "masks")),
+    ("Labels, people and views", _OF_PEOPLE),
     ("When and where", ("month", "country")),
     ("Quality", ("quality", "quality reasons", "flags")),
 )
