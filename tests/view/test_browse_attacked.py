@@ -15,8 +15,7 @@ import pytest
 
 from covid_datasets import build_dataset
 from covid_datasets.view.browse import looking
-from covid_datasets.view.browse.app import SEEN_AT_ONCE
-from covid_datasets.view.browse.looking import Looking
+from covid_datasets.view.browse.looking import SEEN_AT_ONCE, Looking
 from covid_datasets.view.browse.pixels import small_picture
 from covid_datasets.view.browse.serve import prepared_page
 from covid_datasets.view.browse.shelf import GoneError, Place, Shelf

@@ -19,18 +19,13 @@ from covid_datasets.harmless import visible
 from covid_datasets.transforms.windows import WINDOWS
 from covid_datasets.view.browse.ask import RANGES, SORTED, Ask
 from covid_datasets.view.browse.guard import App, Guard
-from covid_datasets.view.browse.looking import Looking
+from covid_datasets.view.browse.looking import ASKED_AT_ONCE, SEEN_AT_ONCE, Looking
 from covid_datasets.view.browse.pixels import AUTO
 from covid_datasets.view.browse.save import FORMS, saved
 from covid_datasets.view.browse.shelf import GoneError, Place, Shelf
 
 MOST = 500
 """Rows of one answer."""
-SEEN_AT_ONCE, ASKED_AT_ONCE = 4, 4
-"""Pictures that are decoded at once, and questions that are answered, so that neither wait for the other.
-
-With more threads than processors nothing is sooner there, and each decoded picture takes memory.
-"""
 _HUNG_UP = 499
 """The usual number, in logs, for who hung up before the answer; nobody reads it."""
 _PAGE = {

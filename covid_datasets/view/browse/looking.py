@@ -23,6 +23,12 @@ _THUMBNAILS, _STACKS = 64 << 20, 1 << 30
 """Bytes that are kept: some 10,000 thumbnails, and the volumes and videos that were opened last."""
 _CHANGED = "was removed or built anew since this page was opened"
 
+SEEN_AT_ONCE, ASKED_AT_ONCE = 4, 4
+"""Pictures that are decoded at once, and questions that are answered, so that neither wait for the other.
+
+With more threads than processors nothing is sooner there, and each decoded picture takes memory.
+"""
+
 
 class Looking:
     """Thumbnails, planes and masks of the rows of a shelf, for any number of threads."""
