@@ -14,6 +14,9 @@ from covid_datasets.baselines.evaluate.rows import Matched
 REACHED = "auc at least "
 """Before a level or a number: how often who has reached it gets the higher score than who has not."""
 
+_BOTH = ("true", "false")
+"""Levels of a question, of which nobody reaches one."""
+
 
 def quadratic_kappa(truth: Numbers, said: Numbers, weights: Numbers) -> float:
     """Return the kappa with quadratic weights, of levels by their numbers or of any numbers.
@@ -81,10 +84,11 @@ class Graded:
         expected = told @ numbers if ordinal else told[:, 0]
         self._ranks = Ranks.of(self.truth), Ranks.of(np.round(expected, 9))
         steps: list[float] = numbers[1:].tolist() if ordinal else list(target.steps)
-        names = list(target.levels[1:]) if ordinal else [f"{step:g}" for step in steps]
+        named = target.levels[1:] if ordinal else [f"{step:g}" for step in steps]
+        names = [f"auc that {target.column} is {name}" if name in _BOTH else REACHED + name for name in named]
         scores = [told[:, int(step) :].sum(1) if ordinal else told[:, 0] for step in steps]
         self._reached = {
-            REACHED + name: Pairs.of(np.round(score, 9), self.truth >= step, np.zeros(len(self.truth)))
+            name: Pairs.of(np.round(score, 9), self.truth >= step, np.zeros(len(self.truth)))
             for name, step, score in zip(names, steps, scores, strict=True)
         }
         self._levels = [self.truth == level for level in numbers.tolist() if (self.truth == level).any()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,13 +12,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from covid_datasets.audits.traits.told import Trait
-from covid_datasets.baselines.evaluate.graded import Lived, Ranks, correlation, quadratic_kappa
+from covid_datasets.baselines.evaluate.graded import Graded, Lived, Ranks, correlation, quadratic_kappa
 from covid_datasets.baselines.evaluate.linear import _of_days, _of_levels, columns_of, learned
 from covid_datasets.baselines.target import Target
 
 GRADES = Target(kind="ordinal", column="severity", levels=("a", "b", "c"))
 SCORE = Target(kind="regression", column="severity_scores.opacity", bounds=(0, 6))
 DAYS = Target(kind="survival", column="source_row.dead")
+
+
+def test_of_a_question_nobody_reaches_a_level() -> None:
+    """Whether somebody died is no level that is reached, and "at least false" says nothing to a reader."""
+    told, truth = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]), np.array([0, 0, 1])
+    for levels, name in ((("true", "false"), "auc that survival is false"), (("mild", "grave"), "auc at least grave")):
+        target = Target(kind="ordinal", column="survival", levels=levels)
+        matched: Any = SimpleNamespace(target=target, probabilities=told, truth=truth)
+        assert Graded(matched)(np.ones(3))[name] == 1.0
 
 
 def repeated(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
