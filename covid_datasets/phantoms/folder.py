@@ -33,7 +33,7 @@ def write_chests(folder: str | os.PathLike[str], chests: int = 260, seed: int = 
     >>> from covid_datasets import load_dataset
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     rows = load_dataset(write_chests(folder, 1), "slices", split="all", framework="numpy", cache_dir=folder)
-    >>> sorted(name for name, mask in rows[0]["masks"].items() if mask is not None)
+    ...     sorted(name for name, mask in rows[0]["masks"].items() if mask is not None)
     ['consolidation', 'infection', 'lung']
     """
     numbers = range(chests)

@@ -108,9 +108,9 @@ def make_plan(
         if size is None and of_component:
             continue
         if size is None:
-            notices.append(
-                Notice("missing file", path, "listed by the source, but the file is not there", dropped=True, lost=True)
-            )
+            lacks = next((file for file in getattr(record.content, "files", ()) if file not in present), path)
+            what = f"listed by the source, but {'the file' if lacks == path else lacks} is not there"
+            notices.append(Notice("missing file", path, what, dropped=True, lost=True))
             continue
         records.append(record)
         sizes.append(size)

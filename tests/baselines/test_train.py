@@ -127,7 +127,7 @@ def test_what_cannot_be_learned_is_said_before(cohort: Path, tmp_path: Path) -> 
     refused(UsageError, "train: expected two classes or more, found one: covid19 ", filters={"label": "covid19"})
     refused(UsageError, "expected a mask 'consolidation' of every row", changes={"masks": ["consolidation"]})
     refused(UsageError, "checkpoint_steps: expected a whole number", checkpoint_steps=0)
-    refused(UsageError, "wieghts: expected one of", wieghts="x")
+    refused(UsageError, "expected one of .* found 'wieghts'. Did you mean 'weights'", wieghts="x")
     refused(UsageError, "Nothing is downloaded", weights=tmp_path / "none.pth")
 
 
