@@ -61,6 +61,7 @@ def test_a_source_says_what_its_recipe_predicts(
 
 def test_volumes_of_mosmed_are_trained_as_the_guide_says(small: SmallSources, tmp_path: Path) -> None:
     """Its label is what a reader saw, and no test for the virus: who asks for COVID-19 is told what to ask for."""
+    pytest.importorskip("torch")
     small.build("mosmed", config="slices")
     quick: dict[str, Any] = {"image_size": 32, "epochs": 1, "batch_size": 4, "width": 0.1}
     given: dict[str, Any] = {"config": "slices", "recipe": "small-volume", "device": "cpu", "cache_dir": small.cache}

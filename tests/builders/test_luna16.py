@@ -87,4 +87,4 @@ def test_half_a_pair_is_told(config: str, small: SmallSources, tree: Path) -> No
     found, told = built_of(small, tree, config)
     assert not found & {SHOWN, other}
     assert told[f"subset3/{other}.raw"] == "no .mhd lies beside it"
-    assert any("file is not there" in what for where, what in told.items() if SHOWN in where)
+    assert any(f"{SHOWN}.raw is not there" in what for where, what in told.items() if SHOWN in where)
