@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from covid_datasets.transforms.segment.body import middles
 from covid_datasets.transforms.segment.coarse import coarser, filled, grown, opened, shrunk
 from covid_datasets.transforms.segment.doubts import Doubt
 from covid_datasets.transforms.segment.levels import LEAST_HU, Levels
-from covid_datasets.transforms.segment.search import SHARE, Search, middles
+from covid_datasets.transforms.segment.search import SHARE, Search
 
 STEEP = 0.45
 """Share of the way from lung to tissue that values climb within 6 mm across the border of a lung in CT."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from covid_datasets.transforms.segment.body import filled_within, frame, middles, mirrored, widest
 from covid_datasets.transforms.segment.coarse import (
     closed,
     coarser,
@@ -30,8 +31,6 @@ FINE = 128
 """Pixels across a slice that decisions are made on, about."""
 TABLE_MM, AIRWAY_MM, CLOSE_MM, APART_MM = 4.0, 3.0, 8.0, 3.0
 """Radius of what is cut off the body, the least of an airway, what is closed, and what keeps two lungs apart."""
-DEEP = 0.15
-"""Of the side of a picture: a lung that lies at its border reaches further in, and air below a table does not."""
 HOLE_MM2 = 700.0
 """Area of a hole in a lung that is filled: a vessel or a nodule; a larger one may be the dome of the diaphragm."""
 GAS_MM2 = 3000.0
@@ -105,15 +104,15 @@ class Search:
         """Find what is inside of the skin: the largest bright island of each slice without the table, and its holes."""
         bright = self.coarse >= split
         if self.scan.flat:
-            bright &= ~_frame(bright[0])
+            bright &= ~frame(bright[0])
         if not self.pixel:
-            self.pixel = BODY_MM / max(_widest(bright), 1)
+            self.pixel = BODY_MM / max(widest(bright), 1)
         reach = self.radius(TABLE_MM)
         # A picture of an article is often cut so close that the border goes through the chest wall, or is the wall.
         cut = reach if self.scan.flat and not self.hounsfield else 0
         if cut:
             bright = np.pad(bright, ((0, 0), (cut, cut), (cut, cut)), constant_values=True)
-            bright = _filled_within(bright, cut)  # before a wall that is thin is opened
+            bright = filled_within(bright, cut)  # before a wall that is thin is opened
         numbers, count = islands(opened(bright, reach))
         if not count:
             return np.zeros(self.coarse.shape, bool)
@@ -127,7 +126,7 @@ class Search:
         keep = area >= np.maximum(0.3 * largest[slices], self.area(2000.0))
         keep[0] = False
         skin = closed(keep[numbers], reach)
-        return _filled_within(skin, cut)[:, cut:-cut, cut:-cut] if cut else filled(skin)
+        return filled_within(skin, cut)[:, cut:-cut, cut:-cut] if cut else filled(skin)
 
     def _islands(self, dark: np.ndarray) -> np.ndarray:
         """Keep islands of a slice that are large enough to measure."""
@@ -261,7 +260,7 @@ class Search:
         lungs = [closed(one, reach)[:, reach:-reach, reach:-reach] for one in padded]
         lungs = [filled(one, self.area(HOLE_MM2)) for one in lungs]
         middle = middles(self.body)
-        others = [_mirrored(lungs[1], middle), _mirrored(lungs[0], middle)]
+        others = [mirrored(lungs[1], middle), mirrored(lungs[0], middle)]
         soft = (self._around(inner & ~(lungs[0] | lungs[1])) < levels.at(SOFT)) & inner
         for side, (lung, other) in enumerate(zip(lungs, others, strict=True), 1):
             more = (self._consolidated(lung, other, soft) | self._between(lung, inner)) & ~airways
@@ -322,63 +321,6 @@ class Search:
 
         in_slabs(shape[0], work)
         return out
-
-
-def _frame(bright: np.ndarray) -> np.ndarray:
-    """Find a bright frame around a picture: bright lines at its border, and air behind them."""
-    out = np.zeros(bright.shape, bool)
-    for turn in range(4):
-        seen, into = np.rot90(bright, turn), np.rot90(out, turn)
-        lines = seen.mean(axis=1)
-        wide = int(np.argmin(lines > 0.95))
-        if 0 < wide < len(lines) // 4 and lines[wide : wide + 2].min() < 0.5:
-            into[: wide + (lines[wide] > 0.5)] = True
-    return out
-
-
-def _filled_within(mask: np.ndarray, cut: int) -> np.ndarray:
-    """Fill holes of a picture that has a seam around it, but for air around the body.
-
-    That reaches a corner, or from the left to the right, or is flat.
-    """
-    numbers, count = islands(filled(mask) & ~mask)
-    seam = np.ones(mask.shape, bool)
-    seam[:, cut + 1 : -cut - 1, cut + 1 : -cut - 1] = False
-    outside = sizes(numbers, count) < DEEP * min(mask.shape[1:]) * sizes(numbers, count, seam)
-    first, last = slice(2 * cut), slice(-2 * cut, None)
-    for rows, columns in ((first, first), (first, last), (last, first), (last, last)):
-        outside[numbers[:, rows, columns]] = True
-    outside[np.intersect1d(numbers[:, :, cut], numbers[:, :, -cut - 1])] = True
-    outside[0] = True
-    found: np.ndarray = mask | ~outside[numbers]
-    return found
-
-
-def _widest(bright: np.ndarray) -> int:
-    """Count the columns of a typical slice's body, so that a few odd slices do not decide."""
-    counts = (opened(bright, 1).sum(axis=1) > 0).sum(axis=1)
-    return int(np.median(counts[counts > 0])) if (counts > 0).any() else 0
-
-
-def middles(body: np.ndarray) -> np.ndarray:
-    """Find the middle column of each slice's body; that of all slices where a slice has none."""
-    counts = body.sum(axis=1).astype(np.float64)
-    columns = np.arange(body.shape[2])
-    total = counts.sum(axis=1)
-    whole = (counts.sum(axis=0) * columns).sum() / max(total.sum(), 1.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        own = (counts * columns).sum(axis=1) / total
-    found: np.ndarray = np.where(total > 0, own, whole)
-    return found
-
-
-def _mirrored(mask: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """Mirror each slice at the middle of its body."""
-    columns = np.rint(2 * middle[:, None] - np.arange(mask.shape[2])[None, :]).astype(np.int64)
-    inside = (columns >= 0) & (columns < mask.shape[2])
-    taken = np.take_along_axis(mask, np.clip(columns, 0, mask.shape[2] - 1)[:, None, :], axis=2)
-    found: np.ndarray = taken & inside[:, None, :]
-    return found
 
 
 def _spread(sides: np.ndarray, where: np.ndarray) -> np.ndarray:
