@@ -26,14 +26,6 @@ pytest.importorskip("starlette")
 pytest.importorskip("duckdb")
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that tests only look at."""
-    folder = tmp_path_factory.mktemp("attacked")
-    build_dataset("phantom", "small", cache_dir=folder, num_proc=1)
-    return folder
-
-
 def until(true: Any) -> None:
     """Wait until something is so."""
     end = time.monotonic() + 30

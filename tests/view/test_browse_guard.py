@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from covid_datasets import build_dataset
 from covid_datasets.view.browse.guard import HEADERS
 from covid_datasets.view.browse.shelf import Shelf
 from tests.view.browsed import Visitor, visited
@@ -17,13 +16,6 @@ from tests.view.browsed import Visitor, visited
 pytest.importorskip("uvicorn")
 pytest.importorskip("starlette")
 pytest.importorskip("duckdb")
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("browsed")
-    build_dataset("phantom", "small", cache_dir=folder, num_proc=1)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -18,14 +18,6 @@ ROOT = Path(__file__).resolve().parents[2]
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache that holds a finished build; tests only look at it."""
-    folder = tmp_path_factory.mktemp("built")
-    build_dataset("phantom", "small", cache_dir=folder, num_proc=1)
-    return folder
-
-
 def test_the_page_has_what_the_build_has(cache: Path) -> None:
     built = find_build("phantom", "small", cache_dir=cache)
     found = report("phantom", "small", cache_dir=cache)
